@@ -1,0 +1,62 @@
+/**
+ * The errors users meet. Everything a user can cause is a `SplitzError` with a documented exit code; anything else is
+ * a bug of ours and is reported as such. The bottom of the house: every folder may import this file, and it imports none.
+ */
+
+/** Exit codes of the command line (README, "Exit codes"). */
+export const ExitCode = {
+  ok: 0,
+  policyNotMet: 1,
+  toolError: 2,
+  modelRefused: 3,
+  usage: 4,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** What went wrong, where, why, and what to do about it. */
+export interface ErrorReport {
+  /** One line naming the problem: "the model has two inputs: a, b". */
+  readonly what: string;
+  /** File, node, option or line the problem is in. */
+  readonly where?: string;
+  /** The reason it is a problem, or what the underlying system said. */
+  readonly why?: string;
+  /** The remedy: what the user can do now. */
+  readonly remedy?: string;
+  readonly cause?: unknown;
+}
+
+export class SplitzError extends Error {
+  readonly report: ErrorReport;
+  readonly exitCode: ExitCode;
+
+  constructor(report: ErrorReport, exitCode: ExitCode) {
+    super(report.what, report.cause === undefined ? undefined : { cause: report.cause });
+    this.name = new.target.name;
+    this.report = report;
+    this.exitCode = exitCode;
+  }
+}
+
+/** The model cannot be certified as asked: unsupported, unsound or broken (exit code 3). */
+export class ModelRefused extends SplitzError {
+  constructor(report: ErrorReport) {
+    super(report, ExitCode.modelRefused);
+  }
+}
+
+/** The command line, a setting or a data set is wrong (exit code 4). */
+export class UsageError extends SplitzError {
+  constructor(report: ErrorReport) {
+    super(report, ExitCode.usage);
+  }
+}
+
+/** The tool could not do its work: disk, provider, worker (exit code 2). */
+export class ToolError extends SplitzError {
+  constructor(report: ErrorReport) {
+    super(report, ExitCode.toolError);
+  }
+}

@@ -1,0 +1,27 @@
+// Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the files
+// that travel beside them. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const binary = (name, pkg = name) => {
+  const manifest = require.resolve(`${pkg}/package.json`);
+  const bin = require(manifest).bin;
+  return join(dirname(manifest), typeof bin === 'string' ? bin : bin[name]);
+};
+const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+mkdirSync(join(root, 'dist/smoothing'), { recursive: true });
+run(
+  binary('asc', 'assemblyscript'),
+  'src/smoothing/noise-kernel/assembly.ts',
+  ...['--outFile', 'dist/smoothing/noise-kernel.wasm'],
+  ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
+);
+run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
+chmodSync(join(root, 'dist/cli/main.js'), 0o755);
