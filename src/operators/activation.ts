@@ -1,0 +1,137 @@
+/**
+ * What the bounds need to know about an elementwise nonlinearity phi: its value, and how steep a chord through the
+ * centre can get. For z the exact pre-activation at the centre of the ball, known up to `e`:
+ *
+ *   secant(z, T) >= sup over 0 < |t| <= T of |phi(z + t) - phi(z)| / |t|      (certificates.md, section 3)
+ *
+ * so that ||phi(z + W d) - phi(z)|| <= ||diag(m) W d||. A neuron that must first cross a dead zone of width s before it
+ * moves costs (T - s)/T, not 1. `i` is the coordinate, for activations with parameters per channel (PRelu).
+ */
+import { gamma, UNIT_ROUNDOFF } from './rounding.ts';
+
+export interface Activation {
+  /** phi(z) in float64, within `relativeError * |phi(z)|` of the exact value. */
+  value(z: number, i: number): number;
+  readonly relativeError: number;
+  /** Upper bound on |phi'|: the global Lipschitz constant of coordinate i. */
+  lipschitz(i: number): number;
+  /** Upper bound on the secant slopes through z' for every z' in [z - e, z + e], over 0 < |t| <= T. */
+  secant(z: number, T: number, e: number, i: number): number;
+  /** Upper bound on |phi(z' + t) - phi(z')| for |t| <= T and |z' - z| <= e. */
+  displacement(z: number, T: number, e: number, i: number): number;
+  /** Whether phi is certainly constant on [z - T - e, z + T + e]: the SPLITZ mask is 0 there (eq. 18). */
+  isConstant(z: number, T: number, e: number, i: number): boolean;
+}
+
+/** A continuous piecewise linear function: slopes[0] left of kinks[0], slopes[k + 1] right of kinks[k]. */
+export interface Pieces {
+  readonly kinks: readonly number[];
+  readonly slopes: readonly number[];
+}
+
+/**
+ * Displacement of a piecewise linear phi from z to z + sign*T, summed piece by piece (not as a difference of values,
+ * which cancels), and the largest |displacement|/|t| and |displacement| met at the kinks on the way and at the end.
+ * On each piece the secant slope is monotone in t, so kinks, end and the slope at z are all the candidates there are.
+ */
+function walk(
+  { kinks, slopes }: Pieces,
+  z: number,
+  T: number,
+  sign: 1 | -1,
+): { secant: number; moved: number } {
+  let piece = 0;
+  if (sign > 0) while (piece < kinks.length && kinks[piece]! <= z) piece++;
+  else while (piece < kinks.length && kinks[piece]! < z) piece++;
+  let secant = Math.abs(slopes[piece]!);
+  let travelled = 0;
+  let displacement = 0;
+  let moved = 0;
+  while (travelled < T) {
+    const kink = sign > 0 ? kinks[piece] : kinks[piece - 1];
+    const reach = kink === undefined ? T : Math.min(T, Math.abs(kink - z));
+    displacement += slopes[piece]! * (reach - travelled);
+    travelled = reach;
+    piece += sign;
+    if (travelled > 0) secant = Math.max(secant, Math.abs(displacement) / travelled);
+    moved = Math.max(moved, Math.abs(displacement));
+  }
+  return { secant, moved };
+}
+
+/**
+ * The activation of a piecewise linear function, exact up to rounding. An uncertainty e of the centre moves a chord's
+ * ends by at most 2 e L, which matters only for chords reaching past a kink, of length at least (distance - e).
+ */
+export function piecewiseLinear(
+  piecesOf: (i: number) => Pieces,
+  value: (z: number, i: number) => number,
+): Activation {
+  const steepest = (i: number): number => Math.max(...piecesOf(i).slopes.map(Math.abs));
+  const nearestKink = (z: number, i: number): number =>
+    piecesOf(i).kinks.reduce(
+      (nearest, kink) => Math.min(nearest, Math.abs(z - kink)),
+      Number.POSITIVE_INFINITY,
+    );
+  // Slopes, products and sums of at most a handful of pieces.
+  const slack = gamma(16);
+
+  return {
+    value,
+    relativeError: 2 * UNIT_ROUNDOFF,
+    lipschitz: steepest,
+    secant(z, T, e, i) {
+      const limit = steepest(i);
+      const distance = nearestKink(z, i);
+      if (distance <= 2 * e) return limit;
+      if (T <= 0) return Math.abs(slopeAt(piecesOf(i), z));
+      const up = walk(piecesOf(i), z, T, 1).secant;
+      const down = walk(piecesOf(i), z, T, -1).secant;
+      const uncertainty = distance > T + e ? 0 : (2 * limit * e) / (distance - e);
+      return Math.min(limit, Math.max(up, down) + uncertainty + limit * slack);
+    },
+    displacement(z, T, e, i) {
+      const up = walk(piecesOf(i), z, T, 1).moved;
+      const down = walk(piecesOf(i), z, T, -1).moved;
+      return Math.min(steepest(i) * T, (Math.max(up, down) + 2 * steepest(i) * e) * (1 + slack));
+    },
+    isConstant(z, T, e, i) {
+      const { kinks, slopes } = piecesOf(i);
+      const low = z - T - e - Math.abs(z) * UNIT_ROUNDOFF * 4;
+      const high = z + T + e + Math.abs(z) * UNIT_ROUNDOFF * 4;
+      return slopes.every((slope, p) => {
+        const from = p === 0 ? Number.NEGATIVE_INFINITY : kinks[p - 1]!;
+        const to = p === kinks.length ? Number.POSITIVE_INFINITY : kinks[p]!;
+        return slope === 0 || high < from || low > to;
+      });
+    },
+  };
+}
+
+function slopeAt({ kinks, slopes }: Pieces, z: number): number {
+  let piece = 0;
+  while (piece < kinks.length && kinks[piece]! <= z) piece++;
+  return slopes[piece]!;
+}
+
+/**
+ * A monotone smooth activation with |phi'| bounded by `steepest(low, high)` on [low, high]. By the mean value theorem
+ * that maximum bounds every secant inside the interval.
+ */
+export function smooth(
+  value: (z: number) => number,
+  lipschitz: number,
+  steepest: (low: number, high: number) => number,
+): Activation {
+  const slope = (z: number, T: number, e: number): number =>
+    Math.min(lipschitz, steepest(z - T - e, z + T + e) * (1 + 2 ** -40) + 2 ** -60);
+  return {
+    value,
+    // exp, expm1, log1p and tanh of V8 (fdlibm) are within one unit in the last place; a few of them are combined.
+    relativeError: 2 ** -48,
+    lipschitz: () => lipschitz,
+    secant: slope,
+    displacement: (z, T, e) => slope(z, T, e) * T * (1 + 2 ** -40),
+    isConstant: () => false,
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The interface of an ONNX operator in the white-box left half. An operator is compiled for the concrete shapes it meets
+ * (batch 1) into an `Action`: what it does to the tensors that depend on the input. From the action alone follow shape,
+ * float64 evaluation, adjoint and every bound, so that a new operator is one new file.
+ */
+import type { Node } from '../onnx/graph.ts';
+import type { Activation } from './activation.ts';
+import type { SparseMatrix } from './sparse-matrix.ts';
+
+/** A constant in float64, row-major. */
+export interface Constant {
+  readonly dims: readonly number[];
+  readonly values: Float64Array;
+}
+
+/** One input of a node: its shape, and its values if they do not depend on the network's input. */
+export interface Operand {
+  readonly dims: readonly number[];
+  readonly constant: Constant | null;
+}
+
+export type Action =
+  /** y = sum of matrix_k x_{operand_k} + bias. */
+  | {
+      readonly kind: 'affine';
+      readonly dims: readonly number[];
+      readonly terms: readonly { readonly operand: number; readonly matrix: SparseMatrix }[];
+      readonly bias: Float64Array | null;
+      /** Upper bound on the l2 error made in forming `bias`; 0 when it is copied from the file. */
+      readonly biasError?: number;
+    }
+  /** y_i = phi(x_i). */
+  | {
+      readonly kind: 'activation';
+      readonly dims: readonly number[];
+      readonly operand: number;
+      readonly activation: Activation;
+    }
+  /** y_i = max of x over window i (a CSR pattern; values are ignored). */
+  | {
+      readonly kind: 'maximum';
+      readonly dims: readonly number[];
+      readonly operand: number;
+      readonly windows: SparseMatrix;
+    }
+  /** The output does not depend on the input's values (Shape). */
+  | { readonly kind: 'constant'; readonly constant: Constant };
+
+export interface Operator {
+  /** ONNX operator types of the default domain that this file implements. */
+  readonly types: readonly string[];
+  /**
+   * @param operands one per node input; null where an optional input is omitted
+   * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
+   */
+  compile(node: Node, operands: readonly (Operand | null)[]): Action;
+}

@@ -1,0 +1,45 @@
+/** All operators the left half may contain, by ONNX type. The coverage table of the documentation is generated from it. */
+import { describeNode, type Node } from '../onnx/graph.ts';
+import { arithmetic } from './arithmetic.ts';
+import { batchNormalization } from './batch-normalization.ts';
+import { convolution } from './convolution.ts';
+import { indexing } from './indexing.ts';
+import { matrixProduct } from './matrix-product.ts';
+import type { Operator } from './operator.ts';
+import { pad } from './pad.ts';
+import { pooling } from './pooling.ts';
+import { rectifiers } from './rectifiers.ts';
+import { reduction } from './reduction.ts';
+import { reshaping } from './reshaping.ts';
+import { sigmoids } from './sigmoids.ts';
+
+export const OPERATORS: readonly Operator[] = [
+  arithmetic,
+  batchNormalization,
+  convolution,
+  indexing,
+  matrixProduct,
+  pad,
+  pooling,
+  rectifiers,
+  reduction,
+  reshaping,
+  sigmoids,
+];
+
+const byType = new Map(
+  OPERATORS.flatMap((operator) => operator.types.map((type) => [type, operator] as const)),
+);
+
+/** Names of all supported operators, sorted. */
+export const supportedTypes = (): string[] => [...byType.keys(), 'Constant'].sort();
+
+/** The operator of a node, or null when the left half cannot contain it. */
+export function operatorOf(node: Node): Operator | null {
+  return node.domain === '' ? (byType.get(node.opType) ?? null) : null;
+}
+
+/** Why a node without operator cannot be in the left half: one sentence for errors and `inspect`. */
+export function whyUnsupported(node: Node): string {
+  return `${describeNode(node)} has no Lipschitz bound in this version`;
+}

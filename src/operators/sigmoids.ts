@@ -1,0 +1,55 @@
+/** Smooth activations: Sigmoid, Tanh, Elu, Softplus, bounded on an interval by their steepest derivative there. */
+import { floatAttribute, type Node } from '../onnx/graph.ts';
+import { type Activation, smooth } from './activation.ts';
+import { refuse, required } from './compile-errors.ts';
+import type { Operator } from './operator.ts';
+
+const logistic = (z: number): number => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));
+
+/** The point of [low, high] nearest to zero, where the derivatives of Sigmoid and Tanh are largest. */
+const nearestToZero = (low: number, high: number): number => Math.max(low, Math.min(high, 0));
+
+const sigmoid = smooth(logistic, 0.25, (low, high) => {
+  const z = Math.abs(nearestToZero(low, high));
+  return Math.exp(-z) / (1 + Math.exp(-z)) ** 2;
+});
+
+const tanh = smooth(Math.tanh, 1, (low, high) => {
+  // 1 - tanh^2 = 4 e^-2z / (1 + e^-2z)^2, without cancellation.
+  const e = Math.exp(-2 * Math.abs(nearestToZero(low, high)));
+  return (4 * e) / (1 + e) ** 2;
+});
+
+/** Softplus is convex and increasing: the steepest point of an interval is its right end. */
+const softplus = smooth(
+  (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
+  1,
+  (_, high) => logistic(high),
+);
+
+/** Elu: z for z > 0, alpha (e^z - 1) below; derivative alpha e^z below 0. */
+function elu(node: Node): Activation {
+  const alpha = floatAttribute(node, 'alpha', 1);
+  if (alpha < 0) refuse(node, `a negative alpha (${alpha}) has no bound here`);
+  return smooth(
+    (z) => (z > 0 ? z : alpha * Math.expm1(z)),
+    Math.max(1, alpha),
+    (_, high) => (high >= 0 ? Math.max(1, alpha) : alpha * Math.exp(high)),
+  );
+}
+
+export const sigmoids: Operator = {
+  types: ['Sigmoid', 'Tanh', 'Elu', 'Softplus'],
+  compile(node, operands) {
+    const { dims } = required(node, operands, 0);
+    const activation =
+      node.opType === 'Sigmoid'
+        ? sigmoid
+        : node.opType === 'Tanh'
+          ? tanh
+          : node.opType === 'Elu'
+            ? elu(node)
+            : softplus;
+    return { kind: 'activation', dims, operand: 0, activation };
+  },
+};
