@@ -1,0 +1,68 @@
+/**
+ * Affine segments. Every tensor of the left half is an affine function of a few *bases*: the network's input (base 0) and
+ * the outputs of nonlinearities. A chain of Conv, BatchNormalization, Reshape ... between two nonlinearities is one
+ * matrix, and so is a linear residual x + Conv(x): its norm is the norm of the whole segment, not a sum.
+ */
+import { gamma, inflate, normUp } from '../operators/rounding.ts';
+import {
+  absoluteNorm,
+  add,
+  apply,
+  longestRow,
+  multiply,
+  type SparseMatrix,
+} from '../operators/sparse-matrix.ts';
+
+export interface AffineTerm {
+  /** Index of the base. */
+  readonly base: number;
+  readonly matrix: SparseMatrix;
+}
+
+/** sum over terms of matrix * base + bias. */
+export interface AffineForm {
+  readonly size: number;
+  /** At most one term per base, in the order of bases. */
+  readonly terms: readonly AffineTerm[];
+  readonly bias: Float64Array;
+  /** Upper bound on the l2 error of `bias`. */
+  readonly biasError: number;
+}
+
+/** The form of matrix * inner, plus `bias` if given. */
+export function transformed(matrix: SparseMatrix, inner: AffineForm, where: string): AffineForm {
+  const norm = absoluteNorm(matrix);
+  const magnitude = normUp(inner.bias);
+  return {
+    size: matrix.rows,
+    terms: inner.terms.map((term) => ({ base: term.base, matrix: multiply(matrix, term.matrix, where) })),
+    bias: apply(matrix, inner.bias),
+    biasError: inflate(
+      (gamma(longestRow(matrix) + 1) * norm + matrix.error) * magnitude +
+        (norm + matrix.error) * inner.biasError,
+      4,
+    ),
+  };
+}
+
+/** The sum of two forms of the same size. */
+export function plus(a: AffineForm, b: AffineForm): AffineForm {
+  const terms = [...a.terms];
+  for (const term of b.terms) {
+    const at = terms.findIndex((other) => other.base === term.base);
+    if (at < 0) terms.push(term);
+    else terms[at] = { base: term.base, matrix: add(terms[at]!.matrix, term.matrix) };
+  }
+  terms.sort((left, right) => left.base - right.base);
+  return { ...withBias({ ...a, terms }, b.bias, b.biasError) };
+}
+
+/** The form plus a constant vector known up to `error`. */
+export function withBias(form: AffineForm, bias: Float64Array, error: number): AffineForm {
+  const rounding = gamma(1) * (normUp(form.bias) + normUp(bias));
+  return {
+    ...form,
+    bias: form.bias.map((value, i) => value + bias[i]!),
+    biasError: inflate(form.biasError + error + rounding, 4),
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * The displacement function of the left half at a fixed centre x (certificates.md, section 3):
+ *
+ *   D(r) >= sup over ||x' - x|| <= r of ||f_L(x') - f_L(x)||.
+ *
+ * Every base carries rho, a bound on its l2 displacement, and a box, bounds per coordinate. An activation after z = sum_j
+ * A_j h_j + c sees T_i = sum_j min(rho_j ||row_i(A_j)||, (|A_j| box_j)_i) and moves by at most
+ *
+ *   rho = sum_j ||diag(m) A_j diag(I_j)|| rho_j,     m_i = 1 (global), mask_i (SPLITZ eq. 18), secant slope (secant),
+ *
+ * where I_j keeps the coordinates of base j that can move at all.
+ */
+import { inflate, normUp } from '../operators/rounding.ts';
+import { applyAbsolute, rowNorms, type SparseMatrix } from '../operators/sparse-matrix.ts';
+import type { AffineForm } from './affine-form.ts';
+import type { Evaluation, LeftHalf, Step } from './left-half.ts';
+import type { Scales } from './spectral-norm.ts';
+
+/** Upper bounds, loosest first. `power` is the published method: an estimate, not a bound. */
+export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'power'] as const;
+export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
+
+/** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
+export type NormOf = (matrix: SparseMatrix, rows: Scales, columns: Scales) => number;
+
+interface Movement {
+  /** Upper bound on the l2 displacement. */
+  readonly rho: number;
+  /** Upper bounds per coordinate; null where none is kept (global bound, input). */
+  readonly box: Float64Array | null;
+}
+
+/** 1 for coordinates that can move, 0 for those that cannot; null when all can. */
+function moving(movement: Movement): Scales {
+  if (movement.box === null || movement.box.every((b) => b > 0)) return null;
+  return movement.box.map((b) => (b > 0 ? 1 : 0));
+}
+
+/** T: upper bounds on the displacement of each coordinate of an affine form. */
+function reach(form: AffineForm, bases: readonly Movement[]): Float64Array {
+  const total = new Float64Array(form.size);
+  for (const { base, matrix } of form.terms) {
+    const { rho, box } = bases[base]!;
+    const norms = rowNorms(matrix);
+    const boxed = box === null ? null : applyAbsolute(matrix, box);
+    const slack = box === null ? 0 : matrix.error * normUp(box);
+    for (let i = 0; i < total.length; i++) {
+      const ball = rho * norms[i]!;
+      total[i] = total[i]! + (boxed === null ? ball : Math.min(ball, boxed[i]! + slack));
+    }
+  }
+  for (let i = 0; i < total.length; i++) total[i] = inflate(total[i]!, form.terms.length + 4);
+  return total;
+}
+
+/** sum_j ||diag(rows) A_j diag(I_j)|| rho_j. */
+function masked(
+  form: AffineForm,
+  bases: readonly Movement[],
+  rows: Scales,
+  useColumns: boolean,
+  normOf: NormOf,
+): number {
+  let rho = 0;
+  for (const { base, matrix } of form.terms) {
+    const from = bases[base]!;
+    if (from.rho > 0) rho += normOf(matrix, rows, useColumns ? moving(from) : null) * from.rho;
+  }
+  return inflate(rho, form.terms.length + 4);
+}
+
+function throughActivation(
+  step: Step,
+  centre: Evaluation['inputs'][number],
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): Movement {
+  if (step.rule.kind !== 'activation') throw new Error('not an activation');
+  const { activation } = step.rule;
+  if (bound === 'global') {
+    let steepest = 0;
+    for (let i = 0; i < step.size; i++) steepest = Math.max(steepest, activation.lipschitz(i));
+    return { rho: inflate(steepest * masked(step.input, bases, null, false, normOf), 4), box: null };
+  }
+  const T = reach(step.input, bases);
+  const slopes = new Float64Array(step.size);
+  const box = new Float64Array(step.size);
+  const { value: z, error } = centre;
+  for (let i = 0; i < slopes.length; i++) {
+    if (activation.isConstant(z[i]!, T[i]!, error, i)) continue;
+    slopes[i] = bound === 'secant' ? activation.secant(z[i]!, T[i]!, error, i) : activation.lipschitz(i);
+    box[i] = activation.displacement(z[i]!, T[i]!, error, i);
+  }
+  const rho = masked(step.input, bases, slopes, true, normOf);
+  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
+}
+
+function throughMaximum(
+  step: Step,
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): Movement {
+  if (step.rule.kind !== 'maximum') throw new Error('not a maximum');
+  const { windows, overlap } = step.rule;
+  const rho = inflate(Math.sqrt(overlap) * masked(step.input, bases, null, bound !== 'global', normOf), 4);
+  if (bound === 'global') return { rho, box: null };
+  const T = reach(step.input, bases);
+  const box = new Float64Array(step.size);
+  for (let i = 0; i < step.size; i++) {
+    for (let k = windows.rowStart[i]!; k < windows.rowStart[i + 1]!; k++) {
+      box[i] = Math.max(box[i]!, T[windows.column[k]!]!);
+    }
+  }
+  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
+}
+
+/**
+ * D(r): an upper bound on the l2 displacement of the latent over the l2 ball of radius r around the evaluated centre,
+ * provided `normOf` returns upper bounds (and `bound` is not `power`).
+ *
+ * @param r radius in the units of the left half's input
+ */
+export function displacement(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  r: number,
+  bound: DisplacementBound,
+  normOf: NormOf,
+): number {
+  const bases: Movement[] = [{ rho: r, box: null }];
+  half.steps.forEach((step, index) => {
+    bases.push(
+      step.rule.kind === 'activation'
+        ? throughActivation(step, evaluation.inputs[index]!, bases, bound, normOf)
+        : throughMaximum(step, bases, bound, normOf),
+    );
+  });
+  return masked(half.output, bases, null, bound !== 'global', normOf);
+}

@@ -1,0 +1,157 @@
+/**
+ * From a latent radius to an input radius: the largest r found with D(r) <= R_u, rounded down. The search runs on cheap
+ * estimates of the norms; what it ends on is then *proved* with upper bounds at exactly the radius reported, so a search
+ * that errs can only cost radius, never soundness.
+ */
+import { sizeOf } from '../onnx/graph.ts';
+import type { SparseMatrix } from '../operators/sparse-matrix.ts';
+import type { AffineForm } from './affine-form.ts';
+import { type DisplacementBound, displacement, type NormOf } from './displacement.ts';
+import { type Evaluation, evaluateLeftHalf, type LeftHalf } from './left-half.ts';
+import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
+
+export interface InputRadius {
+  /** Certified radius in input units; a lower bound. 0 when not even the smallest ball is proved. */
+  readonly radius: number;
+  /** D at that radius: an upper bound, at most the latent radius it was asked for. */
+  readonly displacement: number;
+}
+
+/** The certifier of one left half. Norms that do not depend on the image are computed once and kept. */
+export interface LeftHalfBound {
+  readonly half: LeftHalf;
+  readonly bound: DisplacementBound;
+  /** False for `power`, whose "radius" certifies nothing. */
+  readonly isUpperBound: boolean;
+  /** Failure probability of one call of `inputRadius`: 0 when every norm is proved deterministically. */
+  readonly failureProbability: number;
+  evaluate(x: Float64Array): Evaluation;
+  /**
+   * @param latentRadius R_u minus the forward error, in latent units
+   * @param gaussian probes for probabilistic norms, independent of the image and of the votes
+   */
+  inputRadius(evaluation: Evaluation, latentRadius: number, gaussian: GaussianSource): InputRadius;
+  /** Upper bound on the Lipschitz constant on all of space (the product bound). */
+  globalLipschitz(gaussian: GaussianSource): number;
+}
+
+/** Proofs attempted per image; the failure probability is split over all of them in advance. */
+const PROOFS = 3;
+/** The proof's norms exceed the estimates by at most this factor each, usually: aim that much lower. */
+const PROOF_MARGIN = 6e-4;
+/** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
+const SEARCH_STEPS = 12;
+const REFINING_STEPS = 36;
+/** Power steps of the published method. */
+const POWER_STEPS = 5;
+
+export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
+  const norms = new Map<SparseMatrix, SpectralNorm>();
+  let probabilisticUses = 0;
+  const register = (form: AffineForm, rowDims: readonly number[]): void => {
+    for (const { matrix, base } of form.terms) {
+      const columnDims = base === 0 ? half.inputDims : half.steps[base - 1]!.dims;
+      const norm = norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
+      norms.set(matrix, norm);
+      if (!norm.deterministic) probabilisticUses++;
+    }
+  };
+  for (const step of half.steps) {
+    // A pooling window changes the number of cells; then only the flat size of its input is known.
+    register(step.input, sizeOf(step.dims) === step.input.size ? step.dims : [step.input.size]);
+  }
+  register(half.output, half.dims);
+  const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * PROOFS);
+  const normOf = (matrix: SparseMatrix): SpectralNorm => {
+    const norm = norms.get(matrix);
+    if (norm === undefined) throw new Error('a segment without norm');
+    return norm;
+  };
+  const estimating =
+    (steps: number): NormOf =>
+    (matrix, rows, columns) =>
+      normOf(matrix).estimate(rows, columns, steps);
+  const proving =
+    (gaussian: GaussianSource): NormOf =>
+    (matrix, rows: Scales, columns: Scales) =>
+      normOf(matrix).bound(rows, columns, gaussian, deltaEach);
+  const depth = norms.size;
+
+  /** The published method: masked norms by a few power steps. It certifies nothing, see `isUpperBound`. */
+  const publishedRadius = (evaluation: Evaluation, latentRadius: number): InputRadius => {
+    const power: NormOf = (matrix, rows, columns) => normOf(matrix).powerEstimate(rows, columns, POWER_STEPS);
+    const estimate = (r: number): number => displacement(half, evaluation, r, 'mask', power);
+    const radius = largestRadius(estimate, latentRadius);
+    return { radius, displacement: estimate(radius) };
+  };
+
+  return {
+    half,
+    bound,
+    isUpperBound: bound !== 'power',
+    failureProbability: probabilisticUses === 0 || bound === 'power' ? 0 : delta,
+    evaluate: (x) => evaluateLeftHalf(half, x),
+    globalLipschitz: (gaussian) => displacement(half, emptyEvaluation, 1, 'global', proving(gaussian)),
+    inputRadius(evaluation, latentRadius, gaussian) {
+      if (!(latentRadius > 0)) return NOTHING;
+      if (bound === 'power') return publishedRadius(evaluation, latentRadius);
+      const estimate = (r: number, steps: number): number =>
+        displacement(half, evaluation, r, bound, estimating(steps));
+      const target = latentRadius / (1 + PROOF_MARGIN) ** depth;
+      let radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
+      // The short searches sit a little low; one longer estimate tells by how much.
+      radius *= Math.min(1, target / estimate(radius, REFINING_STEPS));
+      for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
+        const proved = displacement(half, evaluation, radius, bound, proving(gaussian));
+        if (proved <= latentRadius) return { radius, displacement: proved };
+        radius *= (latentRadius / proved) * (1 - PROOF_MARGIN);
+      }
+      return NOTHING;
+    },
+  };
+}
+
+const NOTHING: InputRadius = { radius: 0, displacement: 0 };
+
+/** The global bound looks at no centre. */
+const emptyEvaluation: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
+
+/**
+ * The largest r with D(r) <= target, within a relative 1e-6, for nondecreasing D with D(r)/r nondecreasing or nearly so:
+ * fixed-point steps r <- target * r / D(r), which bracket the root, then regula falsi (Illinois) inside the bracket.
+ */
+export function largestRadius(D: (r: number) => number, target: number): number {
+  let low = 0;
+  let lowValue = -target;
+  let high = Number.POSITIVE_INFINITY;
+  let highValue = 0;
+  let lastSide = 0;
+  let r = target;
+  for (let i = 0; i < 60; i++) {
+    const value = D(r) - target;
+    const side = value <= 0 ? -1 : 1;
+    if (side < 0) {
+      low = r;
+      lowValue = value;
+      if (side === lastSide) highValue /= 2;
+    } else {
+      high = r;
+      highValue = value;
+      if (side === lastSide) lowValue /= 2;
+    }
+    lastSide = side;
+    if (high - low <= 1e-6 * high || value === 0) break;
+    if (!Number.isFinite(high)) {
+      const moved = value + target;
+      // A latent that does not move at all is certified for any radius; stop at one no image can be worth.
+      if (r > 1e6 * Math.max(1, target)) break;
+      r = moved > 0 ? Math.max(r, (target / moved) * r) * (1 + 1e-6) : r * 16;
+    } else if (low === 0) {
+      r = Math.min((target / (value + target)) * r, high * 0.999999);
+    } else {
+      const next = (low * highValue - high * lowValue) / (highValue - lowValue);
+      r = next > low && next < high ? next : (low + high) / 2;
+    }
+  }
+  return low;
+}

@@ -1,0 +1,70 @@
+/**
+ * Lanczos *estimate* of the largest eigenvalue of a symmetric positive semidefinite operator. A Ritz value never exceeds
+ * the true eigenvalue, so this is a LOWER bound up to rounding: it steers searches and picks shifts, and is never
+ * reported as a norm. `banded-gram.ts` and `chebyshev-bound.ts` turn such an estimate into an upper bound.
+ */
+
+/** y = G x. */
+export type SymmetricProduct = (x: Float64Array, y: Float64Array) => void;
+
+/** A fixed start vector without symmetries (golden-ratio rotation): the same estimate for the same matrix, always. */
+export function fixedStart(size: number): Float64Array {
+  return Float64Array.from({ length: size }, (_, i) => 0.5 + ((i * 0.6180339887498949) % 1));
+}
+
+/** Largest eigenvalue of the symmetric tridiagonal matrix (alpha, beta), by bisection on Sturm counts. */
+function largestTridiagonal(alpha: readonly number[], beta: readonly number[]): number {
+  let high = 0;
+  for (let i = 0; i < alpha.length; i++)
+    high = Math.max(high, alpha[i]! + Math.abs(beta[i - 1] ?? 0) + Math.abs(beta[i] ?? 0));
+  let low = 0;
+  const below = (shift: number): boolean => {
+    // All eigenvalues are < shift iff every pivot of (T - shift I) is negative.
+    let pivot = alpha[0]! - shift;
+    for (let i = 1; i < alpha.length && pivot < 0; i++)
+      pivot = alpha[i]! - shift - (beta[i - 1]! * beta[i - 1]!) / pivot;
+    return pivot < 0;
+  };
+  for (let i = 0; i < 60 && high - low > 1e-13 * high; i++) {
+    const middle = (low + high) / 2;
+    if (below(middle)) high = middle;
+    else low = middle;
+  }
+  return low;
+}
+
+/**
+ * @param steps number of products; full reorthogonalisation, so memory is steps * size
+ * @returns an estimate of lambda_max(G) from below; 0 for G = 0
+ */
+export function lanczosEstimate(product: SymmetricProduct, size: number, steps: number): number {
+  const basis: Float64Array[] = [];
+  const alpha: number[] = [];
+  const beta: number[] = [];
+  let vector: Float64Array = fixedStart(size);
+  let norm = Math.sqrt(dot(vector, vector));
+  for (let step = 0; step < Math.min(steps, size); step++) {
+    const unit = vector.map((value) => value / norm);
+    basis.push(unit);
+    const next = new Float64Array(size);
+    product(unit, next);
+    alpha.push(dot(unit, next));
+    for (let pass = 0; pass < 2; pass++) {
+      for (const previous of basis) {
+        const overlap = dot(previous, next);
+        for (let i = 0; i < size; i++) next[i] = next[i]! - overlap * previous[i]!;
+      }
+    }
+    norm = Math.sqrt(dot(next, next));
+    if (!(norm > 1e-12 * Math.abs(alpha[0]!))) break;
+    beta.push(norm);
+    vector = next;
+  }
+  return alpha.length === 0 ? 0 : largestTridiagonal(alpha, beta.slice(0, alpha.length - 1));
+}
+
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

@@ -1,0 +1,243 @@
+/**
+ * The left half f_L of a network as mathematics: affine segments separated by nonlinear steps, compiled from the ONNX
+ * graph for one image (batch 1). Its float64 value comes with a forward-error bound; `displacement.ts` bounds how far it
+ * moves on a ball.
+ */
+import { ModelRefused } from '../errors.ts';
+import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
+import type { Activation } from '../operators/activation.ts';
+import type { Action, Constant, Operand } from '../operators/operator.ts';
+import { operatorOf, whyUnsupported } from '../operators/registry.ts';
+import { gamma, inflate, normUp } from '../operators/rounding.ts';
+import {
+  absoluteNorm,
+  apply,
+  identityMatrix,
+  isSelection,
+  longestRow,
+  type SparseMatrix,
+  transpose,
+} from '../operators/sparse-matrix.ts';
+import { type AffineForm, plus, transformed, withBias } from './affine-form.ts';
+
+/** A nonlinearity applied to an affine form; its output is base `index + 1`. */
+export interface Step {
+  readonly node: Node;
+  readonly input: AffineForm;
+  readonly dims: readonly number[];
+  readonly size: number;
+  readonly rule:
+    | { readonly kind: 'activation'; readonly activation: Activation }
+    | {
+        readonly kind: 'maximum';
+        readonly windows: SparseMatrix;
+        /** Largest number of windows sharing a cell: the map is sqrt(overlap)-Lipschitz in l2. */
+        readonly overlap: number;
+      };
+}
+
+export interface LeftHalf {
+  readonly inputDims: readonly number[];
+  /** Shape of the latent, batch axis (1) included. */
+  readonly dims: readonly number[];
+  readonly steps: readonly Step[];
+  readonly output: AffineForm;
+}
+
+type State = { readonly dims: readonly number[] } & (
+  | { readonly constant: Constant }
+  | { readonly constant: null; readonly form: AffineForm }
+);
+
+const zeroForm = (size: number): AffineForm => ({
+  size,
+  terms: [],
+  bias: new Float64Array(size),
+  biasError: 0,
+});
+
+/**
+ * Compiles the sub-graph between `input` and `cut`.
+ *
+ * @param inputDims shape of the input for one image, batch axis (1) included
+ * @throws ModelRefused naming the node that has no sound bound
+ */
+export function compileLeftHalf(input: Value, inputDims: readonly number[], cut: Value): LeftHalf {
+  const steps: Step[] = [];
+  const states = new Map<Value, State>();
+  const size = sizeOf(inputDims);
+  states.set(input, {
+    dims: inputDims,
+    constant: null,
+    form: { ...zeroForm(size), terms: [{ base: 0, matrix: identityMatrix(size) }] },
+  });
+
+  const stateOf = (value: Value): State => {
+    const known = states.get(value);
+    if (known !== undefined) return known;
+    if (value.constant !== null) {
+      const constant: Constant = { dims: value.constant.dims, values: value.constant.float64() };
+      const state: State = { dims: constant.dims, constant };
+      states.set(value, state);
+      return state;
+    }
+    if (value.producer === null) {
+      throw new ModelRefused({
+        what: `value '${value.name}' has no producer`,
+        remedy: 'Re-export the model.',
+      });
+    }
+    compileNode(value.producer);
+    const state = states.get(value);
+    if (state === undefined) {
+      throw new ModelRefused({
+        what: `${describeNode(value.producer)}: its output '${value.name}' has no Lipschitz bound`,
+        remedy: 'Cut the network earlier.',
+      });
+    }
+    return state;
+  };
+
+  /** The affine form of an operand; a constant is a form without terms. */
+  const formOf = (state: State): AffineForm =>
+    state.constant === null ? state.form : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values };
+
+  const affine = (
+    node: Node,
+    action: Extract<Action, { kind: 'affine' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    let form = zeroForm(sizeOf(action.dims));
+    for (const { operand, matrix } of action.terms)
+      form = plus(form, transformed(matrix, formOf(inputs[operand]!), describeNode(node)));
+    if (action.bias !== null) form = withBias(form, action.bias, action.biasError ?? 0);
+    return form.terms.length === 0
+      ? { dims: action.dims, constant: { dims: action.dims, values: form.bias } }
+      : { dims: action.dims, constant: null, form };
+  };
+
+  const nonlinear = (
+    node: Node,
+    action: Extract<Action, { operand: number; kind: 'activation' | 'maximum' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const form = formOf(inputs[action.operand]!);
+    const outSize = sizeOf(action.dims);
+    const rule: Step['rule'] =
+      action.kind === 'activation'
+        ? { kind: 'activation', activation: action.activation }
+        : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) };
+    const step: Step = { node, input: form, dims: action.dims, size: outSize, rule };
+    if (form.terms.length === 0) {
+      return { dims: action.dims, constant: { dims: action.dims, values: applyRule(step, form.bias) } };
+    }
+    steps.push(step);
+    const base = { base: steps.length, matrix: identityMatrix(outSize) };
+    return { dims: action.dims, constant: null, form: { ...zeroForm(outSize), terms: [base] } };
+  };
+
+  const compileNode = (node: Node): void => {
+    const operator = operatorOf(node);
+    if (operator === null) {
+      throw new ModelRefused({ what: whyUnsupported(node), remedy: 'Cut the network earlier.' });
+    }
+    const inputs = node.inputs.map((value) => (value === null ? null : stateOf(value)));
+    const operands = inputs.map(
+      (state): Operand | null => state && { dims: state.dims, constant: state.constant },
+    );
+    const action = operator.compile(node, operands);
+    const output = node.outputs[0];
+    if (output === null || output === undefined) return;
+    states.set(
+      output,
+      action.kind === 'constant'
+        ? { dims: action.constant.dims, constant: action.constant }
+        : action.kind === 'affine'
+          ? affine(node, action, inputs)
+          : nonlinear(node, action, inputs),
+    );
+  };
+
+  const state = stateOf(cut);
+  if (state.constant !== null) {
+    throw new ModelRefused({
+      what: `'${cut.name}' does not depend on the input`,
+      remedy: 'Choose another cut.',
+    });
+  }
+  return { inputDims, dims: state.dims, steps, output: state.form };
+}
+
+/** phi(z), or the maxima of z over the step's windows. */
+function applyRule(step: Step, z: Float64Array): Float64Array {
+  const out = new Float64Array(step.size);
+  if (step.rule.kind === 'activation') {
+    const { activation } = step.rule;
+    for (let i = 0; i < out.length; i++) out[i] = activation.value(z[i]!, i);
+    return out;
+  }
+  const { windows } = step.rule;
+  for (let i = 0; i < out.length; i++) {
+    let most = Number.NEGATIVE_INFINITY;
+    for (let k = windows.rowStart[i]!; k < windows.rowStart[i + 1]!; k++)
+      most = Math.max(most, z[windows.column[k]!]!);
+    out[i] = most;
+  }
+  return out;
+}
+
+/** A float64 vector within `error` (l2, upper bound) of its exact value. */
+export interface Approximation {
+  readonly value: Float64Array;
+  readonly error: number;
+}
+
+/** f_L at one image: the latent, and the pre-activations the bounds are taken around. */
+export interface Evaluation {
+  readonly latent: Approximation;
+  /** Input of each step (pre-activation), in the order of `LeftHalf.steps`. */
+  readonly inputs: readonly Approximation[];
+}
+
+/** Largest activation slope of a step: what it multiplies an error of its input by. */
+export function stepLipschitz(step: Step): number {
+  const { rule } = step;
+  if (rule.kind === 'maximum') return inflate(Math.sqrt(rule.overlap), 1);
+  let most = 0;
+  for (let i = 0; i < step.size; i++) most = Math.max(most, rule.activation.lipschitz(i));
+  return most;
+}
+
+/** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */
+export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
+  const bases: Approximation[] = [{ value: x, error: 0 }];
+  const inputs: Approximation[] = [];
+  const evaluate = (form: AffineForm): Approximation => {
+    const value = form.bias.slice();
+    // Sums of the terms' results: one more rounding per term.
+    let error = form.biasError + gamma(form.terms.length + 1) * normUp(form.bias);
+    for (const { base, matrix } of form.terms) {
+      const operand = bases[base]!;
+      const part = apply(matrix, operand.value);
+      for (let i = 0; i < value.length; i++) value[i] = value[i]! + part[i]!;
+      const magnitude = normUp(operand.value);
+      const rounding =
+        isSelection(matrix) &&
+        matrix.error === 0 &&
+        form.terms.length === 1 &&
+        form.bias.every((b) => b === 0)
+          ? 0
+          : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * magnitude;
+      error += rounding + matrix.error * (magnitude + operand.error) + absoluteNorm(matrix) * operand.error;
+    }
+    return { value, error: inflate(error, 16) };
+  };
+  for (const step of half.steps) {
+    const z = evaluate(step.input);
+    const value = applyRule(step, z.value);
+    const rounding = step.rule.kind === 'activation' ? step.rule.activation.relativeError * normUp(value) : 0;
+    inputs.push(z);
+    bases.push({ value, error: inflate(stepLipschitz(step) * z.error + rounding, 4) });
+  }
+  return { latent: evaluate(half.output), inputs };
+}
