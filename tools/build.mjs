@@ -1,7 +1,7 @@
 // Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the files
 // that travel beside them. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,4 +24,5 @@ run(
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
+copyFileSync(join(root, 'src/certificate/result.schema.json'), join(root, 'dist/certificate/result.schema.json'));
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

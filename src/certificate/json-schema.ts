@@ -1,0 +1,151 @@
+/**
+ * The subset of JSON Schema (draft 2020-12) the result file is described in, as values that carry their TypeScript
+ * type. One description yields four things that therefore cannot drift apart: the published schema, the types, the
+ * check of a line read from disk, and the key order of a line written.
+ */
+
+/** A JSON Schema whose valid documents are of type T. `type` carries T for the compiler only and is never set. */
+export interface Schema<T = unknown> {
+  readonly json: JsonSchema;
+  readonly type?: T;
+}
+
+export type TypeOf<S> = S extends Schema<infer T> ? T : never;
+
+export interface JsonSchema {
+  readonly description?: string;
+  readonly type?: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null';
+  readonly const?: string | number | boolean;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
+  readonly items?: JsonSchema;
+  readonly properties?: { readonly [key: string]: JsonSchema };
+  readonly required?: readonly string[];
+  readonly additionalProperties?: boolean;
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+type Fields = { readonly [key: string]: Schema };
+
+export const text = (description: string): Schema<string> => ({ json: { description, type: 'string' } });
+
+export const sha256 = (description: string): Schema<string> => ({
+  json: { description, type: 'string', pattern: '^[0-9a-f]{64}$' },
+});
+
+export const flag = (description: string): Schema<boolean> => ({ json: { description, type: 'boolean' } });
+
+export const number = (
+  description: string,
+  range: { minimum?: number; maximum?: number } = {},
+): Schema<number> => ({ json: { description, type: 'number', ...range } });
+
+/** A count or an index: an integer >= 0. */
+export const count = (description: string): Schema<number> => ({
+  json: { description, type: 'integer', minimum: 0 },
+});
+
+export const constant = <const V extends string>(value: V): Schema<V> => ({ json: { const: value } });
+
+export const oneOf = <const V extends readonly string[]>(
+  description: string,
+  values: V,
+): Schema<V[number]> => ({ json: { description, enum: values } });
+
+export const list = <T>(description: string, items: Schema<T>): Schema<readonly T[]> => ({
+  json: { description, type: 'array', items: items.json },
+});
+
+export const nullable = <T>(schema: Schema<T>): Schema<T | null> => ({
+  json: { anyOf: [schema.json, { type: 'null' }] },
+});
+
+/** Every field is required and no other is allowed; a field without a value is `null`, never absent. */
+export function object<F extends Fields>(
+  description: string,
+  fields: F,
+): Schema<{ readonly [K in keyof F]: TypeOf<F[K]> }> {
+  const properties = Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.json]));
+  const required = Object.keys(fields);
+  return { json: { description, type: 'object', properties, required, additionalProperties: false } };
+}
+
+/** The first violation of `schema` in `value`, as "path: what is wrong", or null when there is none. */
+export function violation(schema: JsonSchema, value: unknown, path = ''): string | null {
+  const wrong = (what: string) => `${path === '' ? 'the line' : path}: ${what}`;
+  if (schema.anyOf) {
+    const problems = schema.anyOf.map((option) => violation(option, value, path));
+    return problems.includes(null) ? null : (problems[0] ?? null);
+  }
+  if (schema.const !== undefined && value !== schema.const)
+    return wrong(`is not ${JSON.stringify(schema.const)}`);
+  if (schema.enum && !schema.enum.includes(value as string))
+    return wrong(`is none of ${schema.enum.join(', ')}`);
+  switch (schema.type) {
+    case 'null':
+      return value === null ? null : wrong('is not null');
+    case 'string':
+      if (typeof value !== 'string') return wrong('is not a string');
+      return schema.pattern && !new RegExp(schema.pattern, 'u').test(value)
+        ? wrong(`does not match ${schema.pattern}`)
+        : null;
+    case 'boolean':
+      return typeof value === 'boolean' ? null : wrong('is not true or false');
+    case 'integer':
+    case 'number':
+      if (typeof value !== 'number' || !Number.isFinite(value)) return wrong('is not a finite number');
+      if (schema.type === 'integer' && !Number.isSafeInteger(value)) return wrong('is not an integer');
+      if (value < (schema.minimum ?? -Infinity)) return wrong(`is below ${schema.minimum}`);
+      return value > (schema.maximum ?? Infinity) ? wrong(`is above ${schema.maximum}`) : null;
+    case 'array':
+      if (!Array.isArray(value)) return wrong('is not a list');
+      return firstOf(value.entries(), ([i, item]) => violation(schema.items ?? {}, item, `${path}[${i}]`));
+    case 'object':
+      return objectViolation(schema, value, path);
+    default:
+      return null;
+  }
+}
+
+function objectViolation(schema: JsonSchema, value: unknown, path: string): string | null {
+  const prefix = path === '' ? '' : `${path}.`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return `${path === '' ? 'the line' : path}: is not an object`;
+  }
+  const properties = schema.properties ?? {};
+  const unknown = Object.keys(value).find((key) => !Object.hasOwn(properties, key));
+  if (unknown !== undefined) return `${prefix}${unknown}: is not a field of this format`;
+  const missing = schema.required?.find((key) => !Object.hasOwn(value, key));
+  if (missing !== undefined) return `${prefix}${missing}: is missing`;
+  const fields = value as { readonly [key: string]: unknown };
+  return firstOf(Object.entries(properties), ([key, field]) => violation(field, fields[key], prefix + key));
+}
+
+function firstOf<I>(items: Iterable<I>, problem: (item: I) => string | null): string | null {
+  for (const item of items) {
+    const found = problem(item);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/**
+ * `value` with its keys in the schema's order at every depth, so that equal values give equal bytes. Numbers are left
+ * as they are: JSON.stringify prints the shortest decimal that reads back as the same float64.
+ */
+export function inSchemaOrder(schema: JsonSchema, value: unknown): unknown {
+  if (schema.anyOf) {
+    const option = schema.anyOf.find((candidate) => violation(candidate, value) === null);
+    return option === undefined ? value : inSchemaOrder(option, value);
+  }
+  if (schema.type === 'array' && schema.items?.type === 'object') {
+    return (value as readonly unknown[]).map((item) => inSchemaOrder(schema.items ?? {}, item));
+  }
+  if (schema.type !== 'object') return value;
+  const fields = value as { readonly [key: string]: unknown };
+  return Object.fromEntries(
+    Object.entries(schema.properties ?? {}).map(([key, field]) => [key, inSchemaOrder(field, fields[key])]),
+  );
+}

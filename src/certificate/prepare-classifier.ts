@@ -1,0 +1,63 @@
+/**
+ * From a file to a classifier ready to be cut: one input of canonical images (pixels in [0,1], [N,C,H,W]), one output of
+ * class scores, rows proven independent, every shape measured, every cut listed.
+ */
+
+import { makeBatchSymbolic } from '../onnx/batch.ts';
+import { openClassifier } from '../onnx/classifier.ts';
+import { type CutList, listCuts } from '../onnx/cuts.ts';
+import type { Value } from '../onnx/graph.ts';
+import type { Model } from '../onnx/model.ts';
+import { type Preprocessing, prependPreprocessing } from '../onnx/preprocessing.ts';
+import { measureShapes, type Shapes } from '../onnx/shapes.ts';
+
+export interface PreparedClassifier {
+  /** The file as loaded. */
+  readonly source: Model;
+  /** The model that is certified: preprocessing inside, batch axis free where that was proven. */
+  readonly model: Model;
+  readonly input: Value;
+  /** Shape of the input for one image, batch axis (1) included. */
+  readonly inputDims: readonly number[];
+  readonly classes: number;
+  readonly batchable: boolean;
+  /** Why rows run one at a time; null when they do not. */
+  readonly whyNotBatchable: string | null;
+  readonly shapes: Shapes;
+  readonly cuts: CutList;
+}
+
+/**
+ * @param preprocessing what the model expects of its pixels; null leaves its input as it is (for `inspect`)
+ * @param inputShape dimensions of one row where the model leaves them open
+ * @throws ModelRefused, UsageError as the passes it consists of do
+ */
+export async function prepareClassifier(
+  source: Model,
+  output: string | undefined,
+  preprocessing: Preprocessing | null,
+  inputShape?: readonly number[],
+): Promise<PreparedClassifier> {
+  const opened = await openClassifier(source, {
+    ...(output === undefined ? {} : { output }),
+    ...(inputShape === undefined ? {} : { inputShape }),
+  });
+  const canonical = preprocessing === null ? opened.model : prependPreprocessing(opened.model, preprocessing);
+  const batched = await makeBatchSymbolic(canonical);
+  const shapes = await measureShapes(batched);
+  const cuts = listCuts(batched.model, shapes);
+  const input = batched.model.graph.inputs[0];
+  const measured = input && shapes.get(input.name);
+  if (input === undefined || measured === undefined) throw new Error('a classifier has one measured input');
+  return {
+    source,
+    model: batched.model,
+    input,
+    inputDims: measured.dims,
+    classes: opened.classes,
+    batchable: batched.batchable,
+    whyNotBatchable: batched.reason,
+    shapes,
+    cuts,
+  };
+}

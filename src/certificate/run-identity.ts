@@ -1,0 +1,57 @@
+/**
+ * When two run headers describe the same run, so that one may continue the other's file.
+ *
+ * Everything in a header counts unless it is named here: a field added later is compared until someone shows that it
+ * cannot change a certificate. Left out are times, where a value came from, the names of files and data (their digests
+ * count), and what the counter-based noise makes irrelevant: workers, batch, how many images. Node's version is left
+ * out because noise and votes do not depend on it and the rounding error of the bounds is covered by their margins.
+ * Provider, ONNX Runtime, CPU and platform do count: each selects kernels whose logits differ in the last bits, and
+ * the votes of one file must come from one fixed function.
+ */
+import type { RunHeader } from './record.ts';
+
+const NOT_IDENTITY = new Set([
+  'started',
+  'model.name',
+  'data.name',
+  'settings.max.value',
+  'environment.workers',
+  'environment.batch',
+  'environment.node',
+]);
+
+/** Sub-trees left out: measured at each start, informative. */
+const NOT_IDENTITY_TREES = ['checks.'];
+
+/** Leaves of a header by dotted path; lists of numbers are leaves. Origins are no part of a value. */
+function leaves(value: unknown, path = ''): [path: string, value: string][] {
+  if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
+    return [[path, JSON.stringify(value)]];
+  return Object.entries(value)
+    .filter(([key]) => key !== 'origin')
+    .flatMap(([key, child]) => leaves(child, path === '' ? key : `${path}.${key}`));
+}
+
+function identity(header: RunHeader): Map<string, string> {
+  return new Map(
+    leaves(header).filter(
+      ([path]) => !NOT_IDENTITY.has(path) && !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree)),
+    ),
+  );
+}
+
+/** "settings.sigma.value" as the user knows it: "sigma". */
+const userName = (path: string) => path.replace(/^settings\./u, '').replace(/\.value$/u, '');
+
+/** Every difference that forbids continuing `file`'s run with `now`, as "sigma: 0.5 in the file, 0.25 now". */
+export function differences(file: RunHeader, now: RunHeader): string[] {
+  const before = identity(file);
+  const after = identity(now);
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((path) => before.get(path) !== after.get(path))
+    .map(
+      (path) =>
+        `${userName(path)}: ${before.get(path) ?? 'absent'} in the file, ${after.get(path) ?? 'absent'} now`,
+    );
+}

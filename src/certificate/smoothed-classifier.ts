@@ -1,0 +1,217 @@
+/**
+ * The smoothed classifier of a network cut at one tensor, and its certificate (SPLITZ, Zhong & Tandon 2024, Theorem 1 and
+ * Algorithm 1; Cohen et al. 2019 where the cut is the input):
+ *
+ *   u     = f_L(x)                                in float64, with forward error eta
+ *   c_A   = top class of n0 draws of f_R(u + N(0, sigma^2 I))
+ *   p_A   = lower confidence bound on P[f_R = c_A] from n fresh draws
+ *   R_u   = sigma Phi^-1(p_A)                     abstain unless p_A > 1/2
+ *   r     = the largest r with D(r) <= R_u - 2 eta
+ *
+ * Then g(x') = c_A for every x' with ||x' - x|| <= r, except with probability alpha (+ delta) over the draws.
+ */
+
+import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import { createLeftHalfBound, type LeftHalfBound } from '../lipschitz/input-radius.ts';
+import { compileLeftHalf } from '../lipschitz/left-half.ts';
+import type { GaussianSource } from '../lipschitz/spectral-norm.ts';
+import type { Cut } from '../onnx/cuts.ts';
+import { proveSplit, splitModel } from '../onnx/split.ts';
+import { normUp } from '../operators/rounding.ts';
+import { type BoundKind, latentRadius, selectedClass, type VoteCounts } from '../smoothing/latent-radius.ts';
+import { gaussianNoise, Stage } from '../smoothing/philox.ts';
+import type { Provider } from '../smoothing/providers.ts';
+import { createSampler, type Sampler } from '../smoothing/sampler.ts';
+import { checkLeftHalf } from './left-half-check.ts';
+import type { PreparedClassifier } from './prepare-classifier.ts';
+import type { SmoothingCertificate } from './record.ts';
+
+/** Statistical settings of a certificate. */
+export interface SmoothingSettings {
+  /** Standard deviation of the noise, in units of the cut tensor. */
+  readonly sigma: number;
+  readonly n0: number;
+  readonly n: number;
+  readonly alpha: number;
+  readonly bound: BoundKind;
+  readonly seed: bigint;
+}
+
+/** How the draws are computed; none of it can change a count. */
+export interface SamplingResources {
+  readonly provider: Provider;
+  readonly workers: number;
+  readonly batch: number;
+}
+
+/** Which of the noise streams a classifier draws from, so that no two share noise. */
+export type Role = 'certified' | 'baseline';
+
+/** One set of draws around an image. */
+export interface Draw {
+  readonly stage: Stage;
+  readonly draws: number;
+  readonly sigma: number;
+  readonly seed: bigint;
+}
+
+export interface SmoothedClassifier {
+  readonly cut: Cut;
+  /** Null at the input cut, where the latent is the image itself. */
+  readonly left: LeftHalfBound | null;
+  /** Largest differences seen by the checks made when it was opened. */
+  readonly checks: {
+    readonly leftHalf: number;
+    readonly composition: number;
+    readonly provider: number | null;
+  };
+  /** Votes of the right half around the latent of an image. */
+  votes(image: Float32Array, index: number, draw: Draw, signal?: AbortSignal): Promise<VoteCounts>;
+  /**
+   * The certificate of one image; `onProgress` hears the share of draws done.
+   * @param index the image's place in its data set: part of the noise's counter
+   */
+  certify(
+    image: Float32Array,
+    index: number,
+    label: number | null,
+    settings: SmoothingSettings,
+    signal?: AbortSignal,
+    onProgress?: (share: number) => void,
+  ): Promise<SmoothingCertificate>;
+  close(): Promise<void>;
+}
+
+/** The bound of the left half at a cut; null at the input. Throws ModelRefused naming the node that has none. */
+export function leftHalfBoundAt(
+  classifier: PreparedClassifier,
+  cut: Cut,
+  lipschitz: DisplacementBound,
+  delta: number,
+): LeftHalfBound | null {
+  if (cut.value === classifier.input) return null;
+  return createLeftHalfBound(
+    compileLeftHalf(classifier.input, classifier.inputDims, cut.value),
+    lipschitz,
+    delta,
+  );
+}
+
+/** Probes for probabilistic norm bounds around one image: independent of each other, of the votes and of the masks. */
+export function probesOf(seed: bigint, image: number): GaussianSource {
+  let sample = 0;
+  return (size) =>
+    Float64Array.from(gaussianNoise(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ }));
+}
+
+/**
+ * Cuts the classifier, proves the cut and the left half on `images`, and starts the workers.
+ * @throws ModelRefused when a proof fails, ToolError when the provider is absent
+ */
+export async function openSmoothedClassifier(
+  classifier: PreparedClassifier,
+  cut: Cut,
+  left: LeftHalfBound | null,
+  resources: SamplingResources,
+  images: readonly Float32Array[],
+  role: Role,
+): Promise<SmoothedClassifier> {
+  const { model, batchable, classes } = classifier;
+  const split = splitModel(model, cut);
+  const proof = await proveSplit(model, cut, split, images);
+  const leftHalf =
+    left === null || split.left === null
+      ? 0
+      : await checkLeftHalf(left, split.left, images, `${model.path} (left of '${cut.name}')`);
+  const sampler: Sampler = await createSampler({
+    model: split.right,
+    latentDims: cut.dims.slice(1),
+    classes,
+    batchable,
+    ...resources,
+  });
+  const selection = role === 'certified' ? Stage.selection : Stage.baselineSelection;
+  const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;
+
+  /** u as float32, as it is sampled around, and eta: how far that is from the exact f_L(x) at most. */
+  const centre = (image: Float32Array) => {
+    if (left === null) return { evaluation: null, latent: image, eta: 0 };
+    const evaluation = left.evaluate(Float64Array.from(image));
+    const latent = Float32Array.from(evaluation.latent.value);
+    const rounding = normUp(evaluation.latent.value.map((value, i) => value - latent[i]!));
+    return { evaluation, latent, eta: (evaluation.latent.error + rounding) * (1 + 2 ** -50) };
+  };
+
+  return {
+    cut,
+    left,
+    checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
+    votes: (image, index, { stage, draws, sigma, seed }, signal) =>
+      sampler.count({
+        latent: centre(image).latent,
+        sigma,
+        seed,
+        stage,
+        image: index,
+        from: 0,
+        to: draws,
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    async certify(image, index, label, settings, signal, onProgress) {
+      const started = performance.now();
+      const { sigma, n0, n, alpha, bound, seed } = settings;
+      const { evaluation, latent, eta } = centre(image);
+      const draw = (stage: Stage, to: number, before: number): Promise<VoteCounts> =>
+        sampler.count({
+          latent,
+          sigma,
+          seed,
+          stage,
+          image: index,
+          from: 0,
+          to,
+          ...(signal === undefined ? {} : { signal }),
+          ...(onProgress === undefined
+            ? {}
+            : { onProgress: (done: number) => onProgress((before + done) / (n0 + n)) }),
+        });
+      const top = selectedClass(await draw(selection, n0, 0));
+      const votes = await draw(estimation, n, n0);
+      const inLatent =
+        top === null
+          ? { pA: 0, pB: null, radius: 0, abstained: true }
+          : latentRadius(votes, top, { sigma, alpha, bound });
+      const usable = (inLatent.radius - 2 * eta) * (1 - 2 ** -50);
+      const reach =
+        inLatent.abstained || usable <= 0
+          ? { radius: 0, displacement: 0 }
+          : left === null || evaluation === null
+            ? { radius: usable, displacement: usable }
+            : left.inputRadius(evaluation, usable, probesOf(seed, index));
+      const abstained = inLatent.abstained || top === null;
+      return {
+        prediction: abstained ? null : top,
+        radius: reach.radius,
+        abstained,
+        correct: label === null ? null : !abstained && top === label,
+        selected: top,
+        counts: votes.counts,
+        nonFinite: votes.nonFinite,
+        n0,
+        n,
+        pA: inLatent.pA,
+        pB: inLatent.pB,
+        latentRadius: inLatent.radius,
+        displacementBound:
+          left === null ? 'identity' : left.bound === 'power' ? 'power estimate, not a bound' : left.bound,
+        displacement: abstained ? null : reach.displacement,
+        localLipschitz:
+          reach.radius === 0 ? null : Math.max(reach.displacement / reach.radius, Number.MIN_VALUE),
+        forwardError: eta,
+        alphaTotal: alpha + (left?.failureProbability ?? 0),
+        seconds: (performance.now() - started) / 1000,
+      };
+    },
+    close: () => sampler.close(),
+  };
+}

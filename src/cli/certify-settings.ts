@@ -1,0 +1,135 @@
+/**
+ * What `certify` and `predict` are asked to do: flags, then the model's `splitz.*` metadata, then defaults. Everything
+ * that can be judged without running the model is judged here.
+ */
+
+import type { Dataset } from '../datasets/dataset.ts';
+import { UsageError } from '../errors.ts';
+import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import type { Model } from '../onnx/model.ts';
+import type { Layout, Preprocessing } from '../onnx/preprocessing.ts';
+import { checkAlpha, smallestUsefulN } from '../smoothing/clopper-pearson.ts';
+import type { BoundKind } from '../smoothing/latent-radius.ts';
+import { LAYOUTS } from './options.ts';
+import {
+  byDefault,
+  chosen,
+  numberFrom,
+  numberList,
+  requireCount,
+  type Sourced,
+  wordFrom,
+} from './sourced.ts';
+
+/** Flags as yargs delivers them; undefined where the user said nothing. */
+export interface SmoothingFlags {
+  readonly split?: string | undefined;
+  readonly sigma?: number | undefined;
+  readonly n?: number | undefined;
+  readonly alpha?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly lipschitz?: DisplacementBound | undefined;
+}
+
+export interface PreprocessingFlags {
+  readonly layout?: Layout | undefined;
+  readonly scale?: number | undefined;
+  readonly mean?: string | undefined;
+  readonly std?: string | undefined;
+}
+
+export interface PreprocessingSettings {
+  readonly layout: Sourced<Layout>;
+  readonly scale: Sourced<number>;
+  readonly mean: Sourced<number[] | null>;
+  readonly std: Sourced<number[] | null>;
+}
+
+export function preprocessingSettings(flags: PreprocessingFlags, { metadata }: Model): PreprocessingSettings {
+  const list = (name: 'mean' | 'std'): Sourced<number[] | null> => {
+    const text = flags[name];
+    const read = numberList(text === undefined ? `model metadata splitz.${name}` : `--${name}`);
+    return (
+      chosen(text === undefined ? undefined : read(text), metadata, `splitz.${name}`, read) ?? byDefault(null)
+    );
+  };
+  const scale =
+    chosen(flags.scale, metadata, 'splitz.scale', numberFrom('model metadata splitz.scale')) ?? byDefault(1);
+  if (!(scale.value > 0)) {
+    throw new UsageError({
+      what: `--scale is ${scale.value}`,
+      why: 'pixels lie in 0..scale',
+      remedy: 'Write --scale 255 or --scale 1.',
+    });
+  }
+  return {
+    layout:
+      chosen(flags.layout, metadata, 'splitz.layout', wordFrom(LAYOUTS, 'model metadata splitz.layout')) ??
+      byDefault('nchw'),
+    scale,
+    mean: list('mean'),
+    std: list('std'),
+  };
+}
+
+/** The pass that puts the settings into the model. */
+export function preprocessingOf(settings: PreprocessingSettings, { shape }: Dataset): Preprocessing {
+  const [channels, rows, columns] = shape;
+  return {
+    layout: settings.layout.value,
+    scale: settings.scale.value,
+    ...(settings.mean.value === null ? {} : { mean: settings.mean.value }),
+    ...(settings.std.value === null ? {} : { std: settings.std.value }),
+    imageShape: [channels, rows, columns],
+  };
+}
+
+export interface StatisticalSettings {
+  readonly n0: Sourced<number>;
+  readonly n: Sourced<number>;
+  readonly alpha: Sourced<number>;
+  readonly bound: Sourced<BoundKind>;
+  readonly lipschitz: Sourced<DisplacementBound>;
+  readonly seed: Sourced<number>;
+}
+
+/** Throws UsageError for counts, probabilities or seeds that cannot certify anything. */
+export function statisticalSettings(
+  flags: SmoothingFlags & { readonly n0?: number | undefined; readonly bound?: BoundKind | undefined },
+): StatisticalSettings {
+  const or = <T>(flag: T | undefined, fallback: T): Sourced<T> =>
+    flag === undefined ? byDefault(fallback) : { value: flag, origin: 'flag' };
+  const settings: StatisticalSettings = {
+    n0: or(flags.n0, 100),
+    n: or(flags.n, 10_000),
+    alpha: or(flags.alpha, 0.001),
+    bound: or(flags.bound, 'clopper-pearson'),
+    lipschitz: or(flags.lipschitz, 'secant'),
+    seed: or(flags.seed, 0),
+  };
+  checkAlpha(settings.alpha.value);
+  requireCount('--n0', settings.n0.value, 1);
+  requireCount('--n', settings.n.value, 1);
+  requireCount('--seed', settings.seed.value, 0);
+  const least = smallestUsefulN(
+    settings.bound.value === 'runner-up' ? settings.alpha.value / 2 : settings.alpha.value,
+  );
+  if (settings.n.value < least) {
+    throw new UsageError({
+      what: `--n ${settings.n.value} can certify nothing at --alpha ${settings.alpha.value}`,
+      why: `even if all draws agree, the lower bound alpha^(1/n) stays at or below 1/2`,
+      remedy: `The smallest n that can is ${least}; 10000 or more is usual.`,
+    });
+  }
+  return settings;
+}
+
+/** Throws UsageError unless sigma is a positive number. */
+export function checkSigma(name: string, sigma: number): void {
+  if (sigma > 0 && Number.isFinite(sigma)) return;
+  throw new UsageError({
+    what: `${name} is ${sigma}`,
+    why: 'the noise needs a positive standard deviation',
+    remedy: `Write ${name} 0.25, for instance.`,
+  });
+}

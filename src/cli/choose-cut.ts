@@ -1,0 +1,76 @@
+/** Which cut `--split` means, and the noise level there. */
+
+import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
+import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
+import { ModelRefused } from '../errors.ts';
+import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
+import { leftHalfCompiler } from '../lipschitz/left-half.ts';
+import { type Cut, findCut } from '../onnx/cuts.ts';
+import { firstActivationCut } from '../onnx/first-activation.ts';
+
+/** Failure probability the probabilistic norm bounds may spend per image. */
+export const DELTA = 1e-6;
+
+/** Input noise that a cut's default noise is matched to when neither flag nor model says a level. */
+export const DEFAULT_INPUT_SIGMA = 0.25;
+
+/** `first`, `input`, a name or an index. Throws UsageError or ModelRefused when there is no such cut. */
+export function cutFor({ cuts, model }: PreparedClassifier, spec: string): Cut {
+  const input = cuts.cuts[0];
+  if (spec === 'input' && input !== undefined) return input;
+  if (spec !== 'first') return findCut(cuts, spec);
+  const first = firstActivationCut(cuts.cuts, model.graph);
+  if (first !== null) return first;
+  throw new ModelRefused({
+    what: 'there is no cut after a first activation',
+    where: model.path,
+    why: 'the network has no activation behind a weighted layer that every path passes through',
+    remedy: `Choose a cut by name: ${cuts.cuts.map((cut) => cut.name).join(', ')}.`,
+  });
+}
+
+/** The last cut whose whole left half has a bound: the remedy when a cut further on has none. */
+export function lastBoundableCut({ cuts, input, inputDims }: PreparedClassifier): Cut | null {
+  const compile = leftHalfCompiler(input, inputDims);
+  let last: Cut | null = null;
+  for (const cut of cuts.cuts) {
+    try {
+      compile(cut.value);
+      last = cut;
+    } catch (error) {
+      if (error instanceof ModelRefused) return last;
+      throw error;
+    }
+  }
+  return last;
+}
+
+/** The left half's bound at a cut; a refusal says which cut to use instead. */
+export function boundAt(
+  classifier: PreparedClassifier,
+  cut: Cut,
+  lipschitz: DisplacementBound,
+): LeftHalfBound | null {
+  try {
+    return leftHalfBoundAt(classifier, cut, lipschitz, DELTA);
+  } catch (error) {
+    if (!(error instanceof ModelRefused)) throw error;
+    const last = lastBoundableCut(classifier);
+    throw new ModelRefused({
+      ...error.report,
+      where: `${classifier.model.path}, left of the cut '${cut.name}'`,
+      remedy: `Cut earlier: the last boundable cut is ${last === null ? '--split input' : `--split ${last.name}`}.`,
+      cause: error,
+    });
+  }
+}
+
+/** Upper bound on the Lipschitz constant of the left half on all of space; 1 at the input. */
+export function globalLipschitz(left: LeftHalfBound | null, seed: number): number {
+  // The images' probes use their own indices; this one-off bound uses the largest index there is.
+  return left === null ? 1 : left.globalLipschitz(probesOf(BigInt(seed), 0xffffffff));
+}
+
+/** Two significant digits more than anyone reads, so that a derived noise level prints short and compares equal. */
+export const shortened = (value: number): number => Number(value.toPrecision(4));

@@ -1,0 +1,115 @@
+/** `doctor`: does everything a certificate needs work here, and what is missing for the GPU providers. */
+import { access, constants } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import type { Argv, CommandModule } from 'yargs';
+import { ToolError } from '../../errors.ts';
+import { createNoiseKernel } from '../../smoothing/noise-kernel.ts';
+import { gaussianNoise, keyWords } from '../../smoothing/philox.ts';
+import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
+import { onnxRuntimeVersion } from '../environment.ts';
+import { outputOptions } from '../options.ts';
+import { screenOf } from '../terminal/style.ts';
+import { renderTable } from '../terminal/table.ts';
+import { packageVersion } from '../version.ts';
+
+interface Check {
+  readonly name: string;
+  /** ok; absent: only an optional thing is missing; failed: certificates are not to be trusted or cannot be made. */
+  readonly status: 'ok' | 'absent' | 'failed';
+  readonly detail: string;
+}
+
+const builder = <T>(y: Argv<T>) => outputOptions(y).example('$0 doctor', 'check this machine');
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
+
+export const doctor: CommandModule<object, Flags> = {
+  command: 'doctor',
+  describe: 'check Node, ONNX Runtime, providers, the noise kernel and write access',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => run(flags),
+};
+
+async function run(flags: Flags): Promise<void> {
+  const checks: Check[] = [
+    { name: 'splitz-onnx', status: 'ok', detail: packageVersion() },
+    nodeCheck(),
+    { name: 'onnxruntime-node', status: 'ok', detail: onnxRuntimeVersion() },
+    noiseCheck(),
+    {
+      name: 'machine',
+      status: 'ok',
+      detail: `${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB memory`,
+    },
+    await folderCheck(),
+  ];
+  for (const provider of PROVIDERS) {
+    const probe = await probeProvider(provider);
+    const needed = provider === 'cpu';
+    checks.push({
+      name: `provider ${provider}`,
+      status: probe.available ? 'ok' : needed ? 'failed' : 'absent',
+      detail: probe.available
+        ? 'runs a model'
+        : [probe.missingLibrary && `needs ${probe.missingLibrary}`, probe.why, probe.remedy]
+            .filter(Boolean)
+            .join('; '),
+    });
+  }
+  const failed = checks.filter((check) => check.status === 'failed');
+  if (flags.json) process.stdout.write(`${JSON.stringify({ checks })}\n`);
+  else {
+    const { style } = screenOf(process.stdout, process.env);
+    const paint = { ok: style.green, absent: style.yellow, failed: style.red };
+    process.stdout.write(
+      renderTable(
+        [{ header: 'check' }, { header: 'status' }, { header: 'detail' }],
+        checks.map((check) => [check.name, paint[check.status](check.status), check.detail]),
+        style,
+      ),
+    );
+  }
+  if (failed.length > 0) {
+    throw new ToolError({
+      what: `${failed.map((check) => check.name).join(', ')}: not usable here`,
+      remedy: 'See the table above.',
+    });
+  }
+}
+
+function nodeCheck(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const fits = major > 20 || (major === 20 && minor >= 19);
+  return {
+    name: 'node',
+    status: fits ? 'ok' : 'failed',
+    detail: `${process.version}${fits ? '' : ', needs 20.19 or newer'}`,
+  };
+}
+
+/** The kernel must compute the documented noise bit for bit, or no certificate could be replayed. */
+function noiseCheck(): Check {
+  const size = 1000;
+  const counter = { seed: 0x0123456789abcdefn, stage: 6, image: 7, sample: 8 };
+  const kernel = createNoiseKernel(size);
+  const [k0, k1] = keyWords(counter.seed);
+  kernel.exports.fill(kernel.base, size, counter.stage, counter.image, counter.sample, k0, k1);
+  const expected = gaussianNoise(size, counter);
+  const equal = expected.every((value, i) => Object.is(value, kernel.floats[i]));
+  return {
+    name: 'noise kernel',
+    status: equal ? 'ok' : 'failed',
+    detail: equal ? 'bit for bit the documented Philox normals' : 'differs from the documented noise',
+  };
+}
+
+async function folderCheck(): Promise<Check> {
+  const writable = await access('.', constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return {
+    name: 'current folder',
+    status: writable ? 'ok' : 'absent',
+    detail: writable ? 'writable' : 'not writable: give --out',
+  };
+}

@@ -1,0 +1,132 @@
+/** `predict`: what the smoothed classifier answers, or that it abstains (Cohen et al. 2019, algorithm PREDICT). */
+import type { Argv, CommandModule } from 'yargs';
+import { type PredictedClass, predictedClass } from '../../certificate/prediction.ts';
+import { openSmoothedClassifier } from '../../certificate/smoothed-classifier.ts';
+import { UsageError } from '../../errors.ts';
+import { Stage } from '../../smoothing/philox.ts';
+import { checkSigma, statisticalSettings } from '../certify-settings.ts';
+import { boundAt, cutFor, DEFAULT_INPUT_SIGMA, globalLipschitz, shortened } from '../choose-cut.ts';
+import { interruptible } from '../interrupt.ts';
+import { openRun } from '../open-run.ts';
+import {
+  dataOptions,
+  modelArgument,
+  outputOptions,
+  preprocessingOptions,
+  smoothingOptions,
+} from '../options.ts';
+import { chosen, derived, numberFrom, requireCount } from '../sourced.ts';
+import { screenOf } from '../terminal/style.ts';
+import { renderTable } from '../terminal/table.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(modelArgument(y)))))
+    .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
+    .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
+
+export const predict: CommandModule<object, Flags> = {
+  command: 'predict <model>',
+  describe: "the smoothed classifier's answer for single images, or an abstention",
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
+};
+
+async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+  const statistics = statisticalSettings(flags);
+  requireCount('--workers', flags.workers, 1);
+  requireCount('--batch', flags.batch, 1);
+  const { classifier, data } = await openRun(flags);
+  const { metadata } = classifier.source;
+  for (const index of flags.index) {
+    if (Number.isInteger(index) && index >= 0 && index < data.length) continue;
+    throw new UsageError({
+      what: `there is no image ${index}`,
+      where: data.describe(),
+      remedy: `Give an index from 0 to ${data.length - 1}.`,
+    });
+  }
+  const cut = cutFor(
+    classifier,
+    chosen(flags.split, metadata, 'splitz.split', (text) => text)?.value ?? 'first',
+  );
+  const left = boundAt(classifier, cut, statistics.lipschitz.value);
+  const sigma =
+    chosen(flags.sigma, metadata, 'splitz.sigma', numberFrom('model metadata splitz.sigma')) ??
+    derived(shortened(DEFAULT_INPUT_SIGMA * globalLipschitz(left, statistics.seed.value)));
+  checkSigma('--sigma', sigma.value);
+  const images = await Promise.all(flags.index.map((index) => data.image(index)));
+  const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
+  const smoothed = await openSmoothedClassifier(
+    classifier,
+    cut,
+    left,
+    resources,
+    images.slice(0, 2),
+    'certified',
+  );
+  const rows: (PredictedClass & { index: number; label: number | null })[] = [];
+  try {
+    for (const [k, index] of flags.index.entries()) {
+      const image = images[k];
+      if (image === undefined) throw new Error('one image per index');
+      const votes = await smoothed.votes(
+        image,
+        index,
+        {
+          stage: Stage.prediction,
+          draws: statistics.n.value,
+          sigma: sigma.value,
+          seed: BigInt(statistics.seed.value),
+        },
+        signal,
+      );
+      rows.push({
+        index,
+        label: data.labels?.[index] ?? null,
+        ...predictedClass(votes, statistics.alpha.value),
+      });
+    }
+  } finally {
+    await smoothed.close();
+  }
+  if (flags.json) {
+    const settings = {
+      cut: cut.name,
+      sigma: sigma.value,
+      n: statistics.n.value,
+      alpha: statistics.alpha.value,
+      seed: statistics.seed.value,
+    };
+    process.stdout.write(`${JSON.stringify({ settings, predictions: rows })}\n`);
+    return;
+  }
+  if (!flags.quiet) {
+    process.stderr.write(
+      `cut '${cut.name}', sigma ${sigma.value} (${sigma.origin}), n ${statistics.n.value}, alpha ${statistics.alpha.value}\n`,
+    );
+  }
+  const name = (k: number | null): string => (k === null ? '-' : (data.classNames?.[k] ?? String(k)));
+  process.stdout.write(
+    renderTable(
+      [
+        { header: 'image', align: 'right' },
+        { header: 'label' },
+        { header: 'prediction' },
+        { header: 'votes', align: 'right' },
+        { header: 'runner-up' },
+        { header: 'votes', align: 'right' },
+      ],
+      rows.map((row) => [
+        String(row.index),
+        name(row.label),
+        row.prediction === null ? 'abstain' : name(row.prediction),
+        String(row.votes),
+        name(row.runnerUp),
+        String(row.runnerUpVotes),
+      ]),
+      screenOf(process.stdout, process.env).style,
+    ),
+  );
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/** The command line: wires yargs, renders errors, sets the exit code. Results go to stdout, everything else to stderr. */
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { UsageError } from '../errors.ts';
+import { certify } from './commands/certify.ts';
+import { doctor } from './commands/doctor.ts';
+import { inspect } from './commands/inspect.ts';
+import { predict } from './commands/predict.ts';
+import { split } from './commands/split.ts';
+import { exitCodeOf } from './exit.ts';
+import { errorJson, renderError } from './terminal/report-error.ts';
+import { screenOf } from './terminal/style.ts';
+import { packageVersion } from './version.ts';
+
+const args = hideBin(process.argv);
+const asked = (flag: string): boolean => args.includes(`--${flag}`);
+
+try {
+  await yargs(args)
+    .scriptName('splitz-onnx')
+    .usage('$0 <command>\n\nCertified l2 robustness of ONNX classifiers.')
+    .command(certify)
+    .command(predict)
+    .command(inspect)
+    .command(split)
+    .command(doctor)
+    .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
+    .demandCommand(1, 'Name a command: certify, predict, inspect, split or doctor.')
+    .strict()
+    .version(packageVersion())
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .epilogue(
+      'Exit codes: 0 ok, 1 policy not met, 2 tool error, 3 model refused, 4 usage, 130 interrupted (resumable).',
+    )
+    .fail((message, error) => {
+      if (error) throw error;
+      throw new UsageError({
+        what: message,
+        remedy: 'See splitz-onnx --help, or splitz-onnx COMMAND --help.',
+      });
+    })
+    .parseAsync();
+} catch (error) {
+  const text = asked('json')
+    ? errorJson(error, asked('debug'))
+    : renderError(error, screenOf(process.stderr, process.env).style, asked('debug'));
+  process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+  process.exitCode = exitCodeOf(error);
+}

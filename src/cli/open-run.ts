@@ -1,0 +1,58 @@
+/** Opens what every command on images needs: the model with its preprocessing, and the data set, checked together. */
+
+import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
+import type { Dataset, Subset } from '../datasets/dataset.ts';
+import { openDataset } from '../datasets/open-dataset.ts';
+import { UsageError } from '../errors.ts';
+import { loadModel } from '../onnx/load.ts';
+import {
+  type PreprocessingFlags,
+  type PreprocessingSettings,
+  preprocessingOf,
+  preprocessingSettings,
+} from './certify-settings.ts';
+
+export interface RunFlags extends PreprocessingFlags {
+  readonly model: string;
+  readonly output?: string | undefined;
+  readonly data?: string | undefined;
+  readonly subset: Subset;
+  readonly labels?: string | undefined;
+}
+
+export interface OpenedRun {
+  readonly classifier: PreparedClassifier;
+  readonly data: Dataset;
+  readonly preprocessing: PreprocessingSettings;
+}
+
+export async function openRun(flags: RunFlags): Promise<OpenedRun> {
+  const source = await loadModel(flags.model);
+  const spec = flags.data ?? source.metadata.get('splitz.dataset');
+  if (spec === undefined) {
+    throw new UsageError({
+      what: 'no data to certify',
+      why: 'neither --data nor the model (metadata splitz.dataset) names a data set',
+      remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+    });
+  }
+  const data = await openDataset(spec, {
+    subset: flags.subset,
+    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+  });
+  const preprocessing = preprocessingSettings(flags, source);
+  const classifier = await prepareClassifier(source, flags.output, preprocessingOf(preprocessing, data));
+  checkLabels(data, classifier.classes);
+  return { classifier, data, preprocessing };
+}
+
+/** Labels must be classes of the model; a wrong data set or a shifted label file shows here. */
+function checkLabels(data: Dataset, classes: number): void {
+  const at = data.labels?.findIndex((label) => label < 0 || label >= classes) ?? -1;
+  if (at < 0) return;
+  throw new UsageError({
+    what: `image ${at} has label ${data.labels?.[at]}, but the model has ${classes} classes (0..${classes - 1})`,
+    where: data.describe(),
+    remedy: 'Check that the data belong to the model; --labels takes a label file of your own.',
+  });
+}

@@ -1,0 +1,76 @@
+/** Options that several commands share, as yargs builders: one wording and one meaning each. */
+import { availableParallelism } from 'node:os';
+import type { Argv } from 'yargs';
+import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement.ts';
+import { PROVIDERS } from '../smoothing/providers.ts';
+
+export const LAYOUTS = ['nchw', 'nhwc', 'hw', 'flat'] as const;
+
+export const modelArgument = <T>(y: Argv<T>) =>
+  y
+    .positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' })
+    .option('output', {
+      type: 'string',
+      describe: 'which output holds the class scores, when there are several',
+    });
+
+/** A comma-separated list of numbers; left as text here and read by `numberList`. */
+export const preprocessingOptions = <T>(y: Argv<T>) =>
+  y
+    .option('layout', { choices: LAYOUTS, describe: 'how the model expects pixels [nchw]' })
+    .option('scale', { type: 'number', describe: 'the model expects pixels in 0..SCALE, e.g. 255 [1]' })
+    .option('mean', {
+      type: 'string',
+      describe: 'mean per channel the model expects subtracted, e.g. 0.485,0.456,0.406',
+    })
+    .option('std', {
+      type: 'string',
+      describe: 'deviation per channel it expects divided by; in units of --scale',
+    });
+
+export const dataOptions = <T>(y: Argv<T>) =>
+  y
+    .option('data', {
+      type: 'string',
+      describe:
+        'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED], or a path',
+    })
+    .option('subset', {
+      choices: ['train', 'test'] as const,
+      default: 'test' as const,
+      describe: 'part of the data set',
+    })
+    .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" });
+
+export const smoothingOptions = <T>(y: Argv<T>) =>
+  y
+    .option('split', {
+      type: 'string',
+      describe:
+        'cut name or index; input = plain smoothing; first = after the first activation [first]; auto',
+    })
+    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' })
+    .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
+    .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
+    .option('seed', { type: 'number', describe: 'seed of the noise [0]' })
+    .option('lipschitz', {
+      choices: DISPLACEMENT_BOUNDS,
+      describe: 'bound of the left half [secant]; power is the published ESTIMATE, not a bound',
+    })
+    .option('provider', {
+      choices: PROVIDERS,
+      default: 'cpu' as const,
+      describe: 'where ONNX Runtime runs the right half',
+    })
+    .option('workers', {
+      type: 'number',
+      default: availableParallelism(),
+      defaultDescription: 'cores',
+      describe: 'worker threads; changes no count',
+    })
+    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' });
+
+export const outputOptions = <T>(y: Argv<T>) =>
+  y
+    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
+    .option('quiet', { type: 'boolean', default: false, describe: 'no progress and no notes on stderr' });

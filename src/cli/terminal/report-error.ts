@@ -1,0 +1,84 @@
+/**
+ * Errors as people (or, with --json, programs) read them: what, where, why, do. An error that is not a SplitzError is
+ * a bug of ours and says so. Stack and causes are shown only with --debug.
+ */
+import { inspect } from 'node:util';
+import { SplitzError } from '../../errors.ts';
+import { exitCodeOf } from '../exit.ts';
+import type { Style } from './style.ts';
+import { printable } from './width.ts';
+
+interface Facts {
+  readonly kind: string;
+  readonly what: string;
+  readonly where: string | undefined;
+  readonly why: string | undefined;
+  readonly remedy: string | undefined;
+}
+
+function factsOf(error: unknown): Facts {
+  if (error instanceof SplitzError) {
+    const { what, where, why, remedy } = error.report;
+    return { kind: error.name, what, where, why, remedy };
+  }
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return {
+    kind: 'InternalError',
+    what: 'this is a bug in splitz-onnx, not in your model or data',
+    where: undefined,
+    why: message,
+    remedy: 'run the same command with --debug and report what it prints',
+  };
+}
+
+/** Lines for stderr. */
+export function renderError(error: unknown, style: Style, debug = false): string {
+  const { kind, what, where, why, remedy } = factsOf(error);
+  const title = kind === 'InternalError' ? 'internal error:' : 'error:';
+  const detail = (name: string, value: string | undefined) =>
+    value === undefined ? [] : [`  ${style.bold(`${name}:`.padEnd(6))} ${indented(printable(value))}`];
+  const lines = [
+    `${style.red(title)} ${indented(printable(what))}`,
+    ...detail('where', where),
+    ...detail('why', why),
+    ...detail('do', remedy),
+    ...(debug ? ['', ...causes(error).map((cause) => style.dim(printable(cause)))] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const indented = (text: string) => text.replaceAll('\n', '\n         ');
+
+/** One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "causes" when debugging. */
+export function errorJson(error: unknown, debug = false): string {
+  const { kind, what, where, why, remedy } = factsOf(error);
+  const trace = debug ? { causes: causes(error) } : {};
+  const none = null;
+  return `${JSON.stringify({
+    error: {
+      kind,
+      what,
+      where: where ?? none,
+      why: why ?? none,
+      do: remedy ?? none,
+      exitCode: exitCodeOf(error),
+      ...trace,
+    },
+  })}\n`;
+}
+
+/** The stacks of an error and of what caused it, outermost first. A chain that bites its tail ends there. */
+function causes(error: unknown): string[] {
+  const seen = new Set<unknown>();
+  const stacks: string[] = [];
+  for (
+    let at: unknown = error;
+    at !== undefined && !seen.has(at);
+    at = at instanceof Error ? at.cause : undefined
+  ) {
+    seen.add(at);
+    const stack = at instanceof Error ? (at.stack ?? String(at)) : inspect(at);
+    stacks.push(stacks.length === 0 ? stack : `caused by: ${stack}`);
+  }
+  return stacks;
+}

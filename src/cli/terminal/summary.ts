@@ -1,0 +1,105 @@
+/**
+ * The one screen at the end of a run: certified accuracy at chosen radii for the method and for plain smoothing side by
+ * side with bands, abstentions, ACR, the curve, and what was assumed. Lower ends are rounded down, upper ends up.
+ */
+import { certifiedCount } from '../../certificate/accuracy.ts';
+import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../certificate/rounding.ts';
+import type { RunSummary, SeriesSummary } from '../../certificate/summary.ts';
+import { type Curve, renderCurves } from './curve.ts';
+import type { Screen } from './style.ts';
+import { renderTable } from './table.ts';
+import { wrap } from './width.ts';
+
+/** Largest pixel value of 8-bit images: radii are repeated in its units. */
+const LEVELS = 255;
+
+/** Renders a run's summary; ends in a newline. */
+export function renderSummary(summary: RunSummary, screen: Screen): string {
+  if (summary.images === 0) return 'no image was certified\n';
+  const parts = [
+    ...(summary.guarantee === 'certificate' ? [] : [`${screen.style.yellow(warning)}\n`]),
+    radiusTable(summary, screen),
+    totals(summary, screen),
+    curve(summary, screen),
+    notes(summary)
+      .map((note) => `${wrap(note, screen.columns)}\n`)
+      .join(''),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+/** A probability without the last bits of a sum (0.0010009999999999999). */
+const tidy = (p: number) => String(Number(p.toPrecision(9)));
+
+const warning =
+  'ESTIMATE, NOT A BOUND: the left half was measured by power iteration; these radii prove nothing.';
+
+const named = ({ name, sigma }: SeriesSummary) => `${name} σ=${sigma}`;
+
+function radiusTable({ radii, series, measure }: RunSummary, { style }: Screen): string {
+  const columns = [
+    { header: 'radius', align: 'right' as const },
+    { header: `/${LEVELS}`, align: 'right' as const },
+    ...series.flatMap((one) => [
+      { header: named(one), align: 'right' as const },
+      { header: '95 % band', align: 'right' as const },
+    ]),
+  ];
+  const rows = radii.map((radius, r) => [
+    String(radius),
+    roundDown(radius * LEVELS, 1),
+    ...series.flatMap(({ shares }) => {
+      const share = shares[r];
+      if (share === undefined) return ['', ''];
+      return [
+        `${shareDown(share.certified, share.images, 1)} %`,
+        `${percentDown(share.lower, 1)}–${percentUp(share.upper, 1)}`,
+      ];
+    }),
+  ]);
+  return `${style.bold(measure)} at radius (l2)\n${renderTable(columns, rows, style)}`;
+}
+
+function totals({ series, measure }: RunSummary, { style }: Screen): string {
+  const columns = [{ header: '' }, ...series.map((one) => ({ header: named(one), align: 'right' as const }))];
+  const average =
+    measure === 'certified accuracy' ? 'ACR (average certified radius)' : 'average certified radius';
+  const rows = [
+    [average, ...series.map(({ averageRadius }) => roundDown(averageRadius.mean, 4))],
+    ['  at least, 95 %', ...series.map(({ averageRadius }) => roundDown(averageRadius.lower, 4))],
+    [
+      '  ± 95 %, normal approximation',
+      ...series.map(({ averageRadius: { approximateHalfWidth: h } }) =>
+        Number.isFinite(h) ? roundUp(h, 4) : '–',
+      ),
+    ],
+    ['abstained', ...series.map(({ score }) => `${score.abstained} of ${score.images}`)],
+  ];
+  return renderTable(columns, rows, style);
+}
+
+function curve({ series, radii, measure }: RunSummary, screen: Screen): string {
+  const largest = Math.max(0, ...series.map(({ score }) => score.radii.at(-1) ?? 0));
+  const [first, second] = series.map(
+    (one): Curve => ({ name: named(one), at: (r) => certifiedCount(one.score, r) / one.score.images }),
+  );
+  if (first === undefined) return '';
+  const axis = { largest, ticks: radii, title: `${measure} over radius (l2)` };
+  return renderCurves(second === undefined ? [first] : [first, second], axis, screen);
+}
+
+function notes({ series, images, measure, medianLocalLipschitz: L }: RunSummary): string[] {
+  const [first] = series;
+  if (first === undefined) return [];
+  const { alpha } = first.score;
+  const unlabelled = 'no labels: this is the share of images with a certificate, whether right or wrong.';
+  const matched = (lipschitz: number) =>
+    `left half: median local Lipschitz bound ${roundUp(lipschitz, 3)}; the matched plain noise, σ/L, is ` +
+    `${(first.sigma / lipschitz).toFixed(3)}. A linear left half could not beat plain smoothing at it.`;
+  return [
+    `${images} images; each certificate may fail with probability ${tidy(alpha)}. ` +
+      `Allowing for failed ones (95 %): take ${percentUp(first.failureAllowance, 1)} points off.`,
+    ...(measure === 'certified fraction' ? [unlabelled] : []),
+    ...(L === null || L === 0 ? [] : [matched(L)]),
+  ];
+}

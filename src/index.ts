@@ -1,0 +1,35 @@
+/** The library: what the command line is made of, for programs of your own. */
+
+export { type PredictedClass, predictedClass } from './certificate/prediction.ts';
+export { type PreparedClassifier, prepareClassifier } from './certificate/prepare-classifier.ts';
+export type { CertificateRecord, RunHeader, SmoothingCertificate } from './certificate/record.ts';
+export { openResultFile, type ResultFile } from './certificate/result-file.ts';
+export {
+  leftHalfBoundAt,
+  openSmoothedClassifier,
+  type SamplingResources,
+  type SmoothedClassifier,
+  type SmoothingSettings,
+} from './certificate/smoothed-classifier.ts';
+export { type RunSummary, summarise } from './certificate/summary.ts';
+export type { Dataset } from './datasets/dataset.ts';
+export { openDataset } from './datasets/open-dataset.ts';
+export { ModelRefused, SplitzError, ToolError, UsageError } from './errors.ts';
+export { type DisplacementBound, displacement } from './lipschitz/displacement.ts';
+export { createLeftHalfBound, type InputRadius, type LeftHalfBound } from './lipschitz/input-radius.ts';
+export { compileLeftHalf, evaluateLeftHalf, type LeftHalf } from './lipschitz/left-half.ts';
+export { createSpectralNorm, type SpectralNorm } from './lipschitz/spectral-norm.ts';
+export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
+export { firstActivationCut } from './onnx/first-activation.ts';
+export { loadModel } from './onnx/load.ts';
+export type { Model } from './onnx/model.ts';
+export { proveSplit, splitModel } from './onnx/split.ts';
+export { supportedTypes } from './operators/registry.ts';
+export {
+  clopperPearsonInterval,
+  clopperPearsonLower,
+  clopperPearsonUpper,
+} from './smoothing/clopper-pearson.ts';
+export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/latent-radius.ts';
+export { gaussianNoise, Stage } from './smoothing/philox.ts';
+export { createSampler, type Sampler } from './smoothing/sampler.ts';

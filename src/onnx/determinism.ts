@@ -1,0 +1,86 @@
+/**
+ * Refuses networks that are no function of their input: random operators, and Dropout or BatchNormalization left in
+ * training mode. Looks at every node that the outputs need, in sub-graphs and local functions too.
+ */
+import { ModelRefused } from '../errors.ts';
+import type { Model } from './model.ts';
+import {
+  allGraphs,
+  allNodes,
+  attributeOf,
+  describeNodeProto,
+  type ModelProto,
+  type NodeProto,
+  normalDomain,
+  type TensorProto,
+  toNumber,
+} from './proto.ts';
+import { tensorOf } from './tensor.ts';
+
+const randomOperators = new Set([
+  ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
+  ...['Bernoulli', 'Multinomial'],
+]);
+
+export function refuseNondeterminism(model: Model): void {
+  const opset = model.opsets.get('') ?? 0;
+  const constants = constantTensors(model.proto);
+  for (const node of allNodes(model.proto)) {
+    if (normalDomain(node.domain) !== '') continue;
+    const operator = node.opType ?? '';
+    if (randomOperators.has(operator)) {
+      throw new ModelRefused({
+        what: `${describeNodeProto(node)} draws random numbers`,
+        where: model.path,
+        why: 'the network would give another answer each time: there is no decision to certify',
+        remedy: 'Export the network in evaluation mode, without its noise layers.',
+      });
+    }
+    const training =
+      (operator === 'Dropout' && dropoutTrains(node, opset, constants)) ||
+      (operator === 'BatchNormalization' && normalizationTrains(node, opset));
+    if (training) {
+      throw new ModelRefused({
+        what: `${describeNodeProto(node)} is in training mode`,
+        where: model.path,
+        why:
+          operator === 'Dropout'
+            ? 'it drops values at random'
+            : 'it normalises with the statistics of the batch, so that one image changes the answer for another',
+        remedy: 'Call model.eval() before torch.onnx.export, or export with training=TrainingMode.EVAL.',
+      });
+    }
+  }
+}
+
+/** Tensors by name in all graphs: initializers and Constant nodes. */
+function constantTensors(proto: ModelProto): Map<string, TensorProto> {
+  const found = new Map<string, TensorProto>();
+  for (const graph of allGraphs(proto)) for (const t of graph.initializer ?? []) found.set(t.name ?? '', t);
+  for (const node of allNodes(proto)) {
+    const value = node.opType === 'Constant' ? attributeOf(node, 'value')?.t : undefined;
+    if (value) found.set(node.output?.[0] ?? '', value);
+  }
+  return found;
+}
+
+/** From version 12 on `training_mode` is the third input; anything not known to be false counts as training. */
+function dropoutTrains(node: NodeProto, opset: number, constants: ReadonlyMap<string, TensorProto>): boolean {
+  if (opset < 7) return toNumber(attributeOf(node, 'is_test')?.i) === 0;
+  const mode = opset < 12 ? '' : (node.input?.[2] ?? '');
+  if (mode === '') return false;
+  const constant = constants.get(mode);
+  return (
+    constant === undefined ||
+    tensorOf(constant, describeNodeProto(node))
+      .float64()
+      .some((v) => v !== 0)
+  );
+}
+
+/** Before version 14 there is no `training_mode`: further outputs (the running statistics) mean training. */
+function normalizationTrains(node: NodeProto, opset: number): boolean {
+  if (opset < 7 && toNumber(attributeOf(node, 'is_test')?.i) === 0) return true;
+  if (toNumber(attributeOf(node, 'training_mode')?.i) !== 0) return true;
+  return opset < 14 && (node.output ?? []).slice(1).some((name) => name !== '');
+}

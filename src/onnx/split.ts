@@ -1,0 +1,110 @@
+/**
+ * Cuts a classifier in two self-contained models at a cut: left (image to latent) and right (latent to scores), and proves
+ * on ONNX Runtime that together they are the whole: right(left(x)) = full(x), and that the right half treats rows apart.
+ */
+import { ModelRefused } from '../errors.ts';
+import { hasFreeBatch, rowDimsOf } from './batch.ts';
+import { checkRows, relativeDifference, sameLogits } from './check-rows.ts';
+import { encodeModel } from './codec.ts';
+import type { Cut } from './cuts.ts';
+import { extract, tensorInfo } from './extract.ts';
+import { type Dim, sizeOf } from './graph.ts';
+import type { Model } from './model.ts';
+import { runRows, type Session, withSession } from './session.ts';
+
+export interface SplitModel {
+  /** Null at the cut 'input': nothing is to the left of it. */
+  readonly left: Uint8Array | null;
+  readonly right: Uint8Array;
+}
+
+/** `cut` must come from `listCuts(model, …)` of the same model. */
+export function splitModel(model: Model, cut: Cut): SplitModel {
+  const input = model.graph.inputs[0];
+  const inputInfo = model.proto.graph?.input?.find((i) => i.name === input?.name);
+  const outputInfo = model.proto.graph?.output?.[0];
+  if (!input || !inputInfo || !outputInfo) throw new Error('a classifier has one input and one output');
+  if (cut.value === input) return { left: null, right: encodeModel(model.proto) };
+  const declared: Dim = input.declaredShape?.[0] ?? 'batch';
+  const latent = tensorInfo(cut.value.name, cut.type, [declared, ...cut.dims.slice(1)]);
+  return {
+    left: encodeModel(extract(model, [inputInfo], [latent])),
+    right: encodeModel(extract(model, [latent], [outputInfo])),
+  };
+}
+
+/** What the proof of a split has seen. */
+export interface SplitProof {
+  readonly rows: number;
+  /** Largest difference of the scores, relative to their scale. */
+  readonly largestDifference: number;
+}
+
+/**
+ * Compares right(left(x)) with full(x) on `images` (rows in [0,1] of the model's input size) and on three rows of our
+ * own; then the right half on shifted latents, together and alone. Throws ModelRefused when anything differs by more than
+ * 1e-5 of the scores' scale, or another class wins.
+ */
+export async function proveSplit(
+  model: Model,
+  cut: Cut,
+  split: SplitModel,
+  images: readonly Float32Array[] = [],
+): Promise<SplitProof> {
+  const inputDims = rowDimsOf(model);
+  const rows = [...checkRows(3, sizeOf(inputDims), 2), ...images];
+  const full = await rowByRow(encodeModel(model.proto), model.path, rows, inputDims);
+  const { left } = split;
+  const latents = left === null ? rows : await rowByRow(left, `${model.path} (left half)`, rows, inputDims);
+  const right = await rowByRow(split.right, `${model.path} (right half)`, latents, cut.dims.slice(1));
+  let largestDifference = 0;
+  for (const [k, expected] of full.entries()) {
+    const actual = right[k] as Float32Array;
+    if (!sameLogits(expected, actual)) {
+      throw new ModelRefused({
+        what: `the two halves cut at '${cut.name}' do not compute what the whole network computes`,
+        where: model.path,
+        why: `their scores differ by ${relativeDifference(expected, actual).toExponential(1)} of the scores' scale on test row ${k + 1}`,
+        remedy: 'Cut at another tensor.',
+      });
+    }
+    largestDifference = Math.max(largestDifference, relativeDifference(expected, actual));
+  }
+  if (hasFreeBatch(model)) await refuseMixing(model, cut, split, latents.slice(0, 3));
+  return { rows: rows.length, largestDifference };
+}
+
+async function rowByRow(
+  bytes: Uint8Array,
+  where: string,
+  rows: readonly Float32Array[],
+  dims: readonly number[],
+): Promise<Float32Array[]> {
+  return withSession(bytes, where, async (session) => {
+    const results: Float32Array[] = [];
+    for (const row of rows) results.push((await runRows(session, [row], dims)).data);
+    return results;
+  });
+}
+
+/** The right half meets latents that no image has; it must treat rows apart there too. */
+async function refuseMixing(model: Model, cut: Cut, split: SplitModel, latents: readonly Float32Array[]) {
+  const dims = cut.dims.slice(1);
+  const noise = checkRows(latents.length, latents[0]?.length ?? 0, 3);
+  const scale = latents.reduce((most, l) => l.reduce((m, v) => Math.max(m, Math.abs(v)), most), 0) || 1;
+  const shifted = latents.map((l, k) => l.map((v, i) => v + scale * ((noise[k]?.[i] as number) - 0.5)));
+  await withSession(split.right, `${model.path} (right half)`, async (session: Session) => {
+    const together = await runRows(session, shifted, dims);
+    const size = together.data.length / shifted.length;
+    for (const [k, row] of shifted.entries()) {
+      const alone = await runRows(session, [row], dims);
+      if (sameLogits(alone.data, together.data.subarray(k * size, (k + 1) * size))) continue;
+      throw new ModelRefused({
+        what: `the right half behind '${cut.name}' mixes the rows of a batch`,
+        where: model.path,
+        why: 'noisy rows get other scores together than alone',
+        remedy: 'Cut at another tensor.',
+      });
+    }
+  });
+}

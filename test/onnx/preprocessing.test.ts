@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { type Layout, prependPreprocessing } from '../../src/onnx/preprocessing.ts';
+import { runRows, withSession } from '../../src/onnx/session.ts';
+import { intsAttr, node, tinyModel } from './tiny-model.ts';
+
+const [c, h, w] = [3, 2, 4];
+const rowOf: Record<Layout, number[]> = { nchw: [c, h, w], nhwc: [h, w, c], hw: [h, w], flat: [c * h * w] };
+
+/** A model that returns its input, flattened: what the network behind the preprocessing would see. */
+const mirror = (row: number[], extra: { ir?: number; name?: string } = {}) =>
+  tinyModel({ nodes: [node('Flatten', ['x'], 'y')], input: ['N', ...row], ...extra });
+
+async function seen(
+  model: ReturnType<typeof mirror>,
+  image: Float32Array,
+  dims: number[],
+): Promise<number[]> {
+  return withSession(encodeModel(model.proto), 'tiny', async (s) => [
+    ...(await runRows(s, [image, image], dims)).data,
+  ]);
+}
+
+describe('prepended preprocessing', () => {
+  it('computes (scale·x − mean)/std per channel in the layout of the model', async () => {
+    const image = Float32Array.from({ length: c * h * w }, (_, k) => k / 24);
+    const mean = [10, 20, 30];
+    const std = [2, 3, 5];
+    for (const layout of ['nchw', 'nhwc', 'flat'] as const) {
+      const model = prependPreprocessing(mirror(rowOf[layout]), {
+        layout,
+        scale: 255,
+        mean,
+        std,
+        imageShape: [c, h, w],
+      });
+      const normal = (ch: number, y: number, x: number): number =>
+        (255 * (image[(ch * h + y) * w + x] as number) - (mean[ch] as number)) / (std[ch] as number);
+      const expected: number[] = [];
+      if (layout === 'nhwc') {
+        for (let y = 0; y < h; y++)
+          for (let x = 0; x < w; x++) for (let ch = 0; ch < c; ch++) expected.push(normal(ch, y, x));
+      } else {
+        for (let ch = 0; ch < c; ch++)
+          for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) expected.push(normal(ch, y, x));
+      }
+      const actual = await seen(model, image, [c, h, w]);
+      expect(actual).toHaveLength(2 * expected.length);
+      for (const [k, v] of [...expected, ...expected].entries()) expect(actual[k]).toBeCloseTo(v, 4);
+      expect(model.graph.inputs[0]).toMatchObject({ name: 'image', declaredShape: ['N', c, h, w] });
+      expect(model.opsets).toEqual(mirror([1]).opsets);
+    }
+  });
+
+  it('drops the channel axis for hw, and works below IR version 4', async () => {
+    const image = Float32Array.from({ length: h * w }, (_, k) => k / 8);
+    const model = prependPreprocessing(mirror([h, w], { ir: 3 }), {
+      layout: 'hw',
+      scale: 2,
+      imageShape: [1, h, w],
+    });
+    expect(await seen(model, image, [1, h, w])).toEqual([...image, ...image].map((v) => 2 * v));
+  });
+
+  it('returns the model itself when there is nothing to do', () => {
+    const model = mirror([c, h, w]);
+    expect(prependPreprocessing(model, { layout: 'nchw', scale: 1, imageShape: [c, h, w] })).toBe(model);
+    expect(
+      prependPreprocessing(model, { layout: 'nchw', scale: 1, mean: [0], std: [1], imageShape: [c, h, w] }),
+    ).toBe(model);
+  });
+
+  it('finds a free name when the model already uses "image" or "preprocessing/…"', async () => {
+    const model = tinyModel({
+      nodes: [
+        node('Transpose', ['x'], 'image', {
+          name: 'preprocessing/Mul',
+          attribute: [intsAttr('perm', [0, 1, 3, 2])],
+        }),
+        node('Flatten', ['image'], 'y'),
+      ],
+      input: ['N', 1, 2, 2],
+    });
+    const wrapped = prependPreprocessing(model, { layout: 'nchw', scale: 2, imageShape: [1, 2, 2] });
+    expect(wrapped.graph.inputs[0]?.name).toBe('image_2');
+    expect((await seen(wrapped, Float32Array.of(1, 2, 3, 4), [1, 2, 2])).slice(0, 4)).toEqual([2, 6, 4, 8]);
+  });
+
+  it('refuses images of every other shape, showing both and the layout that would fit', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Layout>('nchw', 'nhwc', 'flat'),
+        fc.integer({ min: 1, max: 4 }),
+        (layout, channels) => {
+          fc.pre(channels !== c);
+          const wrong = () =>
+            prependPreprocessing(mirror(rowOf[layout]), { layout, scale: 1, imageShape: [channels, h, w] });
+          expect(wrong).toThrow(UsageError);
+          expect(wrong).toThrow(`[${channels},${h},${w}]`);
+        },
+      ),
+      { seed: 1, numRuns: 20 },
+    );
+    try {
+      prependPreprocessing(mirror(rowOf.nhwc), { layout: 'nchw', scale: 1, imageShape: [c, h, w] });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as UsageError).report.remedy).toBe('Use --layout nhwc.');
+    }
+  });
+
+  it('refuses mean and std of another number of channels, and a std of zero', () => {
+    const prepend = (more: object) => () =>
+      prependPreprocessing(mirror([c, h, w]), { layout: 'nchw', scale: 1, imageShape: [c, h, w], ...more });
+    expect(prepend({ mean: [1, 2] })).toThrow(UsageError);
+    expect(prepend({ std: [1, 0, 1] })).toThrow(UsageError);
+    expect(prepend({ scale: 0 })).toThrow(UsageError);
+  });
+});
