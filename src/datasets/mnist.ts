@@ -1,0 +1,127 @@
+/**
+ * MNIST and the sets published in its form (Fashion-MNIST, KMNIST, …): two IDX files per subset, packed with gzip or
+ * not. IDX (LeCun, "The MNIST database"): two zero bytes, a type byte (8 = unsigned byte), the number of dimensions,
+ * each dimension as a big-endian 32-bit integer, then the values, last dimension fastest.
+ */
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { assembleDataset, type Dataset, type Subset, unitPixels } from './dataset.ts';
+import { findPacked, isFolder, readUnpacked, requireFolder } from './source-file.ts';
+
+const PREFIX = { train: 'train', test: 't10k' } as const;
+
+const DIGIT_NAMES = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
+/** The ten classes of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, table 1). */
+const FASHION_NAMES = [
+  ...['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat'],
+  ...['Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'],
+];
+
+/**
+ * Reads one subset. The labels file may be absent: the data are then without labels.
+ * @throws UsageError for a missing folder or images file, a wrong header, a file cut short, or labels of other number
+ */
+export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashion'): Dataset {
+  requireFolder(folder);
+  const home = idxFolder(folder, subset);
+  const imagesPath = home && imagesFile(home, subset);
+  if (home === undefined || imagesPath === undefined) {
+    throw new UsageError({
+      what: `no IDX images of the ${subset} subset are in the folder`,
+      where: folder,
+      why: `looked for ${PREFIX[subset]}-images-idx3-ubyte and ${PREFIX[subset]}-images.idx3-ubyte, plain or .gz`,
+      remedy: 'give the folder that holds the four IDX files, or choose the other --subset',
+    });
+  }
+  const images = readIdx(imagesPath, 3);
+  const [length, rows, columns] = images.dimensions as [number, number, number];
+  const labelsPath = findPacked(home, idxNames(subset, 'labels', 1));
+  const labels = labelsPath === undefined ? null : readIdx(labelsPath, 1);
+  if (labels !== null && labels.values.length !== length) {
+    throw new UsageError({
+      what: `${length} images but ${labels.values.length} labels`,
+      where: `${imagesPath} and ${labelsPath}`,
+      remedy: 'the two files are not of the same subset: fetch both again',
+    });
+  }
+  const area = rows * columns;
+  const tenClasses = labels?.values.every((label) => label < 10) ?? true;
+  return assembleDataset({
+    name: `${kind} ${subset}`,
+    kind,
+    shape: [1, rows, columns],
+    length,
+    labels: labels && Int32Array.from(labels.values),
+    classNames: tenClasses ? (kind === 'fashion' ? FASHION_NAMES : DIGIT_NAMES) : null,
+    identity: [
+      ['images', images.file],
+      ['labels', labels?.file ?? ''],
+    ],
+    origin: `from ${imagesPath}`,
+    image: async (index) => unitPixels(images.values, index * area, area),
+  });
+}
+
+/** Whether the folder holds IDX images of either subset, in the way `openMnist` looks for them. */
+export function holdsIdx(folder: string): boolean {
+  return idxFolder(folder, 'test') !== undefined || idxFolder(folder, 'train') !== undefined;
+}
+
+function idxNames(subset: Subset, what: 'images' | 'labels', dimensions: number): string[] {
+  const stem = `${PREFIX[subset]}-${what}`;
+  return [`${stem}-idx${dimensions}-ubyte`, `${stem}.idx${dimensions}-ubyte`];
+}
+
+function imagesFile(folder: string, subset: Subset): string | undefined {
+  return findPacked(folder, idxNames(subset, 'images', 3));
+}
+
+/** The folder itself, or the place under it where torchvision keeps the files. */
+function idxFolder(folder: string, subset: Subset): string | undefined {
+  return ['', 'raw', 'MNIST/raw', 'FashionMNIST/raw']
+    .map((place) => join(folder, place))
+    .find((place) => isFolder(place) && imagesFile(place, subset) !== undefined);
+}
+
+interface IdxFile {
+  readonly dimensions: readonly number[];
+  readonly values: Uint8Array;
+  readonly file: Uint8Array;
+}
+
+function readIdx(path: string, rank: number): IdxFile {
+  const file = readUnpacked(path);
+  const header = 4 + 4 * rank;
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const magic = 0x0800 + rank;
+  if (file.length < 4 || view.getUint32(0) !== magic) {
+    throw new UsageError({
+      what: 'not an IDX file of unsigned bytes',
+      where: path,
+      why: `it begins with ${hex(file.subarray(0, 4))}, not with ${hex([0, 0, 8, rank])} (${rank} dimensions)`,
+      remedy: 'give the MNIST files as published',
+    });
+  }
+  if (file.length < header) throw wrongLength(path, header, file.length, 'the header alone');
+  const dimensions = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
+  const count = dimensions.reduce((product, size) => product * size, 1);
+  if (file.length !== header + count) {
+    throw wrongLength(path, header + count, file.length, `dimensions ${dimensions.join('×')}`);
+  }
+  if (count === 0) throw new UsageError({ what: 'the IDX file holds no values', where: path });
+  return { dimensions, values: file.subarray(header), file };
+}
+
+function wrongLength(path: string, needed: number, found: number, what: string): UsageError {
+  return new UsageError({
+    what: found < needed ? 'the IDX file is cut short' : 'the IDX file is longer than its header says',
+    where: path,
+    why: `${what} need ${needed} bytes, the unpacked file has ${found}`,
+    remedy: 'fetch the file again',
+  });
+}
+
+function hex(bytes: Iterable<number>): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ') || 'nothing';
+}

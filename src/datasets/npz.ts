@@ -1,0 +1,164 @@
+/**
+ * NumPy data: an NPZ archive with the images in `x` or `images` and the labels in `y` or `labels` (or, per subset,
+ * `x_test`, `y_test`, `x_train`, `y_train` as Keras publishes them), or a single NPY array of images.
+ * Images are uint8, or float32/float64 in [0,1]; (N,H,W), (N,C,H,W) or (N,H,W,C) with C = 1 or 3.
+ */
+import { unzipSync } from 'fflate';
+import { UsageError } from '../errors.ts';
+import {
+  assembleDataset,
+  type Dataset,
+  type ImageShape,
+  type Subset,
+  unitPixels,
+  unitPixelsFromInterleaved,
+} from './dataset.ts';
+import { readNpyLabels } from './label-file.ts';
+import { looksLikeNpy, type NpyArray, parseNpy } from './npy.ts';
+import { messageOf, readBytes } from './source-file.ts';
+
+/**
+ * Reads the images and, if there are any, the labels.
+ * @throws UsageError for a missing or damaged file, arrays of other names, another element type, a layout that could
+ * be read in two ways, a value outside [0,1], or labels of another number
+ */
+export function openNpz(file: string, subset: Subset): Dataset {
+  const bytes = readBytes(file);
+  const arrays = looksLikeNpy(bytes) ? new Map([['x', bytes]]) : unzipArrays(bytes, file);
+  const imagesName = pick(arrays, [`x_${subset}`, `${subset}_images`, 'x', 'images']);
+  const labelsName = pick(arrays, [`y_${subset}`, `${subset}_labels`, 'y', 'labels']);
+  if (imagesName === undefined) {
+    throw new UsageError({
+      what: 'no images in the NPZ file',
+      where: file,
+      why: `it holds ${[...arrays.keys()].join(', ') || 'no arrays'}; looked for x_${subset}, ${subset}_images, x, images`,
+      remedy: 'save it as numpy.savez(file, x=images, y=labels)',
+    });
+  }
+  const imagesWhere = looksLikeNpy(bytes) ? file : `${file}, array ${imagesName}`;
+  const images = parseNpy(arrays.get(imagesName) as Uint8Array, imagesWhere);
+  const { shape, interleaved } = imageLayout(images.shape, imagesWhere);
+  const read = pixelReader(images, shape, interleaved, imagesWhere);
+  const length = images.shape[0] as number;
+  const labels =
+    labelsName === undefined
+      ? null
+      : readNpyLabels(arrays.get(labelsName) as Uint8Array, `${file}, array ${labelsName}`);
+  if (labels !== null && labels.length !== length) {
+    throw new UsageError({
+      what: `${length} images but ${labels.length} labels`,
+      where: `${file}, arrays ${imagesName} and ${labelsName}`,
+      remedy: 'save one label per image',
+    });
+  }
+  return assembleDataset({
+    name: imagesName.includes(subset) ? `npz ${subset}` : 'npz',
+    kind: 'npz',
+    shape,
+    length,
+    labels,
+    classNames: null,
+    identity: [
+      ['images', arrays.get(imagesName) as Uint8Array],
+      ['labels', labelsName === undefined ? '' : (arrays.get(labelsName) as Uint8Array)],
+    ],
+    origin: `from ${imagesWhere}`,
+    image: read,
+  });
+}
+
+function unzipArrays(bytes: Uint8Array, file: string): Map<string, Uint8Array> {
+  try {
+    const entries = unzipSync(bytes, { filter: (entry) => entry.name.endsWith('.npy') });
+    return new Map(Object.entries(entries).map(([name, contents]) => [name.slice(0, -4), contents]));
+  } catch (cause) {
+    throw new UsageError({
+      what: 'not an NPZ or NPY file, or one that is cut short',
+      where: file,
+      why: messageOf(cause),
+      remedy: 'save it with numpy.savez or numpy.save',
+      cause,
+    });
+  }
+}
+
+function pick(arrays: ReadonlyMap<string, unknown>, names: readonly string[]): string | undefined {
+  return names.find((name) => arrays.has(name));
+}
+
+function imageLayout(
+  dimensions: readonly number[],
+  where: string,
+): { shape: ImageShape; interleaved: boolean } {
+  const shown = `(${dimensions.join(', ')})`;
+  const isChannels = (size: number | undefined): boolean => size === 1 || size === 3;
+  const [length, a, b, c] = dimensions;
+  if (dimensions.includes(0) || length === undefined) {
+    throw new UsageError({ what: `the array of images is empty: shape ${shown}`, where });
+  }
+  if (dimensions.length === 3) return { shape: [1, a as number, b as number], interleaved: false };
+  if (dimensions.length === 4) {
+    const first = isChannels(a);
+    const last = isChannels(c);
+    if (first && !last) return { shape: [a as number, b as number, c as number], interleaved: false };
+    if (last && !first) return { shape: [c as number, a as number, b as number], interleaved: true };
+    if (first && last) {
+      throw new UsageError({
+        what: `images of shape ${shown} could be (N,C,H,W) or (N,H,W,C)`,
+        where,
+        why: 'both the second and the last size are 1 or 3, so either could be the channels',
+        remedy:
+          'save grey images as (N,H,W), or colour images in a shape where only one of the two is 1 or 3',
+      });
+    }
+  }
+  throw new UsageError({
+    what: `images of shape ${shown} are not read`,
+    where,
+    why: 'read are (N,H,W), (N,C,H,W) and (N,H,W,C) with C = 1 or 3',
+    remedy: 'reshape the array before saving it',
+  });
+}
+
+function pixelReader(
+  array: NpyArray,
+  shape: ImageShape,
+  interleaved: boolean,
+  where: string,
+): (index: number) => Promise<Float32Array> {
+  const [channels, rows, columns] = shape;
+  const area = rows * columns;
+  const count = channels * area;
+  if (array.type === 'uint8') {
+    return interleaved
+      ? async (index) => unitPixelsFromInterleaved(array.bytes, index * count, shape)
+      : async (index) => unitPixels(array.bytes, index * count, count);
+  }
+  if (array.type !== 'float32' && array.type !== 'float64') {
+    throw new UsageError({
+      what: `images of type ${array.type} are not read`,
+      where,
+      why: 'read are uint8 (0..255), float32 and float64 (0..1)',
+      remedy: 'convert them: images.astype("uint8"), or images.astype("float32") / 255',
+    });
+  }
+  for (let i = 0; i < array.size; i++) {
+    const value = array.at(i);
+    if (!(value >= 0 && value <= 1)) {
+      throw new UsageError({
+        what: `image ${Math.floor(i / count)} holds ${value}; pixels given as floats must lie in [0,1]`,
+        where,
+        why: 'certified radii are stated in pixels from 0 to 1, so the scale must be known',
+        remedy: 'divide by 255 if they are 0..255; undo a normalisation and pass it as --mean and --std',
+      });
+    }
+  }
+  return async (index) => {
+    const pixels = new Float32Array(count);
+    for (let i = 0; i < count; i++) {
+      const stored = interleaved ? (i % area) * channels + Math.floor(i / area) : i;
+      pixels[i] = array.at(index * count + stored);
+    }
+    return pixels;
+  };
+}

@@ -1,0 +1,111 @@
+/** From what the user writes behind `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows. */
+import { UsageError } from '../errors.ts';
+import { holdsCifar10, openCifar10 } from './cifar10.ts';
+import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './dataset.ts';
+import { DEFAULT_GLYPH_SEED, openGlyphs } from './glyph-set.ts';
+import { holdsImages, openImageFolder, requireSameLength } from './image-folder.ts';
+import { readLabelFile } from './label-file.ts';
+import { holdsIdx, openMnist } from './mnist.ts';
+import { openNpz } from './npz.ts';
+import { isFile, isFolder } from './source-file.ts';
+
+export interface DatasetOptions {
+  readonly subset: Subset;
+  /** A label file that takes the place of the data's own labels. */
+  readonly labels?: string;
+}
+
+const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED]';
+
+/**
+ * Opens `mnist:FOLDER`, `cifar10:FOLDER`, `fashion:FOLDER`, `images:FOLDER`, `npz:FILE` (or an .npy), `glyphs[:SEED]`, or
+ * a bare path to any of these that shows its kind.
+ * @throws UsageError when there is nothing there, it is of no known kind, it is damaged, or the labels do not fit
+ */
+export async function openDataset(spec: string, options: DatasetOptions): Promise<Dataset> {
+  const { kind, place } = parseSpec(spec);
+  const { subset, labels } = options;
+  switch (kind) {
+    case 'mnist':
+    case 'fashion':
+      return relabelled(openMnist(place, subset, kind), labels);
+    case 'cifar10':
+      return relabelled(openCifar10(place, subset), labels);
+    case 'npz':
+      return relabelled(openNpz(place, subset), labels);
+    case 'glyphs':
+      return relabelled(openGlyphs(glyphSeed(place), subset), labels);
+    case 'images':
+      return openImageFolder(place, subset, labels);
+  }
+}
+
+const KINDS: readonly DatasetKind[] = ['mnist', 'cifar10', 'fashion', 'images', 'npz', 'glyphs'];
+
+function parseSpec(spec: string): { kind: DatasetKind; place: string } {
+  if (spec === 'glyphs') return { kind: 'glyphs', place: '' };
+  const colon = spec.indexOf(':');
+  const kind = KINDS.find((name) => name === spec.slice(0, Math.max(0, colon)));
+  if (kind === undefined) return { kind: recognise(spec), place: spec };
+  const place = spec.slice(colon + 1);
+  if (place !== '') return { kind, place };
+  throw new UsageError({
+    what: `nothing follows "${kind}:"`,
+    where: `--data ${spec}`,
+    remedy: `write one of ${FORMS}`,
+  });
+}
+
+function recognise(path: string): DatasetKind {
+  if (isFile(path) && /\.np[yz]$/i.test(path)) return 'npz';
+  if (isFolder(path)) {
+    // The files of MNIST and Fashion-MNIST have the same names: only the folder's name tells them apart.
+    if (holdsIdx(path)) return /fashion/i.test(path) ? 'fashion' : 'mnist';
+    if (holdsCifar10(path)) return 'cifar10';
+    if (holdsImages(path)) return 'images';
+  }
+  const there = isFile(path) || isFolder(path);
+  throw new UsageError({
+    what: there ? 'no data set is recognised at this path' : 'there is no such data set',
+    where: `--data ${path}`,
+    why: there
+      ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and PNG or JPEG images'
+      : 'it is neither a path that exists nor a known kind',
+    remedy: `write one of ${FORMS}`,
+  });
+}
+
+function glyphSeed(text: string): number {
+  if (text === '') return DEFAULT_GLYPH_SEED;
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && seed <= 0xffffffff) return seed;
+  throw new UsageError({
+    what: `"${text}" is not a seed for the glyphs`,
+    where: `--data glyphs:${text}`,
+    remedy: 'write an integer from 0 to 4294967295, or "glyphs" alone',
+  });
+}
+
+/** The data set with the labels of a file; the digest covers both. */
+function relabelled(data: Dataset, path: string | undefined): Dataset {
+  if (path === undefined) return data;
+  const { labels, files, bytes } = readLabelFile(path);
+  if (files !== null) {
+    throw new UsageError({
+      what: 'the label file goes by file name, but this data set has no file per image',
+      where: path,
+      remedy: 'give one class index per line, or a CSV whose only column is "label"',
+    });
+  }
+  requireSameLength(data.length, labels.length, path);
+  const { name, kind, shape, length, classNames } = data;
+  return assembleDataset({
+    ...{ name, kind, shape, length, labels, classNames },
+    identity: [
+      ['data', data.digest],
+      ['labels', bytes],
+    ],
+    origin: `${data.origin}, labels from ${path}`,
+    image: data.image,
+  });
+}

@@ -1,0 +1,102 @@
+/** Reading the files a data set is made of: present or not, packed or not, and errors that say which file and why. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { UsageError } from '../errors.ts';
+
+/**
+ * The whole file, unpacked when it begins as gzip does.
+ * @throws UsageError when it cannot be read or its gzip stream is damaged or cut short
+ */
+export function readUnpacked(path: string): Uint8Array {
+  const bytes = readBytes(path);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes);
+  } catch (cause) {
+    throw new UsageError({
+      what: 'a gzip file cannot be unpacked',
+      where: path,
+      why: messageOf(cause),
+      remedy: 'the file is damaged or incomplete: fetch it again',
+      cause,
+    });
+  }
+}
+
+/** @throws UsageError when the file cannot be read */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new UsageError({ what: 'a data file cannot be read', where: path, why: messageOf(cause), cause });
+  }
+}
+
+/** @throws UsageError when `folder` does not exist or is a file */
+export function requireFolder(folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  throw new UsageError({
+    what:
+      found === undefined ? 'the data folder does not exist' : 'the data must be a folder, this is a file',
+    where: folder,
+    remedy: 'give the folder that holds the data files',
+  });
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/**
+ * The first of `names` that is a file in `folder`, as it is or with ".gz" behind its name; undefined when none is.
+ * @throws UsageError when only an xz-packed copy is there: Node.js has no xz decoder
+ */
+export function findPacked(folder: string, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    for (const ending of ['', '.gz']) {
+      const path = join(folder, name + ending);
+      if (isFile(path)) return path;
+    }
+  }
+  for (const name of names) {
+    const path = join(folder, `${name}.xz`);
+    if (isFile(path)) {
+      throw new UsageError({
+        what: 'the data file is packed with xz, which Node.js cannot read',
+        where: path,
+        remedy: `unpack it first: xz -d -k '${path}'`,
+      });
+    }
+  }
+  return undefined;
+}
+
+/** Names of the entries of a folder in code-point order, hidden ones left out; links count as what they lead to. */
+export function listFolder(folder: string): { files: string[]; folders: string[] } {
+  const files: string[] = [];
+  const folders: string[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name.startsWith('.')) continue;
+    const found = entry.isSymbolicLink()
+      ? statSync(join(folder, entry.name), { throwIfNoEntry: false })
+      : entry;
+    if (found?.isFile()) files.push(entry.name);
+    if (found?.isDirectory()) folders.push(entry.name);
+  }
+  return { files: files.sort(byCodePoint), folders: folders.sort(byCodePoint) };
+}
+
+/** Order of the bytes of the UTF-8 form: the same on every machine, whatever its language. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

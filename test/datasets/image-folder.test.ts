@@ -1,0 +1,223 @@
+/** Folders of PNG and JPEG files that the test draws itself. */
+import { mkdirSync, truncateSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { refusal, temporaryFolder, write } from './files.ts';
+
+interface Drawn {
+  readonly channels?: 1 | 2 | 3 | 4;
+  readonly width?: number;
+  readonly height?: number;
+  readonly pixel?: (x: number, y: number, channel: number) => number;
+}
+
+async function draw(folder: string, name: string, drawn: Drawn = {}): Promise<void> {
+  const { channels = 3, width = 6, height = 4, pixel = () => 128 } = drawn;
+  const bytes = Buffer.from(
+    Array.from({ length: width * height * channels }, (_, i) => {
+      const at = Math.floor(i / channels);
+      return pixel(at % width, Math.floor(at / width), i % channels);
+    }),
+  );
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  const picture = sharp(bytes, { raw: { width, height, channels } });
+  await (channels < 3 ? picture.toColourspace('b-w') : picture).toFile(join(folder, name));
+}
+
+const ramp = (x: number, y: number, channel: number): number => 40 * x + 10 * y + channel;
+const open = (folder: string, labels?: string) =>
+  openDataset(folder, { subset: 'test', ...(labels === undefined ? {} : { labels }) });
+
+describe('image folders', () => {
+  test('a colour PNG comes back byte for byte, channel first', async () => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png', { pixel: ramp });
+    const data = await open(folder);
+    expect(data.shape).toEqual([3, 4, 6]);
+    const expected = [0, 1, 2].flatMap((c) =>
+      Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), c) / 255)),
+    );
+    expect(Array.from(await data.image(0))).toEqual(expected);
+    expect([data.length, data.labels]).toEqual([1, null]);
+  });
+
+  test('a grey PNG has one channel; among colour ones it is read as R = G = B', async () => {
+    const grey = temporaryFolder();
+    await draw(grey, 'a.png', { channels: 1, pixel: ramp });
+    const data = await open(grey);
+    expect(data.shape).toEqual([1, 4, 6]);
+    const plane = Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), 0) / 255));
+    expect(Array.from(await data.image(0))).toEqual(plane);
+    const mixed = temporaryFolder();
+    await draw(mixed, 'a.png');
+    await draw(mixed, 'b.png', { channels: 1, pixel: ramp });
+    await draw(mixed, 'c.png', { channels: 2, pixel: (x, y, c) => (c === 1 ? 255 : ramp(x, y, 0)) });
+    const mixture = await open(mixed);
+    expect(Array.from(await mixture.image(1))).toEqual([...plane, ...plane, ...plane]);
+    expect(await mixture.image(2)).toEqual(await mixture.image(1));
+  });
+
+  test('a grey JPEG and an opaque RGBA PNG are read', async () => {
+    const jpeg = temporaryFolder();
+    await draw(jpeg, 'a.JPG', { channels: 1 });
+    expect((await open(jpeg)).shape).toEqual([1, 4, 6]);
+    const rgba = temporaryFolder();
+    await draw(rgba, 'a.png', { channels: 4, pixel: (x, y, c) => (c === 3 ? 255 : ramp(x, y, c)) });
+    const data = await open(rgba);
+    expect(data.shape).toEqual([3, 4, 6]);
+    expect((await data.image(0))[24]).toBe(Math.fround(1 / 255));
+  });
+
+  test('class sub-folders are numbered in the order of their names, numbers by their value', async () => {
+    const named = temporaryFolder();
+    for (const name of ['dog/1.png', 'cat/2.png', 'cat/1.png']) await draw(named, name);
+    const animals = await open(named);
+    expect(animals.classNames).toEqual(['cat', 'dog']);
+    expect(Array.from(animals.labels ?? [])).toEqual([0, 0, 1]);
+    const numbered = temporaryFolder();
+    for (const name of ['10/a.png', '2/a.png']) await draw(numbered, name);
+    expect(Array.from((await open(numbered)).labels ?? [])).toEqual([10, 2]);
+  });
+
+  test('train and test sub-folders are the subsets', async () => {
+    const folder = temporaryFolder();
+    for (const name of ['train/x/1.png', 'train/y/1.png', 'test/y/1.png', 'test/x/1.png'])
+      await draw(folder, name);
+    const test = await open(folder);
+    expect([test.kind, test.name, test.length]).toEqual(['images', 'images test', 2]);
+    const only = temporaryFolder();
+    await draw(only, 'train/x/1.png');
+    expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folder train/);
+  });
+
+  test('labels.csv says label and order, with a header or without', async () => {
+    for (const text of [
+      'file,label\nb.png,4\n"a.png",2\n',
+      'b.png,4\r\na.png,2\r\n',
+      'label,note,file\n4,x,b.png\n2,"y, z",./a.png',
+    ]) {
+      const folder = temporaryFolder();
+      await draw(folder, 'a.png', { pixel: () => 1 });
+      await draw(folder, 'b.png', { pixel: () => 2 });
+      write(folder, 'labels.csv', text);
+      const data = await open(folder);
+      expect(Array.from(data.labels ?? [])).toEqual([4, 2]);
+      expect((await data.image(0))[0]).toBe(Math.fround(2 / 255));
+    }
+  });
+
+  test('a label file of the user takes the place of the folder names', async () => {
+    const folder = temporaryFolder();
+    for (const name of ['cat/1.png', 'dog/1.png']) await draw(folder, name);
+    const byName = write(folder, 'mine.csv', 'file,label\ndog/1.png,281\ncat/1.png,151\n');
+    const byPosition = write(folder, 'mine.txt', '5\n6\n');
+    expect(Array.from((await open(folder, byName)).labels ?? [])).toEqual([281, 151]);
+    const data = await open(folder, byPosition);
+    expect(Array.from(data.labels ?? [])).toEqual([5, 6]);
+    expect(data.classNames).toBeNull();
+    expect(data.describe()).toContain(byPosition);
+  });
+
+  test('the digest changes with a label, a name and a size, and images are decoded only when asked for', async () => {
+    const folder = temporaryFolder();
+    await draw(folder, 'x/a.png');
+    await draw(folder, 'y/b.png');
+    write(join(folder, 'y'), 'broken.png', 'not a picture');
+    const data = await open(folder);
+    expect(data.length).toBe(3);
+    expect(await refusal(() => data.image(2))).toMatch(/cannot be read.*broken\.png/);
+    const digests = [data.digest];
+    write(join(folder, 'y'), 'broken.png', 'still not a picture');
+    digests.push((await open(folder)).digest);
+    await draw(folder, 'z/c.png');
+    digests.push((await open(folder)).digest);
+    expect(new Set(digests).size).toBe(3);
+  });
+
+  test.each<[string, (folder: string) => Promise<unknown>, RegExp]>([
+    [
+      'another size',
+      (f) => draw(f, 'b.png', { width: 7 }),
+      /7×4 pixels in a set of 6×4.*b\.png.*a\.png is 3×4×6, this one 3×4×7/,
+    ],
+    ['transparent pixels', (f) => draw(f, 'b.png', { channels: 4, pixel: () => 9 }), /transparent.*b\.png/],
+    [
+      'a file cut short',
+      async (f) => {
+        await draw(f, 'b.jpg', { width: 60, height: 40, pixel: (x, y) => (x * 37 + y * 91) % 256 });
+        truncateSync(join(f, 'b.jpg'), 700);
+      },
+      /cannot be read.*b\.jpg/,
+    ],
+    [
+      '16 bits per channel',
+      (f) =>
+        sharp(Buffer.alloc(6 * 4 * 6), {
+          raw: { width: 6, height: 4, channels: 3, depth: 'ushort' } as never,
+        })
+          .toColourspace('rgb16')
+          .png()
+          .toFile(join(f, 'b.png')),
+      /ushort pixels.*b\.png/,
+    ],
+    [
+      'CMYK',
+      (f) =>
+        sharp({ create: { width: 6, height: 4, channels: 3, background: 'red' } })
+          .toColourspace('cmyk')
+          .jpeg()
+          .toFile(join(f, 'b.jpg')),
+      /CMYK.*b\.jpg/,
+    ],
+  ])('an image with %s is refused by name', async (_, add, said) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png');
+    await add(folder);
+    const data = await open(folder);
+    expect(await refusal(() => data.image(1))).toMatch(said);
+  });
+
+  test('a colour image among grey ones is refused', async () => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png', { channels: 1 });
+    await draw(folder, 'b.png');
+    const data = await open(folder);
+    expect(await refusal(() => data.image(1))).toMatch(
+      /colour image in a set of grey.*b\.png.*a\.png is 1×4×6, this one 3×4×6/,
+    );
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['a file that is not there', 'file,label\na.png,1\nc.png,2\n', /names c\.png, which is not there/],
+    ['a file twice', 'file,label\na.png,1\na.png,2\n', /names a\.png twice/],
+    ['too few files', 'file,label\na.png,1\n', /2 images but 1 labels/],
+    [
+      'a class name for a label',
+      'file,label\na.png,cat\nb.png,1\n',
+      /label "cat" is not a class index.*line 2/,
+    ],
+    ['an empty label', 'file,label\na.png,\nb.png,1\n', /label "" is not a class index.*line 2/],
+    ['a lonely quote', 'file,label\na.png,1\n"b.png,1\n', /quotes on line 3/],
+    ['no label column', 'file,colour,size\na.png,1,2\n', /no column of labels.*file, colour, size/],
+    ['nothing in it', '\n', /label file is empty/],
+  ])('a labels.csv with %s is refused in words', async (_, text, said) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png');
+    await draw(folder, 'b.png');
+    write(folder, 'labels.csv', text);
+    expect(await refusal(() => open(folder))).toMatch(said);
+  });
+
+  test('images both beside and inside class folders, or none at all, are refused', async () => {
+    const both = temporaryFolder();
+    for (const name of ['a.png', 'x/b.png']) await draw(both, name);
+    expect(await refusal(() => open(both))).toMatch(
+      /both in the folder and in its sub-folders.*a\.png.*x\/b\.png/,
+    );
+    expect(await refusal(() => openDataset(`images:${temporaryFolder()}`, { subset: 'test' }))).toMatch(
+      /no images/,
+    );
+  });
+});
