@@ -104,6 +104,8 @@ export function startProgress(
 ): Progress {
   const redraws = stream.isTTY === true && process.env['TERM'] !== 'dumb';
   const started = now();
+  // The caller's list may grow as the run goes on.
+  const resumed = before.length;
   const tally = { done: 0, certified: 0, sumOfRadii: 0, labelled: true };
   let partial = 0;
   let shownAt: number | null = null;
@@ -124,7 +126,7 @@ export function startProgress(
       ...tally,
       total,
       partial,
-      imagesPerSecond: seconds > 0 ? (tally.done - before.length + partial) / seconds : 0,
+      imagesPerSecond: seconds > 0 ? (tally.done - resumed + partial) / seconds : 0,
       measure: tally.labelled ? 'certified accuracy' : 'certified fraction',
     };
   };
