@@ -1,0 +1,153 @@
+/**
+ * ONNX Runtime's execution providers by the one word users meet (`--provider cpu|cuda|webgpu`), and what this project
+ * asks of each before it samples. There is no silent fallback: a provider that is absent, set up wrongly or disagrees
+ * with the CPU is an error that says what to do.
+ */
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { ToolError } from '../errors.ts';
+
+export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
+
+export type Provider = (typeof PROVIDERS)[number];
+
+export interface ProviderProbe {
+  readonly provider: Provider;
+  readonly available: boolean;
+  /** File name of the library that is missing, when one is. */
+  readonly missingLibrary?: string;
+  /** What ONNX Runtime said. */
+  readonly why?: string;
+  /** The step that makes it available. */
+  readonly remedy?: string;
+}
+
+/** y = Relu(x), x float32[2], IR 8, opset 17: the smallest model a provider can be asked to run. */
+const PROBE_MODEL = 'CAg6NwoMCgF4EgF5IgRSZWx1EgVwcm9iZVoPCgF4EgoKCAgBEgQKAggCYg8KAXkSCgoICAESBAoCCAJCAhAR';
+
+const PROBE_SCRIPT = `
+const [runtime, provider, model] = process.argv.slice(1);
+const ort = require(runtime);
+ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [provider] })
+  .then((session) => session.run({ x: new ort.Tensor('float32', Float32Array.of(1, -2), [2]) }))
+  .then(({ y }) => { if (y.data[0] !== 1 || y.data[1] !== 0) throw new Error('Relu(1, -2) came back as ' + y.data); })
+  .catch((error) => { console.error(error.message); process.exitCode = 1; });
+`;
+
+const PROBE_TIMEOUT_MS = 60_000;
+
+/**
+ * Asks ONNX Runtime whether a provider works here, by running a one-node model on it. In a process of its own: the
+ * reason for a failure reaches only stderr, and a broken driver may take the process down.
+ */
+export function probeProvider(provider: Provider): Promise<ProviderProbe> {
+  const runtime = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const command = ['-e', PROBE_SCRIPT, runtime, provider, PROBE_MODEL];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { timeout: PROBE_TIMEOUT_MS }, (error, stdout, stderr) => {
+      if (error === null) resolve({ provider, available: true });
+      else if (error.killed === true)
+        resolve({ provider, available: false, why: 'no answer within a minute', remedy: REMEDY[provider] });
+      else resolve(diagnose(provider, `${stdout}${stderr}` || error.message));
+    });
+  });
+}
+
+const REMEDY: Record<Provider, string> = {
+  cpu: 'reinstall the package onnxruntime-node',
+  cuda:
+    'install the CUDA provider of ONNX Runtime beside the package (`npm install-scripts approve onnxruntime-node && ' +
+    'npm rebuild onnxruntime-node`, or see tools/gpu), CUDA 13 and cuDNN 9, and put their folders into ' +
+    'LD_LIBRARY_PATH before starting; `splitz-onnx doctor` shows what is still missing',
+  webgpu:
+    "install a Vulkan driver and its loader (Debian, Ubuntu: `apt install libvulkan1` and the graphics card's driver; " +
+    'without a card `mesa-vulkan-drivers` 25 or newer)',
+};
+
+/** Reads the missing library and the reason out of what ONNX Runtime printed. */
+export function diagnose(provider: Provider, output: string): ProviderProbe {
+  // "Failed to load library X with error: libY.so.9: cannot open shared object file": Y is the one that is missing.
+  const missing = /([\w.+-]+\.(?:so|dll|dylib)[\w.]*): cannot open shared object file/.exec(output)?.[1];
+  const why = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /cannot open|Failed to|not found|insufficient|came back|Error|error/.test(line))
+    .map((line) => line.replace(/^.*(?=Failed to )/, ''))
+    .at(-1);
+  return {
+    provider,
+    available: false,
+    ...(missing === undefined ? {} : { missingLibrary: missing }),
+    why: (why ?? output.trim().split('\n').at(-1)) || 'no reason given',
+    remedy: REMEDY[provider],
+  };
+}
+
+/**
+ * Refuses a provider that cannot be used as it is set up here. Nothing is asked of the CPU.
+ * @throws ToolError naming the missing library and the step that installs it; for CUDA also when TF32 is not off.
+ */
+export async function requireProvider(provider: Provider): Promise<void> {
+  if (provider === 'cpu') return;
+  if (provider === 'cuda') requireFullPrecision();
+  const probe = await probeProvider(provider);
+  if (probe.available) return;
+  throw new ToolError({
+    what:
+      probe.missingLibrary === undefined
+        ? `the ${provider} provider of ONNX Runtime does not work here`
+        : `the ${provider} provider of ONNX Runtime needs ${probe.missingLibrary}, which is not here`,
+    where: `--provider ${provider}`,
+    ...(probe.why === undefined ? {} : { why: probe.why }),
+    remedy: `${probe.remedy ?? REMEDY[provider]}; or use --provider cpu`,
+  });
+}
+
+/**
+ * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and Node has no option against it; the CUDA
+ * libraries read this variable when they start, so it must be in the environment from the beginning.
+ */
+function requireFullPrecision(): void {
+  if (process.env['NVIDIA_TF32_OVERRIDE'] === '0') return;
+  const command = process.argv.slice(2).map(shellWord).join(' ');
+  throw new ToolError({
+    what: 'CUDA would compute in TF32, with three decimal digits',
+    where: '--provider cuda',
+    why: 'NVIDIA_TF32_OVERRIDE is not 0 in the environment, and only that turns TF32 off',
+    remedy: `NVIDIA_TF32_OVERRIDE=0 splitz-onnx ${command}`.trimEnd(),
+  });
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * Largest difference of two providers' logits that reordered float32 sums explain, relative to the largest logit:
+ * measured 1e-8 to 2e-5; TF32 gives 1e-3 and a wrong kernel more.
+ */
+const TOLERANCE = 2e-4;
+
+/**
+ * Compares a provider's logits with the CPU's on the same rows.
+ * @returns the largest difference, relative to the largest logit
+ * @throws ToolError when they differ by more than the rounding of float32 explains.
+ */
+export function requireAgreement(provider: Provider, expected: Float32Array, actual: Float32Array): number {
+  let scale = 0;
+  for (const value of expected) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
+  let largest = 0;
+  for (const [i, value] of expected.entries()) {
+    const other = actual[i] ?? Number.NaN;
+    if (Object.is(value, other) || value === other) continue;
+    const difference = Math.abs(value - other);
+    largest = Math.max(largest, Number.isFinite(difference) ? difference : Number.POSITIVE_INFINITY);
+  }
+  if (largest <= TOLERANCE * scale) return largest === 0 ? 0 : largest / scale;
+  throw new ToolError({
+    what: `the ${provider} provider computes this model differently from the CPU`,
+    where: `--provider ${provider}`,
+    why: `on one batch the logits differ by up to ${largest.toPrecision(3)}, at a largest logit of ${scale.toPrecision(3)}`,
+    remedy: 'use --provider cpu; a wrong kernel of the provider would give wrong certificates',
+  });
+}

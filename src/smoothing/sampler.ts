@@ -1,0 +1,257 @@
+/**
+ * Votes of the smoothed right half: a pool of worker threads, one ONNX Runtime session each, that draw noise around a
+ * latent and count classes.
+ *
+ * The noise of a draw is a function of (seed, stage, image, sample index) alone and a row's logits do not depend on its
+ * batch, so the counts of samples [from, to) are the same for every number of workers, batch size, order and partition.
+ * The samples are handed out batch by batch as workers become free.
+ */
+import { ModelRefused, ToolError } from '../errors.ts';
+import type { VoteCounts } from './latent-radius.ts';
+import { perturbedLatent, Stage } from './philox.ts';
+import { type Provider, requireAgreement, requireProvider } from './providers.ts';
+import { CONTROL_BYTES, ControlWord, type Request, type WorkerSettings } from './sampling-protocol.ts';
+import { startWorker, type WorkerSeat } from './worker-seat.ts';
+
+export interface SamplerSettings {
+  /** ONNX model bytes of the right half: one float32 input [B, ...latentDims], one float32 output [B, classes]. */
+  readonly model: Uint8Array;
+  /** Shape of the cut tensor without its batch axis. */
+  readonly latentDims: readonly number[];
+  readonly classes: number;
+  /** Threads, each with its own session; GPU providers use one whatever this says. */
+  readonly workers: number;
+  /** Rows per run. */
+  readonly batch: number;
+  readonly provider: Provider;
+  /** Whether the model takes any number of rows; if not it is run one row at a time. */
+  readonly batchable: boolean;
+}
+
+export interface DrawRequest {
+  /** Centre of the noise, f_L(x), row-major without the batch axis. */
+  readonly latent: Float32Array;
+  /** Standard deviation of the noise, in units of the cut tensor; rounded to float32. */
+  readonly sigma: number;
+  /** 64 bits. */
+  readonly seed: bigint;
+  /** What the draws are for, see Stage in philox.ts. */
+  readonly stage: number;
+  /** Index of the image in its data set. */
+  readonly image: number;
+  /** Sample indices drawn: from, …, to - 1. */
+  readonly from: number;
+  readonly to: number;
+  /** Aborting ends the batches in flight and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Told the number of samples done, a few times a second. */
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface Sampler {
+  /** Threads in use. */
+  readonly workers: number;
+  /** Rows per run in use. */
+  readonly batch: number;
+  /** Largest difference from the CPU's logits on one batch, relative to the largest logit; null on the CPU. */
+  readonly providerDifference: number | null;
+  /**
+   * Votes of `to - from` draws. Calls are answered one after the other.
+   * @throws the signal's reason when aborted; ToolError when a worker fails or dies.
+   */
+  count(request: DrawRequest): Promise<VoteCounts>;
+  /**
+   * Logits [rows, classes] of rows without noise, [rows, ...latentDims], both flat.
+   * @throws ToolError when a worker fails or dies.
+   */
+  logits(rows: Float32Array): Promise<Float32Array>;
+  /** Ends the workers, after what is running. */
+  close(): Promise<void>;
+}
+
+/** The shared counter is a 32-bit word; workers may run past the end by a batch each. */
+const LARGEST_COUNT = 2 ** 30;
+
+/**
+ * Starts the workers. A provider other than the CPU is probed first, and one batch is compared with the CPU.
+ * @throws ToolError when the provider is absent or disagrees with the CPU, or a worker cannot start;
+ *         ModelRefused when the model does not give [batch, classes] for a batch of rows.
+ */
+export async function createSampler(settings: SamplerSettings): Promise<Sampler> {
+  const { model, latentDims, classes, provider } = settings;
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
+  const batch = settings.batchable ? settings.batch : 1;
+  // A GPU runs one session: WebGPU allows no more, and more only queue on CUDA.
+  const workers = provider === 'cpu' ? settings.workers : 1;
+  for (const [name, value] of Object.entries({ workers, batch, classes, size }))
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} is ${value}`);
+
+  await requireProvider(provider);
+  const seats = await startAll(workers, {
+    model,
+    latentDims,
+    classes,
+    batch,
+    provider,
+    wholeBatches: provider !== 'cpu' && settings.batchable,
+  });
+  let providerDifference: number | null;
+  try {
+    providerDifference = await checkFirstBatch(seats[0], settings, batch, size);
+  } catch (error) {
+    await closeAll(seats);
+    throw error;
+  }
+
+  let turn: Promise<unknown> = Promise.resolve();
+  let closed = false;
+  /** Runs `work` after everything asked before it. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(new Error('the sampler is closed'));
+    const result = turn.then(work);
+    turn = result.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    workers,
+    batch,
+    providerDifference,
+    count(request) {
+      checkDraw(request, size);
+      return inTurn(() => countOn(seats, request, classes));
+    },
+    logits(rows) {
+      if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are no rows of ${size}`);
+      return inTurn(() => logitsOf(seats[0], rows));
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await turn;
+      await closeAll(seats);
+    },
+  };
+}
+
+type Seats = readonly [WorkerSeat, ...WorkerSeat[]];
+
+async function startAll(workers: number, settings: WorkerSettings): Promise<Seats> {
+  const starts = await Promise.allSettled(Array.from({ length: workers }, () => startWorker(settings)));
+  const seats = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  const failure = starts.find((start) => start.status === 'rejected');
+  const [first, ...rest] = seats;
+  if (failure === undefined && first !== undefined) return [first, ...rest];
+  await closeAll(seats);
+  throw failure?.reason;
+}
+
+async function closeAll(seats: readonly WorkerSeat[]): Promise<void> {
+  await Promise.all(seats.map((seat) => seat.close()));
+}
+
+async function logitsOf(seat: WorkerSeat, rows: Float32Array): Promise<Float32Array> {
+  const reply = await seat.ask({ kind: 'logits', rows });
+  if (reply.kind !== 'logits') throw new Error(`a worker replied ${reply.kind} to logits`);
+  return reply.logits;
+}
+
+/**
+ * One batch before anything is believed: the output has the right shape, and another provider agrees with the CPU.
+ * Returns how far it is off; null on the CPU.
+ */
+async function checkFirstBatch(
+  seat: WorkerSeat,
+  settings: SamplerSettings,
+  batch: number,
+  size: number,
+): Promise<number | null> {
+  const { provider, model, latentDims, classes } = settings;
+  const rows = new Float32Array(batch * size);
+  if (provider === 'cpu') {
+    await refusingModel(() => logitsOf(seat, rows));
+    return null;
+  }
+  const origin = new Float32Array(size);
+  for (let sample = 0; sample < batch; sample++)
+    rows.set(
+      perturbedLatent(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
+      sample * size,
+    );
+  const actual = await refusingModel(() => logitsOf(seat, rows));
+  const cpu = await startWorker({ model, latentDims, classes, batch, provider: 'cpu', wholeBatches: false });
+  try {
+    return requireAgreement(provider, await logitsOf(cpu, rows), actual);
+  } finally {
+    await cpu.close();
+  }
+}
+
+/** A failure on the very first rows is the model's, not the tool's. */
+async function refusingModel<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ModelRefused({
+      ...error.report,
+      what: 'the right half of the model cannot be sampled',
+      remedy: 'choose another --split, or check the model with `splitz-onnx inspect`',
+      cause: error,
+    });
+  }
+}
+
+function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size: number): void {
+  if (latent.length !== size) throw new RangeError(`a latent of ${latent.length} values, expected ${size}`);
+  if (!(Math.fround(sigma) > 0 && Math.fround(sigma) < Number.POSITIVE_INFINITY))
+    throw new RangeError(`sigma is ${sigma}`);
+  if (!(Number.isSafeInteger(image) && image >= 0 && image < 2 ** 32))
+    throw new RangeError(`image is ${image}`);
+  if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to < 2 ** 32))
+    throw new RangeError(`samples ${from} to ${to}`);
+  if (to - from > LARGEST_COUNT) throw new RangeError(`more than ${LARGEST_COUNT} samples at once`);
+}
+
+async function countOn(
+  seats: readonly WorkerSeat[],
+  { signal, onProgress, ...draw }: DrawRequest,
+  classes: number,
+): Promise<VoteCounts> {
+  signal?.throwIfAborted();
+  const control = new SharedArrayBuffer(CONTROL_BYTES);
+  const words = new Int32Array(control);
+  const stop = (): void => {
+    Atomics.store(words, ControlWord.stop, 1);
+  };
+  const request: Request = { kind: 'count', ...draw, control };
+  const done = seats.map(() => 0);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const replies = await Promise.allSettled(
+      seats.map((seat, index) => {
+        const report = (value: number): void => {
+          done[index] = value;
+          onProgress?.(done.reduce((sum, part) => sum + part, 0));
+        };
+        const answer = seat.ask(request, report);
+        // One worker's failure stops the others too: a part of the draws is no use.
+        answer.catch(stop);
+        return answer;
+      }),
+    );
+    signal?.throwIfAborted();
+    const counts = new Array<number>(classes).fill(0);
+    let nonFinite = 0;
+    for (const reply of replies) {
+      if (reply.status === 'rejected') throw reply.reason;
+      if (reply.value.kind !== 'counted') throw new Error(`a worker replied ${reply.value.kind} to count`);
+      for (const [c, votes] of reply.value.counts.entries()) counts[c] = (counts[c] ?? 0) + votes;
+      nonFinite += reply.value.nonFinite;
+    }
+    onProgress?.(draw.to - draw.from);
+    return { counts, nonFinite };
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}

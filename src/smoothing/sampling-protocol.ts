@@ -1,0 +1,63 @@
+/**
+ * What the sampler and its workers say to each other. Every request gets exactly one reply; `progress` may come before
+ * it. Who draws which samples is not said here: the workers take them off a shared counter (`ControlWord`).
+ */
+import type { Provider } from './providers.ts';
+
+/** A worker's start-up data. */
+export interface WorkerSettings {
+  /** ONNX model bytes of the right half: one float32 input [B, ...latentDims], one float32 output [B, classes]. */
+  readonly model: Uint8Array;
+  readonly latentDims: readonly number[];
+  readonly classes: number;
+  /** Rows per run. */
+  readonly batch: number;
+  readonly provider: Provider;
+  /** Always run whole batches: GPUs choose their kernels anew for every shape. */
+  readonly wholeBatches: boolean;
+}
+
+/** Draw the samples the control words hand out, and count their classes. */
+export interface CountRequest {
+  readonly kind: 'count';
+  /** Row-major, without the batch axis. */
+  readonly latent: Float32Array;
+  readonly sigma: number;
+  readonly seed: bigint;
+  readonly stage: number;
+  readonly image: number;
+  readonly from: number;
+  readonly to: number;
+  /** Int32 words, see ControlWord. */
+  readonly control: SharedArrayBuffer;
+}
+
+/** Run the rows as they are. */
+export interface LogitsRequest {
+  readonly kind: 'logits';
+  readonly rows: Float32Array;
+}
+
+export type Request = CountRequest | LogitsRequest | { readonly kind: 'close' };
+
+export type Reply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'counted'; readonly counts: readonly number[]; readonly nonFinite: number }
+  | { readonly kind: 'logits'; readonly logits: Float32Array }
+  | { readonly kind: 'failed'; readonly what: string; readonly why: string };
+
+/** Samples this worker has done so far in the current request. */
+export interface Progress {
+  readonly kind: 'progress';
+  readonly done: number;
+}
+
+/** Words of the shared control block of one count. */
+export const ControlWord = {
+  /** Samples handed out so far; a worker adds its batch and owns the range it skipped. */
+  next: 0,
+  /** Set to 1 to make every worker stop after the batch it is running. */
+  stop: 1,
+} as const;
+
+export const CONTROL_BYTES = 8;

@@ -1,0 +1,162 @@
+/**
+ * One sampling thread: its own ONNX Runtime session and its own noise kernel, whose memory ONNX Runtime reads in place.
+ *
+ * `session.run` of onnxruntime-node blocks the thread it is called on, hence a thread per session; and a thread must not
+ * be terminated inside it (the process would abort), hence the stop word that is looked at between batches.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { createNoiseKernel } from './noise-kernel.ts';
+import { keyWords } from './philox.ts';
+import {
+  ControlWord,
+  type CountRequest,
+  type LogitsRequest,
+  type Progress,
+  type Reply,
+  type Request,
+  type WorkerSettings,
+} from './sampling-protocol.ts';
+
+if (parentPort === null) throw new Error('sampling-worker.ts runs in a worker thread only');
+const port = parentPort;
+
+const { model, latentDims, classes, batch, provider, wholeBatches } = workerData as WorkerSettings;
+const size = latentDims.reduce((product, dim) => product * dim, 1);
+const PROGRESS_EVERY_MS = 100;
+
+const say = (message: Reply | Progress): void => port.postMessage(message);
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+try {
+  await serve();
+} catch (error) {
+  say({ kind: 'failed', what: 'a sampling worker could not start', why: reason(error) });
+}
+
+async function serve(): Promise<void> {
+  // The batch first, the centre behind it.
+  const kernel = createNoiseKernel((batch + 1) * size);
+  const centre = kernel.floats.subarray(batch * size);
+  const session = await InferenceSession.create(model, {
+    executionProviders: [provider],
+    // At 'all' a row's logits are bit-identical for every batch size; at lower levels they are not.
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
+  const input = onlyName(session.inputNames, 'input');
+  const output = onlyName(session.outputNames, 'output');
+  /** Views of the batch by number of rows; made once, they are read in place at every run. */
+  const views = new Map<number, Tensor>();
+
+  port.on('message', (request: Request) => {
+    if (request.kind === 'close') {
+      void session.release().finally(() => port.close());
+      return;
+    }
+    const answer = request.kind === 'count' ? count(request) : logits(request);
+    answer.then(say, (error: unknown) =>
+      say({ kind: 'failed', what: 'ONNX Runtime failed on the right half', why: reason(error) }),
+    );
+  });
+  say({ kind: 'ready' });
+
+  /** Logits of the first `rows` rows of the batch. */
+  async function run(rows: number): Promise<Float32Array> {
+    const ran = wholeBatches ? batch : rows;
+    let tensor = views.get(ran);
+    if (tensor === undefined) {
+      tensor = new Tensor('float32', kernel.floats.subarray(0, ran * size), [ran, ...latentDims]);
+      views.set(ran, tensor);
+    }
+    const result = (await session.run({ [input]: tensor }))[output];
+    if (result === undefined) throw new Error(`no output ${output}`);
+    const values = result.data;
+    if (!(values instanceof Float32Array) || values.length !== ran * classes || result.dims[0] !== ran)
+      throw new Error(
+        `expected float32 [${ran}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
+      );
+    return values;
+  }
+
+  async function count(request: CountRequest): Promise<Reply> {
+    const { from, to, sigma, stage, image } = request;
+    const control = new Int32Array(request.control);
+    const [k0, k1] = keyWords(request.seed);
+    const counts = new Array<number>(classes).fill(0);
+    let nonFinite = 0;
+    let done = 0;
+    let reported = performance.now();
+    centre.set(request.latent);
+    while (Atomics.load(control, ControlWord.stop) === 0) {
+      const first = from + Atomics.add(control, ControlWord.next, batch);
+      if (first >= to) break;
+      const rows = Math.min(batch, to - first);
+      for (let row = 0; row < rows; row++)
+        kernel.exports.perturb(
+          kernel.base + row * size * 4,
+          kernel.base + batch * size * 4,
+          size,
+          sigma,
+          stage,
+          image,
+          first + row,
+          k0,
+          k1,
+        );
+      const values = await run(rows);
+      for (let row = 0; row < rows; row++) {
+        const top = topClass(values, row * classes);
+        if (top === -1) nonFinite++;
+        else counts[top] = (counts[top] ?? 0) + 1;
+      }
+      done += rows;
+      if (performance.now() - reported > PROGRESS_EVERY_MS) {
+        reported = performance.now();
+        say({ kind: 'progress', done });
+      }
+    }
+    return { kind: 'counted', counts, nonFinite };
+  }
+
+  async function logits({ rows }: LogitsRequest): Promise<Reply> {
+    const total = rows.length / size;
+    const all = new Float32Array(total * classes);
+    for (let first = 0; first < total; first += batch) {
+      const now = Math.min(batch, total - first);
+      kernel.floats.set(rows.subarray(first * size, (first + now) * size));
+      all.set((await run(now)).subarray(0, now * classes), first * classes);
+    }
+    return { kind: 'logits', logits: all };
+  }
+}
+
+/**
+ * The class of the row at `start`: the first of the largest logits, or -1 when any logit is not finite. (ONNX Runtime's
+ * ArgMax answers 0 or 3 for rows with a NaN.)
+ */
+function topClass(values: Float32Array, start: number): number {
+  let top = -1;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let c = 0; c < classes; c++) {
+    const value = values[start + c] ?? Number.NaN;
+    if (!Number.isFinite(value)) return -1;
+    if (value > most) {
+      most = value;
+      top = c;
+    }
+  }
+  return top;
+}
+
+function onlyName(names: readonly string[], role: string): string {
+  const [name, ...rest] = names;
+  if (name === undefined || rest.length > 0)
+    throw new Error(
+      `the right half has ${names.length} ${role}s, exactly one is needed: ${names.join(', ')}`,
+    );
+  return name;
+}

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/errors.ts';
+import { clopperPearsonLower } from '../../src/smoothing/clopper-pearson.ts';
+import {
+  drawsOf,
+  latentRadius,
+  radiusAtProbability,
+  selectedClass,
+} from '../../src/smoothing/latent-radius.ts';
+import { normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+
+const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });
+const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson' } as const;
+
+describe('the radius at the cut', () => {
+  it('of 100,000 unanimous draws is 3.8114 sigma', () => {
+    const { pA, pB, radius, abstained } = latentRadius(votes([100_000, 0]), 0, settings);
+    expect(pA).toBeCloseTo(0.99993092, 8);
+    expect(pB).toBeNull();
+    expect(radius).toBeCloseTo(3.81145, 4);
+    expect(abstained).toBe(false);
+    expect(latentRadius(votes([100_000, 0]), 0, { ...settings, sigma: 0.25 }).radius).toBe(radius / 4);
+  });
+
+  it('is never above sigma times the quantile of the exact bound', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 10, max: 100_000 }),
+        fc.double({ min: 0.5, max: 1, noNaN: true }),
+        fc.double({ min: 1e-3, max: 4, noNaN: true }),
+        (n, share, sigma) => {
+          const k = Math.round(n * share);
+          const { radius, pA } = latentRadius(votes([k, n - k]), 0, { ...settings, sigma });
+          const above = Math.min(sigma, Math.fround(sigma)) * normalQuantileUpper(pA);
+          expect(radius).toBeLessThanOrEqual(Math.max(0, above));
+          if (pA > 0.5) expect(radius).toBeGreaterThan(above * (1 - 1e-10));
+        },
+      ),
+      { numRuns: 300, seed: 5 },
+    );
+  });
+
+  it('abstains without a majority, and says so with radius 0', () => {
+    expect(latentRadius(votes([52, 48]), 0, settings)).toMatchObject({ radius: 0, abstained: true });
+    expect(latentRadius(votes([0, 100]), 0, settings)).toMatchObject({ pA: 0, radius: 0, abstained: true });
+    expect(latentRadius(votes([0, 0], 100), 0, settings)).toMatchObject({ radius: 0, abstained: true });
+  });
+
+  it('in the runner-up form certifies a plurality that the other form cannot', () => {
+    const plurality = votes([450, 300, 250]);
+    expect(latentRadius(plurality, 0, settings).abstained).toBe(true);
+    const { radius, pA, pB } = latentRadius(plurality, 0, { ...settings, bound: 'runner-up' });
+    expect(pA).toBeLessThan(0.45);
+    expect(pB).toBeGreaterThan(0.3);
+    expect(radius).toBeGreaterThan(0.05);
+  });
+
+  it('in the runner-up form bounds the largest other count, non-finite draws included', () => {
+    const runnerUp = { ...settings, bound: 'runner-up' } as const;
+    const { pB } = latentRadius(votes([900, 60, 40]), 0, runnerUp);
+    expect(pB).toBe(latentRadius(votes([900, 40, 0], 60), 0, runnerUp).pB);
+    expect(latentRadius(votes([900, 60, 40]), 0, runnerUp).pA).toBe(clopperPearsonLower(900, 1000, 0.0005));
+    expect(latentRadius(votes([100]), 0, runnerUp).abstained).toBe(false);
+  });
+
+  it('counts non-finite draws against the class', () => {
+    expect(latentRadius(votes([900, 0], 100), 0, settings)).toEqual(
+      latentRadius(votes([900, 100]), 0, settings),
+    );
+  });
+
+  it('claims no more noise than float32 drew', () => {
+    const sigma = 0.1 + 1e-9; // float32 rounds this down, 0.12 likewise or up
+    for (const s of [sigma, 0.12, 0.3, 0.7])
+      expect(radiusAtProbability(0.9, s)).toBeLessThanOrEqual(Math.fround(s) * normalQuantileUpper(0.9));
+  });
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-60])('refuses sigma = %d', (sigma) => {
+    expect(() => latentRadius(votes([100]), 0, { ...settings, sigma })).toThrow(UsageError);
+  });
+
+  it('refuses a class that is none', () => {
+    expect(() => latentRadius(votes([1, 2]), 2, settings)).toThrow(RangeError);
+  });
+});
+
+describe('the selected class', () => {
+  it('is the first of the most voted, and none without votes', () => {
+    expect(selectedClass(votes([3, 7, 7]))).toBe(1);
+    expect(selectedClass(votes([0, 0], 10))).toBeNull();
+    expect(drawsOf(votes([3, 7], 2))).toBe(12);
+  });
+});

@@ -1,0 +1,97 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ToolError } from '../../src/errors.ts';
+import { diagnose, probeProvider, requireAgreement, requireProvider } from '../../src/smoothing/providers.ts';
+import { createSampler } from '../../src/smoothing/sampler.ts';
+import { linearModel } from './tiny-models.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('a provider', () => {
+  it('cpu is always there', async () => {
+    expect(await probeProvider('cpu')).toEqual({ provider: 'cpu', available: true });
+    await expect(requireProvider('cpu')).resolves.toBeUndefined();
+  });
+
+  it.each(['cuda', 'webgpu'] as const)(
+    '%s works or is refused with the step that installs it',
+    async (provider) => {
+      vi.stubEnv('NVIDIA_TF32_OVERRIDE', '0');
+      const probe = await probeProvider(provider);
+      const settings = {
+        model: linearModel([[1], [-1]], [0, 0]),
+        latentDims: [1],
+        classes: 2,
+        workers: 2,
+        batch: 4,
+        provider,
+        batchable: true,
+      };
+      if (probe.available) {
+        const sampler = await createSampler(settings);
+        expect(sampler.workers).toBe(1);
+        await sampler.close();
+        return;
+      }
+      const refusal = createSampler(settings);
+      await expect(refusal).rejects.toBeInstanceOf(ToolError);
+      await expect(refusal).rejects.toMatchObject({
+        report: { what: expect.stringContaining(provider), remedy: expect.stringContaining('install') },
+      });
+      expect(probe.why).not.toBe('');
+    },
+  );
+
+  it('cuda without NVIDIA_TF32_OVERRIDE=0 is refused with the command that sets it', async () => {
+    vi.stubEnv('NVIDIA_TF32_OVERRIDE', undefined);
+    await expect(requireProvider('cuda')).rejects.toMatchObject({
+      report: { remedy: expect.stringMatching(/^NVIDIA_TF32_OVERRIDE=0 splitz-onnx/) },
+    });
+  });
+});
+
+describe('the diagnosis', () => {
+  it('names the library that is missing, not the one that needs it', () => {
+    const output =
+      '2026-01-01 [E:onnxruntime:, provider_bridge_ort.cc:2146 Create] provider_bridge_ort.cc:1988 Get() ' +
+      '[ONNXRuntimeError] : 1 : FAIL : Failed to load library /x/libonnxruntime_providers_cuda.so with error: ' +
+      'libcudnn.so.9: cannot open shared object file: No such file or directory\n' +
+      'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library';
+    expect(diagnose('cuda', output)).toMatchObject({
+      available: false,
+      missingLibrary: 'libcudnn.so.9',
+      remedy: expect.stringContaining('cuDNN 9'),
+    });
+  });
+
+  it('gives what was said when no library is named', () => {
+    const said = 'Failed to get a WebGPU adapter: No supported adapters';
+    expect(diagnose('webgpu', `somewhere.cc:136 Initialize ${said}\n`)).toMatchObject({ why: said });
+    expect(diagnose('webgpu', '').why).toBe('no reason given');
+  });
+});
+
+describe('agreement with the CPU', () => {
+  const cpu = Float32Array.of(1, -2, 0.5, Number.NaN, Number.POSITIVE_INFINITY);
+
+  it('is the rounding of float32 sums, and equal non-finite logits', () => {
+    expect(() => requireAgreement('cuda', cpu, cpu.slice())).not.toThrow();
+    expect(() =>
+      requireAgreement(
+        'cuda',
+        cpu,
+        cpu.map((x) => x * (1 + 1e-6)),
+      ),
+    ).not.toThrow();
+  });
+
+  it.each([
+    ['TF32', cpu.map((x) => x * (1 + 1e-3))],
+    ['a NaN of its own', Float32Array.of(1, Number.NaN, 0.5, Number.NaN, Number.POSITIVE_INFINITY)],
+    ['no NaN where the CPU has one', Float32Array.of(1, -2, 0.5, 0, Number.POSITIVE_INFINITY)],
+    ['missing rows', cpu.slice(0, 2)],
+  ])('is not %s', (_, other) => {
+    expect(() => requireAgreement('webgpu', cpu, other)).toThrow(ToolError);
+  });
+});
