@@ -24,7 +24,14 @@ for (const entry of catalogue) {
   const list = (name) => (Array.isArray(entry[name]) ? [`--${name}`, entry[name].join(',')] : []);
   const command = [
     ...[main, 'certify', join(shared, entry.file), '--data', data, '--out', file, '--quiet', '--json'],
-    ...['--layout', entry.layout, '--scale', entry.scale === '0..255' ? '255' : '1', ...list('mean'), ...list('std')],
+    ...[
+      '--layout',
+      entry.layout,
+      '--scale',
+      entry.scale === '0..255' ? '255' : '1',
+      ...list('mean'),
+      ...list('std'),
+    ],
     ...flags,
   ];
   const started = Date.now();

@@ -18,10 +18,10 @@ import { lanczosEstimate } from './lanczos.ts';
 const FACTORISATION_LIMIT = 6e8;
 /** Lanczos steps behind the shift of a proof: enough for an estimate within a thousandth. */
 const PROOF_STEPS = 30;
+/** Factor by which a proof with the smallest slack below usually exceeds the norm, Lanczos' shortfall included. */
+export const PROOF_EXCESS = 1 + 6e-4;
 
 export interface BandedGram {
-  /** Estimate of the norm from below: for searching only. */
-  estimate(w: Float64Array | null, s: Float64Array | null, steps: number): number;
   /** Proved upper bound on || diag(w) B diag(s) ||_2 for the stored entries of B. */
   bound(w: Float64Array | null, s: Float64Array | null): number;
 }
@@ -53,27 +53,35 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
   const band = halfBandwidth(matrix, order);
   const width = band + 1;
   const columnTerms = longestRow(transpose(matrix));
+  // Entries of each row by rising position, so that the lower triangle is a loop without a test.
   const position = Int32Array.from(matrix.column, (c) => order[c]!);
+  const entry = Int32Array.from(position, (_, k) => k);
+  for (let row = 0; row < matrix.rows; row++) {
+    entry
+      .subarray(matrix.rowStart[row]!, matrix.rowStart[row + 1]!)
+      .sort((a, b) => position[a]! - position[b]!);
+  }
+  const ordered = entry.map((k) => position[k]!);
+  const value = Float64Array.from(entry, (k) => matrix.value[k]!);
   let unweighted: Float64Array | null = null;
 
   /** Lower band of G: entry (i, j), i - band <= j <= i, at i * width + (j - i + band). */
   const form = (w: Float64Array | null): Float64Array => {
     if (w === null && unweighted !== null) return unweighted;
     const gram = new Float64Array(size * width);
-    const { rowStart, value } = matrix;
+    const { rowStart } = matrix;
     for (let row = 0; row < matrix.rows; row++) {
       const start = rowStart[row]!;
       const end = rowStart[row + 1]!;
       const weight = w === null ? 1 : w[row]! * w[row]!;
       if (weight === 0) continue;
       for (let a = start; a < end; a++) {
-        const i = position[a]!;
+        // Row i starts at i * width; column j sits at offset j - i + band, i.e. at i * band + band + j.
+        const line = ordered[a]! * band + band;
         const scaled = value[a]! * weight;
-        const line = i * band + band;
-        for (let b = start; b < end; b++) {
-          const j = position[b]!;
-          // Row i starts at i * width; column j sits at offset j - i + band, i.e. at i * band + band + j.
-          if (j <= i) gram[line + j] = gram[line + j]! + scaled * value[b]!;
+        for (let b = start; b <= a; b++) {
+          const at = line + ordered[b]!;
+          gram[at] = gram[at]! + scaled * value[b]!;
         }
       }
     }
@@ -85,11 +93,12 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
     if (s === null) return gram;
     const at = new Float64Array(size);
     for (let c = 0; c < size; c++) at[order[c]!] = s[c]!;
-    return gram.map((value, k) => {
-      const i = Math.floor(k / width);
-      const j = (k % width) + i - band;
-      return j < 0 ? 0 : value * at[i]! * at[j]!;
-    });
+    const out = new Float64Array(gram.length);
+    for (let i = 0; i < size; i++) {
+      const line = i * band + band;
+      for (let j = Math.max(0, i - band); j <= i; j++) out[line + j] = gram[line + j]! * at[i]! * at[j]!;
+    }
+    return out;
   };
 
   const product =
@@ -130,16 +139,12 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
     return inflate(gamma(columnTerms + 6) * largest, columnTerms + longestRow(matrix) + 8);
   };
 
-  const largestEigenvalue = (gram: Float64Array, steps: number): number =>
-    lanczosEstimate(product(gram), size, steps);
-
   return {
-    estimate: (w, s, steps) => Math.sqrt(Math.max(0, largestEigenvalue(scaledBy(form(w), s), steps))),
     bound(w, s) {
       const gram = scaledBy(form(w), s);
       const added = formationError(w, s);
       if (band === 0) return inflate(Math.sqrt(gram.reduce((most, g) => Math.max(most, g), 0) + added), 4);
-      const estimate = largestEigenvalue(gram, PROOF_STEPS);
+      const estimate = lanczosEstimate(product(gram), size, PROOF_STEPS);
       if (estimate === 0 && added === 0) return 0;
       for (const slack of [1e-3, 1e-2, 1e-1, 1]) {
         const proved = provedBound(gram, size, band, estimate * (1 + slack) + added);

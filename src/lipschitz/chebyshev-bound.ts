@@ -26,6 +26,14 @@ import type { SymmetricProduct } from './lanczos.ts';
 const STEPS = 128;
 
 /**
+ * Factor by which the root of the bound usually exceeds the norm: T_k(beta) reaches ||t_k|| / c, with ||t_k|| about
+ * sqrt(size), at cosh(k theta) = sqrt(size) / c.
+ */
+export function chebyshevExcess(size: number, delta: number): number {
+  return Math.cosh(Math.acosh(Math.max(1, Math.sqrt(size) / (delta * Math.sqrt(Math.PI / 2)))) / STEPS / 2);
+}
+
+/**
  * @param start g, drawn independently of G
  * @param a scale, an estimate of lambda_max(G)
  * @param relativeError upper bound on ||computed G x - G x|| / ||x||

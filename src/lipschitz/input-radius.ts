@@ -37,8 +37,8 @@ export interface LeftHalfBound {
 
 /** Proofs attempted per image; the failure probability is split over all of them in advance. */
 const PROOFS = 3;
-/** The proof's norms exceed the estimates by at most this factor each, usually: aim that much lower. */
-const PROOF_MARGIN = 6e-4;
+/** After a failed proof the next one aims this much below what would just do. */
+const RETRY_MARGIN = 6e-4;
 /** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
 const SEARCH_STEPS = 12;
 const REFINING_STEPS = 36;
@@ -75,7 +75,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     (gaussian: GaussianSource): NormOf =>
     (matrix, rows: Scales, columns: Scales) =>
       normOf(matrix).bound(rows, columns, gaussian, deltaEach);
-  const depth = norms.size;
+  // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
+  const excess = [...norms.values()].reduce((product, norm) => product * norm.excess(deltaEach), 1);
 
   /** The published method: masked norms by a few power steps. It certifies nothing, see `isUpperBound`. */
   const publishedRadius = (evaluation: Evaluation, latentRadius: number): InputRadius => {
@@ -97,14 +98,14 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       if (bound === 'power') return publishedRadius(evaluation, latentRadius);
       const estimate = (r: number, steps: number): number =>
         displacement(half, evaluation, r, bound, estimating(steps));
-      const target = latentRadius / (1 + PROOF_MARGIN) ** depth;
+      const target = latentRadius / excess;
       let radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
       // The short searches sit a little low; one longer estimate tells by how much.
       radius *= Math.min(1, target / estimate(radius, REFINING_STEPS));
       for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
         const proved = displacement(half, evaluation, radius, bound, proving(gaussian));
         if (proved <= latentRadius) return { radius, displacement: proved };
-        radius *= (latentRadius / proved) * (1 - PROOF_MARGIN);
+        radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
       }
       return NOTHING;
     },
@@ -118,7 +119,8 @@ const emptyEvaluation: Evaluation = { latent: { value: new Float64Array(0), erro
 
 /**
  * The largest r with D(r) <= target, within a relative 1e-6, for nondecreasing D with D(r)/r nondecreasing or nearly so:
- * fixed-point steps r <- target * r / D(r), which bracket the root, then regula falsi (Illinois) inside the bracket.
+ * fixed-point steps r <- target * r / D(r), which bracket the root, then regula falsi (Illinois) inside the bracket, and
+ * bisection whenever three steps have not halved it (D jumps where a mask switches on).
  */
 export function largestRadius(D: (r: number) => number, target: number): number {
   let low = 0;
@@ -127,7 +129,9 @@ export function largestRadius(D: (r: number) => number, target: number): number 
   let highValue = 0;
   let lastSide = 0;
   let r = target;
-  for (let i = 0; i < 60; i++) {
+  let width = Number.POSITIVE_INFINITY;
+  let slow = 0;
+  for (let i = 0; i < 120; i++) {
     const value = D(r) - target;
     const side = value <= 0 ? -1 : 1;
     if (side < 0) {
@@ -140,7 +144,12 @@ export function largestRadius(D: (r: number) => number, target: number): number 
       if (side === lastSide) lowValue /= 2;
     }
     lastSide = side;
-    if (high - low <= 1e-6 * high || value === 0) break;
+    if (value === 0 || (Number.isFinite(high) && high - low <= 1e-6 * high)) break;
+    if (high - low > width / 2) slow++;
+    else {
+      width = high - low;
+      slow = 0;
+    }
     if (!Number.isFinite(high)) {
       const moved = value + target;
       // A latent that does not move at all is certified for any radius; stop at one no image can be worth.
@@ -150,7 +159,7 @@ export function largestRadius(D: (r: number) => number, target: number): number 
       r = Math.min((target / (value + target)) * r, high * 0.999999);
     } else {
       const next = (low * highValue - high * lowValue) / (highValue - lowValue);
-      r = next > low && next < high ? next : (low + high) / 2;
+      r = next > low && next < high && slow < 3 ? next : (low + high) / 2;
     }
   }
   return low;

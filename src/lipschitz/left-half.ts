@@ -4,7 +4,8 @@
  * moves on a ball.
  */
 import { ModelRefused } from '../errors.ts';
-import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
+import { DataType } from '../onnx/data-type.ts';
+import { describeNode, type Node, sizeOf, type Tensor, type Value } from '../onnx/graph.ts';
 import type { Activation } from '../operators/activation.ts';
 import type { Action, Constant, Operand } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
@@ -56,13 +57,21 @@ const zeroForm = (size: number): AffineForm => ({
   biasError: 0,
 });
 
+/** A constant in float64; an INT64_MAX, which means "to the end" in a Slice, becomes MAX_SAFE_INTEGER. */
+function constantOf(tensor: Tensor): Constant {
+  const wide = tensor.type === DataType.INT64 || tensor.type === DataType.UINT64;
+  return { dims: tensor.dims, values: wide ? Float64Array.from(tensor.integers()) : tensor.float64() };
+}
+
+/** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
+export type LeftHalfCompiler = (cut: Value) => LeftHalf;
+
 /**
- * Compiles the sub-graph between `input` and `cut`.
- *
- * @param inputDims shape of the input for one image, batch axis (1) included
- * @throws ModelRefused naming the node that has no sound bound
+ * @param input the network's input
+ * @param inputDims its shape for one image, batch axis (1) included
+ * @returns a compiler that throws ModelRefused, naming the node that has no sound bound
  */
-export function compileLeftHalf(input: Value, inputDims: readonly number[], cut: Value): LeftHalf {
+export function leftHalfCompiler(input: Value, inputDims: readonly number[]): LeftHalfCompiler {
   const steps: Step[] = [];
   const states = new Map<Value, State>();
   const size = sizeOf(inputDims);
@@ -76,7 +85,7 @@ export function compileLeftHalf(input: Value, inputDims: readonly number[], cut:
     const known = states.get(value);
     if (known !== undefined) return known;
     if (value.constant !== null) {
-      const constant: Constant = { dims: value.constant.dims, values: value.constant.float64() };
+      const constant = constantOf(value.constant);
       const state: State = { dims: constant.dims, constant };
       states.set(value, state);
       return state;
@@ -158,14 +167,21 @@ export function compileLeftHalf(input: Value, inputDims: readonly number[], cut:
     );
   };
 
-  const state = stateOf(cut);
-  if (state.constant !== null) {
-    throw new ModelRefused({
-      what: `'${cut.name}' does not depend on the input`,
-      remedy: 'Choose another cut.',
-    });
-  }
-  return { inputDims, dims: state.dims, steps, output: state.form };
+  return (cut) => {
+    const state = stateOf(cut);
+    if (state.constant !== null) {
+      throw new ModelRefused({
+        what: `'${cut.name}' does not depend on the input`,
+        remedy: 'Choose another cut.',
+      });
+    }
+    return { inputDims, dims: state.dims, steps: steps.slice(), output: state.form };
+  };
+}
+
+/** Compiles one left half. */
+export function compileLeftHalf(input: Value, inputDims: readonly number[], cut: Value): LeftHalf {
+  return leftHalfCompiler(input, inputDims)(cut);
 }
 
 /** phi(z), or the maxima of z over the step's windows. */

@@ -4,16 +4,15 @@
  * is a lower bound, is offered only to reproduce the published method and is labelled an estimate wherever it shows.
  */
 import { gamma, inflate } from '../operators/rounding.ts';
+import { absoluteNorm, longestRow, type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
 import {
-  absoluteNorm,
-  apply,
-  applyAdjoint,
-  longestRow,
-  type SparseMatrix,
-  transpose,
-} from '../operators/sparse-matrix.ts';
-import { type BandedGram, createBandedGram, halfBandwidth, isFactorisable } from './banded-gram.ts';
-import { chebyshevBound } from './chebyshev-bound.ts';
+  type BandedGram,
+  createBandedGram,
+  halfBandwidth,
+  isFactorisable,
+  PROOF_EXCESS,
+} from './banded-gram.ts';
+import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
 import { dot, fixedStart, lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
 
 /** Non-negative scales of rows or columns; null means all ones. */
@@ -25,6 +24,8 @@ export type GaussianSource = (size: number) => Float64Array;
 export interface SpectralNorm {
   /** Whether `bound` is deterministic. */
   readonly deterministic: boolean;
+  /** Factor by which `bound` usually exceeds the norm: what a search should aim lower by. */
+  excess(delta: number): number;
   /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
   estimate(rows: Scales, columns: Scales, steps: number): number;
   /** Upper bound on the exact map's norm; false with probability at most delta (0 when deterministic). */
@@ -51,6 +52,33 @@ function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram |
   return isFactorisable(matrix.cols, best.band) ? createBandedGram(matrix, best.order) : null;
 }
 
+/** diag(rows) A diag(columns), without the rows and entries that become zero. Each entry is rounded twice. */
+function scaled(
+  matrix: SparseMatrix,
+  rows: Scales,
+  columns: Scales,
+): Pick<SparseMatrix, 'rowStart' | 'column' | 'value'> {
+  const rowStart = new Int32Array(matrix.rows + 1);
+  const column = new Int32Array(matrix.column.length);
+  const value = new Float64Array(matrix.column.length);
+  let row = 0;
+  let used = 0;
+  for (let i = 0; i < matrix.rows; i++) {
+    const r = rows === null ? 1 : rows[i]!;
+    if (r === 0) continue;
+    const end = matrix.rowStart[i + 1]!;
+    for (let k = matrix.rowStart[i]!; k < end; k++) {
+      const c = matrix.column[k]!;
+      const v = r * matrix.value[k]! * (columns === null ? 1 : columns[c]!);
+      if (v === 0) continue;
+      column[used] = c;
+      value[used++] = v;
+    }
+    rowStart[++row] = used;
+  }
+  return { rowStart: rowStart.subarray(0, row + 1), column, value };
+}
+
 /**
  * @param rowDims shape of the map's output, batch axis included
  * @param columnDims shape of its input
@@ -72,16 +100,24 @@ export function createSpectralNorm(
   const columnSide = first !== null ? byColumns : !byColumns;
   let unscaled: number | null = null;
 
-  /** G = diag(columns) A^T diag(rows^2) A diag(columns), applied without being formed. */
+  /** G = B^T B with B = diag(rows) A diag(columns), applied without being formed. */
   const product = (rows: Scales, columns: Scales): SymmetricProduct => {
-    const middle = new Float64Array(matrix.rows);
-    const scaled = new Float64Array(matrix.cols);
+    const { rowStart, column, value } =
+      rows === null && columns === null ? matrix : scaled(matrix, rows, columns);
+    const count = rowStart.length - 1;
     return (x, y) => {
-      for (let i = 0; i < scaled.length; i++) scaled[i] = columns === null ? x[i]! : x[i]! * columns[i]!;
-      apply(matrix, scaled, middle);
-      if (rows !== null) for (let i = 0; i < middle.length; i++) middle[i] = middle[i]! * rows[i]! * rows[i]!;
-      applyAdjoint(matrix, middle, y);
-      if (columns !== null) for (let i = 0; i < y.length; i++) y[i] = y[i]! * columns[i]!;
+      y.fill(0);
+      // Row by row, out and back, so that the entries come through the cache once.
+      for (let i = 0; i < count; i++) {
+        const start = rowStart[i]!;
+        const end = rowStart[i + 1]!;
+        let sum = 0;
+        for (let k = start; k < end; k++) sum += value[k]! * x[column[k]!]!;
+        for (let k = start; k < end; k++) {
+          const c = column[k]!;
+          y[c] = y[c]! + value[k]! * sum;
+        }
+      }
     };
   };
 
@@ -110,11 +146,9 @@ export function createSpectralNorm(
 
   return {
     deterministic: gram !== null,
-    estimate(rows, columns, steps) {
-      if (gram !== null)
-        return columnSide ? gram.estimate(rows, columns, steps) : gram.estimate(columns, rows, steps);
-      return Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), matrix.cols, steps)));
-    },
+    excess: (delta) => (gram !== null ? PROOF_EXCESS : chebyshevExcess(matrix.cols, delta)),
+    estimate: (rows, columns, steps) =>
+      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), matrix.cols, steps))),
     bound(rows, columns, gaussian, delta) {
       if (rows === null && columns === null && unscaled !== null) return unscaled;
       const stored =

@@ -93,12 +93,13 @@ export function piecewiseLinear(
     displacement(z, T, e, i) {
       const up = walk(piecesOf(i), z, T, 1).moved;
       const down = walk(piecesOf(i), z, T, -1).moved;
-      return Math.min(steepest(i) * T, (Math.max(up, down) + 2 * steepest(i) * e) * (1 + slack));
+      return Math.min(steepest(i) * T, Math.max(up, down) + 2 * steepest(i) * e) * (1 + slack);
     },
     isConstant(z, T, e, i) {
       const { kinks, slopes } = piecesOf(i);
-      const low = z - T - e - Math.abs(z) * UNIT_ROUNDOFF * 4;
-      const high = z + T + e + Math.abs(z) * UNIT_ROUNDOFF * 4;
+      const rounding = (Math.abs(z) + T + e) * UNIT_ROUNDOFF * 4;
+      const low = z - T - e - rounding;
+      const high = z + T + e + rounding;
       return slopes.every((slope, p) => {
         const from = p === 0 ? Number.NEGATIVE_INFINITY : kinks[p - 1]!;
         const to = p === kinks.length ? Number.POSITIVE_INFINITY : kinks[p]!;

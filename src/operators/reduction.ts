@@ -1,5 +1,5 @@
 /** ReduceMean and ReduceSum: affine maps that add cells along axes (an attribute first, an input in newer opsets). */
-import { intAttribute, intsAttribute } from '../onnx/graph.ts';
+import { intAttribute, intsAttribute, sizeOf } from '../onnx/graph.ts';
 import { integers, normalizeAxis, optionalConstant, required } from './compile-errors.ts';
 import type { Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
@@ -12,7 +12,7 @@ export const reduction: Operator = {
     const { dims } = required(node, operands, 0);
     const given = optionalConstant(node, operands, 1, 'axes');
     const listed = given === null ? intsAttribute(node, 'axes') : integers(node, given);
-    const size = dims.reduce((product, dim) => product * dim, 1);
+    const size = sizeOf(dims);
     if ((listed === null || listed.length === 0) && intAttribute(node, 'noop_with_empty_axes', 0) === 1) {
       return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(size) }], bias: null };
     }
@@ -24,7 +24,7 @@ export const reduction: Operator = {
     const strides = stridesOf(dims);
     const keptStrides = stridesOf(kept);
     const reduced = axes.reduce((product, axis) => product * dims[axis]!, 1);
-    const cells: number[][] = Array.from({ length: size / Math.max(reduced, 1) }, () => []);
+    const cells: number[][] = Array.from({ length: sizeOf(kept) }, () => []);
     for (let i = 0; i < size; i++) {
       let target = 0;
       for (let axis = 0; axis < dims.length; axis++) {

@@ -261,7 +261,8 @@ export function multiply(a: SparseMatrix, b: SparseMatrix, where: string): Spars
     }
     for (let t = 0; t < count; t++) add(touched[t]!, accumulator[touched[t]!]!);
   });
-  const exact = isSelection(a) || isSelection(b);
+  // Rows of B that share a column are added up, which rounds, even if B only copies.
+  const exact = isSelection(a) || (isSelection(b) && new Set(b.column).size === b.column.length);
   const normA = absoluteNorm(a);
   const normB = absoluteNorm(b);
   const rounding = exact ? 0 : gamma(longestRow(a) + 1) * normA * normB;

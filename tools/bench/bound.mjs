@@ -4,7 +4,11 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { prepareClassifier } from '../../dist/certificate/prepare-classifier.js';
-import { leftHalfBoundAt, openSmoothedClassifier, probesOf } from '../../dist/certificate/smoothed-classifier.js';
+import {
+  leftHalfBoundAt,
+  openSmoothedClassifier,
+  probesOf,
+} from '../../dist/certificate/smoothed-classifier.js';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
 import { firstActivationCut } from '../../dist/onnx/first-activation.js';
 import { loadModel } from '../../dist/onnx/load.js';
@@ -62,9 +66,13 @@ async function measured({ name, model, data, sigma }) {
 }
 
 export async function bound() {
-  const lines = ['Bound of the left half per image, as a share of its certificate (median of certified images)'];
+  const lines = [
+    'Bound of the left half per image, as a share of its certificate (median of certified images)',
+  ];
   for (const one of CASES) {
-    lines.push(existsSync(place(one.model)) ? await measured(one) : `${one.name}: skipped, ${one.model} is not here`);
+    lines.push(
+      existsSync(place(one.model)) ? await measured(one) : `${one.name}: skipped, ${one.model} is not here`,
+    );
   }
   return lines.join('\n');
 }

@@ -1,0 +1,197 @@
+/** From a latent radius to an input radius: what is reported is proved, and where normalisation stands does not matter. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { displacement } from '../../src/lipschitz/displacement.ts';
+import { createLeftHalfBound, largestRadius } from '../../src/lipschitz/input-radius.ts';
+import { evaluateLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
+import { sizeOf } from '../../src/onnx/graph.ts';
+import { modelFromBytes } from '../../src/onnx/load.ts';
+import { prependPreprocessing } from '../../src/onnx/preprocessing.ts';
+import { floatTensor, intsAttr, node } from '../onnx/tiny-model.ts';
+import { compiled, encoded, leftHalfOf } from '../operators/compiled.ts';
+import type { OneOperator } from '../operators/one-operator.ts';
+import { randomSource } from '../operators/random.ts';
+import { attack, deepNet, provedNorms } from './nets.ts';
+
+describe('largestRadius', () => {
+  /** Convex piecewise linear from 0, with optional jumps (masks switching on) and a flat start. */
+  const monotone = fc
+    .record({
+      slope: fc.double({ min: 0.01, max: 100, noNaN: true }),
+      power: fc.double({ min: 1, max: 3, noNaN: true }),
+      jumpAt: fc.double({ min: 0.01, max: 5, noNaN: true }),
+      jump: fc.constantFrom(0, 0, 0.1, 1),
+      dead: fc.constantFrom(0, 0, 0.5),
+    })
+    .map(
+      ({ slope, power, jumpAt, jump, dead }) =>
+        (r: number) =>
+          slope * (r + r ** power) * (1 + (r > jumpAt ? jump : 0)) * (r < dead ? 0 : 1),
+    );
+
+  it('meets the target from below, and a hundred-thousandth further exceeds it', () => {
+    fc.assert(
+      fc.property(monotone, fc.double({ min: 1e-3, max: 50, noNaN: true }), (D, target) => {
+        const r = largestRadius(D, target);
+        expect(D(r)).toBeLessThanOrEqual(target);
+        expect(D(r * (1 + 1e-5))).toBeGreaterThan(target);
+      }),
+      { numRuns: 2000, seed: 7 },
+    );
+  });
+
+  it('ends for a latent that does not move', () => {
+    const r = largestRadius(() => 0, 1);
+    expect(r).toBeGreaterThan(1e6);
+    expect(Number.isFinite(r)).toBe(true);
+  });
+});
+
+describe('the input radius', () => {
+  it.each(['global', 'mask', 'secant'] as const)(
+    'of the %s bound is proved at exactly what it reports',
+    (bound) => {
+      for (let seed = 0; seed < 12; seed++) {
+        const random = randomSource(900 + seed);
+        const half = compiled(deepNet(random));
+        const certifier = createLeftHalfBound(half, bound, 1e-6);
+        expect(certifier.isUpperBound).toBe(true);
+        const x = Float64Array.from(random.float32s(sizeOf(half.inputDims)));
+        const evaluation = certifier.evaluate(x);
+        for (const latent of [1e-3, 0.5, 20]) {
+          const { radius, displacement: D } = certifier.inputRadius(evaluation, latent, random.normals);
+          expect(radius).toBeGreaterThan(0);
+          expect(D).toBeLessThanOrEqual(latent);
+          // Little is given away: the bound is nearly reached.
+          expect(D).toBeGreaterThan(latent * 0.99);
+          const again = displacement(half, evaluation, radius, bound, provedNorms(random));
+          expect(again / D).toBeCloseTo(1, 3);
+          const found = attack(half, x, evaluation, radius, random, { directions: 10, ascents: 1 });
+          expect(found).toBeLessThanOrEqual(latent);
+        }
+      }
+    },
+  );
+
+  it('is 0 when the forward error leaves nothing of the latent radius', () => {
+    const certifier = createLeftHalfBound(compiled(deepNet(randomSource(1))), 'secant', 1e-6);
+    const evaluation = certifier.evaluate(new Float64Array(sizeOf(certifier.half.inputDims)));
+    for (const latent of [0, -1, Number.NaN])
+      expect(certifier.inputRadius(evaluation, latent, randomSource(2).normals)).toEqual({
+        radius: 0,
+        displacement: 0,
+      });
+  });
+
+  it('by power iteration is marked as no bound, and is larger than what can be proved', () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const random = randomSource(60 + seed);
+      const half = compiled(deepNet(random));
+      const published = createLeftHalfBound(half, 'power', 1e-6);
+      expect(published.isUpperBound).toBe(false);
+      const evaluation = published.evaluate(random.normals(sizeOf(half.inputDims)));
+      const proved = createLeftHalfBound(half, 'mask', 1e-6).inputRadius(evaluation, 0.5, random.normals);
+      expect(published.inputRadius(evaluation, 0.5, random.normals).radius).toBeGreaterThan(proved.radius);
+    }
+  });
+
+  it('never relies on a Lipschitz constant below the steepest chord between two random points', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const random = randomSource(700 + seed);
+      const half = compiled(deepNet(random));
+      const constant = createLeftHalfBound(half, 'global', 1e-6).globalLipschitz(random.normals);
+      for (let pair = 0; pair < 20; pair++) {
+        const spread = random.pick([1e-3, 1, 10]);
+        const a = random.normals(sizeOf(half.inputDims));
+        const b = a.map((v) => v + spread * random.normal());
+        const [fa, fb] = [a, b].map((x) => evaluateLeftHalf(half, x).latent.value) as [
+          Float64Array,
+          Float64Array,
+        ];
+        expect(Math.hypot(...fa.map((v, i) => v - (fb[i] as number)))).toBeLessThanOrEqual(
+          constant * Math.hypot(...a.map((v, i) => v - (b[i] as number))),
+        );
+      }
+    }
+  });
+});
+
+describe('normalisation inside the model, put before it, and folded into it by hand', () => {
+  // Powers of two and few digits: folding is exact in float32, so the three networks are the same function.
+  const mean = [0.25, 0.5];
+  const std = [0.5, 0.125];
+  const random = randomSource(77);
+  const kernel = Array.from({ length: 3 * 2 * 9 }, () => random.integer(-8, 8) / 16);
+  const padded = { attribute: [intsAttr('pads', [1, 1, 1, 1])] };
+  const dims = [1, 2, 6, 6];
+  const perChannel = (name: string, values: number[]) => floatTensor(name, [1, 2, 1, 1], values);
+  const plain: OneOperator = {
+    nodes: [node('Conv', ['x', 'w'], 'z', padded), node('Relu', ['z'], 'y')],
+    initializers: [floatTensor('w', [3, 2, 3, 3], kernel)],
+    dims,
+    opset: 17,
+  };
+  const inside: OneOperator = {
+    nodes: [
+      node('Sub', ['x', 'mean'], 's'),
+      node('Div', ['s', 'std'], 'n'),
+      node('Conv', ['n', 'w'], 'z', padded),
+      node('Relu', ['z'], 'y'),
+    ],
+    initializers: [...plain.initializers, perChannel('mean', mean), perChannel('std', std)],
+    dims,
+    opset: 17,
+  };
+  // Padding comes after normalisation, so border cells miss the taps outside the image: a bias per cell, not per channel.
+  const bias = Array.from({ length: 3 * 36 }, (_, k) => {
+    const [out, y, x] = [Math.floor(k / 36), Math.floor((k % 36) / 6), k % 6];
+    let sum = 0;
+    for (let c = 0; c < 2; c++) {
+      for (let ty = 0; ty < 3; ty++) {
+        for (let tx = 0; tx < 3; tx++) {
+          if (y + ty < 1 || y + ty > 6 || x + tx < 1 || x + tx > 6) continue;
+          sum -=
+            ((kernel[(out * 2 + c) * 9 + ty * 3 + tx] as number) * (mean[c] as number)) / (std[c] as number);
+        }
+      }
+    }
+    return sum;
+  });
+  const folded: OneOperator = {
+    nodes: [node('Conv', ['x', 'w'], 'c', padded), node('Add', ['c', 'b'], 'z'), node('Relu', ['z'], 'y')],
+    initializers: [
+      floatTensor(
+        'w',
+        [3, 2, 3, 3],
+        kernel.map((v, k) => v / (std[Math.floor(k / 9) % 2] as number)),
+      ),
+      floatTensor('b', [1, 3, 6, 6], bias),
+    ],
+    dims,
+    opset: 17,
+  };
+  const outside = prependPreprocessing(modelFromBytes(encoded(plain)), {
+    layout: 'nchw',
+    scale: 1,
+    mean,
+    std,
+    imageShape: [2, 6, 6],
+  });
+  const halves: LeftHalf[] = [compiled(inside), leftHalfOf(outside, dims), compiled(folded)];
+
+  it.each(['global', 'mask', 'secant'] as const)('give the same displacement and radius (%s)', (bound) => {
+    for (let seed = 0; seed < 5; seed++) {
+      const image = Float64Array.from({ length: 72 }, () => randomSource(seed).integer(0, 255) / 256);
+      const results = halves.map((half) => {
+        const certifier = createLeftHalfBound(half, bound, 1e-6);
+        const evaluation = certifier.evaluate(image);
+        const { radius } = certifier.inputRadius(evaluation, 0.5, random.normals);
+        return [radius, displacement(half, evaluation, 0.1, bound, provedNorms(random))] as const;
+      });
+      for (const [radius, D] of results) {
+        expect(radius / (results[0] as readonly [number, number])[0]).toBeCloseTo(1, 9);
+        expect(D / (results[0] as readonly [number, number])[1]).toBeCloseTo(1, 9);
+      }
+    }
+  });
+});

@@ -1,0 +1,417 @@
+/**
+ * A maker of random small models for every operator type the left half supports: input 'x', output 'y', shapes,
+ * attributes and constants drawn at random. The ONNX Runtime comparison and the displacement bounds run over this table.
+ */
+import { DataType } from '../../src/onnx/data-type.ts';
+import { sizeOf } from '../../src/onnx/graph.ts';
+import {
+  type AttributeProto,
+  AttributeType,
+  type NodeProto,
+  type TensorProto,
+} from '../../src/onnx/proto.ts';
+import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
+import type { Random } from './random.ts';
+
+export interface OneOperator {
+  readonly nodes: NodeProto[];
+  readonly initializers: TensorProto[];
+  /** Shape of 'x', batch axis (1) included. */
+  readonly dims: number[];
+  readonly opset: number;
+}
+
+export const floatAttr = (name: string, f: number): AttributeProto => ({
+  name,
+  type: AttributeType.FLOAT,
+  f,
+});
+
+export const stringAttr = (name: string, text: string): AttributeProto => ({
+  name,
+  type: AttributeType.STRING,
+  s: new TextEncoder().encode(text),
+});
+
+const one = (
+  type: string,
+  dims: number[],
+  attribute: AttributeProto[],
+  constants: TensorProto[] = [],
+  opset = 17,
+): OneOperator => ({
+  nodes: [node(type, ['x', ...constants.map((t) => t.name ?? '')], 'y', { attribute })],
+  // An omitted optional input has an empty name and is no initializer.
+  initializers: constants.filter((t) => t.name !== ''),
+  dims,
+  opset,
+});
+
+const omitted: TensorProto = { name: '' };
+const scalar = (name: string, value: number): TensorProto => floatTensor(name, [], [value]);
+
+const image = (random: Random, channels = random.integer(1, 3)): number[] => [
+  1,
+  channels,
+  ...Array.from({ length: random.integer(1, 2) }, () => random.integer(5, 7)),
+];
+
+const anyShape = (random: Random): number[] => [
+  1,
+  ...Array.from({ length: random.integer(1, 3) }, () => random.integer(2, 4)),
+];
+
+/** A shape that broadcasts into `dims`. */
+function broadcastable(random: Random, dims: readonly number[]): number[] {
+  const kept = dims.slice(random.integer(0, dims.length));
+  return kept.map((dim) => (random.integer(0, 2) === 0 ? 1 : dim));
+}
+
+function elementwise(type: 'Add' | 'Sub' | 'Mul' | 'Div') {
+  return (random: Random): OneOperator => {
+    const dims = anyShape(random);
+    const shape = random.integer(0, 3) === 0 ? [2, ...dims.slice(1)] : broadcastable(random, dims);
+    const values = random.float32s(sizeOf(shape)).map((v) => (type === 'Div' ? v + Math.sign(v) : v));
+    const model = one(type, dims, [], [floatTensor('c', shape, values.map(Math.fround))]);
+    const swapped = type !== 'Div' && random.integer(0, 1) === 1;
+    const both = (type === 'Add' || type === 'Sub') && random.integer(0, 3) === 0;
+    if (both) {
+      // A residual sum of two tensors that both depend on the input.
+      return {
+        ...model,
+        nodes: [node('LeakyRelu', ['x'], 'h'), node(type, ['h', 'x'], 'y')],
+        initializers: [],
+      };
+    }
+    return swapped ? { ...model, nodes: [node(type, ['c', 'x'], 'y')] } : model;
+  };
+}
+
+/** Random strides, dilations and padding of a window, automatic padding included. */
+function windowAttributes(random: Random, kernel: number[], dilate: boolean): AttributeProto[] {
+  const attributes = [
+    intsAttr(
+      'strides',
+      kernel.map(() => random.integer(1, 3)),
+    ),
+  ];
+  const automatic = random.pick(['NOTSET', 'NOTSET', 'NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID']);
+  if (automatic === 'NOTSET') {
+    attributes.push(
+      intsAttr(
+        'pads',
+        [...kernel, ...kernel].map((k) => random.integer(0, k - 1)),
+      ),
+    );
+    if (dilate)
+      attributes.push(
+        intsAttr(
+          'dilations',
+          kernel.map(() => random.integer(1, 2)),
+        ),
+      );
+  } else attributes.push(stringAttr('auto_pad', automatic));
+  return attributes;
+}
+
+function conv(random: Random): OneOperator {
+  const groups = random.integer(1, 2);
+  const perGroup = random.pick([1, 3]);
+  const outChannels = groups * random.integer(1, 2);
+  const dims = image(random, groups * perGroup);
+  const kernel = dims.slice(2).map(() => random.integer(1, 3));
+  const shape = [outChannels, perGroup, ...kernel];
+  const constants = [floatTensor('w', shape, random.float32s(sizeOf(shape)))];
+  if (random.integer(0, 1) === 1)
+    constants.push(floatTensor('b', [outChannels], random.float32s(outChannels)));
+  return one('Conv', dims, [...windowAttributes(random, kernel, true), intAttr('group', groups)], constants);
+}
+
+function pool(type: 'MaxPool' | 'AveragePool') {
+  return (random: Random): OneOperator => {
+    const dims = image(random);
+    const kernel = dims.slice(2).map(() => random.integer(1, 3));
+    const attributes = windowAttributes(random, kernel, true);
+    const automatic = attributes.some((a) => a.name === 'auto_pad');
+    if (!automatic && random.integer(0, 1) === 1) attributes.push(intAttr('ceil_mode', 1));
+    if (type === 'AveragePool' && random.integer(0, 1) === 1)
+      attributes.push(intAttr('count_include_pad', 1));
+    return one(type, dims, [...attributes, intsAttr('kernel_shape', kernel)], [], 19);
+  };
+}
+
+function gemm(random: Random): OneOperator {
+  const [inner, out] = [random.integer(2, 6), random.integer(2, 6)];
+  const transB = random.integer(0, 1);
+  const constants = [floatTensor('w', transB ? [out, inner] : [inner, out], random.float32s(inner * out))];
+  const shape = random.pick([null, [out], [1, out], [1], []]);
+  if (shape !== null) constants.push(floatTensor('c', shape, random.float32s(sizeOf(shape))));
+  const attributes = [intAttr('transB', transB)];
+  if (random.integer(0, 1) === 1)
+    attributes.push(
+      floatAttr('alpha', Math.fround(random.normal())),
+      floatAttr('beta', Math.fround(random.normal())),
+    );
+  return one('Gemm', [1, inner], attributes, constants);
+}
+
+function matMul(random: Random): OneOperator {
+  const [m, k, n] = [random.integer(1, 3), random.integer(2, 5), random.integer(2, 5)];
+  const weight = floatTensor('w', [k, n], random.float32s(k * n));
+  const side = random.integer(0, 2);
+  if (side === 0) return one('MatMul', [1, k], [], [weight]);
+  if (side === 1) return one('MatMul', [1, m, k], [], [weight]);
+  return { ...one('MatMul', [1, n, m], [], [weight]), nodes: [node('MatMul', ['w', 'x'], 'y')] };
+}
+
+function batchNormalization(random: Random): OneOperator {
+  const dims = random.integer(0, 1) === 1 ? image(random) : [1, random.integer(2, 5)];
+  const channels = dims[1] as number;
+  const positive = random.float32s(channels).map((v) => Math.fround(v * v + 0.01));
+  return one(
+    'BatchNormalization',
+    dims,
+    random.integer(0, 1) === 1 ? [floatAttr('epsilon', Math.fround(random.uniform(1e-6, 0.1)))] : [],
+    [
+      ...['scale', 'bias', 'mean'].map((name) => floatTensor(name, [channels], random.float32s(channels))),
+      floatTensor('var', [channels], positive),
+    ],
+  );
+}
+
+function slice(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const axis = random.integer(1, dims.length - 1);
+  const length = dims[axis] as number;
+  const step = random.pick([1, 1, 2, -1, -2]);
+  const [start, end] =
+    step > 0
+      ? [
+          random.integer(0, 1) - (random.integer(0, 1) ? length : 0),
+          random.pick([length, length + 5, 2 ** 63]),
+        ]
+      : [random.pick([-1, length + 3]), random.pick([0, -length - 5, -(2 ** 63)])];
+  if (random.integer(0, 2) === 0 && step === 1) {
+    const attributes = [
+      intsAttr('starts', [start]),
+      intsAttr('ends', [length + 1]),
+      intsAttr('axes', [axis]),
+    ];
+    return one('Slice', dims, attributes, [], 9);
+  }
+  const raw = (name: string, value: number): TensorProto => ({
+    name,
+    dataType: DataType.INT64,
+    dims: [1],
+    rawData: new Uint8Array(
+      BigInt64Array.of(
+        BigInt.asIntN(
+          64,
+          Math.abs(value) < 2 ** 62 ? BigInt(value) : value > 0 ? 2n ** 63n - 1n : -(2n ** 63n),
+        ),
+      ).buffer,
+    ),
+  });
+  return one(
+    'Slice',
+    dims,
+    [],
+    [
+      raw('starts', start),
+      raw('ends', end),
+      intTensor('axes', [random.integer(0, 1) ? axis : axis - dims.length]),
+      intTensor('steps', [step]),
+    ],
+  );
+}
+
+function concat(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const axis = random.integer(1, dims.length - 1);
+  const other = dims.map((dim, a) => (a === axis ? random.integer(1, 3) : dim));
+  const model = one('Concat', dims, [], [floatTensor('c', other, random.float32s(sizeOf(other)))]);
+  const attribute = [intAttr('axis', random.integer(0, 1) ? axis : axis - dims.length)];
+  return {
+    ...model,
+    nodes: [node('Sigmoid', ['x'], 'h'), node('Concat', ['h', 'c', 'x'], 'y', { attribute })],
+  };
+}
+
+function gather(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const axis = random.integer(1, dims.length - 1);
+  const length = dims[axis] as number;
+  const index: TensorProto = random.integer(0, 1)
+    ? intTensor(
+        'i',
+        Array.from({ length: random.integer(1, 4) }, () => random.integer(-length, length - 1)),
+      )
+    : { name: 'i', dataType: DataType.INT64, dims: [], int64Data: [random.integer(0, length - 1)] };
+  return one('Gather', dims, [intAttr('axis', axis)], [index]);
+}
+
+function pad(random: Random): OneOperator {
+  const dims = [1, random.integer(1, 2), random.integer(3, 5), random.integer(3, 5)];
+  const mode = random.pick(['constant', 'reflect', 'edge']);
+  const amount = (): number => random.integer(mode === 'constant' ? -1 : 0, 2);
+  const fill = Math.fround(random.normal());
+  const attributes = [stringAttr('mode', mode)];
+  if (random.integer(0, 1)) {
+    const pads = [0, 0, amount(), amount(), 0, 0, amount(), amount()];
+    if (random.integer(0, 1))
+      return one('Pad', dims, [...attributes, intsAttr('pads', pads), floatAttr('value', fill)], [], 10);
+    return one('Pad', dims, attributes, [
+      intTensor('pads', pads),
+      ...(random.integer(0, 1) ? [scalar('fill', fill)] : []),
+    ]);
+  }
+  const constants = [intTensor('pads', [amount(), amount(), amount(), amount()]), scalar('fill', fill)];
+  return one('Pad', dims, attributes, [...constants, intTensor('axes', [2, -1])], 18);
+}
+
+function reduce(type: 'ReduceMean' | 'ReduceSum') {
+  return (random: Random): OneOperator => {
+    const dims = anyShape(random);
+    const listed = dims.map((_, a) => a).filter((a) => a > 0 && random.integer(0, 1) === 1);
+    const axes = listed.map((a) => (random.integer(0, 1) ? a : a - dims.length));
+    const keep = intAttr('keepdims', axes.length === 0 ? 1 : random.integer(0, 1));
+    const asInput = type === 'ReduceSum' ? 13 : 18;
+    if (random.integer(0, 1))
+      return one(type, dims, axes.length === 0 ? [keep] : [keep, intsAttr('axes', axes)], [], 11);
+    const noop = intAttr('noop_with_empty_axes', axes.length === 0 ? random.integer(0, 1) : 0);
+    return one(type, dims, [keep, noop], axes.length === 0 ? [] : [intTensor('axes', axes)], asInput);
+  };
+}
+
+function reshape(random: Random): OneOperator {
+  const [a, b, c] = [random.integer(2, 4), random.integer(2, 4), random.integer(1, 3)];
+  const target = random.pick([
+    [1, -1],
+    [0, 0, -1],
+    [1, c, b, a],
+    [-1, a],
+    [0, -1, c],
+  ]);
+  return one('Reshape', [1, a, b, c], [], [intTensor('shape', target)]);
+}
+
+function squeeze(random: Random): OneOperator {
+  const dims = [1, 1, random.integer(2, 4), 1];
+  const form = random.integer(0, 2);
+  if (form === 0) return one('Squeeze', dims, [intsAttr('axes', [1, -1])], [], 11);
+  return one('Squeeze', dims, [], form === 1 ? [intTensor('axes', [-1])] : []);
+}
+
+function unsqueeze(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const axes = random.pick([[1], [-1], [1, 3], [2, -1]]);
+  return random.integer(0, 1)
+    ? one('Unsqueeze', dims, [intsAttr('axes', axes)], [], 11)
+    : one('Unsqueeze', dims, [], [intTensor('axes', axes)]);
+}
+
+function clip(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const [low, high] = [Math.fround(random.uniform(-1, 0)), Math.fround(random.uniform(0.1, 1))];
+  const form = random.integer(0, 4);
+  if (form === 0) return one('Clip', dims, [floatAttr('min', low), floatAttr('max', high)], [], 9);
+  if (form === 1) return one('Clip', dims, [floatAttr('max', high)], [], 9);
+  if (form === 2) return one('Clip', dims, [], [omitted, scalar('high', high)]);
+  if (form === 3) return one('Clip', dims, [], [scalar('low', low)]);
+  return one('Clip', dims, [], [scalar('low', low), scalar('high', high)]);
+}
+
+function pRelu(random: Random): OneOperator {
+  const dims = image(random);
+  const shape = random.pick([[1], [dims[1] as number, ...dims.slice(2).map(() => 1)], dims.slice(1)]);
+  return one('PRelu', dims, [], [floatTensor('slope', shape, random.float32s(sizeOf(shape)))]);
+}
+
+function transpose(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const rest = dims.slice(1).map((_, k) => k + 1);
+  const perm = random.pick([
+    [0, ...rest.reverse()],
+    [...rest.slice(1), 0, rest[0] as number],
+  ]);
+  return one('Transpose', dims, random.integer(0, 3) === 0 ? [] : [intsAttr('perm', perm)]);
+}
+
+function dropout(random: Random): OneOperator {
+  const dims = anyShape(random);
+  if (random.integer(0, 1)) return one('Dropout', dims, [floatAttr('ratio', 0.3)], [], 10);
+  const off: TensorProto = { name: 'training', dataType: DataType.BOOL, dims: [], int32Data: [0] };
+  return one('Dropout', dims, [], random.integer(0, 1) ? [] : [scalar('ratio', 0.3), off]);
+}
+
+const plain =
+  (type: string, attributes: (random: Random) => AttributeProto[] = () => []) =>
+  (random: Random): OneOperator =>
+    one(type, anyShape(random), attributes(random));
+
+/** x reshaped to what Shape says, with an axis appended: shape arithmetic as exporters write it. */
+function shape(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const attribute = random.integer(0, 1) ? [intAttr('start', 0), intAttr('end', -1)] : [intAttr('end', 1)];
+  return {
+    ...one('Shape', dims, [], [intTensor('rest', [-1])]),
+    nodes: [
+      node('Shape', ['x'], 's', { attribute }),
+      node('Concat', ['s', 'rest'], 't', { attribute: [intAttr('axis', 0)] }),
+      node('Reshape', ['x', 't'], 'y'),
+    ],
+  };
+}
+
+function constant(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const t = floatTensor('', [dims.at(-1) as number], random.float32s(dims.at(-1) as number));
+  const attribute: AttributeProto[] = [{ name: 'value', type: AttributeType.TENSOR, t }];
+  return {
+    ...one('Constant', dims, []),
+    nodes: [node('Constant', [], 'c', { attribute }), node('Add', ['x', 'c'], 'y')],
+  };
+}
+
+/** Makers by operator type; the type occurs in every model its maker returns. */
+export const makers: Readonly<Record<string, (random: Random) => OneOperator>> = {
+  Add: elementwise('Add'),
+  AveragePool: pool('AveragePool'),
+  BatchNormalization: batchNormalization,
+  Cast: plain('Cast', () => [intAttr('to', DataType.FLOAT)]),
+  Clip: clip,
+  Concat: concat,
+  Constant: constant,
+  Conv: conv,
+  Div: elementwise('Div'),
+  Dropout: dropout,
+  Elu: plain('Elu', (random) => [floatAttr('alpha', Math.fround(random.uniform(0.2, 2)))]),
+  Flatten: plain('Flatten', (random) => [intAttr('axis', random.pick([0, 1, -1]))]),
+  Gather: gather,
+  Gemm: gemm,
+  GlobalAveragePool: (random) => one('GlobalAveragePool', image(random), []),
+  GlobalMaxPool: (random) => one('GlobalMaxPool', image(random), []),
+  Identity: plain('Identity'),
+  LeakyRelu: plain('LeakyRelu', (random) =>
+    random.integer(0, 1) ? [floatAttr('alpha', Math.fround(random.normal()))] : [],
+  ),
+  MatMul: matMul,
+  MaxPool: pool('MaxPool'),
+  Mul: elementwise('Mul'),
+  Neg: plain('Neg'),
+  PRelu: pRelu,
+  Pad: pad,
+  ReduceMean: reduce('ReduceMean'),
+  ReduceSum: reduce('ReduceSum'),
+  Relu: plain('Relu'),
+  Reshape: reshape,
+  Shape: shape,
+  Sigmoid: plain('Sigmoid'),
+  Slice: slice,
+  Softplus: plain('Softplus'),
+  Squeeze: squeeze,
+  Sub: elementwise('Sub'),
+  Tanh: plain('Tanh'),
+  Transpose: transpose,
+  Unsqueeze: unsqueeze,
+};

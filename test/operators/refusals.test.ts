@@ -1,0 +1,179 @@
+/** What has no sound bound is refused by name: the node, the reason, the remedy. */
+import { describe, expect, it } from 'vitest';
+import { ModelRefused } from '../../src/errors.ts';
+import { DataType } from '../../src/onnx/data-type.ts';
+import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
+import { floatTensor, intAttr, intsAttr, intTensor, node, weights } from '../onnx/tiny-model.ts';
+import { compiled } from './compiled.ts';
+import { stringAttr } from './one-operator.ts';
+
+interface Refusal {
+  readonly title: string;
+  readonly nodes: NodeProto[];
+  readonly initializers?: TensorProto[];
+  readonly dims?: number[];
+  readonly opset?: number;
+  readonly says: RegExp;
+}
+
+const image = [1, 2, 5, 5];
+const statistics = ['s', 'b', 'm', 'v'].map((name) => floatTensor(name, [2], [1, 2]));
+const flag: TensorProto = { name: 'training', dataType: DataType.BOOL, dims: [], int32Data: [1] };
+
+const refusals: Refusal[] = [
+  {
+    title: 'an operator without bound',
+    nodes: [node('Softmax', ['x'], 'y', { name: 'attention/Softmax' })],
+    says: /Softmax node 'attention\/Softmax' has no Lipschitz bound/,
+  },
+  {
+    title: 'an operator of a foreign domain that shares a name',
+    nodes: [node('Relu', ['x'], 'y', { name: 'r', domain: 'com.example' })],
+    says: /com\.example\.Relu node 'r'/,
+  },
+  {
+    title: 'a product of two dependent tensors',
+    nodes: [node('Sigmoid', ['x'], 'h'), node('Mul', ['h', 'x'], 'y', { name: 'gate' })],
+    says: /Mul node 'gate': .*both depend on the input/,
+  },
+  {
+    title: 'a matrix product of two dependent tensors',
+    nodes: [node('Transpose', ['x'], 't'), node('MatMul', ['x', 't'], 'y', { name: 'qk' })],
+    says: /MatMul node 'qk': .*both depend on the input/,
+  },
+  {
+    title: 'a Gemm of two dependent tensors',
+    nodes: [node('Transpose', ['x'], 't'), node('Gemm', ['x', 't'], 'y', { name: 'g' })],
+    says: /Gemm node 'g': .*depends on the input/,
+  },
+  {
+    title: 'a dependent divisor',
+    nodes: [node('Sigmoid', ['x'], 'h'), node('Div', ['x', 'h'], 'y', { name: 'd' })],
+    says: /Div node 'd': .*divisor depends on the input/,
+  },
+  {
+    title: 'a division by zero',
+    nodes: [node('Div', ['x', 'z'], 'y', { name: 'd' })],
+    initializers: [floatTensor('z', [4], [1, 0, 1, 1])],
+    says: /Div node 'd': .*divides by zero/,
+  },
+  {
+    title: 'BatchNormalization in training mode',
+    nodes: [
+      node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], 'y', {
+        name: 'bn',
+        attribute: [intAttr('training_mode', 1)],
+      }),
+    ],
+    initializers: statistics,
+    dims: image,
+    says: /BatchNormalization node 'bn': .*training mode/,
+  },
+  {
+    title: 'BatchNormalization with running statistics as outputs (training before opset 14)',
+    nodes: [node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], ['y', 'm2', 'v2'], { name: 'bn' })],
+    initializers: statistics,
+    dims: image,
+    opset: 9,
+    says: /BatchNormalization node 'bn': .*training mode/,
+  },
+  {
+    title: 'Dropout in training mode',
+    nodes: [node('Dropout', ['x', '', 'training'], 'y', { name: 'drop' })],
+    initializers: [flag],
+    says: /Dropout node 'drop': .*training mode/,
+  },
+  {
+    title: 'a cast to integers',
+    nodes: [
+      node('Cast', ['x'], 'i', { name: 'q', attribute: [intAttr('to', DataType.INT32)] }),
+      node('Cast', ['i'], 'y', { attribute: [intAttr('to', DataType.FLOAT)] }),
+    ],
+    says: /Cast node 'q': a cast to INT32 is a step function/,
+  },
+  {
+    title: 'a cast to half precision',
+    nodes: [node('Cast', ['x'], 'y', { name: 'half', attribute: [intAttr('to', DataType.FLOAT16)] })],
+    says: /Cast node 'half': a cast to FLOAT16/,
+  },
+  {
+    title: 'a convolution in three dimensions',
+    nodes: [node('Conv', ['x', 'w'], 'y', { name: 'c3' })],
+    initializers: [weights('w', [1, 1, 2, 2, 2])],
+    dims: [1, 1, 3, 3, 3],
+    says: /Conv node 'c3': windows over 3 spatial axes/,
+  },
+  {
+    title: 'a convolution whose kernel depends on the input',
+    nodes: [node('Conv', ['x', 'x'], 'y', { name: 'dynamic' })],
+    dims: image,
+    says: /Conv node 'dynamic': its kernel depends on the network's input/,
+  },
+  {
+    title: 'a convolution larger than its input',
+    nodes: [node('Conv', ['x', 'w'], 'y', { name: 'big' })],
+    initializers: [weights('w', [1, 2, 7, 7])],
+    dims: image,
+    says: /Conv node 'big': its window \(7\) does not fit/,
+  },
+  {
+    title: 'a maximum over padding alone',
+    nodes: [
+      node('MaxPool', ['x'], 'y', {
+        name: 'mp',
+        attribute: [intsAttr('kernel_shape', [2]), intsAttr('dilations', [3]), intsAttr('pads', [1, 1])],
+      }),
+    ],
+    dims: [1, 1, 2],
+    says: /MaxPool node 'mp': one of its windows lies in the padding/,
+  },
+  {
+    title: 'the indices of MaxPool',
+    nodes: [
+      node('MaxPool', ['x'], ['y', 'where'], { name: 'mp', attribute: [intsAttr('kernel_shape', [2, 2])] }),
+    ],
+    dims: image,
+    says: /MaxPool node 'mp': its second output/,
+  },
+  {
+    title: 'an unknown padding mode',
+    nodes: [node('Pad', ['x', 'p'], 'y', { name: 'wrap', attribute: [stringAttr('mode', 'wrap')] })],
+    initializers: [intTensor('p', [0, 1, 0, 1])],
+    says: /Pad node 'wrap': mode 'wrap'/,
+  },
+  {
+    title: 'an index that depends on the input',
+    nodes: [node('Gather', ['x', 'x'], 'y', { name: 'pick' })],
+    says: /Gather node 'pick': its index depends/,
+  },
+  {
+    title: 'a shape that depends on the input',
+    nodes: [node('Reshape', ['x', 'x'], 'y', { name: 're' })],
+    says: /Reshape node 're': its target shape depends/,
+  },
+  {
+    title: 'a Clip without room',
+    nodes: [node('Clip', ['x', 'low', 'high'], 'y', { name: 'clip' })],
+    initializers: [floatTensor('low', [], [1]), floatTensor('high', [], [0])],
+    says: /Clip node 'clip': its limits are empty/,
+  },
+  {
+    title: 'a cut that does not depend on the input',
+    nodes: [node('Sigmoid', ['c'], 'y')],
+    initializers: [floatTensor('c', [4], [1, 2, 3, 4])],
+    says: /'y' does not depend on the input/,
+  },
+];
+
+describe('the left half refuses', () => {
+  it.each(refusals)('$title', ({ nodes, initializers = [], dims = [1, 4], opset = 17, says }) => {
+    const compile = (): unknown => compiled({ nodes, initializers, dims, opset });
+    expect(compile).toThrow(ModelRefused);
+    expect(compile).toThrow(says);
+    try {
+      compile();
+    } catch (error) {
+      expect((error as ModelRefused).report.remedy).toMatch(/\.$/);
+    }
+  });
+});

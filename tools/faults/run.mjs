@@ -1,0 +1,54 @@
+// Puts one deliberate fault at a time into a copy of the project and runs the tests that should notice. Prints, per
+// fault, the test that caught it; exits 1 when one was missed.
+//   node tools/faults/run.mjs [WORD IN THE NAME]
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FAULTS } from './faults.mjs';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const word = process.argv[2] ?? '';
+const copy = mkdtempSync(join(tmpdir(), 'splitz-faults-'));
+const project = join(copy, 'project');
+const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+  .split('\0')
+  .filter(Boolean);
+for (const file of files) cpSync(join(root, file), join(project, file));
+cpSync(join(root, 'dist'), join(project, 'dist'), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+symlinkSync(join(root, '..', 'shared'), join(copy, 'shared'));
+
+let missed = 0;
+for (const { name, file, from, to, tests, rebuild } of FAULTS.filter((fault) => fault.name.includes(word))) {
+  const path = join(project, file);
+  const original = readFileSync(path, 'utf8');
+  if (!original.includes(from)) throw new Error(`${name}: ${file} no longer contains '${from}'`);
+  writeFileSync(path, original.replace(from, to));
+  if (rebuild) execFileSync(process.execPath, ['tools/build.mjs'], { cwd: project, stdio: 'ignore' });
+  const report = join(copy, 'report.json');
+  spawnSync(
+    process.execPath,
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      ...tests.split(' '),
+      '--reporter=json',
+      `--outputFile=${report}`,
+    ],
+    { cwd: project, stdio: 'ignore' },
+  );
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const failed = testResults.flatMap((one) =>
+    one.assertionResults.filter((test) => test.status === 'failed'),
+  );
+  if (failed.length === 0) missed++;
+  console.log(
+    `${failed.length === 0 ? 'MISSED' : 'caught'}  ${name}\n        ${failed.length} tests; first: ${failed[0]?.fullName ?? '-'}`,
+  );
+  writeFileSync(path, original);
+  if (rebuild) cpSync(join(root, 'dist'), join(project, 'dist'), { recursive: true });
+}
+rmSync(copy, { recursive: true });
+process.exitCode = missed === 0 ? 0 : 1;
