@@ -26,6 +26,12 @@ import type { SymmetricProduct } from './lanczos.ts';
 const STEPS = 128;
 
 /**
+ * What the probes' distribution may lump together near zero: our normals are r cos(a) with a on a lattice of 2^32 angles,
+ * so each is exactly zero with a probability of about 2^-31. Taken off delta.
+ */
+const PROBE_LUMP = 2 ** -29;
+
+/**
  * Factor by which the root of the bound usually exceeds the norm: T_k(beta) reaches ||t_k|| / c, with ||t_k|| about
  * sqrt(size), at cosh(k theta) = sqrt(size) / c.
  */
@@ -72,7 +78,8 @@ export function chebyshevBound(
   }
   if (!Number.isFinite(now)) return null;
 
-  const c = delta * Math.sqrt(Math.PI / 2) * (1 - 2 ** -40);
+  const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -10);
+  if (!(c > 0)) return null;
   const contradicts = (theta: number): boolean => {
     const growth = Math.cosh(STEPS * theta);
     let lost = 0;

@@ -46,7 +46,14 @@ export interface LeftHalf {
 }
 
 type State = { readonly dims: readonly number[] } & (
-  | { readonly constant: Constant }
+  | {
+      readonly constant: Constant;
+      /**
+       * Upper bound on the l2 error of its values: 0 unless they were computed from other constants. It counts where the
+       * constant is added; a *weight* computed from constants is the float64 result by definition of f_L.
+       */
+      readonly error: number;
+    }
   | { readonly constant: null; readonly form: AffineForm }
 );
 
@@ -86,7 +93,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     if (known !== undefined) return known;
     if (value.constant !== null) {
       const constant = constantOf(value.constant);
-      const state: State = { dims: constant.dims, constant };
+      const state: State = { dims: constant.dims, constant, error: 0 };
       states.set(value, state);
       return state;
     }
@@ -109,7 +116,9 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
 
   /** The affine form of an operand; a constant is a form without terms. */
   const formOf = (state: State): AffineForm =>
-    state.constant === null ? state.form : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values };
+    state.constant === null
+      ? state.form
+      : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values, biasError: state.error };
 
   const affine = (
     node: Node,
@@ -121,7 +130,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
       form = plus(form, transformed(matrix, formOf(inputs[operand]!), describeNode(node)));
     if (action.bias !== null) form = withBias(form, action.bias, action.biasError ?? 0);
     return form.terms.length === 0
-      ? { dims: action.dims, constant: { dims: action.dims, values: form.bias } }
+      ? { dims: action.dims, constant: { dims: action.dims, values: form.bias }, error: form.biasError }
       : { dims: action.dims, constant: null, form };
   };
 
@@ -138,7 +147,8 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
         : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) };
     const step: Step = { node, input: form, dims: action.dims, size: outSize, rule };
     if (form.terms.length === 0) {
-      return { dims: action.dims, constant: { dims: action.dims, values: applyRule(step, form.bias) } };
+      const { value, error } = through(step, { value: form.bias, error: form.biasError });
+      return { dims: action.dims, constant: { dims: action.dims, values: value }, error };
     }
     steps.push(step);
     const base = { base: steps.length, matrix: identityMatrix(outSize) };
@@ -160,7 +170,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     states.set(
       output,
       action.kind === 'constant'
-        ? { dims: action.constant.dims, constant: action.constant }
+        ? { dims: action.constant.dims, constant: action.constant, error: 0 }
         : action.kind === 'affine'
           ? affine(node, action, inputs)
           : nonlinear(node, action, inputs),
@@ -224,6 +234,13 @@ export function stepLipschitz(step: Step): number {
   return most;
 }
 
+/** The step's output, with what its input's error and its own rounding can amount to. */
+function through(step: Step, z: Approximation): Approximation {
+  const value = applyRule(step, z.value);
+  const rounding = step.rule.kind === 'activation' ? step.rule.activation.relativeError * normUp(value) : 0;
+  return { value, error: inflate(stepLipschitz(step) * z.error + rounding, 4) };
+}
+
 /** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */
 export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
   const bases: Approximation[] = [{ value: x, error: 0 }];
@@ -250,10 +267,8 @@ export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
   };
   for (const step of half.steps) {
     const z = evaluate(step.input);
-    const value = applyRule(step, z.value);
-    const rounding = step.rule.kind === 'activation' ? step.rule.activation.relativeError * normUp(value) : 0;
     inputs.push(z);
-    bases.push({ value, error: inflate(stepLipschitz(step) * z.error + rounding, 4) });
+    bases.push(through(step, z));
   }
   return { latent: evaluate(half.output), inputs };
 }

@@ -3,7 +3,7 @@
  * both; a product or quotient needs a constant factor or divisor.
  */
 import { ModelRefused } from '../errors.ts';
-import { describeNode, intAttribute, type Node } from '../onnx/graph.ts';
+import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Action, Operand, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
@@ -32,8 +32,6 @@ function broadcast(
   return { dims, from: [a.dims, right] };
 }
 
-const sizeOf = (dims: readonly number[]): number => dims.reduce((p, d) => p * d, 1);
-
 function sum(node: Node, operands: readonly (Operand | null)[], sign: 1 | -1): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
@@ -59,6 +57,12 @@ function scaled(node: Node, operands: readonly (Operand | null)[], divide: boole
   const { dims, from } = broadcast(node, a, b);
   if (divide && b.constant === null)
     refuse(node, 'its divisor depends on the input: no bound without a range away from zero');
+  if (divide && a.constant !== null)
+    refuse(
+      node,
+      'it divides one constant by another, whose rounding depends on their type',
+      'Fold constants at export.',
+    );
   const constantSide = b.constant !== null ? 1 : 0;
   const constant = constantSide === 1 ? b.constant : a.constant;
   if (constant === null)

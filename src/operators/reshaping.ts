@@ -1,6 +1,6 @@
 /** Operators that only rename cells, keeping their order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Cast. */
 import { DataType, dataTypeName } from '../onnx/data-type.ts';
-import { intAttribute, intsAttribute, type Node } from '../onnx/graph.ts';
+import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import {
   constantOperand,
   integers,
@@ -13,8 +13,6 @@ import type { Operand, Operator } from './operator.ts';
 import { identityMatrix } from './sparse-matrix.ts';
 
 type Operands = readonly (Operand | null)[];
-
-const sizeOf = (dims: readonly number[]): number => dims.reduce((product, dim) => product * dim, 1);
 
 function reshaped(node: Node, operands: Operands, dims: readonly number[]): number[] {
   const target =
