@@ -3,11 +3,13 @@
  * of the affine segments, as many as fit in the time given. For `inspect`.
  */
 import { ModelRefused } from '../errors.ts';
-import { createLeftHalfBound } from '../lipschitz/input-radius.ts';
-import { type LeftHalf, leftHalfCompiler } from '../lipschitz/left-half.ts';
+import type { AffineForm } from '../lipschitz/affine-form.ts';
+import { displacement } from '../lipschitz/displacement.ts';
+import { type Evaluation, type LeftHalf, leftHalfCompiler } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
-import { describeNode } from '../onnx/graph.ts';
+import { describeNode, sizeOf } from '../onnx/graph.ts';
+import type { SparseMatrix } from '../operators/sparse-matrix.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
 import { probesOf } from './smoothed-classifier.ts';
 
@@ -28,12 +30,16 @@ export interface SegmentNorm {
 
 const DELTA = 1e-6;
 
+/** The product bound holds around every centre and looks at none. */
+const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
+
 export function boundability(
   { cuts, input, inputDims }: PreparedClassifier,
   milliseconds: number,
 ): { cuts: CutBoundability[]; segments: SegmentNorm[] } {
   const until = performance.now() + milliseconds;
   const compile = leftHalfCompiler(input, inputDims);
+  const norms = new Map<SparseMatrix, number>();
   const segments: SegmentNorm[] = [];
   let failure: string | null = null;
   let product: number | null = 1;
@@ -48,26 +54,44 @@ export function boundability(
       failure = error.report.what;
       return { cut, why: failure, latentLipschitz: null };
     }
-    if (performance.now() > until) product = null;
-    if (product !== null) {
-      measure(half, segments);
-      product = createLeftHalfBound(half, 'global', DELTA).globalLipschitz(probesOf(0n, 0));
-    }
+    product = product !== null && measure(half, norms, segments, until) ? lipschitzOf(half, norms) : null;
     return { cut, why: null, latentLipschitz: product };
   });
   return { cuts: listed, segments };
 }
 
-/** Adds the norms of the steps that are new in this left half. */
-function measure(half: LeftHalf, segments: SegmentNorm[]): void {
-  for (const step of half.steps.slice(segments.length)) {
-    const norms = step.input.terms.map(({ matrix, base }) =>
-      createSpectralNorm(
-        matrix,
-        [matrix.rows],
-        base === 0 ? half.inputDims : half.steps[base - 1]!.dims,
-      ).bound(null, null, probesOf(0n, base), DELTA),
-    );
-    segments.push({ name: describeNode(step.node), norm: Math.max(0, ...norms) });
+/** Adds the norms of what is new in this left half; false when the time is over before all are known. */
+function measure(
+  half: LeftHalf,
+  norms: Map<SparseMatrix, number>,
+  segments: SegmentNorm[],
+  until: number,
+): boolean {
+  const learn = (form: AffineForm, rowDims: readonly number[]): boolean =>
+    form.terms.every(({ matrix, base }) => {
+      if (norms.has(matrix)) return true;
+      if (performance.now() > until) return false;
+      const columnDims = base === 0 ? half.inputDims : half.steps[base - 1]!.dims;
+      const norm = createSpectralNorm(matrix, rowDims, columnDims);
+      norms.set(matrix, norm.bound(null, null, probesOf(0n, norms.size), DELTA));
+      return true;
+    });
+  for (const [index, step] of half.steps.entries()) {
+    // A pooling window changes the number of cells; then only the flat size of its input is known.
+    if (!learn(step.input, sizeOf(step.dims) === step.input.size ? step.dims : [step.input.size]))
+      return false;
+    if (index < segments.length) continue;
+    const known = step.input.terms.map(({ matrix }) => norms.get(matrix) ?? 0);
+    segments.push({ name: describeNode(step.node), norm: Math.max(0, ...known) });
   }
+  return learn(half.output, half.dims);
+}
+
+/** The product of the norms along the left half. */
+function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<SparseMatrix, number>): number {
+  return displacement(half, NO_CENTRE, 1, 'global', (matrix) => {
+    const norm = norms.get(matrix);
+    if (norm === undefined) throw new Error('a segment without norm');
+    return norm;
+  });
 }

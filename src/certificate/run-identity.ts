@@ -20,6 +20,9 @@ const NOT_IDENTITY = new Set([
   'environment.node',
 ]);
 
+/** The files of a model count by their digests. */
+const FILE_NAME = /^model\.files\.\d+\.name$/u;
+
 /** Sub-trees left out: measured at each start, informative. */
 const NOT_IDENTITY_TREES = ['checks.'];
 
@@ -36,7 +39,10 @@ function leaves(value: unknown, path = ''): [path: string, value: string][] {
 function identity(header: RunHeader): Map<string, string> {
   return new Map(
     leaves(header).filter(
-      ([path]) => !NOT_IDENTITY.has(path) && !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree)),
+      ([path]) =>
+        !NOT_IDENTITY.has(path) &&
+        !FILE_NAME.test(path) &&
+        !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree)),
     ),
   );
 }

@@ -112,7 +112,7 @@ export async function openSmoothedClassifier(
   classifier: PreparedClassifier,
   cut: Cut,
   left: LeftHalfBound | null,
-  resources: SamplingResources,
+  { provider, workers, batch }: SamplingResources,
   images: readonly Float32Array[],
   role: Role,
 ): Promise<SmoothedClassifier> {
@@ -128,7 +128,9 @@ export async function openSmoothedClassifier(
     latentDims: cut.dims.slice(1),
     classes,
     batchable,
-    ...resources,
+    provider,
+    workers,
+    batch,
   });
   const selection = role === 'certified' ? Stage.selection : Stage.baselineSelection;
   const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;

@@ -124,12 +124,13 @@ export function statisticalSettings(
   return settings;
 }
 
-/** Throws UsageError unless sigma is a positive number. */
+/** Throws UsageError unless sigma is a positive number that float32, in which the noise is drawn, can hold. */
 export function checkSigma(name: string, sigma: number): void {
-  if (sigma > 0 && Number.isFinite(sigma)) return;
+  const drawn = Math.fround(sigma);
+  if (drawn > 0 && Number.isFinite(drawn)) return;
   throw new UsageError({
     what: `${name} is ${sigma}`,
-    why: 'the noise needs a positive standard deviation',
+    why: 'the noise needs a positive standard deviation that a float32 can hold',
     remedy: `Write ${name} 0.25, for instance.`,
   });
 }

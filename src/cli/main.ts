@@ -28,15 +28,20 @@ try {
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
     .demandCommand(1, 'Name a command: certify, predict, inspect, split or doctor.')
     .strict()
+    // The last of two equal flags counts, so that a script's own can be overridden.
+    .parserConfiguration({ 'duplicate-arguments-array': false })
     .version(packageVersion())
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .epilogue(
       'Exit codes: 0 ok, 1 policy not met, 2 tool error, 3 model refused, 4 usage, 130 interrupted (resumable).',
     )
     .fail((message, error) => {
-      if (error) throw error;
+      // YError is yargs' own: an option without its value.
+      if (error && error.name !== 'YError') throw error;
       throw new UsageError({
-        what: message,
+        what: message?.startsWith('Not enough non-option arguments')
+          ? 'the model file is missing'
+          : (message ?? error?.message),
         remedy: 'See splitz-onnx --help, or splitz-onnx COMMAND --help.',
       });
     })

@@ -7,12 +7,10 @@ import { PROVIDERS } from '../smoothing/providers.ts';
 export const LAYOUTS = ['nchw', 'nhwc', 'hw', 'flat'] as const;
 
 export const modelArgument = <T>(y: Argv<T>) =>
-  y
-    .positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' })
-    .option('output', {
-      type: 'string',
-      describe: 'which output holds the class scores, when there are several',
-    });
+  y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }).option('output', {
+    type: 'string',
+    describe: 'which output holds the class scores, when there are several',
+  });
 
 /** A comma-separated list of numbers; left as text here and read by `numberList`. */
 export const preprocessingOptions = <T>(y: Argv<T>) =>
@@ -21,10 +19,12 @@ export const preprocessingOptions = <T>(y: Argv<T>) =>
     .option('scale', { type: 'number', describe: 'the model expects pixels in 0..SCALE, e.g. 255 [1]' })
     .option('mean', {
       type: 'string',
+      nargs: 1,
       describe: 'mean per channel the model expects subtracted, e.g. 0.485,0.456,0.406',
     })
     .option('std', {
       type: 'string',
+      nargs: 1,
       describe: 'deviation per channel it expects divided by; in units of --scale',
     });
 

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { cohenTsv } from '../../certificate/cohen-tsv.ts';
-import { plannedIndices, RESULT_FORMAT, type RunHeader } from '../../certificate/record.ts';
+import { plannedIndices, type RunHeader } from '../../certificate/record.ts';
 import { openResultFile, openResultStream, type ResultFile } from '../../certificate/result-file.ts';
+import { roundUp } from '../../certificate/rounding.ts';
 import {
   openSmoothedClassifier,
   type SmoothedClassifier,
@@ -13,10 +14,8 @@ import {
 import { summarise } from '../../certificate/summary.ts';
 import { UsageError } from '../../errors.ts';
 import type { Cut } from '../../onnx/cuts.ts';
-import { chooseSplit } from '../auto-split.ts';
 import { checkSigma, type StatisticalSettings, statisticalSettings } from '../certify-settings.ts';
-import { boundAt, cutFor, DEFAULT_INPUT_SIGMA, DELTA, globalLipschitz, shortened } from '../choose-cut.ts';
-import { describeEnvironment } from '../environment.ts';
+import { cutFor, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
 import { type OpenedRun, openRun } from '../open-run.ts';
 import {
@@ -26,11 +25,12 @@ import {
   preprocessingOptions,
   smoothingOptions,
 } from '../options.ts';
-import { byDefault, chosen, derived, numberFrom, requireCount, type Sourced } from '../sourced.ts';
+import { runHeader } from '../run-header.ts';
+import { planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
+import { byFlag, chosen, derived, numberFrom, requireCount, type Sourced } from '../sourced.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
-import { packageVersion } from '../version.ts';
 
 const FORMATS = ['table', 'tsv', 'jsonl'] as const;
 
@@ -55,6 +55,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('max', { type: 'number', describe: 'stop after this many certified images' })
     .option('out', {
       type: 'string',
+      nargs: 1,
       describe: 'result file [MODEL.CUT.jsonl]; resumed if it is there; - for stdout',
     })
     .option('format', { choices: FORMATS, default: 'table' as const, describe: 'what to print at the end' })
@@ -92,57 +93,24 @@ async function run(flags: Flags): Promise<void> {
     note(`data   ${data.describe()}`);
     if (classifier.whyNotBatchable !== null) note(`note   one row per run: ${classifier.whyNotBatchable}`);
 
-    const split =
-      chosen(flags.split, classifier.source.metadata, 'splitz.split', (text) => text) ?? byDefault('first');
-    const heldOut: number[] = [];
-    let cut: Cut;
-    let sigma: Sourced<number> | null = chosen(
-      flags.sigma,
-      classifier.source.metadata,
-      'splitz.sigma',
-      numberFrom('model metadata splitz.sigma'),
-    );
-    if (split.value === 'auto') {
-      const pilot = await chooseSplit(
-        opened,
-        statistics,
-        flags,
-        sigma?.value ?? DEFAULT_INPUT_SIGMA,
-        signal,
-        note,
-      );
-      cut = pilot.cut;
-      sigma = derived(pilot.sigma);
-      heldOut.push(...pilot.heldOut);
-    } else {
-      cut = cutFor(classifier, split.value);
-    }
-    const left = boundAt(classifier, cut, statistics.lipschitz.value);
-    const L = globalLipschitz(left, statistics.seed.value);
-    const level =
-      sigma ?? (left === null ? byDefault(DEFAULT_INPUT_SIGMA) : derived(shortened(DEFAULT_INPUT_SIGMA * L)));
-    checkSigma('--sigma', level.value);
-    const beside = left !== null && flags.baseline;
-    const baselineSigma: Sourced<number | null> = beside
-      ? (chosen(
-          flags.baselineSigma,
-          classifier.source.metadata,
-          'splitz.baseline_sigma',
-          numberFrom('model metadata splitz.baseline_sigma'),
-        ) ?? derived(shortened(level.value / L)))
-      : flags.baseline
-        ? derived(null)
-        : { value: null, origin: 'flag' };
-    if (baselineSigma.value !== null) checkSigma('--baseline-sigma', baselineSigma.value);
+    const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
+    const plan = await planSmoothing(opened, flags, statistics, resources, signal, note);
+    const { cut, left, sigma } = plan;
+    const baselineSigma = baselineLevel(opened, plan, flags);
     note(
-      `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right (${split.origin})`,
+      `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right (${plan.splitOrigin})`,
     );
     note(
-      `noise  sigma ${level.value} (${level.origin})${left === null ? '' : `; left half at most ${L.toPrecision(4)}-Lipschitz`}${baselineSigma.value === null ? '' : `; plain smoothing at ${baselineSigma.value} (${baselineSigma.origin})`}`,
+      [
+        `noise  sigma ${sigma.value} (${sigma.origin})`,
+        ...(left === null ? [] : [`left half at most ${roundUp(plan.lipschitz, 3)}-Lipschitz`]),
+        ...(baselineSigma.value === null
+          ? []
+          : [`plain smoothing at ${baselineSigma.value} (${baselineSigma.origin})`]),
+      ].join('; '),
     );
 
     const probes = await sampleImages(opened, flags.start);
-    const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
     const main = await openSmoothedClassifier(classifier, cut, left, resources, probes, 'certified');
     let plain: SmoothedClassifier | null = null;
     try {
@@ -156,7 +124,7 @@ async function run(flags: Flags): Promise<void> {
           'baseline',
         );
       }
-      const header = headerOf(opened, cut, heldOut, statistics, level, baselineSigma, main, flags);
+      const header = runHeader(opened, plan, statistics, baselineSigma, main, flags);
       const results = await openResults(flags, cut, header);
       try {
         note(results.place);
@@ -172,6 +140,18 @@ async function run(flags: Flags): Promise<void> {
   });
 }
 
+/** Noise of plain smoothing beside the split; null when there is none to run. */
+function baselineLevel({ classifier }: OpenedRun, plan: SmoothingPlan, flags: Flags): Sourced<number | null> {
+  if (!flags.baseline) return byFlag(null);
+  if (plan.left === null) return derived(null);
+  const key = 'splitz.baseline_sigma';
+  const level =
+    chosen(flags.baselineSigma, classifier.source.metadata, key, numberFrom(`model metadata ${key}`)) ??
+    derived(shortened(plan.sigma.value / plan.lipschitz));
+  checkSigma('--baseline-sigma', level.value);
+  return level;
+}
+
 /** A few images of the run, for the checks before the first certificate. */
 async function sampleImages({ data }: OpenedRun, start: number): Promise<Float32Array[]> {
   if (start >= data.length) {
@@ -183,78 +163,6 @@ async function sampleImages({ data }: OpenedRun, start: number): Promise<Float32
   }
   const indices = [start, Math.min(start + 1, data.length - 1)];
   return Promise.all([...new Set(indices)].map((index) => data.image(index)));
-}
-
-function headerOf(
-  { classifier, data, preprocessing }: OpenedRun,
-  cut: Cut,
-  heldOut: readonly number[],
-  statistics: StatisticalSettings,
-  sigma: Sourced<number>,
-  baselineSigma: Sourced<number | null>,
-  main: SmoothedClassifier,
-  flags: Flags,
-): RunHeader {
-  const { source } = classifier;
-  const flagged = <T>(value: T, isDefault: boolean): Sourced<T> => ({
-    value,
-    origin: isDefault ? 'default' : 'flag',
-  });
-  return {
-    kind: 'run',
-    schema: RESULT_FORMAT,
-    tool: { name: 'splitz-onnx', version: packageVersion() },
-    started: new Date().toISOString(),
-    guarantee:
-      statistics.lipschitz.value === 'power' && main.left !== null ? 'estimate, not a bound' : 'certificate',
-    model: {
-      name: basename(source.path),
-      files: source.files.map(({ name, sha256 }) => ({ name, sha256 })),
-      producer: source.producer,
-      irVersion: source.irVersion,
-      opsets: [...source.opsets].map(([domain, version]) => ({ domain, version })),
-    },
-    data: {
-      name: data.name,
-      subset: flags.subset,
-      digest: data.digest,
-      length: data.length,
-      shape: [...data.shape],
-      labelled: data.labels !== null,
-    },
-    split: {
-      cut: cut.name,
-      index: cut.index,
-      tensor: cut.value.name,
-      latentShape: cut.dims.slice(1),
-      nodesLeft: cut.nodesLeft,
-      nodesRight: cut.nodesRight,
-      heldOut,
-    },
-    settings: {
-      sigma,
-      baselineSigma,
-      n0: statistics.n0,
-      n: statistics.n,
-      alpha: statistics.alpha,
-      delta: {
-        value: main.left?.failureProbability ?? 0,
-        origin: main.left?.failureProbability === DELTA ? 'default' : 'derived',
-      },
-      bound: statistics.bound,
-      lipschitz: statistics.lipschitz,
-      seed: statistics.seed,
-      start: flagged(flags.start, flags.start === 0),
-      skip: flagged(flags.skip, flags.skip === 1),
-      max: flagged(flags.max ?? null, flags.max === undefined),
-      mean: preprocessing.mean,
-      std: preprocessing.std,
-      scale: preprocessing.scale,
-      layout: preprocessing.layout,
-    },
-    environment: describeEnvironment(flags.provider, flags.workers, flags.batch),
-    checks: main.checks,
-  };
 }
 
 interface OpenedResults {

@@ -4,8 +4,7 @@ import { type PredictedClass, predictedClass } from '../../certificate/predictio
 import { openSmoothedClassifier } from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import { Stage } from '../../smoothing/philox.ts';
-import { checkSigma, statisticalSettings } from '../certify-settings.ts';
-import { boundAt, cutFor, DEFAULT_INPUT_SIGMA, globalLipschitz, shortened } from '../choose-cut.ts';
+import { statisticalSettings } from '../certify-settings.ts';
 import { interruptible } from '../interrupt.ts';
 import { openRun } from '../open-run.ts';
 import {
@@ -15,7 +14,8 @@ import {
   preprocessingOptions,
   smoothingOptions,
 } from '../options.ts';
-import { chosen, derived, numberFrom, requireCount } from '../sourced.ts';
+import { planSmoothing } from '../smoothing-plan.ts';
+import { requireCount } from '../sourced.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
@@ -37,8 +37,8 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   const statistics = statisticalSettings(flags);
   requireCount('--workers', flags.workers, 1);
   requireCount('--batch', flags.batch, 1);
-  const { classifier, data } = await openRun(flags);
-  const { metadata } = classifier.source;
+  const opened = await openRun(flags);
+  const { classifier, data } = opened;
   for (const index of flags.index) {
     if (Number.isInteger(index) && index >= 0 && index < data.length) continue;
     throw new UsageError({
@@ -47,17 +47,12 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       remedy: `Give an index from 0 to ${data.length - 1}.`,
     });
   }
-  const cut = cutFor(
-    classifier,
-    chosen(flags.split, metadata, 'splitz.split', (text) => text)?.value ?? 'first',
-  );
-  const left = boundAt(classifier, cut, statistics.lipschitz.value);
-  const sigma =
-    chosen(flags.sigma, metadata, 'splitz.sigma', numberFrom('model metadata splitz.sigma')) ??
-    derived(shortened(DEFAULT_INPUT_SIGMA * globalLipschitz(left, statistics.seed.value)));
-  checkSigma('--sigma', sigma.value);
-  const images = await Promise.all(flags.index.map((index) => data.image(index)));
   const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
+  const note = (text: string): void => {
+    if (!flags.quiet) process.stderr.write(`${text}\n`);
+  };
+  const { cut, left, sigma } = await planSmoothing(opened, flags, statistics, resources, signal, note);
+  const images = await Promise.all(flags.index.map((index) => data.image(index)));
   const smoothed = await openSmoothedClassifier(
     classifier,
     cut,

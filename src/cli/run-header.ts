@@ -1,0 +1,94 @@
+/** The first line of a result file: everything that was run, with digests and the origin of every setting. */
+import { basename } from 'node:path';
+import { RESULT_FORMAT, type RunHeader } from '../certificate/record.ts';
+import type { SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
+import type { Subset } from '../datasets/dataset.ts';
+import type { Provider } from '../smoothing/providers.ts';
+import type { StatisticalSettings } from './certify-settings.ts';
+import { DELTA } from './choose-cut.ts';
+import { describeEnvironment } from './environment.ts';
+import type { OpenedRun } from './open-run.ts';
+import type { SmoothingPlan } from './smoothing-plan.ts';
+import type { Sourced } from './sourced.ts';
+import { packageVersion } from './version.ts';
+
+/** Which images, and with what means. */
+export interface RunSelection {
+  readonly subset: Subset;
+  readonly start: number;
+  readonly skip: number;
+  readonly max?: number | undefined;
+  readonly provider: Provider;
+  readonly workers: number;
+  readonly batch: number;
+}
+
+export function runHeader(
+  { classifier, data, preprocessing }: OpenedRun,
+  { cut, heldOut, sigma }: SmoothingPlan,
+  statistics: StatisticalSettings,
+  baselineSigma: Sourced<number | null>,
+  main: SmoothedClassifier,
+  flags: RunSelection,
+): RunHeader {
+  const { source } = classifier;
+  const flagged = <T>(value: T, isDefault: boolean): Sourced<T> => ({
+    value,
+    origin: isDefault ? 'default' : 'flag',
+  });
+  return {
+    kind: 'run',
+    schema: RESULT_FORMAT,
+    tool: { name: 'splitz-onnx', version: packageVersion() },
+    started: new Date().toISOString(),
+    guarantee:
+      statistics.lipschitz.value === 'power' && main.left !== null ? 'estimate, not a bound' : 'certificate',
+    model: {
+      name: basename(source.path),
+      files: source.files.map(({ name, sha256 }) => ({ name, sha256 })),
+      producer: source.producer,
+      irVersion: source.irVersion,
+      opsets: [...source.opsets].map(([domain, version]) => ({ domain, version })),
+    },
+    data: {
+      name: data.name,
+      subset: flags.subset,
+      digest: data.digest,
+      length: data.length,
+      shape: [...data.shape],
+      labelled: data.labels !== null,
+    },
+    split: {
+      cut: cut.name,
+      index: cut.index,
+      tensor: cut.value.name,
+      latentShape: cut.dims.slice(1),
+      nodesLeft: cut.nodesLeft,
+      nodesRight: cut.nodesRight,
+      heldOut,
+    },
+    settings: {
+      sigma,
+      baselineSigma,
+      n0: statistics.n0,
+      n: statistics.n,
+      alpha: statistics.alpha,
+      delta: {
+        value: main.left?.failureProbability ?? 0,
+        origin: main.left?.failureProbability === DELTA ? 'default' : 'derived',
+      },
+      bound: statistics.bound,
+      lipschitz: statistics.lipschitz,
+      seed: statistics.seed,
+      start: flagged(flags.start, flags.start === 0),
+      skip: flagged(flags.skip, flags.skip === 1),
+      max: flagged(flags.max ?? null, flags.max === undefined),
+      mean: preprocessing.mean,
+      std: preprocessing.std,
+      scale: preprocessing.scale,
+      layout: preprocessing.layout,
+    },
+    environment: describeEnvironment(flags.provider, flags.workers, flags.batch),
+    checks: main.checks,
+  };
+}

@@ -1,0 +1,62 @@
+/** Where a run cuts the network and how much noise it adds there: flags, then the model's metadata, then defaults. */
+import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
+import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
+import type { Cut } from '../onnx/cuts.ts';
+import { chooseSplit } from './auto-split.ts';
+import { checkSigma, type SmoothingFlags, type StatisticalSettings } from './certify-settings.ts';
+import { boundAt, cutFor, DEFAULT_INPUT_SIGMA, globalLipschitz, shortened } from './choose-cut.ts';
+import type { OpenedRun } from './open-run.ts';
+import { byDefault, chosen, derived, numberFrom, type Sourced } from './sourced.ts';
+
+export interface SmoothingPlan {
+  readonly cut: Cut;
+  readonly splitOrigin: Sourced<string>['origin'];
+  /** Images the cut was chosen on; never certified. */
+  readonly heldOut: readonly number[];
+  /** Null at the input. */
+  readonly left: LeftHalfBound | null;
+  /** Upper bound on the left half's Lipschitz constant on all of space. */
+  readonly lipschitz: number;
+  /** Noise at the cut. */
+  readonly sigma: Sourced<number>;
+}
+
+/** @param note told what `--split auto` tried */
+export async function planSmoothing(
+  opened: OpenedRun,
+  flags: SmoothingFlags,
+  statistics: StatisticalSettings,
+  resources: SamplingResources,
+  signal: AbortSignal,
+  note: (text: string) => void,
+): Promise<SmoothingPlan> {
+  const { classifier } = opened;
+  const { metadata } = classifier.source;
+  const split = chosen(flags.split, metadata, 'splitz.split', (text) => text) ?? byDefault('first');
+  let level = chosen(flags.sigma, metadata, 'splitz.sigma', numberFrom('model metadata splitz.sigma'));
+  if (level !== null) checkSigma('--sigma', level.value);
+  let cut: Cut;
+  let heldOut: readonly number[] = [];
+  if (split.value === 'auto') {
+    const pilot = await chooseSplit(
+      opened,
+      statistics,
+      resources,
+      level?.value ?? DEFAULT_INPUT_SIGMA,
+      signal,
+      note,
+    );
+    cut = pilot.cut;
+    heldOut = pilot.heldOut;
+    level = derived(pilot.sigma);
+  } else {
+    cut = cutFor(classifier, split.value);
+  }
+  const left = boundAt(classifier, cut, statistics.lipschitz.value);
+  const lipschitz = globalLipschitz(left, statistics.seed.value);
+  const fallback =
+    left === null ? byDefault(DEFAULT_INPUT_SIGMA) : derived(shortened(DEFAULT_INPUT_SIGMA * lipschitz));
+  const sigma = level ?? fallback;
+  checkSigma('--sigma', sigma.value);
+  return { cut, splitOrigin: split.origin, heldOut, left, lipschitz, sigma };
+}
