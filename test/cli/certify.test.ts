@@ -1,0 +1,301 @@
+/** `certify` end to end, from the built command line to the bytes of the result file, on a model made here. */
+import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CertificateRecord } from '../../src/certificate/record.ts';
+import { npy, npz } from '../datasets/files.ts';
+import { randomSource } from '../operators/random.ts';
+import {
+  newFolder,
+  outcome,
+  parseResults,
+  readResults,
+  splitz,
+  start,
+  withoutTimes,
+} from './command-line.ts';
+import { glyphProto, writeModel } from './glyph-network.ts';
+
+const { folder, remove } = newFolder();
+const path = (name: string) => join(folder, name);
+/** Few draws, and little enough noise that some images are certified and some not. */
+const QUICK = ['--data', 'glyphs', '--sigma', '0.08', '--n', '300', '--n0', '20', '--seed', '7'];
+const run = (...args: string[]) => splitz(folder, 'certify', 'net.onnx', ...QUICK, ...args);
+const indices = (records: readonly CertificateRecord[]) => records.map(({ index }) => index);
+
+/** Runs that must succeed, with their result file read back. */
+async function certified(out: string, ...args: string[]) {
+  const ended = await run('--out', out, ...args);
+  expect(ended.stderr).not.toContain('error');
+  expect(ended.code).toBe(0);
+  return { ...readResults(path(out)), ended };
+}
+
+beforeAll(async () => {
+  writeModel(folder, 'net.onnx');
+  expect((await run('--max', '12', '--out', 'whole.jsonl', '--workers', '1', '--batch', '8')).code).toBe(0);
+});
+afterAll(remove);
+
+describe.concurrent('a result file', () => {
+  it('holds a header and one valid record per image, and some images are certified', () => {
+    const { header, records } = readResults(path('whole.jsonl'));
+    expect(header.guarantee).toBe('certificate');
+    expect(header.split).toMatchObject({ cut: 'Relu_1', latentShape: [3, 8, 8], heldOut: [] });
+    expect(header.settings.sigma).toEqual({ value: 0.08, origin: 'flag' });
+    expect(header.settings.alpha).toEqual({ value: 0.001, origin: 'default' });
+    expect(indices(records)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    const large = records.filter(({ radius }) => radius > 0.001);
+    expect(large.length).toBeGreaterThan(2);
+    for (const { displacement, latentRadius, forwardError } of large)
+      expect(displacement).toBeLessThanOrEqual(latentRadius - 2 * forwardError);
+    expect(records.every(({ baseline }) => baseline?.displacementBound === 'identity')).toBe(true);
+  });
+
+  it.each([
+    [1, 1],
+    [2, 8],
+    [2, 64],
+  ])('is the same with %i workers and batches of %i', async (workers, batch) => {
+    const out = `w${workers}b${batch}.jsonl`;
+    const { records, header } = await certified(
+      out,
+      ...['--max', '12', '--workers', String(workers), '--batch', String(batch)],
+    );
+    expect(header.environment).toMatchObject({ workers, batch });
+    expect(withoutTimes(path(out)).replace(/"workers":\d+,"batch":\d+/, '"workers":1,"batch":8')).toBe(
+      withoutTimes(path('whole.jsonl')),
+    );
+    expect(records.map(outcome)).toEqual(readResults(path('whole.jsonl')).records.map(outcome));
+  });
+
+  it('is another one with another seed', async () => {
+    const { records } = await certified('seed.jsonl', '--max', '3', '--seed', '8');
+    const before = readResults(path('whole.jsonl')).records.slice(0, 3);
+    expect(records.map(({ counts }) => counts)).not.toEqual(before.map(({ counts }) => counts));
+  });
+
+  it.each([
+    ['in the middle of a record', 0.5],
+    ['one byte before its end', 1],
+  ])('that was cut %s is repaired and finished to the same bytes', async (_, share) => {
+    const out = `cut${share}.jsonl`;
+    copyFileSync(path('whole.jsonl'), path(out));
+    truncateSync(path(out), Math.floor(readFileSync(path(out)).length * share) - 1);
+    const ended = await run('--max', '12', '--out', out, '--workers', '1', '--batch', '8');
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toMatch(/resumed after \d+ images, a torn last line cut off/);
+    expect(withoutTimes(path(out))).toBe(withoutTimes(path('whole.jsonl')));
+  });
+
+  it('grows when more images are asked for, and is not touched when they are there', async () => {
+    await certified('more.jsonl', '--max', '5', '--workers', '1', '--batch', '8');
+    const five = readFileSync(path('more.jsonl'));
+    await certified('more.jsonl', '--max', '5');
+    expect(readFileSync(path('more.jsonl')).equals(five)).toBe(true);
+    await certified('more.jsonl', '--max', '12');
+    expect(readResults(path('more.jsonl')).records.map(outcome)).toEqual(
+      readResults(path('whole.jsonl')).records.map(outcome),
+    );
+  });
+});
+
+describe.concurrent('which images', () => {
+  it('--start, --skip and --max count in the indices of the data set, which also key the noise', async () => {
+    const { records } = await certified('skip.jsonl', '--start', '1', '--skip', '5', '--max', '3');
+    expect(indices(records)).toEqual([1, 6, 11]);
+    const whole = readResults(path('whole.jsonl')).records.map(outcome);
+    expect(records.map(outcome)).toEqual([whole[1], whole[6], whole[11]]);
+  });
+
+  it('a run ends with the data', async () => {
+    const { records } = await certified('end.jsonl', '--start', '9990', '--skip', '4', '--max', '50');
+    expect(indices(records)).toEqual([9990, 9994, 9998]);
+  });
+
+  it('--split auto takes the best cut on images that it never certifies', async () => {
+    const random = randomSource(2);
+    const pixels = Float32Array.from({ length: 12 * 784 }, () => random.uniform(0, 1));
+    writeFileSync(path('noise.npz'), npz({ images: npy('<f4', [12, 28, 28], pixels) }));
+    const auto = ['--data', 'noise.npz', '--split', 'auto', '--sigma', '0.01'];
+    const { header, records, ended } = await certified('auto.jsonl', ...auto);
+    expect(header.split.heldOut).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(indices(records)).toEqual([0, 1, 2, 3]);
+    expect(header.settings.sigma.origin).toBe('derived');
+    const tried = [...ended.stderr.matchAll(/^auto {3}'(.*)': average radius ([\d.]+) on 8 held-out/gm)];
+    expect(tried.map(([, cut]) => cut)).toEqual(['input', 'conv', 'Relu_1', 'Flatten_2']);
+    const most = Math.max(...tried.map(([, , radius]) => Number(radius)));
+    const chosen = tried.find(([, cut]) => cut === header.split.cut);
+    expect(Number(chosen?.[2])).toBe(most);
+    expect(most).toBeGreaterThan(0);
+  });
+});
+
+describe.concurrent('which split', () => {
+  it.each([
+    ['input', 'input'],
+    ['3', 'Flatten_2'],
+  ])('--split %s cuts at %s', async (spec, cut) => {
+    const { header, records } = await certified(`split-${spec}.jsonl`, '--split', spec, '--max', '2');
+    expect(header.split.cut).toBe(cut);
+    const bound = spec === 'input' ? 'identity' : 'secant';
+    expect(records.map((record) => record.displacementBound)).toEqual([bound, bound]);
+    expect(records.every(({ baseline }) => (baseline === null) === (spec === 'input'))).toBe(true);
+  });
+
+  it('--no-baseline runs the split alone, with the same votes', async () => {
+    const { header, records } = await certified('alone.jsonl', '--no-baseline', '--max', '2');
+    expect(header.settings.baselineSigma).toEqual({ value: null, origin: 'flag' });
+    expect(records.every(({ baseline }) => baseline === null)).toBe(true);
+    expect(records.map(({ counts }) => counts)).toEqual(
+      readResults(path('whole.jsonl'))
+        .records.slice(0, 2)
+        .map(({ counts }) => counts),
+    );
+  });
+
+  it('--lipschitz power is called an estimate, not a bound, wherever its radii appear', async () => {
+    const { header, records, ended } = await certified('power.jsonl', '--lipschitz', 'power', '--max', '2');
+    expect(header.guarantee).toBe('estimate, not a bound');
+    expect(records.every((r) => r.displacementBound === 'power estimate, not a bound')).toBe(true);
+    expect(ended.stdout).toContain('ESTIMATE, NOT A BOUND');
+    const tsv = await run('--lipschitz', 'power', '--max', '1', '--out', '-', '--format', 'tsv');
+    expect(tsv.stdout).toContain('estimate');
+    const json = await run('--lipschitz', 'power', '--max', '2', '--out', 'power.jsonl', '--json');
+    expect(json.stdout).toContain('"guarantee":"estimate, not a bound"');
+  });
+});
+
+describe.concurrent('what is printed', () => {
+  it('the result goes to stdout, all else to stderr, and --quiet leaves stderr empty', async () => {
+    const { ended } = await certified('quiet.jsonl', '--max', '2', '--quiet');
+    expect(ended.stderr).toBe('');
+    expect(ended.stdout).toContain('certified accuracy at radius');
+    expect(ended.stdout).toContain('plain smoothing');
+  });
+
+  it('--format tsv is the table of Cohen et al.', async () => {
+    const { ended, records } = await certified('tsv.jsonl', '--max', '3', '--format', 'tsv');
+    const [head, ...rows] = ended.stdout.trimEnd().split('\n');
+    expect(head).toBe('idx\tlabel\tpredict\tradius\tcorrect\ttime');
+    expect(rows).toHaveLength(3);
+    for (const [k, row] of rows.entries()) {
+      const [index, label, predict, radius, correct] = row.split('\t');
+      const record = records[k];
+      expect([Number(index), Number(label)]).toEqual([record?.index, record?.label]);
+      expect(Number(predict)).toBe(record?.prediction ?? -1);
+      expect(Number(radius)).toBeLessThanOrEqual(record?.radius ?? 0);
+      expect(correct).toBe(record?.correct ? '1' : '0');
+    }
+  });
+
+  it('--format jsonl is the file itself, and --out - the same without a file', async () => {
+    const { ended } = await certified('lines.jsonl', '--max', '2', '--format', 'jsonl');
+    expect(ended.stdout).toBe(readFileSync(path('lines.jsonl'), 'utf8'));
+    const { folder: empty, remove: removeEmpty } = newFolder();
+    try {
+      writeModel(empty, 'net.onnx');
+      const streamed = await splitz(empty, 'certify', 'net.onnx', ...QUICK, '--max', '2', '--out', '-');
+      expect(streamed.code).toBe(0);
+      expect(parseResults(streamed.stdout).records.map(outcome)).toEqual(
+        parseResults(ended.stdout).records.map(outcome),
+      );
+      expect(existsSync(join(empty, 'net.Relu_1.jsonl'))).toBe(false);
+    } finally {
+      removeEmpty();
+    }
+  });
+
+  it('--json is one document with the run and its summary', async () => {
+    const { ended, header } = await certified('json.jsonl', '--max', '2', '--json');
+    const document: unknown = JSON.parse(ended.stdout);
+    expect(ended.stdout.trimEnd()).not.toContain('\n');
+    expect(document).toMatchObject({ run: { split: header.split }, summary: expect.anything() });
+  });
+
+  it('the file is named after model and cut when --out says nothing', async () => {
+    const { folder: other, remove: removeOther } = newFolder();
+    try {
+      writeModel(other, 'net.onnx');
+      expect((await splitz(other, 'certify', 'net.onnx', ...QUICK, '--max', '1')).code).toBe(0);
+      expect(readResults(join(other, 'net.Relu_1.jsonl')).records).toHaveLength(1);
+      expect(existsSync(join(other, 'net.Relu_1.jsonl.lock'))).toBe(false);
+    } finally {
+      removeOther();
+    }
+  });
+});
+
+describe.concurrent('defaults in the model', () => {
+  const metadata = {
+    'splitz.split': 'Flatten_2',
+    'splitz.sigma': '0.4',
+    'splitz.dataset': 'glyphs:5',
+    'splitz.mean': '0.25',
+    'splitz.std': '0.5',
+  };
+
+  it('are used and marked "model metadata"; nothing but the model is needed', async () => {
+    writeModel(folder, 'described.onnx', glyphProto({}, metadata));
+    const ended = await splitz(
+      folder,
+      ...['certify', 'described.onnx', '--max', '1', '--n', '100', '--out', 'described.jsonl'],
+    );
+    expect(ended.code).toBe(0);
+    const { header } = readResults(path('described.jsonl'));
+    expect(header.split.cut).toBe('Flatten_2');
+    const origin = 'model metadata';
+    expect(header.settings).toMatchObject({
+      sigma: { value: 0.4, origin },
+      mean: { value: [0.25], origin },
+      std: { value: [0.5], origin },
+      scale: { value: 1, origin: 'default' },
+    });
+    expect(ended.stderr).toContain('drawn with seed 5');
+    expect(ended.stderr).toContain('sigma 0.4 (model metadata)');
+  });
+
+  it('are overridden by flags, marked "flag"', async () => {
+    writeModel(folder, 'overridden.onnx', glyphProto({}, metadata));
+    const ended = await splitz(
+      folder,
+      ...['certify', 'overridden.onnx', '--max', '1', '--n', '100', '--out', 'overridden.jsonl'],
+      ...['--split', 'input', '--sigma', '0.2', '--mean', '0', '--data', 'glyphs'],
+    );
+    expect(ended.code).toBe(0);
+    const { header } = readResults(path('overridden.jsonl'));
+    expect(header.split.cut).toBe('input');
+    expect(header.settings).toMatchObject({
+      sigma: { value: 0.2, origin: 'flag' },
+      mean: { value: [0], origin: 'flag' },
+      std: { value: [0.5], origin: 'model metadata' },
+    });
+    expect(ended.stderr).toContain('drawn with seed 1');
+  });
+});
+
+describe('Ctrl-C', () => {
+  it('ends with 130, says how to resume, keeps the whole records, and the rest follows to the same bytes', async () => {
+    const common = ['certify', 'net.onnx', ...QUICK, '--n', '3000', '--max', '25', '--workers', '1'];
+    const { child, ended } = start(folder, [...common, '--out', 'interrupted.jsonl']);
+    child.stderr?.on('data', (text: string) => {
+      if (/^[2-9]\/25 images/m.test(text)) child.kill('SIGINT');
+    });
+    const { code, stderr, stdout } = await ended;
+    expect(code).toBe(130);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/error: interrupted\n[\s\S]*do: +Run the same command again: it continues/);
+    expect(stderr).not.toContain('    at ');
+    expect(existsSync(path('interrupted.jsonl.lock'))).toBe(false);
+    const before = readResults(path('interrupted.jsonl')).records.length;
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(25);
+    const [resumed, uninterrupted] = await Promise.all([
+      splitz(folder, ...common, '--out', 'interrupted.jsonl'),
+      splitz(folder, ...common, '--out', 'uninterrupted.jsonl'),
+    ]);
+    expect([resumed.code, uninterrupted.code]).toEqual([0, 0]);
+    expect(resumed.stderr).toContain(`resumed after ${before} images`);
+    expect(withoutTimes(path('interrupted.jsonl'))).toBe(withoutTimes(path('uninterrupted.jsonl')));
+  });
+});

@@ -1,0 +1,97 @@
+/** Runs the built command line as users do: a process of its own, in a folder of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/certificate/record.ts';
+import { headerViolation, recordViolation } from '../../src/certificate/record.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+export interface Ended {
+  /** Exit code; null when a signal ended the process. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts `splitz-onnx ARGS` in `folder`, with more variables in its environment, by way of another command perhaps. */
+export function start(
+  folder: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  via: readonly string[] = [],
+): Started {
+  const began = performance.now();
+  const [command = process.execPath, ...words] = [...via, process.execPath, MAIN, ...args];
+  const child = spawn(command, words, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code, stdout, stderr, seconds: (performance.now() - began) / 1000 }),
+    );
+  });
+  return { child, ended };
+}
+
+export const splitz = (folder: string, ...args: readonly string[]): Promise<Ended> =>
+  start(folder, args).ended;
+
+/** A new folder, and how to remove it. */
+export function newFolder(): { readonly folder: string; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'splitz-cli-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export interface Results {
+  readonly header: RunHeader;
+  readonly records: readonly CertificateRecord[];
+}
+
+/** Reads a result file or stream, every line checked against its schema. */
+export function parseResults(text: string): Results {
+  if (!text.endsWith('\n')) throw new Error('the last line is torn');
+  const [header, ...records] = text
+    .slice(0, -1)
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  const problem = headerViolation(header) ?? records.map(recordViolation).find((p) => p !== null);
+  if (problem) throw new Error(problem);
+  return { header: header as RunHeader, records: records as CertificateRecord[] };
+}
+
+export const readResults = (path: string): Results => parseResults(readFileSync(path, 'utf8'));
+
+/** The bytes of a result file with its time fields (`started`, `seconds`) blanked. */
+export function withoutTimes(path: string): string {
+  return readFileSync(path, 'utf8')
+    .replace(/"started":"[^"]*"/g, '"started":""')
+    .replace(/"seconds":[0-9.e-]+/g, '"seconds":0');
+}
+
+/** What the draws decided, without what computed them. */
+export function outcome(record: CertificateRecord): unknown {
+  const part = ({ counts, nonFinite, selected, prediction, radius, pA }: SmoothingCertificate) => ({
+    ...{ counts, nonFinite, selected, prediction, radius, pA },
+  });
+  return { index: record.index, ...part(record), baseline: record.baseline && part(record.baseline) };
+}
