@@ -6,6 +6,7 @@
  * about and the printed radii as given. `failureAllowance` instead keeps the images and allows for certificates that
  * failed, each with probability at most alpha (Cohen et al. 2019, appendix).
  */
+import { binomialUpperTail } from '../smoothing/binomial-tail.ts';
 import { clopperPearsonInterval } from '../smoothing/clopper-pearson.ts';
 import type { Verdict } from './record.ts';
 
@@ -147,15 +148,15 @@ function stakesOf(y: readonly number[], goal: number): number[] {
 }
 
 /**
- * What to take off a certified accuracy over N images so that, with probability 95 %, it holds although each
- * certificate may fail with probability alpha <= 1/2: the number of failures is a sum of independent indicators, and by
- * Bernstein's inequality its share exceeds alpha + sqrt(2 alpha (1-alpha) ln(1/ρ) / N) + ln(1/ρ) / (3N) with
- * probability at most ρ. (Cohen's analysis script has alpha (1-alpha) without the factor 2 under the root, which is
- * below the true quantile for large N.)
+ * What to take off a certified accuracy over N images so that, with probability 95 %, it holds although each certificate
+ * may fail with probability alpha <= 1/2: k/N for the smallest k with P[Binomial(N, alpha) > k] <= 5 %, since the failures
+ * are independent and each at most that likely. (Cohen et al. bound the same quantile by alpha + sqrt(alpha (1-alpha)
+ * ln(1/ρ) / N) + ln(1/ρ) / (3N); Bernstein's inequality has 2 alpha (1-alpha) there, and the exact tail needs neither.)
  */
 export function failureAllowance(alpha: number, images: number): number {
-  const evidence = Math.log(1 / RHO);
-  return alpha + Math.sqrt((2 * alpha * (1 - alpha) * evidence) / images) + evidence / (3 * images);
+  let failures = 0;
+  while (failures < images && binomialUpperTail(failures + 1, images, alpha) > RHO) failures++;
+  return failures / images;
 }
 
 const STEP_MANTISSAS = [10, 25, 50];

@@ -41,7 +41,7 @@ describe('the closing screen', () => {
              ⠒⠒ SPLITZ σ=0.5   ⠂⠐ plain smoothing σ=0.5   certified accuracy over radius (l2)
 
       100 images; each certificate may fail with probability 0.001001. Allowing for failed ones (95 %):
-      take 1.9 points off.
+      take 1.1 points off.
       left half: median local Lipschitz bound 1.250; the matched plain noise, σ/L, is 0.400. A linear left
       half could not beat plain smoothing at it.
       "
