@@ -24,5 +24,8 @@ run(
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
-copyFileSync(join(root, 'src/certificate/result.schema.json'), join(root, 'dist/certificate/result.schema.json'));
+copyFileSync(
+  join(root, 'src/certificate/result.schema.json'),
+  join(root, 'dist/certificate/result.schema.json'),
+);
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);
