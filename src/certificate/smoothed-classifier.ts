@@ -19,7 +19,8 @@ import type { Cut } from '../onnx/cuts.ts';
 import { proveSplit, splitModel } from '../onnx/split.ts';
 import { normUp } from '../operators/rounding.ts';
 import { type BoundKind, latentRadius, selectedClass, type VoteCounts } from '../smoothing/latent-radius.ts';
-import { gaussianNoise, Stage } from '../smoothing/philox.ts';
+import { Stage } from '../smoothing/philox.ts';
+import { gaussianProbe } from '../smoothing/probe.ts';
 import type { Provider } from '../smoothing/providers.ts';
 import { createSampler, type Sampler } from '../smoothing/sampler.ts';
 import { checkLeftHalf } from './left-half-check.ts';
@@ -100,8 +101,7 @@ export function leftHalfBoundAt(
 /** Probes for probabilistic norm bounds around one image: independent of each other, of the votes and of the masks. */
 export function probesOf(seed: bigint, image: number): GaussianSource {
   let sample = 0;
-  return (size) =>
-    Float64Array.from(gaussianNoise(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ }));
+  return (size) => gaussianProbe(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ });
 }
 
 /**

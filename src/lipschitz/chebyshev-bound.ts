@@ -26,10 +26,10 @@ import type { SymmetricProduct } from './lanczos.ts';
 const STEPS = 128;
 
 /**
- * What the probes' distribution may lump together near zero: our normals are r cos(a) with a on a lattice of 2^32 angles,
- * so each is exactly zero with a probability of about 2^-31. Taken off delta.
+ * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) have no value of a
+ * probability above about 2^-51. Taken off delta, with room.
  */
-const PROBE_LUMP = 2 ** -29;
+const PROBE_LUMP = 2 ** -46;
 
 /**
  * Factor by which the root of the bound usually exceeds the norm: T_k(beta) reaches ||t_k|| / c, with ||t_k|| about
@@ -78,7 +78,7 @@ export function chebyshevBound(
   }
   if (!Number.isFinite(now)) return null;
 
-  const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -10);
+  const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -40);
   if (!(c > 0)) return null;
   const contradicts = (theta: number): boolean => {
     const growth = Math.cosh(STEPS * theta);
