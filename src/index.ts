@@ -25,6 +25,7 @@ export { loadModel } from './onnx/load.ts';
 export type { Model } from './onnx/model.ts';
 export { proveSplit, splitModel } from './onnx/split.ts';
 export { supportedTypes } from './operators/registry.ts';
+export { anytimeLower } from './smoothing/betting.ts';
 export {
   clopperPearsonInterval,
   clopperPearsonLower,

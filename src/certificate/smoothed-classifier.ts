@@ -208,7 +208,11 @@ export async function openSmoothedClassifier(
           left === null ? 'identity' : left.bound === 'power' ? 'power estimate, not a bound' : left.bound,
         displacement: abstained ? null : reach.displacement,
         localLipschitz:
-          reach.radius === 0 ? null : Math.max(reach.displacement / reach.radius, Number.MIN_VALUE),
+          reach.radius === 0
+            ? null
+            : left === null
+              ? 1
+              : (reach.displacement / reach.radius) * (1 + 2 ** -52),
         forwardError: eta,
         alphaTotal: alpha + (left?.failureProbability ?? 0),
         seconds: (performance.now() - started) / 1000,

@@ -42,7 +42,7 @@ export function chebyshevExcess(size: number, delta: number): number {
 /**
  * @param start g, drawn independently of G
  * @param a scale, an estimate of lambda_max(G)
- * @param relativeError upper bound on ||computed G x - G x|| / ||x||
+ * @param productError upper bound on ||computed G x - G x|| / ||x||
  * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
  */
 export function chebyshevBound(
@@ -50,7 +50,7 @@ export function chebyshevBound(
   start: Float64Array,
   a: number,
   delta: number,
-  relativeError: number,
+  productError: number,
 ): number | null {
   const size = start.length;
   const image = new Float64Array(size);
@@ -61,7 +61,7 @@ export function chebyshevBound(
 
   // One step's error: the product's, and the roundings of sums of vectors no longer than these.
   const localError = (next: number, now: number, before: number): number =>
-    inflate((4 / a) * relativeError * now + 2 ** -50 * (next + 4 * now + before), 8);
+    inflate((4 / a) * productError * now + 2 ** -50 * (next + 4 * now + before), 8);
   let before = normUp(previous);
   let now = normUp(current);
   const errors = [localError(now, before, 0)];
