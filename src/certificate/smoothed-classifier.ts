@@ -60,6 +60,8 @@ export interface SmoothedClassifier {
   readonly cut: Cut;
   /** Null at the input cut, where the latent is the image itself. */
   readonly left: LeftHalfBound | null;
+  /** What really computes the draws: rows may have to be run one at a time. */
+  readonly resources: SamplingResources;
   /** Largest differences seen by the checks made when it was opened. */
   readonly checks: {
     readonly leftHalf: number;
@@ -147,6 +149,7 @@ export async function openSmoothedClassifier(
   return {
     cut,
     left,
+    resources: { provider, workers: sampler.workers, batch: sampler.batch },
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
     votes: (image, index, { stage, draws, sigma, seed }, signal) =>
       sampler.count({

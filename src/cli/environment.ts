@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import type { RunHeader } from '../certificate/record.ts';
+import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
 
 /** Version of the installed onnxruntime-node. */
 export function onnxRuntimeVersion(): string {
@@ -11,11 +12,11 @@ export function onnxRuntimeVersion(): string {
     : 'unknown';
 }
 
-export function describeEnvironment(
-  provider: string,
-  workers: number,
-  batch: number,
-): RunHeader['environment'] {
+export function describeEnvironment({
+  provider,
+  workers,
+  batch,
+}: SamplingResources): RunHeader['environment'] {
   return {
     provider,
     onnxruntime: onnxRuntimeVersion(),

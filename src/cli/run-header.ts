@@ -3,7 +3,6 @@ import { basename } from 'node:path';
 import { RESULT_FORMAT, type RunHeader } from '../certificate/record.ts';
 import type { SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
 import type { Subset } from '../datasets/dataset.ts';
-import type { Provider } from '../smoothing/providers.ts';
 import type { StatisticalSettings } from './certify-settings.ts';
 import { DELTA } from './choose-cut.ts';
 import { describeEnvironment } from './environment.ts';
@@ -12,15 +11,12 @@ import type { SmoothingPlan } from './smoothing-plan.ts';
 import type { Sourced } from './sourced.ts';
 import { packageVersion } from './version.ts';
 
-/** Which images, and with what means. */
+/** Which images. */
 export interface RunSelection {
   readonly subset: Subset;
   readonly start: number;
   readonly skip: number;
   readonly max?: number | undefined;
-  readonly provider: Provider;
-  readonly workers: number;
-  readonly batch: number;
 }
 
 export function runHeader(
@@ -88,7 +84,7 @@ export function runHeader(
       scale: preprocessing.scale,
       layout: preprocessing.layout,
     },
-    environment: describeEnvironment(flags.provider, flags.workers, flags.batch),
+    environment: describeEnvironment(main.resources),
     checks: main.checks,
   };
 }

@@ -10,7 +10,13 @@ import { ModelRefused, ToolError } from '../errors.ts';
 import type { VoteCounts } from './latent-radius.ts';
 import { perturbedLatent, Stage } from './philox.ts';
 import { type Provider, requireAgreement, requireProvider } from './providers.ts';
-import { CONTROL_BYTES, ControlWord, type Request, type WorkerSettings } from './sampling-protocol.ts';
+import {
+  CONTROL_BYTES,
+  ControlWord,
+  type DrawnSamples,
+  type Request,
+  type WorkerSettings,
+} from './sampling-protocol.ts';
 import { startWorker, type WorkerSeat } from './worker-seat.ts';
 
 export interface SamplerSettings {
@@ -28,20 +34,7 @@ export interface SamplerSettings {
   readonly batchable: boolean;
 }
 
-export interface DrawRequest {
-  /** Centre of the noise, f_L(x), row-major without the batch axis. */
-  readonly latent: Float32Array;
-  /** Standard deviation of the noise, in units of the cut tensor; rounded to float32. */
-  readonly sigma: number;
-  /** 64 bits. */
-  readonly seed: bigint;
-  /** What the draws are for, see Stage in philox.ts. */
-  readonly stage: number;
-  /** Index of the image in its data set. */
-  readonly image: number;
-  /** Sample indices drawn: from, …, to - 1. */
-  readonly from: number;
-  readonly to: number;
+export interface DrawRequest extends DrawnSamples {
   /** Aborting ends the batches in flight and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Told the number of samples done, a few times a second. */
@@ -73,31 +66,32 @@ export interface Sampler {
 const LARGEST_COUNT = 2 ** 30;
 
 /**
- * Starts the workers. A provider other than the CPU is probed first, and one batch is compared with the CPU.
+ * Starts the workers. A provider other than the CPU is probed first, and one batch is compared with the CPU. On the CPU
+ * the rows of one batch are compared, to the bit, with the same rows run alone: where they differ (kernels that depend on
+ * the batch), rows are run one at a time, so that the right half is one fixed function of its input.
  * @throws ToolError when the provider is absent or disagrees with the CPU, or a worker cannot start;
  *         ModelRefused when the model does not give [batch, classes] for a batch of rows.
  */
 export async function createSampler(settings: SamplerSettings): Promise<Sampler> {
   const { model, latentDims, classes, provider } = settings;
   const size = latentDims.reduce((product, dim) => product * dim, 1);
-  const batch = settings.batchable ? settings.batch : 1;
+  let batch = settings.batchable ? settings.batch : 1;
   // A GPU runs one session: WebGPU allows no more, and more only queue on CUDA.
   const workers = provider === 'cpu' ? settings.workers : 1;
   for (const [name, value] of Object.entries({ workers, batch, classes, size }))
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} is ${value}`);
 
   await requireProvider(provider);
-  const seats = await startAll(workers, {
-    model,
-    latentDims,
-    classes,
-    batch,
-    provider,
-    wholeBatches: provider !== 'cpu' && settings.batchable,
-  });
-  let providerDifference: number | null;
+  let seats = await startAll(workers, { model, latentDims, classes, batch, provider });
+  let providerDifference: number | null = null;
   try {
-    providerDifference = await checkFirstBatch(seats[0], settings, batch, size);
+    const { alone, together } = await firstBatch(seats[0], settings, batch, size);
+    if (provider !== 'cpu') providerDifference = requireAgreement(provider, alone, together);
+    else if (together.some((value, i) => !Object.is(value, alone[i]))) {
+      await closeAll(seats);
+      batch = 1;
+      seats = await startAll(workers, { model, latentDims, classes, batch, provider });
+    }
   } catch (error) {
     await closeAll(seats);
     throw error;
@@ -157,33 +151,28 @@ async function logitsOf(seat: WorkerSeat, rows: Float32Array): Promise<Float32Ar
 }
 
 /**
- * One batch before anything is believed: the output has the right shape, and another provider agrees with the CPU.
- * Returns how far it is off; null on the CPU.
+ * One batch before anything is believed: the output has the right shape, and there are the same rows' logits from the
+ * CPU, one row at a time, to compare with.
  */
-async function checkFirstBatch(
+async function firstBatch(
   seat: WorkerSeat,
-  settings: SamplerSettings,
+  { model, latentDims, classes }: SamplerSettings,
   batch: number,
   size: number,
-): Promise<number | null> {
-  const { provider, model, latentDims, classes } = settings;
+): Promise<{ alone: Float32Array; together: Float32Array }> {
   const rows = new Float32Array(batch * size);
-  if (provider === 'cpu') {
-    await refusingModel(() => logitsOf(seat, rows));
-    return null;
-  }
   const origin = new Float32Array(size);
   for (let sample = 0; sample < batch; sample++)
     rows.set(
       perturbedLatent(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
       sample * size,
     );
-  const actual = await refusingModel(() => logitsOf(seat, rows));
-  const cpu = await startWorker({ model, latentDims, classes, batch, provider: 'cpu', wholeBatches: false });
+  const together = await refusingModel(() => logitsOf(seat, rows));
+  const single = await startWorker({ model, latentDims, classes, batch: 1, provider: 'cpu' });
   try {
-    return requireAgreement(provider, await logitsOf(cpu, rows), actual);
+    return { alone: await logitsOf(single, rows), together };
   } finally {
-    await cpu.close();
+    await single.close();
   }
 }
 

@@ -10,24 +10,33 @@ export interface WorkerSettings {
   readonly model: Uint8Array;
   readonly latentDims: readonly number[];
   readonly classes: number;
-  /** Rows per run. */
+  /**
+   * Rows per run, always all of them: ONNX Runtime chooses kernels by shape, and the votes must come from one fixed
+   * function. The last batch is filled up with rows that are not counted.
+   */
   readonly batch: number;
   readonly provider: Provider;
-  /** Always run whole batches: GPUs choose their kernels anew for every shape. */
-  readonly wholeBatches: boolean;
 }
 
-/** Draw the samples the control words hand out, and count their classes. */
-export interface CountRequest {
-  readonly kind: 'count';
-  /** Row-major, without the batch axis. */
+/** What is drawn: the noise of samples from, ..., to - 1 around a centre. */
+export interface DrawnSamples {
+  /** Centre of the noise, f_L(x), row-major without the batch axis. */
   readonly latent: Float32Array;
+  /** Standard deviation of the noise, in units of the cut tensor; rounded to float32. */
   readonly sigma: number;
+  /** 64 bits. */
   readonly seed: bigint;
+  /** What the draws are for, see Stage in philox.ts. */
   readonly stage: number;
+  /** Index of the image in its data set. */
   readonly image: number;
   readonly from: number;
   readonly to: number;
+}
+
+/** Draw the samples the control words hand out, and count their classes. */
+export interface CountRequest extends DrawnSamples {
+  readonly kind: 'count';
   /** Int32 words, see ControlWord. */
   readonly control: SharedArrayBuffer;
 }

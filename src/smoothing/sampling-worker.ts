@@ -21,7 +21,7 @@ import {
 if (parentPort === null) throw new Error('sampling-worker.ts runs in a worker thread only');
 const port = parentPort;
 
-const { model, latentDims, classes, batch, provider, wholeBatches } = workerData as WorkerSettings;
+const { model, latentDims, classes, batch, provider } = workerData as WorkerSettings;
 const size = latentDims.reduce((product, dim) => product * dim, 1);
 const PROGRESS_EVERY_MS = 100;
 
@@ -49,8 +49,8 @@ async function serve(): Promise<void> {
   });
   const input = onlyName(session.inputNames, 'input');
   const output = onlyName(session.outputNames, 'output');
-  /** Views of the batch by number of rows; made once, they are read in place at every run. */
-  const views = new Map<number, Tensor>();
+  /** The batch, read in place at every run. */
+  const rows = new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]);
 
   port.on('message', (request: Request) => {
     if (request.kind === 'close') {
@@ -64,20 +64,14 @@ async function serve(): Promise<void> {
   });
   say({ kind: 'ready' });
 
-  /** Logits of the first `rows` rows of the batch. */
-  async function run(rows: number): Promise<Float32Array> {
-    const ran = wholeBatches ? batch : rows;
-    let tensor = views.get(ran);
-    if (tensor === undefined) {
-      tensor = new Tensor('float32', kernel.floats.subarray(0, ran * size), [ran, ...latentDims]);
-      views.set(ran, tensor);
-    }
-    const result = (await session.run({ [input]: tensor }))[output];
+  /** Logits of the batch. */
+  async function run(): Promise<Float32Array> {
+    const result = (await session.run({ [input]: rows }))[output];
     if (result === undefined) throw new Error(`no output ${output}`);
     const values = result.data;
-    if (!(values instanceof Float32Array) || values.length !== ran * classes || result.dims[0] !== ran)
+    if (!(values instanceof Float32Array) || values.length !== batch * classes || result.dims[0] !== batch)
       throw new Error(
-        `expected float32 [${ran}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
+        `expected float32 [${batch}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
       );
     return values;
   }
@@ -94,8 +88,8 @@ async function serve(): Promise<void> {
     while (Atomics.load(control, ControlWord.stop) === 0) {
       const first = from + Atomics.add(control, ControlWord.next, batch);
       if (first >= to) break;
-      const rows = Math.min(batch, to - first);
-      for (let row = 0; row < rows; row++)
+      const drawn = Math.min(batch, to - first);
+      for (let row = 0; row < drawn; row++)
         kernel.exports.perturb(
           kernel.base + row * size * 4,
           kernel.base + batch * size * 4,
@@ -107,13 +101,13 @@ async function serve(): Promise<void> {
           k0,
           k1,
         );
-      const values = await run(rows);
-      for (let row = 0; row < rows; row++) {
+      const values = await run();
+      for (let row = 0; row < drawn; row++) {
         const top = topClass(values, row * classes);
         if (top === -1) nonFinite++;
         else counts[top] = (counts[top] ?? 0) + 1;
       }
-      done += rows;
+      done += drawn;
       if (performance.now() - reported > PROGRESS_EVERY_MS) {
         reported = performance.now();
         say({ kind: 'progress', done });
@@ -122,13 +116,13 @@ async function serve(): Promise<void> {
     return { kind: 'counted', counts, nonFinite };
   }
 
-  async function logits({ rows }: LogitsRequest): Promise<Reply> {
-    const total = rows.length / size;
+  async function logits({ rows: asked }: LogitsRequest): Promise<Reply> {
+    const total = asked.length / size;
     const all = new Float32Array(total * classes);
     for (let first = 0; first < total; first += batch) {
       const now = Math.min(batch, total - first);
-      kernel.floats.set(rows.subarray(first * size, (first + now) * size));
-      all.set((await run(now)).subarray(0, now * classes), first * classes);
+      kernel.floats.set(asked.subarray(first * size, (first + now) * size));
+      all.set((await run()).subarray(0, now * classes), first * classes);
     }
     return { kind: 'logits', logits: all };
   }

@@ -10,7 +10,7 @@ import {
   type SamplerSettings,
 } from '../../src/smoothing/sampler.ts';
 import { startWorker } from '../../src/smoothing/worker-seat.ts';
-import { convolutionModel, linearModel, logarithmModel } from './tiny-models.ts';
+import { batchTingedModel, convolutionModel, linearModel, logarithmModel } from './tiny-models.ts';
 
 const open: Sampler[] = [];
 async function sampler(
@@ -195,10 +195,29 @@ describe('what cannot be sampled is refused in words', () => {
   });
 });
 
+describe('one fixed function', () => {
+  const latentOf = { latentDims: [2], classes: 2 } as const;
+
+  it('rows whose logits depend on the batch in the last bit are run alone, so the batch asked for changes no logit', async () => {
+    const tinged = { ...latentOf, model: batchTingedModel() };
+    const [eight, two] = [
+      await sampler({ ...tinged, batch: 8, workers: 2 }),
+      await sampler({ ...tinged, batch: 2 }),
+    ];
+    expect([eight.batch, two.batch]).toEqual([1, 1]);
+    const rows = Float32Array.from({ length: 40 }, (_, i) => Math.cos(i));
+    expect(await eight.logits(rows)).toEqual(await two.logits(rows));
+  });
+
+  it('rows that are the same to the bit keep their batch', async () => {
+    expect((await sampler({ ...small, batch: 8 })).batch).toBe(8);
+  });
+});
+
 describe('a worker that dies', () => {
   it('is an error that names the exit, then and afterwards, and closing still works', async () => {
     const seat = await startWorker(
-      { ...small, batch: 1, provider: 'cpu', wholeBatches: false },
+      { ...small, batch: 1, provider: 'cpu' },
       fileURLToPath(new URL('dying-worker.mjs', import.meta.url)),
     );
     const rows = new Float32Array(300);

@@ -112,6 +112,8 @@ async function run(flags: Flags): Promise<void> {
 
     const probes = await sampleImages(opened, flags.start);
     const main = await openSmoothedClassifier(classifier, cut, left, resources, probes, 'certified');
+    if (classifier.batchable && main.resources.batch < flags.batch)
+      note('note   one row per run: logits of this model depend on the batch in their last bits');
     let plain: SmoothedClassifier | null = null;
     try {
       if (baselineSigma.value !== null) {
