@@ -4,11 +4,12 @@
  */
 import { ModelRefused } from '../errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
-import { displacement } from '../lipschitz/displacement.ts';
-import { type Evaluation, type LeftHalf, leftHalfCompiler } from '../lipschitz/left-half.ts';
+import { productBound } from '../lipschitz/displacement.ts';
+import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
+import { type LeftHalf, leftHalfCompiler, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
-import { describeNode, sizeOf } from '../onnx/graph.ts';
+import { describeNode } from '../onnx/graph.ts';
 import type { SparseMatrix } from '../operators/sparse-matrix.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
 import { probesOf } from './smoothed-classifier.ts';
@@ -27,11 +28,6 @@ export interface SegmentNorm {
   /** Upper bound on its operator norm (the largest of its terms, where a residual has several). */
   readonly norm: number;
 }
-
-const DELTA = 1e-6;
-
-/** The product bound holds around every centre and looks at none. */
-const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
 
 export function boundability(
   { cuts, input, inputDims }: PreparedClassifier,
@@ -67,19 +63,16 @@ function measure(
   segments: SegmentNorm[],
   until: number,
 ): boolean {
-  const learn = (form: AffineForm, rowDims: readonly number[]): boolean =>
-    form.terms.every(({ matrix, base }) => {
+  const learn = (form: AffineForm, dims: readonly number[]): boolean =>
+    segmentsOf(half, form, dims).every(({ matrix, rowDims, columnDims }) => {
       if (norms.has(matrix)) return true;
       if (performance.now() > until) return false;
-      const columnDims = base === 0 ? half.inputDims : half.steps[base - 1]!.dims;
       const norm = createSpectralNorm(matrix, rowDims, columnDims);
-      norms.set(matrix, norm.bound(null, null, probesOf(0n, norms.size), DELTA));
+      norms.set(matrix, norm.bound(null, null, probesOf(0n, norms.size), DEFAULT_DELTA));
       return true;
     });
   for (const [index, step] of half.steps.entries()) {
-    // A pooling window changes the number of cells; then only the flat size of its input is known.
-    if (!learn(step.input, sizeOf(step.dims) === step.input.size ? step.dims : [step.input.size]))
-      return false;
+    if (!learn(step.input, step.dims)) return false;
     if (index < segments.length) continue;
     const known = step.input.terms.map(({ matrix }) => norms.get(matrix) ?? 0);
     segments.push({ name: describeNode(step.node), norm: Math.max(0, ...known) });
@@ -89,7 +82,7 @@ function measure(
 
 /** The product of the norms along the left half. */
 function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<SparseMatrix, number>): number {
-  return displacement(half, NO_CENTRE, 1, 'global', (matrix) => {
+  return productBound(half, (matrix) => {
     const norm = norms.get(matrix);
     if (norm === undefined) throw new Error('a segment without norm');
     return norm;

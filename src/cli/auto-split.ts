@@ -11,9 +11,10 @@ import {
   type SamplingResources,
 } from '../certificate/smoothed-classifier.ts';
 import { ModelRefused, UsageError } from '../errors.ts';
+import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import type { StatisticalSettings } from './certify-settings.ts';
-import { DELTA, globalLipschitz, shortened } from './choose-cut.ts';
+import { globalLipschitz, shortened } from './choose-cut.ts';
 import type { OpenedRun } from './open-run.ts';
 
 const HELD_OUT = 8;
@@ -52,7 +53,7 @@ export async function chooseSplit(
     if (tried === CANDIDATES) break;
     let left: ReturnType<typeof leftHalfBoundAt>;
     try {
-      left = leftHalfBoundAt(classifier, cut, statistics.lipschitz.value, DELTA);
+      left = leftHalfBoundAt(classifier, cut, statistics.lipschitz.value, DEFAULT_DELTA);
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
       note(`auto   '${cut.name}' and everything behind it: ${error.report.what}`);

@@ -4,13 +4,10 @@ import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
 import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
 import { ModelRefused } from '../errors.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
-import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
+import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { leftHalfCompiler } from '../lipschitz/left-half.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
 import { firstActivationCut } from '../onnx/first-activation.ts';
-
-/** Failure probability the probabilistic norm bounds may spend per image. */
-export const DELTA = 1e-6;
 
 /** Input noise that a cut's default noise is matched to when neither flag nor model says a level. */
 export const DEFAULT_INPUT_SIGMA = 0.25;
@@ -53,7 +50,7 @@ export function boundAt(
   lipschitz: DisplacementBound,
 ): LeftHalfBound | null {
   try {
-    return leftHalfBoundAt(classifier, cut, lipschitz, DELTA);
+    return leftHalfBoundAt(classifier, cut, lipschitz, DEFAULT_DELTA);
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const last = lastBoundableCut(classifier);

@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import { RESULT_FORMAT, type RunHeader } from '../certificate/record.ts';
 import type { SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
 import type { Subset } from '../datasets/dataset.ts';
+import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import type { StatisticalSettings } from './certify-settings.ts';
-import { DELTA } from './choose-cut.ts';
 import { describeEnvironment } from './environment.ts';
 import type { OpenedRun } from './open-run.ts';
 import type { SmoothingPlan } from './smoothing-plan.ts';
@@ -71,7 +71,7 @@ export function runHeader(
       alpha: statistics.alpha,
       delta: {
         value: main.left?.failureProbability ?? 0,
-        origin: main.left?.failureProbability === DELTA ? 'default' : 'derived',
+        origin: main.left?.failureProbability === DEFAULT_DELTA ? 'default' : 'derived',
       },
       bound: statistics.bound,
       lipschitz: statistics.lipschitz,

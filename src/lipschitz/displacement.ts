@@ -139,3 +139,11 @@ export function displacement(
   });
   return masked(half.output, bases, null, bound !== 'global', normOf);
 }
+
+/** The product bound looks at no centre. */
+const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
+
+/** Upper bound on the Lipschitz constant on all of space (`global` at radius 1), if `normOf` returns upper bounds. */
+export function productBound(half: LeftHalf, normOf: NormOf): number {
+  return displacement(half, NO_CENTRE, 1, 'global', normOf);
+}

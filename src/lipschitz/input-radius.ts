@@ -3,11 +3,9 @@
  * estimates of the norms; what it ends on is then *proved* with upper bounds at exactly the radius reported, so a search
  * that errs can only cost radius, never soundness.
  */
-import { sizeOf } from '../onnx/graph.ts';
 import type { SparseMatrix } from '../operators/sparse-matrix.ts';
-import type { AffineForm } from './affine-form.ts';
-import { type DisplacementBound, displacement, type NormOf } from './displacement.ts';
-import { type Evaluation, evaluateLeftHalf, type LeftHalf } from './left-half.ts';
+import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
+import { type Evaluation, evaluateLeftHalf, type LeftHalf, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
 
 export interface InputRadius {
@@ -35,6 +33,9 @@ export interface LeftHalfBound {
   globalLipschitz(gaussian: GaussianSource): number;
 }
 
+/** Failure probability that probabilistic norms may spend per image, unless the caller says otherwise. */
+export const DEFAULT_DELTA = 1e-6;
+
 /** Proofs attempted per image; the failure probability is split over all of them in advance. */
 const PROOFS = 3;
 /** After a failed proof the next one aims this much below what would just do. */
@@ -48,19 +49,15 @@ const POWER_STEPS = 5;
 export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
   const norms = new Map<SparseMatrix, SpectralNorm>();
   let probabilisticUses = 0;
-  const register = (form: AffineForm, rowDims: readonly number[]): void => {
-    for (const { matrix, base } of form.terms) {
-      const columnDims = base === 0 ? half.inputDims : half.steps[base - 1]!.dims;
-      const norm = norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
-      norms.set(matrix, norm);
-      if (!norm.deterministic) probabilisticUses++;
-    }
-  };
-  for (const step of half.steps) {
-    // A pooling window changes the number of cells; then only the flat size of its input is known.
-    register(step.input, sizeOf(step.dims) === step.input.size ? step.dims : [step.input.size]);
+  const forms = [
+    ...half.steps.map((step) => segmentsOf(half, step.input, step.dims)),
+    segmentsOf(half, half.output, half.dims),
+  ];
+  for (const { matrix, rowDims, columnDims } of forms.flat()) {
+    const norm = norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
+    norms.set(matrix, norm);
+    if (!norm.deterministic) probabilisticUses++;
   }
-  register(half.output, half.dims);
   const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * PROOFS);
   const normOf = (matrix: SparseMatrix): SpectralNorm => {
     const norm = norms.get(matrix);
@@ -92,7 +89,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     isUpperBound: bound !== 'power',
     failureProbability: probabilisticUses === 0 || bound === 'power' ? 0 : delta,
     evaluate: (x) => evaluateLeftHalf(half, x),
-    globalLipschitz: (gaussian) => displacement(half, emptyEvaluation, 1, 'global', proving(gaussian)),
+    globalLipschitz: (gaussian) => productBound(half, proving(gaussian)),
     inputRadius(evaluation, latentRadius, gaussian) {
       if (!(latentRadius > 0)) return NOTHING;
       if (bound === 'power') return publishedRadius(evaluation, latentRadius);
@@ -113,9 +110,6 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
 }
 
 const NOTHING: InputRadius = { radius: 0, displacement: 0 };
-
-/** The global bound looks at no centre. */
-const emptyEvaluation: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
 
 /**
  * The largest r with D(r) <= target, within a relative 1e-6, for nondecreasing D with D(r)/r nondecreasing or nearly so:

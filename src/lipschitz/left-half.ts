@@ -194,6 +194,24 @@ export function compileLeftHalf(input: Value, inputDims: readonly number[], cut:
   return leftHalfCompiler(input, inputDims)(cut);
 }
 
+/** One matrix of a left half, with the shapes of its output and input (batch axis included). */
+export interface Segment {
+  readonly matrix: SparseMatrix;
+  readonly rowDims: readonly number[];
+  readonly columnDims: readonly number[];
+}
+
+/** The matrices of an affine form whose values have the shape `dims`. */
+export function segmentsOf(half: LeftHalf, form: AffineForm, dims: readonly number[]): Segment[] {
+  // A pooling window changes the number of cells; then only the flat size of its input is known.
+  const rowDims = sizeOf(dims) === form.size ? dims : [form.size];
+  return form.terms.map(({ matrix, base }) => ({
+    matrix,
+    rowDims,
+    columnDims: base === 0 ? half.inputDims : half.steps[base - 1]!.dims,
+  }));
+}
+
 /** phi(z), or the maxima of z over the step's windows. */
 function applyRule(step: Step, z: Float64Array): Float64Array {
   const out = new Float64Array(step.size);

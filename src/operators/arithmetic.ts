@@ -5,7 +5,7 @@
 import { ModelRefused } from '../errors.ts';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
-import type { Action, Operand, Operator } from './operator.ts';
+import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
 import { selection } from './sparse-matrix.ts';
@@ -32,7 +32,7 @@ function broadcast(
   return { dims, from: [a.dims, right] };
 }
 
-function sum(node: Node, operands: readonly (Operand | null)[], sign: 1 | -1): Action {
+function sum(node: Node, operands: Operands, sign: 1 | -1): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
   const { dims, from } = broadcast(node, a, b);
@@ -51,7 +51,7 @@ function sum(node: Node, operands: readonly (Operand | null)[], sign: 1 | -1): A
   };
 }
 
-function scaled(node: Node, operands: readonly (Operand | null)[], divide: boolean): Action {
+function scaled(node: Node, operands: Operands, divide: boolean): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
   const { dims, from } = broadcast(node, a, b);
@@ -85,7 +85,7 @@ function scaled(node: Node, operands: readonly (Operand | null)[], divide: boole
   };
 }
 
-function negation(node: Node, operands: readonly (Operand | null)[]): Action {
+function negation(node: Node, operands: Operands): Action {
   const { dims } = required(node, operands, 0);
   const size = sizeOf(dims);
   const matrix = selection(

@@ -1,7 +1,7 @@
 /** Refusals and operand access shared by the operators: each names the node, and says what to do. */
 import { ModelRefused } from '../errors.ts';
 import { describeNode, type Node } from '../onnx/graph.ts';
-import type { Constant, Operand } from './operator.ts';
+import type { Constant, Operand, Operands } from './operator.ts';
 
 /** Ends the compilation of a left half: this node has no sound bound here. */
 export function refuse(node: Node, what: string, remedy = 'Cut the network earlier.'): never {
@@ -9,17 +9,12 @@ export function refuse(node: Node, what: string, remedy = 'Cut the network earli
 }
 
 /** The operand at a position that must be there. */
-export function required(node: Node, operands: readonly (Operand | null)[], position: number): Operand {
+export function required(node: Node, operands: Operands, position: number): Operand {
   return operands[position] ?? refuse(node, `input ${position} is missing`, 'Re-export the model.');
 }
 
 /** The operand at a position that must be constant, e.g. a weight or a shape. */
-export function constantOperand(
-  node: Node,
-  operands: readonly (Operand | null)[],
-  position: number,
-  meaning: string,
-): Constant {
+export function constantOperand(node: Node, operands: Operands, position: number, meaning: string): Constant {
   const operand = required(node, operands, position);
   return (
     operand.constant ??
@@ -30,7 +25,7 @@ export function constantOperand(
 /** As `constantOperand`, for an input that may be omitted. */
 export function optionalConstant(
   node: Node,
-  operands: readonly (Operand | null)[],
+  operands: Operands,
   position: number,
   meaning: string,
 ): Constant | null {

@@ -8,11 +8,9 @@ import {
   refuse,
   required,
 } from './compile-errors.ts';
-import type { Action, Operand, Operator } from './operator.ts';
+import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { mapIndex, stridesOf } from './shape.ts';
 import { buildMatrix, selection } from './sparse-matrix.ts';
-
-type Operands = readonly (Operand | null)[];
 
 const moved = (dims: readonly number[], size: number, source: Int32Array): Action => ({
   kind: 'affine',

@@ -1,7 +1,7 @@
 /** Gemm and MatMul with one constant factor: affine maps. A product of two input-dependent tensors is refused. */
 import { describeNode, floatAttribute, intAttribute, type Node } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
-import type { Action, Constant, Operand, Operator } from './operator.ts';
+import type { Action, Constant, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastIndex } from './shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-matrix.ts';
@@ -19,7 +19,7 @@ function reader(
 }
 
 /** Gemm: Y = alpha A' B' + beta C with A input-dependent and B constant (what every exporter writes for Linear). */
-function gemm(node: Node, operands: readonly (Operand | null)[]): Action {
+function gemm(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
   if (b.constant === null)
@@ -60,7 +60,7 @@ function gemm(node: Node, operands: readonly (Operand | null)[]): Action {
 }
 
 /** MatMul of X [..., m, k] with constant W [k, n], or of constant W [m, k] with X [..., k, n]. */
-function matMul(node: Node, operands: readonly (Operand | null)[]): Action {
+function matMul(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
   if (b.constant !== null && b.dims.length === 2) {

@@ -19,6 +19,9 @@ export interface Operand {
   readonly constant: Constant | null;
 }
 
+/** The inputs of a node, by position; null where an optional one is omitted. */
+export type Operands = readonly (Operand | null)[];
+
 export type Action =
   /** y = sum of matrix_k x_{operand_k} + bias. */
   | {
@@ -50,8 +53,7 @@ export interface Operator {
   /** ONNX operator types of the default domain that this file implements. */
   readonly types: readonly string[];
   /**
-   * @param operands one per node input; null where an optional input is omitted
    * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
    */
-  compile(node: Node, operands: readonly (Operand | null)[]): Action;
+  compile(node: Node, operands: Operands): Action;
 }

@@ -2,7 +2,7 @@
 import { floatAttribute, type Node } from '../onnx/graph.ts';
 import { type Activation, type Pieces, piecewiseLinear } from './activation.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
-import type { Operand, Operator } from './operator.ts';
+import type { Operands, Operator } from './operator.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
 
 function leaky(slope: number): Activation {
@@ -14,7 +14,7 @@ function leaky(slope: number): Activation {
 }
 
 /** PRelu: one slope per element, broadcast to the input (unidirectional). */
-function parametric(node: Node, operands: readonly (Operand | null)[]): Activation {
+function parametric(node: Node, operands: Operands): Activation {
   const { dims } = required(node, operands, 0);
   const slope = constantOperand(node, operands, 1, 'slope');
   // Before opset 7 a slope vector belongs to axis 1 (channels).
@@ -34,7 +34,7 @@ function parametric(node: Node, operands: readonly (Operand | null)[]): Activati
   );
 }
 
-function clip(node: Node, operands: readonly (Operand | null)[]): Activation {
+function clip(node: Node, operands: Operands): Activation {
   const limit = (position: number, name: 'min' | 'max', absent: number): number =>
     node.opset < 11
       ? floatAttribute(node, name, absent)

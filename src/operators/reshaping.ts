@@ -9,10 +9,8 @@ import {
   refuse,
   required,
 } from './compile-errors.ts';
-import type { Operand, Operator } from './operator.ts';
+import type { Operand, Operands, Operator } from './operator.ts';
 import { identityMatrix } from './sparse-matrix.ts';
-
-type Operands = readonly (Operand | null)[];
 
 function reshaped(node: Node, operands: Operands, dims: readonly number[]): number[] {
   const target =
