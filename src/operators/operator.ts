@@ -6,6 +6,7 @@
 import type { Node } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
+import type { TrainingForm } from './training-form.ts';
 
 /** A constant in float64, row-major. */
 export interface Constant {
@@ -56,4 +57,6 @@ export interface Operator {
    * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
    */
   compile(node: Node, operands: Operands): Action;
+  /** Absent for operators that `train` refuses. */
+  readonly training?: TrainingForm;
 }
