@@ -8,6 +8,7 @@ import { doctor } from './commands/doctor.ts';
 import { inspect } from './commands/inspect.ts';
 import { predict } from './commands/predict.ts';
 import { split } from './commands/split.ts';
+import { train } from './commands/train.ts';
 import { exitCodeOf } from './exit.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
 import { screenOf } from './terminal/style.ts';
@@ -24,9 +25,10 @@ try {
     .command(predict)
     .command(inspect)
     .command(split)
+    .command(train)
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
-    .demandCommand(1, 'Name a command: certify, predict, inspect, split or doctor.')
+    .demandCommand(1, 'Name a command: certify, predict, inspect, split, train or doctor.')
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.
     .parserConfiguration({ 'duplicate-arguments-array': false })

@@ -2,7 +2,7 @@
 
 import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
 import type { Dataset, Subset } from '../datasets/dataset.ts';
-import { openDataset } from '../datasets/open-dataset.ts';
+import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
 import { UsageError } from '../errors.ts';
 import { loadModel } from '../onnx/load.ts';
 import {
@@ -34,6 +34,13 @@ export async function openRun(flags: RunFlags): Promise<OpenedRun> {
       what: 'no data to certify',
       why: 'neither --data nor the model (metadata splitz.dataset) names a data set',
       remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+    });
+  }
+  if (flags.data === undefined && isKindOnly(spec)) {
+    throw new UsageError({
+      what: `the model was trained on ${spec}, and this tool has to be told where the data are`,
+      where: flags.model,
+      remedy: `Add --data ${spec}:FOLDER.`,
     });
   }
   const data = await openDataset(spec, {

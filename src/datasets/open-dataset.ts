@@ -42,6 +42,11 @@ export async function openDataset(spec: string, options: DatasetOptions): Promis
 
 const KINDS: readonly DatasetKind[] = ['mnist', 'cifar10', 'fashion', 'images', 'npz', 'glyphs'];
 
+/** Whether the text names a kind of data that has to lie somewhere, without saying where: "mnist". */
+export function isKindOnly(spec: string): boolean {
+  return spec !== 'glyphs' && KINDS.some((kind) => kind === spec);
+}
+
 function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   if (spec === 'glyphs') return { kind: 'glyphs', place: '' };
   const colon = spec.indexOf(':');

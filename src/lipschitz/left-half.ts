@@ -4,10 +4,9 @@
  * moves on a ball.
  */
 import { ModelRefused } from '../errors.ts';
-import { DataType } from '../onnx/data-type.ts';
-import { describeNode, type Node, sizeOf, type Tensor, type Value } from '../onnx/graph.ts';
+import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Activation } from '../operators/activation.ts';
-import type { Action, Constant, Operand } from '../operators/operator.ts';
+import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { gamma, inflate, normUp } from '../operators/rounding.ts';
 import {
@@ -63,12 +62,6 @@ const zeroForm = (size: number): AffineForm => ({
   bias: new Float64Array(size),
   biasError: 0,
 });
-
-/** A constant in float64; an INT64_MAX, which means "to the end" in a Slice, becomes MAX_SAFE_INTEGER. */
-function constantOf(tensor: Tensor): Constant {
-  const wide = tensor.type === DataType.INT64 || tensor.type === DataType.UINT64;
-  return { dims: tensor.dims, values: wide ? Float64Array.from(tensor.integers()) : tensor.float64() };
-}
 
 /** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
 export type LeftHalfCompiler = (cut: Value) => LeftHalf;

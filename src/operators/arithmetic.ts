@@ -2,6 +2,7 @@
  * Add, Sub, Mul, Div, Neg with numpy broadcasting. Sums of input-dependent tensors (residual connections) are affine in
  * both; a product or quotient needs a constant factor or divisor.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelRefused } from '../errors.ts';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
@@ -9,6 +10,15 @@ import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
 import { selection } from './sparse-matrix.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
+import { operandAt, refuseTraining } from './training-operands.ts';
+
+/** The second operand's shape; before opset 7 it is aligned at attribute `axis` instead of at the end. */
+function aligned(node: Node, a: readonly number[], b: readonly number[]): readonly number[] {
+  if (node.opset >= 7 || intAttribute(node, 'broadcast', 0) !== 1 || b.length >= a.length) return b;
+  const axis = intAttribute(node, 'axis', a.length - b.length);
+  return [...b, ...new Array<number>(Math.max(0, a.length - axis - b.length)).fill(1)];
+}
 
 /** Output shape, and the shape each operand broadcasts from. */
 function broadcast(
@@ -16,12 +26,7 @@ function broadcast(
   a: Operand,
   b: Operand,
 ): { dims: number[]; from: [readonly number[], readonly number[]] } {
-  let right = b.dims;
-  // Before opset 7 the second operand is aligned at attribute `axis` instead of at the end.
-  if (node.opset < 7 && intAttribute(node, 'broadcast', 0) === 1 && b.dims.length < a.dims.length) {
-    const axis = intAttribute(node, 'axis', a.dims.length - b.dims.length);
-    right = [...b.dims, ...new Array<number>(Math.max(0, a.dims.length - axis - b.dims.length)).fill(1)];
-  }
+  const right = aligned(node, a.dims, b.dims);
   const dims = broadcastDims(a.dims, right);
   if (dims === null) {
     throw new ModelRefused({
@@ -96,8 +101,85 @@ function negation(node: Node, operands: Operands): Action {
   return { kind: 'affine', dims, terms: [{ operand: 0, matrix }], bias: null };
 }
 
+/** Both operands in shapes that broadcast at the end. */
+function pair(node: Node, operands: TrainingOperands, tf: Tf): [Tensor, Tensor] {
+  const a = operandAt(node, operands, 0).tensor;
+  const b = operandAt(node, operands, 1).tensor;
+  const shape = aligned(node, a.shape, b.shape);
+  return [a, shape === b.shape ? b : tf.reshape(b, [...shape])];
+}
+
+/** The dependent operand, the other one, and whether the dependent one comes first. Only where x keeps its shape. */
+function around(
+  node: Node,
+  operands: TrainingOperands,
+  tf: Tf,
+): { x: Tensor; other: Tensor; first: boolean } {
+  const [a, b] = pair(node, operands, tf);
+  const first = operandAt(node, operands, 0).dependent;
+  if (first && operandAt(node, operands, 1).dependent)
+    refuseTraining(node, 'it combines two branches of the left half', 'Cut the network earlier.');
+  const [x, other] = first ? [a, b] : [b, a];
+  if (broadcastDims(x.shape, other.shape)?.join() !== x.shape.join())
+    refuseTraining(node, 'it repeats the entries of its input', 'Cut the network earlier.');
+  return { x, other, first };
+}
+
+/** Producers after which a constant summand is the layer's bias. */
+const layers = new Set(['Conv', 'Gemm', 'MatMul']);
+
+/** A constant added to a layer's result is its bias; other summands, factors and divisors are normalisation and stay. */
+function biases(node: Node): number[] {
+  const follows = (position: number): boolean => layers.has(node.inputs[position]?.producer?.opType ?? '');
+  return [...(follows(1) ? [0] : []), ...(follows(0) ? [1] : [])];
+}
+
+type Linear = (node: Node, operands: TrainingOperands, context: TrainingContext) => Tensor;
+
+const sums = (sign: 1 | -1): TrainingForm => ({
+  ...(sign === 1 ? { parameters: biases } : {}),
+  forward(node, operands, { tf }) {
+    const [a, b] = pair(node, operands, tf);
+    return sign === 1 ? tf.add(a, b) : tf.sub(a, b);
+  },
+  linear(node, operands, { tf }) {
+    const { x, first } = around(node, operands, tf);
+    return sign === 1 || first ? x : tf.neg(x);
+  },
+  squaredRows: (node, operands, { tf }) => around(node, operands, tf).x,
+});
+
+const product: Linear = (node, operands, { tf }) => tf.mul(...pair(node, operands, tf));
+
+const quotient: Linear = (node, operands, { tf }) => tf.div(...pair(node, operands, tf));
+
+const training: TrainingForms = {
+  Add: sums(1),
+  Sub: sums(-1),
+  Mul: {
+    forward: product,
+    squaredRows(node, operands, { tf }) {
+      const { x, other } = around(node, operands, tf);
+      return tf.mul(x, tf.square(other));
+    },
+  },
+  Div: {
+    forward: quotient,
+    squaredRows(node, operands, { tf }) {
+      const { x, other, first } = around(node, operands, tf);
+      if (!first) refuseTraining(node, 'its divisor depends on the input', 'Cut the network earlier.');
+      return tf.div(x, tf.square(other));
+    },
+  },
+  Neg: {
+    forward: (node, operands, { tf }) => tf.neg(operandAt(node, operands, 0).tensor),
+    squaredRows: (node, operands) => operandAt(node, operands, 0).tensor,
+  },
+};
+
 export const arithmetic: Operator = {
   types: ['Add', 'Sub', 'Mul', 'Div', 'Neg'],
+  training,
   compile(node, operands) {
     if (node.opType === 'Neg') return negation(node, operands);
     if (node.opType === 'Add' || node.opType === 'Sub')

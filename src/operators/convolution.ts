@@ -3,14 +3,70 @@
  * matrix holds the kernel of output channel o at the taps that fall inside the input, so border rows of a padded
  * convolution have fewer entries and smaller norms.
  */
-import { describeNode, intAttribute } from '../onnx/graph.ts';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { describeNode, intAttribute, type Node } from '../onnx/graph.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
 import type { Operator } from './operator.ts';
 import { buildMatrix, checkEntries } from './sparse-matrix.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
+import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training-operands.ts';
+import { asImage, channelsFirst, channelsLast, fitted, inRankOf, isSame } from './training-window.ts';
 import { slidingWindows, taps } from './window.ts';
+
+/** The convolution without its bias, as TensorFlow's conv2d on [N, rows, columns, C]; groups apart. */
+function convolved(node: Node, x: Tensor, kernel: Tensor, tf: Tf): Tensor {
+  const windows = slidingWindows(node, x.shape, kernel.shape.slice(2));
+  const { y: sweepY, x: sweepX } = windows;
+  if (sweepY.dilation !== 1 || sweepX.dilation !== 1)
+    refuseTraining(
+      node,
+      'TensorFlow.js has no gradient of a dilated convolution',
+      'Train a network without dilations.',
+    );
+  // 'same' costs nothing; other paddings are put around the image first, since tfjs-node knows no explicit ones.
+  const same = isSame(sweepY) && isSame(sweepX);
+  const image = same ? asImage(tf, x) : fitted(tf, asImage(tf, x), windows, 0);
+  const weight = asImage(tf, kernel);
+  const strides: [number, number] = [sweepY.stride, sweepX.stride];
+  const one = (part: Tensor4D, taps: Tensor4D): Tensor4D =>
+    channelsFirst(
+      tf,
+      tf.conv2d(channelsLast(tf, part), tf.transpose(taps, [2, 3, 1, 0]), strides, same ? 'same' : 'valid'),
+    );
+  const groups = intAttribute(node, 'group', 1);
+  if (groups === 1) return inRankOf(tf, x, one(image, weight));
+  const kernels = tf.split(weight, groups, 0) as Tensor4D[];
+  const parts = (tf.split(image, groups, 1) as Tensor4D[]).map((part, k) =>
+    one(part, kernels[k] as Tensor4D),
+  );
+  return inRankOf(tf, x, tf.concat(parts, 1));
+}
+
+const kernelOf = (node: Node, operands: TrainingOperands): Tensor =>
+  weightAt(node, operands, 1, 'kernel').tensor;
+
+function linear(node: Node, operands: TrainingOperands, { tf }: TrainingContext): Tensor {
+  return convolved(node, operandAt(node, operands, 0).tensor, kernelOf(node, operands), tf);
+}
+
+const training: TrainingForm = {
+  parameters: () => [1, 2],
+  mixes: () => true,
+  linear,
+  forward(node, operands, context) {
+    const sum = linear(node, operands, context);
+    const bias = optionalWeightAt(node, operands, 2, 'bias')?.tensor;
+    if (bias === undefined) return sum;
+    const { tf } = context;
+    return tf.add(sum, tf.reshape(bias, [1, bias.size, ...sum.shape.slice(2).map(() => 1)]));
+  },
+  squaredRows: (node, operands, { tf }) =>
+    convolved(node, operandAt(node, operands, 0).tensor, tf.square(kernelOf(node, operands)), tf),
+};
 
 export const convolution: Operator = {
   types: ['Conv'],
+  training: { Conv: training },
   compile(node, operands) {
     const input = required(node, operands, 0);
     const weight = constantOperand(node, operands, 1, 'kernel');

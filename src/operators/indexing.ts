@@ -1,4 +1,5 @@
 /** Operators that move cells: Transpose, Slice, Concat, Gather with constant indices; and Shape, a constant. */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import {
   constantOperand,
@@ -11,6 +12,8 @@ import {
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { mapIndex, stridesOf } from './shape.ts';
 import { buildMatrix, selection } from './sparse-matrix.ts';
+import type { Tf, TrainingForm, TrainingForms } from './training-form.ts';
+import { operandAt, staticOperands } from './training-operands.ts';
 
 const moved = (dims: readonly number[], size: number, source: Int32Array): Action => ({
   kind: 'affine',
@@ -19,8 +22,11 @@ const moved = (dims: readonly number[], size: number, source: Int32Array): Actio
   bias: null,
 });
 
+const orderOf = (node: Node, rank: number): readonly number[] =>
+  intsAttribute(node, 'perm') ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
+
 function transposed(node: Node, { dims }: Operand): Action {
-  const order = intsAttribute(node, 'perm') ?? dims.map((_, axis) => dims.length - 1 - axis);
+  const order = orderOf(node, dims.length);
   const strides = stridesOf(dims);
   const out = order.map((axis) => dims[axis]!);
   return moved(
@@ -30,8 +36,15 @@ function transposed(node: Node, { dims }: Operand): Action {
   );
 }
 
-function sliced(node: Node, operands: Operands): Action {
-  const { dims } = required(node, operands, 0);
+interface Slicing {
+  /** Output shape. */
+  readonly out: readonly number[];
+  /** First cell and step along each axis. */
+  readonly from: readonly number[];
+  readonly by: readonly number[];
+}
+
+function slicing(node: Node, operands: Operands, dims: readonly number[]): Slicing {
   const read = (position: number, name: string): number[] | null => {
     if (node.opset < 10) return intsAttribute(node, name)?.slice() ?? null;
     const given = optionalConstant(node, operands, position, name);
@@ -58,6 +71,12 @@ function sliced(node: Node, operands: Operands): Action {
     from[axis] = start;
     by[axis] = step;
   });
+  return { out, from, by };
+}
+
+function sliced(node: Node, operands: Operands): Action {
+  const { dims } = required(node, operands, 0);
+  const { out, from, by } = slicing(node, operands, dims);
   const strides = stridesOf(dims);
   const origin = from.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
   return moved(
@@ -91,12 +110,22 @@ function concatenated(node: Node, operands: Operands): Action {
   return { kind: 'affine', dims, terms, bias: null };
 }
 
-function gathered(node: Node, operands: Operands): Action {
-  const { dims } = required(node, operands, 0);
+/** Which cells along which axis, and the shape of the index. */
+function picking(
+  node: Node,
+  operands: Operands,
+  dims: readonly number[],
+): { axis: number; picks: number[]; index: { readonly dims: readonly number[] } } {
   const index = constantOperand(node, operands, 1, 'index');
   const axis = normalizeAxis(node, intAttribute(node, 'axis', 0), dims.length);
   const length = dims[axis]!;
-  const picks = integers(node, index).map((at) => normalizeAxis(node, at, length));
+  return { axis, picks: integers(node, index).map((at) => normalizeAxis(node, at, length)), index };
+}
+
+function gathered(node: Node, operands: Operands): Action {
+  const { dims } = required(node, operands, 0);
+  const { axis, picks, index } = picking(node, operands, dims);
+  const length = dims[axis]!;
   const inner = sizeOf(dims.slice(axis + 1));
   const outer = sizeOf(dims.slice(0, axis));
   const source = new Int32Array(outer * picks.length * inner);
@@ -115,8 +144,54 @@ function shapeOf(node: Node, { dims }: Operand): Action {
   return { kind: 'constant', constant: { dims: [values.length], values } };
 }
 
+/** A map that moves entries is its own squared rows. */
+const moving = (forward: TrainingForm['forward']): TrainingForm => ({ forward, squaredRows: forward });
+
+/** Steps of 1 are tfjs's slice; others pick their cells (its strided slice has no gradient). */
+function slicedTensor(tf: Tf, x: Tensor, { out, from, by }: Slicing): Tensor {
+  const strided = by.map((step, axis) => step !== 1 && out[axis]! > 0);
+  const start = from.map((first, axis) => (strided[axis] ? 0 : first));
+  const size = out.map((length, axis) => (strided[axis] ? x.shape[axis]! : length));
+  return strided.reduce(
+    (result, picked, axis) => {
+      if (!picked) return result;
+      const cells = Int32Array.from({ length: out[axis]! }, (_, k) => from[axis]! + k * by[axis]!);
+      return tf.gather(result, tf.tensor1d(cells, 'int32'), axis);
+    },
+    tf.slice(x, start, size),
+  );
+}
+
+const training: TrainingForms = {
+  Transpose: moving((node, operands, { tf }) => {
+    const x = operandAt(node, operands, 0).tensor;
+    return tf.transpose(x, [...orderOf(node, x.rank)]);
+  }),
+  Slice: moving((node, operands, { tf }) => {
+    const x = operandAt(node, operands, 0).tensor;
+    return slicedTensor(tf, x, slicing(node, staticOperands(operands), x.shape));
+  }),
+  Concat: {
+    forward(node, operands, { tf }) {
+      const parts = node.inputs.map((_, position) => operandAt(node, operands, position).tensor);
+      return tf.concat(parts, normalizeAxis(node, intAttribute(node, 'axis', 1), parts[0]!.rank));
+    },
+  },
+  // An index may name an entry twice.
+  Gather: {
+    ...moving((node, operands, { tf }) => {
+      const x = operandAt(node, operands, 0).tensor;
+      const { axis, picks, index } = picking(node, staticOperands(operands), x.shape);
+      const picked = tf.gather(x, tf.tensor1d(picks, 'int32'), axis);
+      return tf.reshape(picked, [...x.shape.slice(0, axis), ...index.dims, ...x.shape.slice(axis + 1)]);
+    }),
+    mixes: () => true,
+  },
+};
+
 export const indexing: Operator = {
   types: ['Transpose', 'Slice', 'Concat', 'Gather', 'Shape'],
+  training,
   compile(node, operands) {
     if (node.opType === 'Slice') return sliced(node, operands);
     if (node.opType === 'Concat') return concatenated(node, operands);

@@ -1,10 +1,13 @@
 /** Gemm and MatMul with one constant factor: affine maps. A product of two input-dependent tensors is refused. */
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { describeNode, floatAttribute, intAttribute, type Node } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Action, Constant, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastIndex } from './shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-matrix.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
+import { operandAt, optionalWeightAt, refuseTraining } from './training-operands.ts';
 
 /** A matrix of the constant factor, read with optional transposition: `at(i, j)`. */
 function reader(
@@ -115,7 +118,90 @@ function matMul(node: Node, operands: Operands): Action {
   );
 }
 
+/** alpha A' B', with alpha and B as given. */
+function scaledProduct(
+  node: Node,
+  operands: TrainingOperands,
+  tf: Tf,
+  alpha: number,
+  weight: (b: Tensor) => Tensor,
+): Tensor {
+  const a = operandAt(node, operands, 0).tensor;
+  const b = operandAt(node, operands, 1).tensor;
+  if (a.rank !== 2 || b.rank !== 2)
+    refuseTraining(
+      node,
+      `it expects two matrices, not shapes [${a.shape}] and [${b.shape}]`,
+      'Export the model again.',
+    );
+  const transposed = (name: string): boolean => intAttribute(node, name, 0) !== 0;
+  const product = tf.matMul(a as Tensor2D, weight(b) as Tensor2D, transposed('transA'), transposed('transB'));
+  return alpha === 1 ? product : tf.mul(product, alpha);
+}
+
+const trainedGemm: TrainingForm = {
+  parameters: () => [1, 2],
+  mixes: () => true,
+  forward(node, operands, { tf }) {
+    const product = scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (b) => b);
+    const c = optionalWeightAt(node, operands, 2, 'bias')?.tensor;
+    if (c === undefined) return product;
+    const beta = floatAttribute(node, 'beta', 1);
+    return tf.add(product, beta === 1 ? c : tf.mul(c, beta));
+  },
+  linear: (node, operands, { tf }) =>
+    scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (b) => b),
+  squaredRows: (node, operands, { tf }) =>
+    scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1) ** 2, tf.square),
+};
+
+/** X [..., m, k] times W [k, n], with the leading axes of X as rows: the gradient needs no sum over broadcast axes. */
+function timesWeight(tf: Tf, x: Tensor, weight: Tensor2D): Tensor {
+  const inner = x.shape.at(-1) ?? 1;
+  const product = tf.matMul(tf.reshape(x, [-1, inner]) as Tensor2D, weight);
+  return tf.reshape(product, [...x.shape.slice(0, -1), weight.shape[1]]);
+}
+
+/** W [m, k] times X [..., k, n], as the transpose of X' W'. */
+function weightTimes(tf: Tf, weight: Tensor2D, x: Tensor): Tensor {
+  const swapped = x.shape.map((_, axis) => axis);
+  swapped.splice(-2, 2, x.rank - 1, x.rank - 2);
+  return tf.transpose(timesWeight(tf, tf.transpose(x, swapped), tf.transpose(weight)), swapped);
+}
+
+/** The product with W replaced by `weight(W)` where one factor is a weight. */
+function matrixProductOf(
+  node: Node,
+  operands: TrainingOperands,
+  { tf }: TrainingContext,
+  weight: (w: Tensor) => Tensor,
+): Tensor {
+  const a = operandAt(node, operands, 0);
+  const b = operandAt(node, operands, 1);
+  if (!b.dependent && b.tensor.rank === 2 && a.tensor.rank >= 2)
+    return timesWeight(tf, a.tensor, weight(b.tensor) as Tensor2D);
+  if (!a.dependent && a.tensor.rank === 2 && b.tensor.rank >= 2)
+    return weightTimes(tf, weight(a.tensor) as Tensor2D, b.tensor);
+  const shapes = `[${a.tensor.shape}] and [${b.tensor.shape}]`;
+  const outer = (t: Tensor): string => t.shape.slice(0, -2).join();
+  if (!a.dependent || !b.dependent || a.tensor.rank < 2 || outer(a.tensor) !== outer(b.tensor))
+    refuseTraining(
+      node,
+      `its factors have the shapes ${shapes}; a constant factor must be a matrix, and leading axes must agree`,
+      'Export the network with linear layers as Gemm, or MatMul by a matrix.',
+    );
+  return tf.matMul(a.tensor as Tensor3D, b.tensor as Tensor3D);
+}
+
+const trainedMatMul: TrainingForm = {
+  parameters: () => [0, 1],
+  mixes: () => true,
+  forward: (node, operands, context) => matrixProductOf(node, operands, context, (w) => w),
+  squaredRows: (node, operands, context) => matrixProductOf(node, operands, context, context.tf.square),
+};
+
 export const matrixProduct: Operator = {
   types: ['Gemm', 'MatMul'],
+  training: { Gemm: trainedGemm, MatMul: trainedMatMul },
   compile: (node, operands) => (node.opType === 'Gemm' ? gemm(node, operands) : matMul(node, operands)),
 };

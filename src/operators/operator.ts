@@ -3,15 +3,22 @@
  * (batch 1) into an `Action`: what it does to the tensors that depend on the input. From the action alone follow shape,
  * float64 evaluation, adjoint and every bound, so that a new operator is one new file.
  */
-import type { Node } from '../onnx/graph.ts';
+import { DataType } from '../onnx/data-type.ts';
+import type { Node, Tensor } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
-import type { TrainingForm } from './training-form.ts';
+import type { TrainingForms } from './training-form.ts';
 
 /** A constant in float64, row-major. */
 export interface Constant {
   readonly dims: readonly number[];
   readonly values: Float64Array;
+}
+
+/** A constant of the file in float64; an INT64_MAX, which means "to the end" in a Slice, becomes MAX_SAFE_INTEGER. */
+export function constantOf(tensor: Tensor): Constant {
+  const wide = tensor.type === DataType.INT64 || tensor.type === DataType.UINT64;
+  return { dims: tensor.dims, values: wide ? Float64Array.from(tensor.integers()) : tensor.float64() };
 }
 
 /** One input of a node: its shape, and its values if they do not depend on the network's input. */
@@ -57,6 +64,6 @@ export interface Operator {
    * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
    */
   compile(node: Node, operands: Operands): Action;
-  /** Absent for operators that `train` refuses. */
-  readonly training?: TrainingForm;
+  /** By type; `train` refuses the types that are missing. */
+  readonly training?: TrainingForms;
 }

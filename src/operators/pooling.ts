@@ -3,18 +3,32 @@
  * movement inside its window, so max pooling is 1-Lipschitz in l2 when windows do not overlap and sqrt(m)-Lipschitz
  * when at most m windows share a cell.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { intAttribute, intsAttribute, type Node } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Action, Operand, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { absoluteNorm, buildMatrix, type SparseMatrix } from './sparse-matrix.ts';
-import { slidingWindows, taps, type Windows } from './window.ts';
+import type { Tf, TrainingForm, TrainingOperands } from './training-form.ts';
+import { operandAt, refuseTraining } from './training-operands.ts';
+import { asImage, channelsFirst, channelsLast, fitted, inRankOf } from './training-window.ts';
+import { type Sweep, slidingWindows, taps, type Windows } from './window.ts';
 
-function kernelOf(node: Node, operand: Operand): readonly number[] {
+function kernelOf(node: Node, operand: { readonly dims: readonly number[] }): readonly number[] {
   if (node.opType.startsWith('Global')) return operand.dims.slice(2);
   return (
     intsAttribute(node, 'kernel_shape') ?? refuse(node, 'kernel_shape is missing', 'Re-export the model.')
   );
+}
+
+/** Cells of a window inside the *padded* input: what count_include_pad counts when ceil_mode adds windows. */
+function covered(sweep: Sweep, at: number): number {
+  let cells = 0;
+  for (let tap = 0; tap < sweep.kernel; tap++) {
+    const position = at * sweep.stride + tap * sweep.dilation;
+    if (position < sweep.padBegin + sweep.input + sweep.padEnd) cells++;
+  }
+  return cells;
 }
 
 /** Row (n, c, y, x) holds the cells of its window that lie inside the input, weighted by `weight(inside, covered)`. */
@@ -22,15 +36,6 @@ function windowMatrix(w: Windows, weight: (inside: number, covered: number) => n
   const plane = w.y.output * w.x.output;
   const inputPlane = w.y.input * w.x.input;
   const images = w.batch * w.channels;
-  // Cells of the window inside the *padded* input: what count_include_pad counts when ceil_mode adds windows.
-  const covered = (sweep: Windows['y'], at: number): number => {
-    let cells = 0;
-    for (let tap = 0; tap < sweep.kernel; tap++) {
-      const position = at * sweep.stride + tap * sweep.dilation;
-      if (position < sweep.padBegin + sweep.input + sweep.padEnd) cells++;
-    }
-    return cells;
-  };
   return buildMatrix(
     images * plane,
     images * inputPlane,
@@ -58,8 +63,103 @@ function averagePool(node: Node, operand: Operand, windows: Windows): Action {
   };
 }
 
+/** The node's windows over x, undilated. */
+function trainedWindows(node: Node, x: Tensor): Windows {
+  const windows = slidingWindows(node, x.shape, kernelOf(node, { dims: x.shape }));
+  if (windows.y.dilation !== 1 || windows.x.dilation !== 1)
+    refuseTraining(
+      node,
+      'TensorFlow.js has no gradient of a dilated pool',
+      'Train a network without dilations.',
+    );
+  return windows;
+}
+
+/** TensorFlow's pool over windows that fit exactly, on [N, C, rows, columns]. */
+function pooled(
+  tf: Tf,
+  pool: Tf['maxPool'] | Tf['avgPool'],
+  x: Tensor,
+  windows: Windows,
+  fill: number,
+): Tensor {
+  const { y: sweepY, x: sweepX } = windows;
+  const image = channelsLast(tf, fitted(tf, asImage(tf, x), windows, fill));
+  const kernel: [number, number] = [sweepY.kernel, sweepX.kernel];
+  const result = pool(image, kernel, [sweepY.stride, sweepX.stride], 'valid');
+  return inRankOf(tf, x, channelsFirst(tf, result));
+}
+
+/** Below every value a network computes in float32, and finite, so that no gradient becomes NaN. */
+const LOWEST = -3e38;
+
+const trainedMaxPool: TrainingForm = {
+  forward(node, operands, { tf }) {
+    const x = operandAt(node, operands, 0).tensor;
+    return pooled(tf, tf.maxPool, x, trainedWindows(node, x), LOWEST);
+  },
+};
+
+/**
+ * TensorFlow divides by all cells of a window; ONNX by those that count. `power` 1 gives the averages, 2 the squared
+ * weights 1/count² (squared rows).
+ */
+function averaged(node: Node, operands: TrainingOperands, tf: Tf, power: 1 | 2): Tensor {
+  const x = operandAt(node, operands, 0).tensor;
+  const windows = trainedWindows(node, x);
+  const { y: sweepY, x: sweepX } = windows;
+  const includePad = intAttribute(node, 'count_include_pad', 0) === 1;
+  const counted = (sweep: Sweep, at: number): number => {
+    if (includePad) return covered(sweep, at);
+    let cells = 0;
+    taps(sweep, at, () => cells++);
+    return cells;
+  };
+  const area = sweepY.kernel * sweepX.kernel;
+  const correction = Float32Array.from({ length: sweepY.output * sweepX.output }, (_, k) => {
+    const count = counted(sweepY, Math.floor(k / sweepX.output)) * counted(sweepX, k % sweepX.output);
+    return area / count ** power;
+  });
+  const average = pooled(tf, tf.avgPool, x, windows, 0);
+  if (correction.every((factor) => factor === 1)) return average;
+  return tf.mul(average, tf.tensor(correction, [1, 1, ...windows.outputDims]));
+}
+
+const trainedAveragePool: TrainingForm = {
+  mixes: () => true,
+  forward: (node, operands, { tf }) => averaged(node, operands, tf, 1),
+  squaredRows: (node, operands, { tf }) => averaged(node, operands, tf, 2),
+};
+
+const spatialAxes = (x: Tensor): number[] => x.shape.slice(2).map((_, k) => k + 2);
+
+const trainedGlobalAverage: TrainingForm = {
+  mixes: () => true,
+  forward(node, operands, { tf }) {
+    const x = operandAt(node, operands, 0).tensor;
+    return tf.mean(x, spatialAxes(x), true);
+  },
+  squaredRows(node, operands, { tf }) {
+    const v = operandAt(node, operands, 0).tensor;
+    return tf.div(tf.mean(v, spatialAxes(v), true), v.size / ((v.shape[0] ?? 1) * (v.shape[1] ?? 1)));
+  },
+};
+
+const trainedGlobalMax: TrainingForm = {
+  forward(node, operands, { tf }) {
+    const x = operandAt(node, operands, 0).tensor;
+    return tf.max(x, spatialAxes(x), true);
+  },
+};
+
 export const pooling: Operator = {
   types: ['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool'],
+  training: {
+    MaxPool: trainedMaxPool,
+    AveragePool: trainedAveragePool,
+    GlobalAveragePool: trainedGlobalAverage,
+    GlobalMaxPool: trainedGlobalMax,
+  },
   compile(node, operands) {
     const operand = required(node, operands, 0);
     const windows = slidingWindows(node, operand.dims, kernelOf(node, operand));

@@ -1,25 +1,57 @@
 /** ReduceMean and ReduceSum: affine maps that add cells along axes (an attribute first, an input in newer opsets). */
-import { intAttribute, intsAttribute, sizeOf } from '../onnx/graph.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { integers, normalizeAxis, optionalConstant, required } from './compile-errors.ts';
-import type { Operator } from './operator.ts';
+import type { Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { stridesOf } from './shape.ts';
 import { absoluteNorm, buildMatrix, identityMatrix } from './sparse-matrix.ts';
+import type { TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
+import { operandAt, staticOperands } from './training-operands.ts';
+
+/** The axes that are added up; null when the node does nothing. */
+function reducedAxes(node: Node, operands: Operands, dims: readonly number[]): number[] | null {
+  const given = optionalConstant(node, operands, 1, 'axes');
+  const listed = given === null ? intsAttribute(node, 'axes') : integers(node, given);
+  if (listed !== null && listed.length > 0)
+    return listed.map((axis) => normalizeAxis(node, axis, dims.length));
+  return intAttribute(node, 'noop_with_empty_axes', 0) === 1 ? null : dims.map((_, i) => i);
+}
+
+/** Sums over the axes; `scale` is applied to them, given how many entries each adds up. */
+function reduced(
+  node: Node,
+  operands: TrainingOperands,
+  { tf }: TrainingContext,
+  scale: (count: number) => number,
+): Tensor {
+  const x = operandAt(node, operands, 0).tensor;
+  const axes = reducedAxes(node, staticOperands(operands), x.shape);
+  if (axes === null) return x;
+  const sum = tf.sum(x, axes, intAttribute(node, 'keepdims', 1) === 1);
+  const factor = scale(axes.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1));
+  return factor === 1 ? sum : tf.mul(sum, factor);
+}
+
+/** Sums of entries with equal weights; an average's squared weights are 1/count². */
+const sums = (weight: (count: number) => number): TrainingForm => ({
+  mixes: () => true,
+  forward: (node, operands, context) => reduced(node, operands, context, weight),
+  squaredRows: (node, operands, context) => reduced(node, operands, context, (count) => weight(count) ** 2),
+});
+
+const training: TrainingForms = { ReduceSum: sums(() => 1), ReduceMean: sums((count) => 1 / count) };
 
 export const reduction: Operator = {
   types: ['ReduceMean', 'ReduceSum'],
+  training,
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
-    const given = optionalConstant(node, operands, 1, 'axes');
-    const listed = given === null ? intsAttribute(node, 'axes') : integers(node, given);
     const size = sizeOf(dims);
-    if ((listed === null || listed.length === 0) && intAttribute(node, 'noop_with_empty_axes', 0) === 1) {
+    const axes = reducedAxes(node, operands, dims);
+    if (axes === null) {
       return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(size) }], bias: null };
     }
-    const axes =
-      listed === null || listed.length === 0
-        ? dims.map((_, i) => i)
-        : listed.map((axis) => normalizeAxis(node, axis, dims.length));
     const kept = dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
     const strides = stridesOf(dims);
     const keptStrides = stridesOf(kept);

@@ -12,6 +12,7 @@ import { rectifiers } from './rectifiers.ts';
 import { reduction } from './reduction.ts';
 import { reshaping } from './reshaping.ts';
 import { sigmoids } from './sigmoids.ts';
+import type { TrainingForm } from './training-form.ts';
 
 export const OPERATORS: readonly Operator[] = [
   arithmetic,
@@ -42,4 +43,9 @@ export function operatorOf(node: Node): Operator | null {
 /** Why a node without operator cannot be in the left half: one sentence for errors and `inspect`. */
 export function whyUnsupported(node: Node): string {
   return `${describeNode(node)} has no Lipschitz bound in this version`;
+}
+
+/** The differentiable form of a node, or null when `train` refuses it. */
+export function trainingFormOf(node: Node): TrainingForm | null {
+  return operatorOf(node)?.training?.[node.opType] ?? null;
 }

@@ -11,6 +11,8 @@ import {
 } from './compile-errors.ts';
 import type { Operand, Operands, Operator } from './operator.ts';
 import { identityMatrix } from './sparse-matrix.ts';
+import type { TrainingForm, TrainingForms } from './training-form.ts';
+import { operandAt, refuseTraining, staticOperands } from './training-operands.ts';
 
 function reshaped(node: Node, operands: Operands, dims: readonly number[]): number[] {
   const target =
@@ -65,8 +67,47 @@ function checkDropout(node: Node, operands: Operands): void {
     refuse(node, 'it is in training mode, so its output is random', 'Export the model in eval mode.');
 }
 
+/** Cells renamed by the same shape rule as in the white-box half; moving cells, the map is its own squared rows. */
+function renaming(
+  rule: (node: Node, operands: Operands, dims: readonly number[]) => readonly number[],
+): TrainingForm {
+  const forward: TrainingForm['forward'] = (node, operands, { tf }) => {
+    const x = operandAt(node, operands, 0).tensor;
+    return tf.reshape(x, [...rule(node, staticOperands(operands), x.shape)]);
+  };
+  return { forward, squaredRows: forward };
+}
+
+/** Dropout is not drawn: the file is trained as it computes in inference. */
+function passing(check: (node: Node, operands: Operands) => void = () => {}): TrainingForm {
+  const forward: TrainingForm['forward'] = (node, operands) => {
+    check(node, staticOperands(operands));
+    return operandAt(node, operands, 0).tensor;
+  };
+  return { forward, squaredRows: forward };
+}
+
+const training: TrainingForms = {
+  Reshape: renaming(reshaped),
+  Flatten: renaming((node, _operands, dims) => flattened(node, dims)),
+  Squeeze: renaming(squeezed),
+  Unsqueeze: renaming(unsqueezed),
+  Identity: passing(),
+  Dropout: passing(checkDropout),
+  Cast: passing((node) => {
+    const to = intAttribute(node, 'to', DataType.UNDEFINED);
+    if (to !== DataType.FLOAT)
+      refuseTraining(
+        node,
+        `it computes in ${dataTypeName(to)}, and training is in float32`,
+        'Export the network in float32.',
+      );
+  }),
+};
+
 export const reshaping: Operator = {
   types: ['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout', 'Cast'],
+  training,
   compile(node, operands) {
     const operand = required(node, operands, 0);
     const { dims } = operand;

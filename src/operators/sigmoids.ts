@@ -3,6 +3,8 @@ import { floatAttribute, type Node } from '../onnx/graph.ts';
 import { type Activation, smooth } from './activation.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Operator } from './operator.ts';
+import type { TrainingForm, TrainingForms } from './training-form.ts';
+import { operandAt } from './training-operands.ts';
 
 const logistic = (z: number): number => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));
 
@@ -38,8 +40,30 @@ function elu(node: Node): Activation {
   );
 }
 
+const elementwise = (name: 'sigmoid' | 'tanh' | 'softplus'): TrainingForm => ({
+  forward: (node, operands, { tf }) => tf[name](operandAt(node, operands, 0).tensor),
+});
+
+/** TensorFlow's elu has alpha 1: z is split in its positive part and the rest, which alpha scales. */
+const trainedElu: TrainingForm = {
+  forward(node, operands, { tf }) {
+    const z = operandAt(node, operands, 0).tensor;
+    const alpha = floatAttribute(node, 'alpha', 1);
+    if (alpha === 1) return tf.elu(z);
+    return tf.add(tf.relu(z), tf.mul(tf.elu(tf.minimum(z, 0)), alpha));
+  },
+};
+
+const training: TrainingForms = {
+  Sigmoid: elementwise('sigmoid'),
+  Tanh: elementwise('tanh'),
+  Elu: trainedElu,
+  Softplus: elementwise('softplus'),
+};
+
 export const sigmoids: Operator = {
   types: ['Sigmoid', 'Tanh', 'Elu', 'Softplus'],
+  training,
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation =

@@ -11,7 +11,9 @@ export type Tf = typeof tfjs;
 
 /** One input of a node in the training graph. */
 export interface TrainingOperand {
-  /** Float tensors as they are in the file, parameters as they are now; integer constants as int32. */
+  /** The file's constant it is (reached through operators that only pass it on), else the value's own name. */
+  readonly name: string;
+  /** Float tensors as they are in the file, parameters as they are now; integer constants as int32. Made when read. */
   readonly tensor: tfjs.Tensor;
   /** The file's constant where the input is one that is not trained: shapes, axes and limits must be known numbers. */
   readonly constant: Tensor | null;
@@ -31,15 +33,29 @@ export interface TrainingContext {
 }
 
 export interface TrainingForm {
-  /** y = op(x). */
+  /**
+   * y = op(x).
+   * @throws ModelRefused ("train refuses …") for attributes and operands that have no gradient here
+   */
   forward(node: Node, operands: TrainingOperands, context: TrainingContext): tfjs.Tensor;
   /** Positions of the inputs that are trained when they are float constants of the file. */
   parameters?(node: Node): readonly number[];
+  /** Positions of the inputs that are running statistics: not trained, but replaced after a batch. */
+  statistics?(node: Node): readonly number[];
+  /** Positions of the inputs that are upper limits of an activation, trained only on demand. */
+  limits?(node: Node): readonly number[];
   /**
-   * For a linear map y = Wx + b of its one dependent input: Σ_j w_ij² v_j, where v (shape of the input) stands in the
+   * For an affine map y = Wx + b of its one dependent input: Σ_j w_ij² v_j, where v (shape of the input) stands in the
    * dependent operand. On v = 1 these are squared row norms. Elementwise maps and those that move entries qualify too.
    */
   squaredRows?(node: Node, operands: TrainingOperands, context: TrainingContext): tfjs.Tensor;
+  /** For an affine map with an offset: Wx. Absent where b = 0. */
+  linear?(node: Node, operands: TrainingOperands, context: TrainingContext): tfjs.Tensor;
+  /**
+   * Whether a row of W combines entries of x, or an entry of x reaches several rows. The squared rows of a composition
+   * are the composition of the squared rows as long as at most one of the maps does.
+   */
+  mixes?(node: Node): boolean;
   /**
    * For an elementwise activation φ: the largest secant slope sup_{0<|t|<=reach} |φ(z+t) - φ(z)| / |t| at each element,
    * differentiable in z and reach (certificates: secant bound). `z` and `reach` have the input's shape; reach > 0.
@@ -60,3 +76,6 @@ export interface TrainingForm {
     reach: tfjs.Tensor,
   ): tfjs.Tensor;
 }
+
+/** The training forms of one operator file, by ONNX operator type. Types that are missing are refused by `train`. */
+export type TrainingForms = { readonly [type: string]: TrainingForm };

@@ -46,6 +46,16 @@ export const Stage = {
   providerCheck: 5,
   /** `predict`, which draws once. */
   prediction: 6,
+  /** Training: noise of a step (image: epoch, sample: step), of a validation step, uniform numbers of a step. */
+  training: 7,
+  validation: 8,
+  uniforms: 9,
+  /** Training: which images are held out, the order of an epoch, shifts and mirror images. */
+  heldOut: 10,
+  order: 11,
+  augmentation: 12,
+  /** Kernels of the untrained architectures. */
+  initialWeights: 13,
 } as const;
 
 export type Stage = (typeof Stage)[keyof typeof Stage];

@@ -43,10 +43,7 @@ export interface Engine {
    * Runs one function: its new state replaces the old. Results by name, row-major.
    * @throws ToolError when the engine fails (out of memory, a lost device)
    */
-  run(
-    name: string,
-    feeds: ReadonlyMap<string, Float32Array>,
-  ): Promise<ReadonlyMap<string, Float32Array>>;
+  run(name: string, feeds: ReadonlyMap<string, Float32Array>): Promise<ReadonlyMap<string, Float32Array>>;
   /** A copy of the state. */
   read(): Promise<ReadonlyMap<string, Float32Array>>;
   /** Replaces the state (resume). */

@@ -1,0 +1,328 @@
+/** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
+import { access, constants, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, resolve } from 'node:path';
+import type { Argv, CommandModule } from 'yargs';
+import { lockRun } from '../../certificate/run-lock.ts';
+import { UsageError } from '../../errors.ts';
+import { sizeOf } from '../../onnx/graph.ts';
+import { modelDigest } from '../../onnx/model.ts';
+import { saveModel } from '../../onnx/save.ts';
+import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
+import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
+import { DEVICES, ENGINES, openEngine } from '../../training/engines/select-engine.ts';
+import { createLoss, parseLoss } from '../../training/losses/index.ts';
+import { withTrainingRecord } from '../../training/metadata.ts';
+import { createTrainingNoise } from '../../training/noise.ts';
+import { ADAM, createOptimizer, type Optimizer, SGD } from '../../training/optimizers.ts';
+import { writeBack } from '../../training/parameters.ts';
+import type { HostTensor, Program } from '../../training/program.ts';
+import { splitzProgram } from '../../training/step.ts';
+import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
+import { shortened } from '../choose-cut.ts';
+import { interruptible } from '../interrupt.ts';
+import { type OpenedTraining, openTraining } from '../open-training.ts';
+import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
+import { requireCount } from '../sourced.ts';
+import { startTrainingProgress } from '../terminal/training-progress.ts';
+import {
+  schedulesOf,
+  type TrainingSettings,
+  trainingOptions,
+  trainingSettings,
+} from '../training-settings.ts';
+import { packageVersion } from '../version.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  outputOptions(trainingOptions(preprocessingOptions(modelArgument(y))))
+    .option('data', {
+      type: 'string',
+      describe:
+        'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED], or a path; the training part is used',
+    })
+    .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" })
+    .option('split', {
+      type: 'string',
+      describe: 'cut name or index; input = plain smoothing; first = after the first activation [first]',
+    })
+    .option('out', { type: 'string', nargs: 1, describe: 'the trained model [MODEL.trained.onnx]' })
+    .option('seed', { type: 'number', default: 0, describe: 'of order, augmentation and noise' })
+    .option('validation', {
+      type: 'number',
+      default: 2000,
+      describe: 'training images held out (at most 10 %); the test set is never touched',
+    })
+    .option('max', { type: 'number', describe: 'use only the first MAX training images' })
+    .option('engine', { choices: ENGINES, default: 'auto' as const, describe: 'what runs the step' })
+    .option('device', { choices: DEVICES, default: 'auto' as const, describe: 'where ONNX Runtime runs it' })
+    .option('threads', {
+      type: 'number',
+      default: availableParallelism(),
+      defaultDescription: 'cores',
+      describe: 'threads of the engine on a CPU; part of what makes a run repeatable to the bit',
+    })
+    .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start anew' })
+    .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
+    .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
+    .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
+
+export const train: CommandModule<object, Flags> = {
+  command: 'train <model>',
+  describe: 'train an ONNX classifier with the SPLITZ loss and write it as ONNX',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => run(flags),
+};
+
+async function run(flags: Flags): Promise<void> {
+  requireCount('--seed', flags.seed, 0);
+  requireCount('--threads', flags.threads, 1);
+  requireCount('--validation', flags.validation, 1);
+  if (flags.max !== undefined) requireCount('--max', flags.max, 1);
+  const out = resolve(flags.out ?? `${basename(flags.model).replace(/\.onnx$/i, '')}.trained.onnx`);
+  await checkTarget(out, flags.force);
+  const remedy = 'Run the same command again: it continues at this step.';
+  await interruptible(remedy, async (signal) => {
+    const lock = await lockRun(out);
+    try {
+      await trainInto(out, flags, signal);
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const note = (text: string): void => {
+    if (!flags.quiet) process.stderr.write(`${text}\n`);
+  };
+  const opened = await openTraining(flags, (atInput, dataset) => trainingSettings(flags, atInput, dataset));
+  const { settings, data, classifier, cut } = opened;
+  const { values } = settings;
+  const batches = await openTrainingBatches(data, {
+    classes: classifier.classes,
+    batch: values.batch,
+    validation: flags.validation,
+    augment: values.augment,
+    seed: flags.seed,
+    ...(flags.max === undefined ? {} : { max: flags.max }),
+  });
+  note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
+  note(`data   ${data.describe()}`);
+  note(
+    `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right; ${batches.describe()}`,
+  );
+  note(`recipe ${values.recipe}`);
+  for (const { name, value, origin } of settings.shown) note(`       ${name} = ${value} (${origin})`);
+
+  const { program, run } = assemble(opened, batches, flags, out);
+  const start = flags.restart ? null : await loadCheckpoint(run.checkpointPath, run.identity, program.state);
+  const engine = await openEngine(program, flags.engine, flags.device, flags.threads);
+  try {
+    note(`engine ${engine.description}`);
+    if (start !== null) {
+      const { epoch, step } = start.position;
+      note(`resume ${run.checkpointPath}: ${epoch} epochs and ${step} steps are done`);
+      if (start.engine !== engine.description)
+        note(
+          `note   it was computed by ${start.engine}: the last bits will differ from an uninterrupted run`,
+        );
+    }
+    const bounded = values.regularizer !== 'none';
+    const progress = startTrainingProgress(process.stderr, values.epochs, bounded, flags.quiet);
+    let trained: TrainedState;
+    try {
+      trained = await runTraining({ ...run, engine }, start, progress, signal);
+    } finally {
+      progress.finish();
+    }
+    await write(out, opened, trained, engine.description, flags);
+    await rm(run.checkpointPath, { force: true });
+    report(out, opened, trained, flags);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** The program of the run and everything that feeds it. */
+function assemble(
+  opened: OpenedTraining,
+  batches: TrainingBatches,
+  flags: Flags,
+  out: string,
+): { program: Program; run: Omit<TrainingRun, 'engine'> } {
+  const { settings, classifier, cut, network, segments, data, source } = opened;
+  const { values } = settings;
+  const loss = createLoss(parseLoss(values.loss));
+  const optimizer = optimizerOf(values, network.parameters);
+  const latentDims = cut.dims.slice(1);
+  const program = splitzProgram({
+    network,
+    segments,
+    segmentDims: segments.map(({ input }) => classifier.shapes.get(input.name)?.dims.slice(1) ?? []),
+    batch: values.batch,
+    classes: classifier.classes,
+    imageDims: classifier.inputDims.slice(1),
+    latentDims,
+    latentRange: values.recipe === 'smoothing' ? [0, 1] : null,
+    loss,
+    optimizer,
+    regularizer: values.regularizer,
+    powerSteps: values.powerSteps,
+    boundImages: values.boundImages,
+    noise: values.noise,
+    learnedThreshold: values.learnThreshold ? values.threshold : null,
+  });
+  const identity: RunIdentity = {
+    model: modelDigest(source),
+    data: data.digest,
+    settings: {
+      ...values,
+      split: cut.name,
+      seed: flags.seed,
+      validation: flags.validation,
+      max: flags.max ?? null,
+      preprocessing: preprocessingRecord(opened),
+    },
+  };
+  return {
+    program,
+    run: {
+      batches,
+      noise: createTrainingNoise(flags.seed, {
+        training: loss.draws * values.batch * sizeOf(latentDims),
+        validation: values.batch * sizeOf(latentDims),
+      }),
+      loss,
+      optimizer,
+      epochs: values.epochs,
+      sigma: values.sigma,
+      ...schedulesOf(values),
+      threshold: values.learnThreshold ? null : values.threshold,
+      identity,
+      checkpointPath: `${out}.checkpoint`,
+    },
+  };
+}
+
+/** Kernels decay; biases, normalisation and clip levels do not. */
+function optimizerOf(
+  { optimizer, weightDecay, clipNorm }: TrainingSettings,
+  parameters: ReadonlyMap<string, HostTensor>,
+): Optimizer {
+  const decays = (name: string): boolean => (parameters.get(name)?.dims.length ?? 0) >= 2;
+  return createOptimizer({ ...(optimizer === 'adam' ? ADAM : SGD), weightDecay, clipNorm }, decays);
+}
+
+function parameterCount({ network }: OpenedTraining): string {
+  const count = [...network.parameters.values()].reduce((sum, { values }) => sum + values.length, 0);
+  return count.toLocaleString('en-US');
+}
+
+/** The noise at the cut that the file is to be certified with. */
+function finalSigma({ settings }: OpenedTraining, { history }: TrainedState): number {
+  const { noise, sigma } = settings.values;
+  return noise === 'fixed' ? sigma : shortened(history.at(-1)?.validation.sigma ?? sigma);
+}
+
+/** Clip levels of the left half: learned, or as set. */
+function thetasOf(
+  { network, settings }: OpenedTraining,
+  named: ReadonlyMap<string, HostTensor>,
+): readonly number[] {
+  const learned = [...network.limits].map((name) => named.get(name)?.values[0] ?? 0);
+  const { reluTheta } = settings.values;
+  return learned.length > 0 || reluTheta === null ? learned : [reluTheta];
+}
+
+function preprocessingRecord({ preprocessing }: OpenedTraining): { [key: string]: string } {
+  const { layout, scale, mean, std } = preprocessing;
+  return {
+    ...(layout.value === 'nchw' ? {} : { layout: layout.value }),
+    ...(scale.value === 1 ? {} : { scale: String(scale.value) }),
+    ...(mean.value === null ? {} : { mean: mean.value.join(',') }),
+    ...(std.value === null ? {} : { std: std.value.join(',') }),
+  };
+}
+
+async function write(
+  out: string,
+  opened: OpenedTraining,
+  trained: TrainedState,
+  engine: string,
+  flags: Flags,
+): Promise<void> {
+  const { network, source, settings, cut, data } = opened;
+  const named = new Map<string, HostTensor>();
+  for (const [name, { dims }] of [...network.parameters, ...network.statistics]) {
+    const values = trained.state.get(name);
+    if (values === undefined) throw new Error(`the engine lost '${name}'`);
+    named.set(name, { dims, values });
+  }
+  const { values } = settings;
+  const last = trained.history.at(-1);
+  await saveModel(
+    withTrainingRecord(writeBack(source.proto, named), {
+      split: cut.name,
+      sigma: finalSigma(opened, trained),
+      matchedSigma: values.noise === 'matched' ? values.sigma : null,
+      thetas: thetasOf(opened, named),
+      preprocessing: preprocessingRecord(opened),
+      dataset: data.kind,
+      dataDigest: data.digest,
+      classNames: data.classNames,
+      training: {
+        tool: `splitz-onnx ${packageVersion()}`,
+        engine,
+        seed: flags.seed,
+        ...values,
+        seconds: Math.round(trained.history.reduce((sum, { seconds }) => sum + seconds, 0)),
+        lastEpoch: last,
+      },
+    }),
+    out,
+  );
+}
+
+function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: Flags): void {
+  const sigma = finalSigma(opened, trained);
+  const last = trained.history.at(-1);
+  if (flags.json) {
+    process.stdout.write(
+      `${JSON.stringify({ out, split: opened.cut.name, sigma, settings: opened.settings.values, history: trained.history })}\n`,
+    );
+    return;
+  }
+  const accuracy = ((last?.validation.accuracy ?? 0) * 100).toFixed(1);
+  process.stdout.write(
+    `${out}: split '${opened.cut.name}', sigma ${sigma}, ${accuracy} % of held-out images right under noise\n`,
+  );
+  if (!flags.quiet) {
+    const data = opened.data.kind === 'glyphs' ? '' : ` --data ${flags.data ?? opened.data.kind}`;
+    process.stderr.write(`next   splitz-onnx certify ${out}${data}\n`);
+  }
+}
+
+/** A target that cannot be written, or would be lost, is better found before an hour of training. */
+async function checkTarget(out: string, force: boolean): Promise<void> {
+  const there = await stat(out).then(
+    () => true,
+    () => false,
+  );
+  if (there && !force) {
+    throw new UsageError({
+      what: 'the output file is there already',
+      where: out,
+      remedy: 'Choose another file with --out, or replace it with --force.',
+    });
+  }
+  await access(dirname(out), constants.W_OK).catch((cause: Error) => {
+    throw new UsageError({
+      what: 'the output folder cannot be written to',
+      where: dirname(out),
+      why: cause.message,
+      remedy: 'Create it, or choose another one with --out.',
+    });
+  });
+}

@@ -1,0 +1,106 @@
+/** Opens what `train` needs: data, the model rewritten as the recipe wants it, the cut, and the network to train. */
+import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { openDataset } from '../datasets/open-dataset.ts';
+import { ModelRefused, UsageError } from '../errors.ts';
+import type { Cut } from '../onnx/cuts.ts';
+import { loadModel } from '../onnx/load.ts';
+import type { Model } from '../onnx/model.ts';
+import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
+import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
+import { clipLeftRelus } from '../training/parameters.ts';
+import {
+  type PreprocessingFlags,
+  type PreprocessingSettings,
+  preprocessingOf,
+  preprocessingSettings,
+} from './certify-settings.ts';
+import { cutFor } from './choose-cut.ts';
+import type { SourcedTrainingSettings } from './training-settings.ts';
+
+export interface TrainingFlags extends PreprocessingFlags {
+  readonly model: string;
+  readonly output?: string | undefined;
+  readonly data?: string | undefined;
+  readonly labels?: string | undefined;
+  readonly split?: string | undefined;
+}
+
+export interface OpenedTraining {
+  readonly data: Dataset;
+  readonly preprocessing: PreprocessingSettings;
+  readonly settings: SourcedTrainingSettings;
+  /** The file as it will be written back: rewritten by the recipe, weights as they were. */
+  readonly source: Model;
+  readonly classifier: PreparedClassifier;
+  readonly cut: Cut;
+  readonly network: Network;
+  readonly segments: readonly Segment[];
+}
+
+/**
+ * @param settingsFor the run's settings, once it is known whether the cut is the input and what the data are
+ * @throws ModelRefused, UsageError as the passes do: no classifier, no such cut, operators that cannot be trained
+ */
+export async function openTraining(
+  flags: TrainingFlags,
+  settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
+): Promise<OpenedTraining> {
+  const loaded = await loadModel(flags.model);
+  const data = await openDataset(dataSpec(flags, loaded), {
+    subset: 'train',
+    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+  });
+  const split = flags.split ?? loaded.metadata.get('splitz.split') ?? 'first';
+  const settings = settingsFor(split === 'input', data.kind);
+  const preprocessing = preprocessingSettings(flags, loaded);
+  const prepare = (model: Model): Promise<PreparedClassifier> =>
+    prepareClassifier(model, flags.output, preprocessingOf(preprocessing, data));
+  const { recipe, reluTheta, learnTheta, regularizer } = settings.values;
+
+  let source = loaded;
+  let spec = split;
+  if (recipe === 'warm') {
+    refusePreprocessing(preprocessing);
+    source = withIsometry(loaded, data.shape);
+    spec = ISOMETRY_CUT;
+  }
+  let classifier = await prepare(source);
+  let cut = cutFor(classifier, spec);
+  if (reluTheta !== null && recipe !== 'smoothing') {
+    source = clipLeftRelus(source, cut.value.name, reluTheta);
+    classifier = await prepare(source);
+    cut = cutFor(classifier, cut.name);
+  }
+  if (classifier.whyNotBatchable !== null) {
+    throw new ModelRefused({
+      what: 'the network cannot be trained in batches',
+      where: flags.model,
+      why: classifier.whyNotBatchable,
+      remedy: 'Export it with a free batch axis (dynamic_axes or dynamic_shapes).',
+    });
+  }
+  const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta });
+  const segments = regularizer === 'none' ? [] : network.segments();
+  return { data, preprocessing, settings, source, classifier, cut, network, segments };
+}
+
+function dataSpec(flags: TrainingFlags, model: Model): string {
+  if (flags.data !== undefined) return flags.data;
+  if (model.metadata.get('splitz.dataset') === 'glyphs') return 'glyphs';
+  throw new UsageError({
+    what: 'no data to train on',
+    where: flags.model,
+    remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+  });
+}
+
+/** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would be none. */
+function refusePreprocessing({ layout, scale, mean, std }: PreprocessingSettings): void {
+  if (layout.value === 'nchw' && scale.value === 1 && mean.value === null && std.value === null) return;
+  throw new UsageError({
+    what: '--recipe warm takes a model of pixels in [0,1], layout nchw',
+    why: 'its isometric left half stands in front of the network, where --layout, --scale, --mean and --std would come between',
+    remedy: 'Start from a model that normalises inside its graph, or use --recipe matched.',
+  });
+}

@@ -1,0 +1,88 @@
+/** Progress of a training run, on stderr: a redrawn line per step on a terminal, one kept line per epoch everywhere. */
+import type { EpochReport, StepReport } from '../../training/train.ts';
+import { clock } from './progress.ts';
+import { screenOf } from './style.ts';
+import { displayWidth } from './width.ts';
+
+type Stream = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'isTTY'>;
+
+const REDRAW_MS = 100;
+const LOG_MS = 30_000;
+const CLEAR_LINE = '\r\u001b[K';
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** "epoch 3/15  loss 0.512  noisy accuracy 84.1 %  L 0.87  2710 img/s  ETA 0:12" without a line end. */
+export function stepLine(report: StepReport, epochs: number, bounded: boolean): string[] {
+  const left = ((report.steps - report.step) * report.batch) / report.imagesPerSecond;
+  return [
+    `epoch ${report.epoch}/${epochs}`,
+    `step ${report.step}/${report.steps}`,
+    `loss ${report.loss.toFixed(3)}`,
+    `noisy accuracy ${percent(report.accuracy)}`,
+    ...(bounded ? [`L ${report.lipschitz.toFixed(3)}`] : []),
+    `${report.imagesPerSecond.toFixed(0)} img/s`,
+    `epoch done in ${clock(left)}`,
+  ];
+}
+
+/** The line that stays. */
+export function epochLine(report: EpochReport, epochs: number, bounded: boolean): string {
+  const { validation } = report;
+  const seen = [
+    `loss ${report.loss.toFixed(3)}`,
+    `noisy accuracy ${percent(report.accuracy)}`,
+    `held out ${percent(validation.accuracy)}`,
+    ...(bounded ? [`L ${validation.lipschitz.toFixed(3)}`, `sigma ${validation.sigma.toFixed(3)}`] : []),
+    `${report.imagesPerSecond.toFixed(0)} img/s`,
+    clock(report.seconds),
+  ];
+  return `epoch ${String(report.epoch).padStart(String(epochs).length)}/${epochs}  ${seen.join('  ')}`;
+}
+
+export interface TrainingProgress {
+  step(report: StepReport): void;
+  epoch(report: EpochReport): void;
+  note(text: string): void;
+  finish(): void;
+}
+
+/** `bounded`: whether there is a left half whose L is worth showing. `now` gives milliseconds. */
+export function startTrainingProgress(
+  stream: Stream,
+  epochs: number,
+  bounded: boolean,
+  quiet: boolean,
+  now: () => number = Date.now,
+): TrainingProgress {
+  const redraws = stream.isTTY === true && process.env['TERM'] !== 'dumb';
+  let shownAt = now();
+  let drawn = false;
+  const keep = (text: string): void => {
+    if (quiet) return;
+    stream.write(`${drawn ? CLEAR_LINE : ''}${text}\n`);
+    drawn = false;
+  };
+  return {
+    step: (report) => {
+      const at = now();
+      if (quiet || at - shownAt < (redraws ? REDRAW_MS : LOG_MS)) return;
+      shownAt = at;
+      const parts = stepLine(report, epochs, bounded);
+      if (!redraws) return keep(parts.join(', '));
+      const { columns } = screenOf(stream, process.env);
+      while (parts.length > 1 && displayWidth(parts.join('  ')) >= columns) parts.pop();
+      stream.write(CLEAR_LINE + parts.join('  '));
+      drawn = true;
+    },
+    epoch: (report) => {
+      keep(epochLine(report, epochs, bounded));
+      shownAt = now();
+    },
+    note: keep,
+    finish: () => {
+      if (drawn) stream.write('\n');
+      drawn = false;
+    },
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * Writes networks as ONNX: operator set 17, IR version 8, one input 'image' [batch,C,H,W] of pixels in [0,1], one output
+ * 'logits'. Nodes are named as PyTorch's exporter names them ("/conv1/Conv"), so a layer with its activation is one
+ * module, and `--split conv1` means the tensor behind both.
+ */
+import { DataType } from './data-type.ts';
+import { tensorInfo } from './extract.ts';
+import { sizeOf } from './graph.ts';
+import {
+  type AttributeProto,
+  AttributeType,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from './proto.ts';
+
+/** An activation in the network being built. */
+export interface Wire {
+  readonly name: string;
+  /** For one image: [C,H,W], or [features]. */
+  readonly dims: readonly number[];
+}
+
+/**
+ * Initial values of a kernel, row-major.
+ * @param dims shape of the kernel: [out,in,kH,kW] or [out,in]
+ * @param fanIn how many numbers each output adds up
+ * @param index how many kernels the network has before this one
+ */
+export type KernelValues = (dims: readonly number[], fanIn: number, index: number) => Float32Array;
+
+export interface Window {
+  readonly kernel: number;
+  /** 1 unless given. */
+  readonly stride?: number;
+  /** Zeros on each of the four sides; 0 unless given. */
+  readonly padding?: number;
+}
+
+export interface NetworkBuilder {
+  readonly image: Wire;
+  /** `bias: false` for a convolution in front of a batch normalisation. Biases start at 0. */
+  conv(module: string, x: Wire, filters: number, window: Window, bias?: boolean): Wire;
+  /**
+   * x + Conv(x), a convolution of an odd side that keeps the shape, with the identity inside its kernel: one affine map with
+   * one norm, and one node for whoever reads the graph.
+   */
+  linearResidual(module: string, x: Wire, kernel: number): Wire;
+  /** Scale 1, shift 0, running mean 0, running variance 1; epsilon 1e-5, momentum 0.9. */
+  batchNorm(module: string, x: Wire): Wire;
+  relu(module: string, x: Wire): Wire;
+  /** min(max(x, 0), limit). The limit is an initializer of its own, `MODULE.theta`, so that it can be trained. */
+  clip(module: string, x: Wire, limit: number): Wire;
+  add(module: string, x: Wire, y: Wire): Wire;
+  /** Windows side by side. */
+  maxPool(module: string, x: Wire, size: number): Wire;
+  globalAveragePool(module: string, x: Wire): Wire;
+  flatten(module: string, x: Wire): Wire;
+  /** weight [outputs, inputs] times x, plus a bias. */
+  linear(module: string, x: Wire, outputs: number): Wire;
+  /** The model, with `logits` as its output. */
+  finish(logits: Wire, metadata: ReadonlyMap<string, string>): ModelProto;
+}
+
+interface Kernel {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+const OPSET = 17;
+const IR_VERSION = 8;
+const INPUT = 'image';
+const OUTPUT = 'logits';
+
+/** @param imageDims [C,H,W] */
+export function networkBuilder(
+  name: string,
+  imageDims: readonly number[],
+  kernelValues: KernelValues,
+): NetworkBuilder {
+  const nodes: NodeProto[] = [];
+  const initializers: TensorProto[] = [];
+  let kernels = 0;
+
+  const initializer = (tensor: string, dims: readonly number[], values: Float32Array): string => {
+    initializers.push(floatTensor(tensor, dims, values));
+    return tensor;
+  };
+  const filled = (tensor: string, count: number, value: number): string =>
+    initializer(tensor, [count], new Float32Array(count).fill(value));
+  const kernel = (dims: readonly number[]): Kernel => ({
+    dims,
+    data: kernelValues(dims, sizeOf(dims.slice(1)), kernels++),
+  });
+  const node = (
+    opType: string,
+    module: string,
+    input: string[],
+    dims: readonly number[],
+    attribute: AttributeProto[] = [],
+  ): Wire => {
+    const output = `/${module}/${opType}`;
+    nodes.push({ name: output, opType, input, output: [output], attribute });
+    return { name: output, dims };
+  };
+
+  const convolution = (
+    module: string,
+    x: Wire,
+    weight: Kernel,
+    { kernel: side, stride = 1, padding = 0 }: Window,
+    bias: boolean,
+  ): Wire => {
+    const filters = weight.dims[0] as number;
+    const inputs = [x.name, initializer(`${module}.weight`, weight.dims, weight.data)];
+    if (bias) inputs.push(filled(`${module}.bias`, filters, 0));
+    const sides = x.dims.slice(1).map((s) => Math.floor((s + 2 * padding - side) / stride) + 1);
+    return node(
+      'Conv',
+      module,
+      inputs,
+      [filters, ...sides],
+      [
+        ints('kernel_shape', [side, side]),
+        ints('pads', [padding, padding, padding, padding]),
+        ints('strides', [stride, stride]),
+      ],
+    );
+  };
+
+  return {
+    image: { name: INPUT, dims: imageDims },
+    conv(module, x, filters, window, bias = true) {
+      return convolution(
+        module,
+        x,
+        kernel([filters, x.dims[0] as number, window.kernel, window.kernel]),
+        window,
+        bias,
+      );
+    },
+    linearResidual(module, x, side) {
+      const channels = x.dims[0] as number;
+      const values = kernel([channels, channels, side, side]);
+      const centre = (side * side - 1) / 2;
+      for (let c = 0; c < channels; c++) {
+        const at = (c * channels + c) * side * side + centre;
+        values.data[at] = (values.data[at] as number) + 1;
+      }
+      return convolution(module, x, values, { kernel: side, padding: (side - 1) / 2 }, true);
+    },
+    batchNorm(module, x) {
+      const channels = x.dims[0] as number;
+      const starts = { weight: 1, bias: 0, running_mean: 0, running_var: 1 };
+      const inputs = Object.entries(starts).map(([key, value]) =>
+        filled(`${module}.${key}`, channels, value),
+      );
+      return node('BatchNormalization', module, [x.name, ...inputs], x.dims, [
+        float('epsilon', 1e-5),
+        float('momentum', 0.9),
+      ]);
+    },
+    relu: (module, x) => node('Relu', module, [x.name], x.dims),
+    clip(module, x, limit) {
+      const low = initializer(`${module}.low`, [], Float32Array.of(0));
+      const high = initializer(`${module}.theta`, [], Float32Array.of(limit));
+      return node('Clip', module, [x.name, low, high], x.dims);
+    },
+    add: (module, x, y) => node('Add', module, [x.name, y.name], x.dims),
+    maxPool(module, x, size) {
+      const [channels, ...sides] = x.dims as [number, ...number[]];
+      const dims = [channels, ...sides.map((s) => Math.floor(s / size))];
+      const window = [ints('kernel_shape', [size, size]), ints('strides', [size, size])];
+      return node('MaxPool', module, [x.name], dims, window);
+    },
+    globalAveragePool: (module, x) =>
+      node('GlobalAveragePool', module, [x.name], [x.dims[0] as number, 1, 1]),
+    flatten: (module, x) => node('Flatten', module, [x.name], [sizeOf(x.dims)], [int('axis', 1)]),
+    linear(module, x, outputs) {
+      const { dims, data } = kernel([outputs, sizeOf(x.dims)]);
+      const weight = initializer(`${module}.weight`, dims, data);
+      const bias = filled(`${module}.bias`, outputs, 0);
+      return node('Gemm', module, [x.name, weight, bias], [outputs], [int('transB', 1)]);
+    },
+    finish(logits, metadata) {
+      const last = nodes.find(({ output }) => output?.[0] === logits.name);
+      if (last === undefined || last !== nodes.at(-1)) throw new Error('the last node gives the logits');
+      last.output = [OUTPUT];
+      return {
+        irVersion: IR_VERSION,
+        producerName: 'splitz-onnx',
+        opsetImport: [{ domain: '', version: OPSET }],
+        metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
+        graph: {
+          name,
+          node: nodes,
+          initializer: initializers,
+          input: [tensorInfo(INPUT, DataType.FLOAT, ['batch', ...imageDims])],
+          output: [tensorInfo(OUTPUT, DataType.FLOAT, ['batch', ...logits.dims])],
+        },
+      };
+    },
+  };
+}
+
+function floatTensor(name: string, dims: readonly number[], values: Float32Array): TensorProto {
+  if (values.length !== sizeOf(dims)) throw new Error(`${values.length} values for '${name}' [${dims}]`);
+  const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { name, dataType: DataType.FLOAT, dims: [...dims], rawData };
+}
+
+const int = (name: string, i: number): AttributeProto => ({ name, type: AttributeType.INT, i });
+const ints = (name: string, values: number[]): AttributeProto => ({
+  name,
+  type: AttributeType.INTS,
+  ints: values,
+});
+const float = (name: string, f: number): AttributeProto => ({ name, type: AttributeType.FLOAT, f });

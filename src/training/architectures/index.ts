@@ -1,0 +1,51 @@
+/** The untrained networks of models/, by file name without ".onnx". `tools/models/build.mjs` writes the files. */
+import { type NetworkBuilder, networkBuilder, type Wire } from '../../onnx/builder.ts';
+import type { ModelProto } from '../../onnx/proto.ts';
+import { glyphNet } from './glyph-net.ts';
+import { initialKernel } from './initial-weights.ts';
+import { lenet, lenetSplitz } from './lenet.ts';
+import { liresnetStem } from './liresnet-stem.ts';
+import { resnet } from './resnet.ts';
+
+interface Architecture {
+  readonly image: readonly [channels: number, rows: number, columns: number];
+  readonly dataset: string;
+  /** The cut that ends the left half. */
+  readonly split: string;
+  readonly layers: (net: NetworkBuilder) => Wire;
+}
+
+const mnist = { image: [1, 28, 28], dataset: 'mnist' } as const;
+const cifar10 = { image: [3, 32, 32], dataset: 'cifar10' } as const;
+
+const architectures = {
+  lenet: { ...mnist, split: 'conv1', layers: lenet },
+  'lenet-splitz': { ...mnist, split: 'conv1', layers: lenetSplitz },
+  glyphs: { ...mnist, dataset: 'glyphs', split: 'conv1', layers: glyphNet },
+  resnet20: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 3) },
+  resnet110: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 18) },
+  'liresnet-stem': { ...cifar10, split: 'block2', layers: liresnetStem },
+} as const satisfies Record<string, Architecture>;
+
+export type ArchitectureName = keyof typeof architectures;
+
+export const ARCHITECTURES = Object.keys(architectures) as ArchitectureName[];
+
+const WEIGHT_SEED = 0n;
+
+/** The untrained network; the same message, to the bit, at every call. */
+export function buildArchitecture(name: ArchitectureName): ModelProto {
+  const { image, dataset, split, layers } = architectures[name];
+  const net = networkBuilder(name, image, (dims, fanIn, index) =>
+    initialKernel(WEIGHT_SEED, dims, fanIn, index),
+  );
+  return net.finish(
+    layers(net),
+    new Map([
+      ['splitz.architecture', name],
+      ['splitz.dataset', dataset],
+      ['splitz.split', split],
+      ['splitz.trained', 'false'],
+    ]),
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * Nodes whose inputs are all known numbers, such as the arithmetic that exporters put before a Reshape, evaluated on the
+ * host in float64 by the same compiled actions as the white-box left half.
+ */
+import { DataType } from '../onnx/data-type.ts';
+import { intAttribute, type Node, type Tensor } from '../onnx/graph.ts';
+import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
+import { operatorOf } from '../operators/registry.ts';
+import { apply } from '../operators/sparse-matrix.ts';
+import { refuseTraining } from '../operators/training-operands.ts';
+
+/** Numbers computed here as a tensor of the graph. */
+export function tensorOfNumbers(type: DataType, { dims, values }: Constant): Tensor {
+  return { type, dims, float64: () => values, integers: () => Array.from(values) };
+}
+
+/** The lengths of a tensor's axes: the output of Shape. */
+export function shapeConstant(node: Node, dims: readonly number[]): Tensor {
+  const values = Float64Array.from(
+    dims.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', dims.length)),
+  );
+  return tensorOfNumbers(DataType.INT64, { dims: [values.length], values });
+}
+
+/**
+ * @param inputs by position; null where an optional one is omitted
+ * @throws ModelRefused, naming the node, when the operator is unknown here
+ */
+export function constantResult(node: Node, inputs: readonly (Tensor | null)[]): Tensor {
+  const operator = operatorOf(node);
+  if (operator === null)
+    refuseTraining(
+      node,
+      'it computes a constant by an operator unknown here',
+      'Export the model with constant folding.',
+    );
+  const operands = inputs.map((input): Operand | null => {
+    if (input === null) return null;
+    const constant = constantOf(input);
+    return { dims: constant.dims, constant };
+  });
+  const constant = numbersOf(node, operator.compile(node, operands), operands);
+  const first = inputs.find((input) => input !== null)?.type ?? DataType.FLOAT;
+  const type = node.opType === 'Cast' ? (intAttribute(node, 'to', first) as DataType) : first;
+  return tensorOfNumbers(type, constant);
+}
+
+function numbersOf(node: Node, action: Action, operands: readonly (Operand | null)[]): Constant {
+  const valuesAt = (operand: number): Float64Array =>
+    operands[operand]?.constant?.values ?? new Float64Array();
+  if (action.kind === 'constant') return action.constant;
+  if (action.kind === 'affine') {
+    const values = action.bias?.slice() ?? new Float64Array(action.terms[0]?.matrix.rows ?? 0);
+    for (const { operand, matrix } of action.terms)
+      apply(matrix, valuesAt(operand)).forEach((v, i) => {
+        values[i] = (values[i] as number) + v;
+      });
+    return { dims: action.dims, values };
+  }
+  if (action.kind === 'activation') {
+    const { activation } = action;
+    return { dims: action.dims, values: valuesAt(action.operand).map((z, i) => activation.value(z, i)) };
+  }
+  return refuseTraining(node, 'it pools a constant', 'Export the model with constant folding.');
+}

@@ -1,0 +1,46 @@
+/** What a trained file says about itself, in `metadata_props`: how to certify it, and how it was made. */
+import { edited, type ModelProto } from '../onnx/proto.ts';
+
+export interface TrainingRecord {
+  /** Name of the cut. */
+  readonly split: string;
+  /** Noise at the cut. */
+  readonly sigma: number;
+  /** Noise of plain smoothing that it is matched to by construction; null when it is not. */
+  readonly matchedSigma: number | null;
+  /** Clip levels of the left half, trained or not, in order. */
+  readonly thetas: readonly number[];
+  /** What the model expects of its pixels, as flags of `certify`; only what differs from pixels in [0,1], NCHW. */
+  readonly preprocessing: { readonly [key in 'layout' | 'scale' | 'mean' | 'std']?: string };
+  /** Kind of the data set: "mnist". */
+  readonly dataset: string;
+  readonly dataDigest: string;
+  readonly classNames: readonly string[] | null;
+  /** Settings, seed, engine, and what the last epoch saw. */
+  readonly training: object;
+}
+
+/** The message with the record in its metadata; other keys stay, older values of ours go. */
+export function withTrainingRecord(proto: ModelProto, record: TrainingRecord): ModelProto {
+  const ours = new Map<string, string>([
+    ['splitz.split', record.split],
+    ['splitz.sigma', String(record.sigma)],
+    ...(record.matchedSigma === null
+      ? []
+      : [['splitz.baseline_sigma', String(record.matchedSigma)] as const]),
+    ...(record.thetas.length === 0 ? [] : [['splitz.theta', JSON.stringify(record.thetas)] as const]),
+    ...Object.entries(record.preprocessing).map(([key, value]) => [`splitz.${key}`, value] as const),
+    ['splitz.dataset', record.dataset],
+    ['splitz.data_digest', record.dataDigest],
+    ...(record.classNames === null
+      ? []
+      : [['splitz.class_names', JSON.stringify(record.classNames)] as const]),
+    ['splitz.trained', 'true'],
+    ['splitz.training', JSON.stringify(record.training)],
+  ]);
+  const replaced = new Set([...ours.keys(), 'splitz.baseline_sigma', 'splitz.theta', 'splitz.class_names']);
+  const kept = (proto.metadataProps ?? []).filter(({ key }) => !replaced.has(key ?? ''));
+  return edited(proto, {
+    metadataProps: [...kept, ...[...ours].map(([key, value]) => ({ key, value }))],
+  });
+}

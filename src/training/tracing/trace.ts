@@ -1,0 +1,118 @@
+/** One function of a program as one ONNX graph. */
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-layers'; // registers the gradients
+import { ToolError } from '../../errors.ts';
+import { onBackend } from '../engines/on-backend.ts';
+import type { StepFunction } from '../program.ts';
+import { registerTracingKernels, TRACING_BACKEND, TracingBackend } from './backend.ts';
+import type { TracingTarget } from './kernel.ts';
+import type { Value } from './recorder.ts';
+import { inOrder } from './view.ts';
+
+/** A tensor at the edge of a traced graph. */
+export interface Port {
+  /** Its name in the function: of a state tensor, a feed or a result. */
+  readonly name: string;
+  /** Its name in the graph. */
+  readonly graphName: string;
+  readonly dims: readonly number[];
+}
+
+export interface TracedFunction {
+  /** A ModelProto (IR 8, opset 17). */
+  readonly bytes: Uint8Array;
+  /** State tensors and feeds that the graph reads; others it has no use for. */
+  readonly stateInputs: readonly Port[];
+  readonly feeds: readonly Port[];
+  /** State tensors that the function changes. */
+  readonly stateOutputs: readonly Port[];
+  /** float32, whatever the step made them. */
+  readonly results: readonly Port[];
+  /** How many nodes of each operator type the graph has. */
+  readonly nodes: ReadonlyMap<string, number>;
+}
+
+/**
+ * Runs the function once on a backend that records.
+ * @param stateDims shape of every state tensor
+ * @throws ToolError when the function uses a kernel that cannot be recorded
+ */
+export async function traceFunction(
+  step: StepFunction,
+  stateDims: ReadonlyMap<string, readonly number[]>,
+  target: TracingTarget,
+): Promise<TracedFunction> {
+  registerTracingKernels();
+  const backend = new TracingBackend(target);
+  tf.registerBackend(TRACING_BACKEND, () => backend);
+  try {
+    return await onBackend(tf, TRACING_BACKEND, () => record(step, stateDims, backend));
+  } finally {
+    tf.removeBackend(TRACING_BACKEND);
+  }
+}
+
+const shape = (dims: readonly number[], graphName: string, name: string): Port => ({ name, graphName, dims });
+
+function record(
+  step: StepFunction,
+  stateDims: ReadonlyMap<string, readonly number[]>,
+  backend: TracingBackend,
+): TracedFunction {
+  const { recorder } = backend;
+  const declare = (prefix: string, all: ReadonlyMap<string, readonly number[]>): [Port, Value][] =>
+    [...all].map(([name, dims]) => [
+      shape(dims, `${prefix}/${name}`, name),
+      recorder.input(`${prefix}/${name}`, dims),
+    ]);
+  const state = declare('state', stateDims);
+  const feeds = declare('feed', step.feeds);
+  const tensors = (declared: readonly [Port, Value][]) =>
+    Object.fromEntries(declared.map(([{ name }, value]) => [name, backend.tensorOf(value)]));
+
+  const outputs = new Map<string, Value>();
+  const ports = (prefix: string, computed: { readonly [name: string]: tf.Tensor }): Port[] =>
+    Object.entries(computed).map(([name, tensor]) => {
+      const graphName = `${prefix}/${name}`;
+      const view = backend.viewOf(tf.cast(tensor, 'float32'));
+      outputs.set(graphName, inOrder(recorder, view));
+      return shape(tensor.shape, graphName, name);
+    });
+
+  const computed = withinScope(() => {
+    const { state: next, results } = step.compute(tf, tensors(state), tensors(feeds));
+    return { stateOutputs: ports('next', next), results: ports('result', results) };
+  });
+  const { bytes, inputs, nodes } = recorder.finish(outputs);
+  const read = (declared: readonly [Port, Value][]): Port[] =>
+    declared.map(([port]) => port).filter(({ graphName }) => inputs.includes(graphName));
+  return { bytes, stateInputs: read(state), feeds: read(feeds), ...computed, nodes };
+}
+
+/** Everything made inside is let go at the end, kept tensors too: outside of the trace it means nothing. */
+function withinScope<T extends object>(run: () => T): T {
+  let result: T | undefined;
+  const made: tf.Tensor[] = [];
+  try {
+    tf.tidy(() => {
+      result = run();
+      made.push(...tf.engine().state.activeScope.track);
+    });
+  } catch (error) {
+    throw inWords(error);
+  } finally {
+    tf.dispose(made);
+  }
+  return result as T;
+}
+
+function inWords(error: unknown): unknown {
+  const kernel = /Cannot find registered kernel '(\w+)'|Kernel '(\w+)' not registered/.exec(String(error));
+  if (kernel === null) return error;
+  return new ToolError({
+    what: `the training step uses TensorFlow.js's kernel ${kernel[1] ?? kernel[2]}, which cannot be traced to ONNX`,
+    why: 'ONNX Runtime runs a recording of the step, and no recording of this kernel is known',
+    remedy: 'Run the step in TensorFlow: --engine tfjs-node (see `splitz-onnx doctor`).',
+    cause: error,
+  });
+}

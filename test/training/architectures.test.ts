@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
+import { leftHalfCompiler } from '../../src/lipschitz/left-half.ts';
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { findCut } from '../../src/onnx/cuts.ts';
+import { loadModel } from '../../src/onnx/load.ts';
+import { ARCHITECTURES, buildArchitecture } from '../../src/training/architectures/index.ts';
+import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
+
+const pathOf = (name: string): string => new URL(`../../models/${name}.onnx`, import.meta.url).pathname;
+
+describe.each(ARCHITECTURES)('models/%s.onnx', (name) => {
+  it('is what the builder makes, to the byte (node tools/models/build.mjs writes it)', () => {
+    const built = encodeModel(buildArchitecture(name));
+    expect(Buffer.compare(built, readFileSync(pathOf(name)))).toBe(0);
+  });
+
+  it('is a classifier of ten classes with independent rows, whose declared left half has a bound', async () => {
+    const model = await loadModel(pathOf(name));
+    const classifier = await prepareClassifier(model, undefined, null);
+    expect(classifier.classes).toBe(10);
+    expect(classifier.whyNotBatchable).toBeNull();
+    const cut = findCut(classifier.cuts, model.metadata.get('splitz.split') ?? '');
+    expect(cut.value.producer?.opType).toBe('Clip');
+    expect(leftHalfCompiler(classifier.input, classifier.inputDims)(cut.value).dims).toEqual(cut.dims);
+    expect(model.metadata.get('splitz.trained')).toBe('false');
+  });
+
+  it('shrinks to an eighth when packed', () => {
+    const bytes = readFileSync(pathOf(name));
+    expect(gzipSync(bytes).length).toBeLessThan(bytes.length / 8);
+  });
+});
+
+describe('the architectures', () => {
+  it.each([
+    // conv1 520 + conv2 25,050 + fc1 and fc2, with 800 or 5,000 inputs; the clip's two limits are no parameters.
+    ['lenet', 520 + 25_050 + 801 * 500 + 501 * 10, [20, 24, 24]],
+    ['lenet-splitz', 520 + 25_050 + 5001 * 500 + 501 * 10, [20, 24, 24]],
+    // conv1, three stages of 3×3 kernels, two shortcuts, 768 normalised channels with four numbers each, fc: 0.27 million.
+    [
+      'resnet20',
+      448 + 9 * (6 * 16 ** 2 + 5.5 * 32 ** 2 + 5.5 * 64 ** 2) + 2560 + 4 * 768 + 650,
+      [16, 32, 32],
+    ],
+    ['glyphs', 416 + 12_832 + 9_248 + 513 * 64 + 65 * 10, [16, 24, 24]],
+  ] as const)(
+    '%s has the parameters that its layers add up to, and the latent of its description',
+    async (name, parameters, latent) => {
+      const classifier = await prepareClassifier(await loadModel(pathOf(name)), undefined, null);
+      const input = classifier.cuts.cuts[0];
+      expect((input?.parametersRight ?? 0) - 2).toBe(parameters);
+      expect(findCut(classifier.cuts, 'conv1').dims).toEqual([1, ...latent]);
+    },
+  );
+});
+
+describe('initial kernels', () => {
+  it('have variance 2/fan-in, mean 0 and four levels', () => {
+    // Standardised, each statistic is standard normal and beyond 5.5 with probability 3.8e-8.
+    const [count, fanIn] = [400 * 1000, 1000];
+    const values = initialKernel(1n, [400, 1000], fanIn, 2);
+    const variance = 2 / fanIn;
+    const mean = values.reduce((a, b) => a + b, 0) / count;
+    const square = values.reduce((a, b) => a + b * b, 0) / count;
+    expect(new Set(values).size).toBe(4);
+    expect(Math.abs(mean) / Math.sqrt(variance / count)).toBeLessThan(5.5);
+    // E x⁴ = 41 h⁴ and (E x²)² = 25 h⁴ with h² = variance / 5.
+    expect(Math.abs(square - variance) / (Math.sqrt(16 / count) * (variance / 5))).toBeLessThan(5.5);
+  });
+
+  it('are independent of each other: no two rows or kernels are equal', () => {
+    const rows = [0, 1].flatMap((index) => {
+      const values = initialKernel(0n, [50, 100], 100, index);
+      return Array.from({ length: 50 }, (_, k) => values.subarray(100 * k, 100 * (k + 1)).join());
+    });
+    expect(new Set(rows).size).toBe(rows.length);
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * What SPLITZ reaches on MNIST with sound bounds: trains every recipe with `splitz-onnx train`, certifies 500 test images
+ * (every 20th) with `splitz-onnx certify`, and prints the table of docs/results.md. Each finished step is kept in the
+ * work folder and not repeated; a killed run is resumed.
+ *
+ *   node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n 10000] [--table]
+ *
+ * Needs a build (npm run build). Takes hours on two cores.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const cli = join(root, 'dist/cli/main.js');
+const lenet = join(root, 'models/lenet.onnx');
+const RADII = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5];
+
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    work: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    n: { type: 'string', default: '10000' },
+    table: { type: 'boolean', default: false },
+  },
+});
+if (flags.data === undefined || flags.work === undefined) {
+  console.error(
+    'usage: node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n N] [--table]',
+  );
+  process.exit(4);
+}
+mkdirSync(flags.work, { recursive: true });
+const at = (name, kind) => join(flags.work, `${name}${kind}`);
+
+const CONSISTENCY = ['--loss', 'consistency'];
+const smoothing = ['--split', 'input', '--sigma', '0.75'];
+const paper = ['--split', 'conv1', '--recipe', 'paper', '--sigma', '0.75'];
+const secant = [
+  ...paper,
+  '--regularizer',
+  'secant',
+  '--radius',
+  '1.5',
+  '--lambda',
+  '0.4',
+  '--bound-images',
+  '64',
+];
+const matched = ['--split', 'conv1', '--recipe', 'matched', '--sigma', '0.75'];
+const warm = ['--recipe', 'warm', '--sigma', '0.75'];
+
+/** Every run: what is trained, from which file, for how long. `from` names a run whose model is the start. */
+const runs = [
+  { name: 'rs', flags: smoothing, epochs: 15 },
+  { name: 'rs-cons', flags: [...smoothing, ...CONSISTENCY], epochs: 15 },
+  { name: 'paper-mask', flags: paper, epochs: 15 },
+  { name: 'paper-mask-cons', flags: [...paper, ...CONSISTENCY], epochs: 15 },
+  { name: 'secant', flags: secant, epochs: 15 },
+  { name: 'secant-cons', flags: [...secant, ...CONSISTENCY], epochs: 15 },
+  { name: 'matched', flags: matched, epochs: 15 },
+  { name: 'matched-cons', flags: [...matched, ...CONSISTENCY], epochs: 15 },
+  { name: 'warm', from: 'rs', flags: warm, epochs: 15 },
+  { name: 'warm-cons', from: 'rs-cons', flags: [...warm, ...CONSISTENCY], epochs: 15 },
+  { name: 'rs-cons-60', flags: [...smoothing, ...CONSISTENCY], epochs: 60 },
+  { name: 'warm-cons-60', from: 'rs-cons-60', flags: [...warm, ...CONSISTENCY], epochs: 60 },
+];
+
+function splitzOnnx(args) {
+  console.error(`\n$ splitz-onnx ${args.map((a) => (a.includes('/') ? basename(a) : a)).join(' ')}`);
+  const { status } = spawnSync(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) process.exit(status ?? 2);
+}
+
+function train({ name, from, flags: given, epochs }) {
+  if (existsSync(at(name, '.onnx'))) return;
+  const start = from === undefined ? lenet : at(from, '.onnx');
+  splitzOnnx([
+    'train',
+    start,
+    '--data',
+    `mnist:${flags.data}`,
+    ...given,
+    '--epochs',
+    String(epochs),
+    '--out',
+    at(name, '.onnx'),
+  ]);
+}
+
+function certify({ name }) {
+  splitzOnnx([
+    'certify',
+    at(name, '.onnx'),
+    '--data',
+    `mnist:${flags.data}`,
+    '--skip',
+    '20',
+    '--max',
+    '500',
+    '--n',
+    flags.n,
+    '--no-baseline',
+    '--out',
+    at(name, '.jsonl'),
+  ]);
+}
+
+function resultOf({ name, epochs }) {
+  if (!existsSync(at(name, '.jsonl'))) return null;
+  const [head, ...records] = readFileSync(at(name, '.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const right = records.filter((r) => r.prediction === r.label && !r.abstained);
+  return {
+    name,
+    epochs,
+    images: records.length,
+    sigma: head.settings.sigma.value,
+    lipschitz: right.reduce((sum, r) => sum + (r.localLipschitz ?? 1), 0) / Math.max(1, right.length),
+    acr: right.reduce((sum, r) => sum + r.radius, 0) / records.length,
+    certified: RADII.map((radius) => right.filter((r) => r.radius >= radius).length / records.length),
+    seconds: records.reduce((sum, r) => sum + r.seconds, 0),
+  };
+}
+
+const wanted = runs.filter(({ name }) => flags.only === undefined || flags.only.includes(name));
+for (const run of wanted) {
+  if (flags.table) break;
+  train(run);
+  certify(run);
+}
+
+const percent = (share) => (100 * share).toFixed(1);
+console.log(`| model | epochs | images | sigma at the cut | mean L | ACR | ${RADII.join(' | ')} |`);
+console.log(`|${'---|'.repeat(6 + RADII.length)}`);
+for (const run of wanted) {
+  const r = resultOf(run);
+  if (r === null) continue;
+  console.log(
+    `| ${r.name} | ${r.epochs} | ${r.images} | ${r.sigma} | ${r.lipschitz.toFixed(3)} | ${(Math.floor(r.acr * 1000) / 1000).toFixed(3)} | ${r.certified.map(percent).join(' | ')} |`,
+  );
+}
