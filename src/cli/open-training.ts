@@ -8,7 +8,7 @@ import { loadModel } from '../onnx/load.ts';
 import type { Model } from '../onnx/model.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
 import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
-import { clipLeftRelus } from '../training/parameters.ts';
+import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
 import {
   type PreprocessingFlags,
   type PreprocessingSettings,
@@ -24,6 +24,8 @@ export interface TrainingFlags extends PreprocessingFlags {
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly split?: string | undefined;
+  readonly recipe?: string | undefined;
+  readonly reluTheta?: number | undefined;
 }
 
 export interface OpenedTraining {
@@ -51,7 +53,10 @@ export async function openTraining(
     subset: 'train',
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
   });
-  const split = flags.split ?? loaded.metadata.get('splitz.split') ?? 'first';
+  const split =
+    flags.recipe === 'warm'
+      ? isometryCut(flags.split)
+      : (flags.split ?? loaded.metadata.get('splitz.split') ?? 'first');
   const settings = settingsFor(split === 'input', data.kind);
   const preprocessing = preprocessingSettings(flags, loaded);
   const prepare = (model: Model): Promise<PreparedClassifier> =>
@@ -59,15 +64,14 @@ export async function openTraining(
   const { recipe, reluTheta, learnTheta, regularizer } = settings.values;
 
   let source = loaded;
-  let spec = split;
   if (recipe === 'warm') {
     refusePreprocessing(preprocessing);
     source = withIsometry(loaded, data.shape);
-    spec = ISOMETRY_CUT;
   }
   let classifier = await prepare(source);
-  let cut = cutFor(classifier, spec);
-  if (reluTheta !== null && recipe !== 'smoothing') {
+  let cut = cutFor(classifier, split);
+  // A recipe's clip level is for networks that have Relus there; a flag that does nothing is an error.
+  if (reluTheta !== null && (flags.reluTheta !== undefined || hasLeftRelu(source, cut.value.name))) {
     source = clipLeftRelus(source, cut.value.name, reluTheta);
     classifier = await prepare(source);
     cut = cutFor(classifier, cut.name);
@@ -92,6 +96,16 @@ function dataSpec(flags: TrainingFlags, model: Model): string {
     what: 'no data to train on',
     where: flags.model,
     remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+  });
+}
+
+/** The recipe warm makes its own cut. */
+function isometryCut(split: string | undefined): string {
+  if (split === undefined || split === ISOMETRY_CUT) return ISOMETRY_CUT;
+  throw new UsageError({
+    what: `--split ${split} does not go with --recipe warm`,
+    why: `it cuts behind the isometric left half that it puts in front of the network, at '${ISOMETRY_CUT}'`,
+    remedy: 'Leave out --split, or use another recipe.',
   });
 }
 

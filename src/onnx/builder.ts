@@ -35,6 +35,10 @@ export interface Window {
   readonly stride?: number;
   /** Zeros on each of the four sides; 0 unless given. */
   readonly padding?: number;
+  /** What the initial kernel is multiplied by; 1 unless given. */
+  readonly gain?: number;
+  /** Initial value of the bias; 0 unless given. */
+  readonly offset?: number;
 }
 
 export interface NetworkBuilder {
@@ -45,7 +49,7 @@ export interface NetworkBuilder {
    * x + Conv(x), a convolution of an odd side that keeps the shape, with the identity inside its kernel: one affine map with
    * one norm, and one node for whoever reads the graph.
    */
-  linearResidual(module: string, x: Wire, kernel: number): Wire;
+  linearResidual(module: string, x: Wire, kernel: number, gain?: number): Wire;
   /** Scale 1, shift 0, running mean 0, running variance 1; epsilon 1e-5, momentum 0.9. */
   batchNorm(module: string, x: Wire): Wire;
   relu(module: string, x: Wire): Wire;
@@ -88,9 +92,9 @@ export function networkBuilder(
   };
   const filled = (tensor: string, count: number, value: number): string =>
     initializer(tensor, [count], new Float32Array(count).fill(value));
-  const kernel = (dims: readonly number[]): Kernel => ({
+  const kernel = (dims: readonly number[], gain = 1): Kernel => ({
     dims,
-    data: kernelValues(dims, sizeOf(dims.slice(1)), kernels++),
+    data: kernelValues(dims, sizeOf(dims.slice(1)), kernels++).map((value) => gain * value),
   });
   const node = (
     opType: string,
@@ -108,12 +112,12 @@ export function networkBuilder(
     module: string,
     x: Wire,
     weight: Kernel,
-    { kernel: side, stride = 1, padding = 0 }: Window,
+    { kernel: side, stride = 1, padding = 0, offset = 0 }: Window,
     bias: boolean,
   ): Wire => {
     const filters = weight.dims[0] as number;
     const inputs = [x.name, initializer(`${module}.weight`, weight.dims, weight.data)];
-    if (bias) inputs.push(filled(`${module}.bias`, filters, 0));
+    if (bias) inputs.push(filled(`${module}.bias`, filters, offset));
     const sides = x.dims.slice(1).map((s) => Math.floor((s + 2 * padding - side) / stride) + 1);
     return node(
       'Conv',
@@ -134,14 +138,14 @@ export function networkBuilder(
       return convolution(
         module,
         x,
-        kernel([filters, x.dims[0] as number, window.kernel, window.kernel]),
+        kernel([filters, x.dims[0] as number, window.kernel, window.kernel], window.gain),
         window,
         bias,
       );
     },
-    linearResidual(module, x, side) {
+    linearResidual(module, x, side, gain) {
       const channels = x.dims[0] as number;
-      const values = kernel([channels, channels, side, side]);
+      const values = kernel([channels, channels, side, side], gain);
       const centre = (side * side - 1) / 2;
       for (let c = 0; c < channels; c++) {
         const at = (c * channels + c) * side * side + centre;

@@ -2,6 +2,7 @@
 import { UsageError } from '../errors.ts';
 import { DataType } from '../onnx/data-type.ts';
 import { outputAncestors } from '../onnx/dependence.ts';
+import type { Node } from '../onnx/graph.ts';
 import { type Model, modelOf } from '../onnx/model.ts';
 import {
   type AttributeProto,
@@ -108,16 +109,12 @@ export function clipLeftRelus(model: Model, cut: string, theta: number): Model {
       why: 'it must be positive and finite: a smaller one would leave nothing of the signal',
       remedy: 'Use a value such as --relu-theta 1.',
     });
-  const value = model.graph.values.get(cut);
-  if (value === undefined) throw new Error(`the model has no value '${cut}'`);
-  const needed = outputAncestors({ ...model.graph, outputs: [value] });
+  const relus = leftRelus(model, cut);
   const graph = model.proto.graph as GraphProto;
-  let replaced = 0;
   const node = (graph.node ?? []).flatMap((proto, k): NodeProto[] => {
     const typed = model.graph.nodes[k];
     const output = typed?.outputs[0];
-    if (typed?.opType !== 'Relu' || typed.domain !== '' || !output || !needed.has(output)) return [proto];
-    replaced++;
+    if (typed === undefined || !output || !relus.has(typed)) return [proto];
     if (typed.opset < 11) {
       const limits = [floatAttribute('min', 0), floatAttribute('max', Math.fround(theta))];
       return [edited(proto, { opType: 'Clip', attribute: limits })];
@@ -130,7 +127,7 @@ export function clipLeftRelus(model: Model, cut: string, theta: number): Model {
       edited(proto, { opType: 'Clip', input, attribute: [] }),
     ];
   });
-  if (replaced === 0)
+  if (relus.size === 0)
     throw new UsageError({
       what: '--relu-theta replaces nothing',
       where: model.path,
@@ -138,4 +135,20 @@ export function clipLeftRelus(model: Model, cut: string, theta: number): Model {
       remedy: 'Leave out --relu-theta, or cut the network later.',
     });
   return modelOf(edited(model.proto, { graph: edited(graph, { node }) }), model);
+}
+
+/** Whether the left half has a Relu that `clipLeftRelus` would replace. */
+export const hasLeftRelu = (model: Model, cut: string): boolean => leftRelus(model, cut).size > 0;
+
+/** The Relus that the tensor `cut` depends on. */
+function leftRelus(model: Model, cut: string): ReadonlySet<Node> {
+  const value = model.graph.values.get(cut);
+  if (value === undefined) throw new Error(`the model has no value '${cut}'`);
+  const needed = outputAncestors({ ...model.graph, outputs: [value] });
+  return new Set(
+    model.graph.nodes.filter(
+      ({ opType, domain, outputs: [output] }) =>
+        opType === 'Relu' && domain === '' && output !== null && output !== undefined && needed.has(output),
+    ),
+  );
 }

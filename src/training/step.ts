@@ -36,7 +36,7 @@ export interface StepParts {
   readonly boundImages: number;
   /**
    * 'fixed': the fed sigma is the noise at the cut. 'matched': it is the noise at the input, and the cut gets that times
-   * the batch's mean L (no gradient), so that plain smoothing at the fed sigma is the fair comparison by construction.
+   * the batch's mean L, so that plain smoothing at the fed sigma is the fair comparison by construction.
    */
   readonly noise: 'fixed' | 'matched';
   /** Starting value of θ_L when it is learned with the weights; null when it is fed. */
@@ -103,14 +103,17 @@ function commonFeeds(
   ];
 }
 
-/** Mean local Lipschitz estimate and the noise level at the cut, for one batch. */
+/**
+ * Mean local Lipschitz estimate and the noise level at the cut, for one batch. A matched level is differentiable: were it
+ * held constant, the weights would grow without end, since a larger norm would raise the signal and not the noise.
+ */
 function noiseLevel(
   tf: Tf,
   parts: StepParts,
   sigma: Tensor,
   lipschitz: Tensor | null,
 ): { readonly level: Tensor; readonly mean: Tensor } {
-  const mean = lipschitz === null ? tf.scalar(1) : tf.mean(detach(tf, lipschitz));
+  const mean = lipschitz === null ? tf.scalar(1) : tf.mean(lipschitz);
   return { mean, level: parts.noise === 'matched' ? tf.mul(sigma, mean) : sigma };
 }
 

@@ -6,6 +6,7 @@ import { ToolError } from '../../errors.ts';
 import { createNoiseKernel } from '../../smoothing/noise-kernel.ts';
 import { gaussianNoise, keyWords } from '../../smoothing/philox.ts';
 import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
+import { probeTfjsNode } from '../../training/engines/tfjs-node.ts';
 import { onnxRuntimeVersion } from '../environment.ts';
 import { outputOptions } from '../options.ts';
 import { screenOf } from '../terminal/style.ts';
@@ -24,7 +25,7 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
 
 export const doctor: CommandModule<object, Flags> = {
   command: 'doctor',
-  describe: 'check Node, ONNX Runtime, providers, the noise kernel and write access',
+  describe: 'check Node, ONNX Runtime, providers, training engines, the noise kernel and write access',
   builder: (y) => builder(y) as unknown as Argv<Flags>,
   handler: (flags) => run(flags),
 };
@@ -55,6 +56,7 @@ async function run(flags: Flags): Promise<void> {
             .join('; '),
     });
   }
+  checks.push(...(await engineChecks()));
   const failed = checks.filter((check) => check.status === 'failed');
   if (flags.json) process.stdout.write(`${JSON.stringify({ checks })}\n`);
   else {
@@ -100,6 +102,29 @@ function noiseCheck(): Check {
     status: equal ? 'ok' : 'failed',
     detail: equal ? 'bit for bit the documented Philox normals' : 'differs from the documented noise',
   };
+}
+
+/** What `train` can compute with. ONNX Runtime is always there; TensorFlow is an option. */
+async function engineChecks(): Promise<Check[]> {
+  const engine = (name: string, status: Check['status'], detail: string): Check => ({
+    name: `training engine ${name}`,
+    status,
+    detail,
+  });
+  const checks = [engine('onnxruntime', 'ok', 'runs the traced training step')];
+  for (const name of ['tfjs-node-gpu', 'tfjs-node'] as const) {
+    const probe = await probeTfjsNode(name);
+    checks.push(
+      probe.available
+        ? engine(
+            name,
+            'ok',
+            `${probe.version}, TensorFlow ${probe.tensorflow}, on the ${probe.gpu ? 'GPU' : 'CPU'}`,
+          )
+        : engine(name, 'absent', `${probe.why}; to use it: ${probe.remedy}`),
+    );
+  }
+  return checks;
 }
 
 async function folderCheck(): Promise<Check> {

@@ -12,6 +12,13 @@ const LEVELS_VARIANCE = 5;
 const PER_WORD = 16;
 const PER_BLOCK = 4 * PER_WORD;
 
+/**
+ * How a first layer in front of Clip(0, 1) starts: with the variance 1 / (3 fan-in) that PyTorch starts with, because with
+ * He's the norm is so large that noise matched to it drowns the clipped signal; and with a bias of half the clip level, so
+ * that responses of either sign pass.
+ */
+export const BEFORE_CLIP = { gain: 1 / Math.sqrt(6), offset: 0.5 } as const;
+
 /** @param index which kernel of the network it is */
 export function initialKernel(
   seed: bigint,

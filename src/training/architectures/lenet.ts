@@ -1,18 +1,22 @@
-/** LeNet-5 as used for MNIST in the literature on smoothing, 1×28×28 → 10 classes, in two forms. */
+/**
+ * LeNet-5 as used for MNIST in the literature on smoothing, 1×28×28 → 10 classes, in two forms. Their first layer
+ * starts in the middle of its clip.
+ */
 import type { NetworkBuilder, Wire } from '../../onnx/builder.ts';
+import { BEFORE_CLIP } from './initial-weights.ts';
 
 /**
  * As in the SPLITZ paper (Zhong & Tandon 2024, section V): a clipped first convolution without pooling, so the latent is
  * 20×24×24; the second one is pooled to 50×10×10.
  */
 export function lenetSplitz(net: NetworkBuilder): Wire {
-  const latent = net.clip('conv1', net.conv('conv1', net.image, 20, { kernel: 5 }), 1);
+  const latent = net.clip('conv1', net.conv('conv1', net.image, 20, { kernel: 5, ...BEFORE_CLIP }), 1);
   return head(net, latent);
 }
 
 /** As in the baselines: both convolutions are pooled, so 50×4×4 reach the linear layers. */
 export function lenet(net: NetworkBuilder): Wire {
-  const latent = net.clip('conv1', net.conv('conv1', net.image, 20, { kernel: 5 }), 1);
+  const latent = net.clip('conv1', net.conv('conv1', net.image, 20, { kernel: 5, ...BEFORE_CLIP }), 1);
   return head(net, net.maxPool('pool1', latent, 2));
 }
 

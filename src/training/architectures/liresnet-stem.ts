@@ -5,11 +5,12 @@
  * robustness certification on ImageNet", NeurIPS 2023). The latent is 32×16×16; a plain convolutional head follows.
  */
 import type { NetworkBuilder, Wire } from '../../onnx/builder.ts';
+import { BEFORE_CLIP } from './initial-weights.ts';
 
 export function liresnetStem(net: NetworkBuilder): Wire {
-  const stem = net.conv('stem', net.image, 32, { kernel: 4, stride: 2, padding: 1 });
+  const stem = net.conv('stem', net.image, 32, { kernel: 4, stride: 2, padding: 1, ...BEFORE_CLIP });
   let x = net.clip('stem', stem, 1);
-  for (const block of ['block1', 'block2']) x = net.clip(block, net.linearResidual(block, x, 3), 1);
+  for (const block of ['block1', 'block2']) x = net.clip(block, net.linearResidual(block, x, 3, 1 / 8), 1);
   for (const [layer, channels] of Object.entries({ conv1: 64, conv2: 128 })) {
     const y = net.conv(layer, x, channels, { kernel: 4, stride: 2, padding: 1 });
     x = net.relu(layer, y);

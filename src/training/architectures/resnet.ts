@@ -5,11 +5,12 @@
  * Where the shape changes, the shortcut is a 1×1 convolution of stride 2.
  */
 import type { NetworkBuilder, Wire } from '../../onnx/builder.ts';
+import { BEFORE_CLIP } from './initial-weights.ts';
 
 const STAGES = [16, 32, 64];
 
 export function resnet(net: NetworkBuilder, blocks: number): Wire {
-  let x = net.clip('conv1', net.conv('conv1', net.image, 16, { kernel: 3, padding: 1 }), 1);
+  let x = net.clip('conv1', net.conv('conv1', net.image, 16, { kernel: 3, padding: 1, ...BEFORE_CLIP }), 1);
   for (const [stage, channels] of STAGES.entries()) {
     for (let block = 0; block < blocks; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1;

@@ -1,14 +1,22 @@
-/** tfjs has one active backend per process; whoever computes sets its own first and leaves the former behind. */
+/** tfjs has one active backend per process: whoever computes sets its own first and puts the former one back. */
 import type { Tf } from '../../operators/training-form.ts';
 
-/** Runs `compute` (synchronous) with the named backend active. */
-export async function onBackend<T>(tf: Tf, name: string, compute: () => T): Promise<T> {
+/**
+ * Runs `compute` with the named backend active. The backend must be initialised or have a synchronous factory: then
+ * setBackend takes effect at once (tfjs 4.22), and no other engine can come between.
+ */
+export function onBackend<T>(tf: Tf, name: string, compute: () => T): T {
   const former = tf.getBackend();
-  // Another engine may have its turn while we wait.
-  while (tf.getBackend() !== name) await tf.setBackend(name);
+  activate(tf, name);
   try {
     return compute();
   } finally {
-    if (typeof former === 'string' && former !== name) await tf.setBackend(former);
+    if (typeof former === 'string' && former !== name) activate(tf, former);
   }
+}
+
+function activate(tf: Tf, name: string): void {
+  void tf.setBackend(name);
+  if (tf.engine().backendName !== name || tf.engine().backend === null)
+    throw new Error(`the TensorFlow.js backend '${name}' is not ready`);
 }

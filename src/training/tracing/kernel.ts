@@ -43,7 +43,7 @@ export function apply(
 }
 
 /** The tensor in its own order of axes. */
-export const valueOf = ({ recorder }: Tracing, view: View): Value => inOrder(recorder, view);
+export const dense = ({ recorder }: Tracing, view: View): Value => inOrder(recorder, view);
 
 /** A negative axis counts from the end. */
 export const positive = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);

@@ -145,7 +145,7 @@ export class GraphRecorder {
       opsetImport: [{ domain: '', version: 17 }],
       graph: {
         name: 'step',
-        node: nodes.map((node) => nodeProto(node, read, outputs)),
+        node: nodes.map((node) => nodeProto(node, read)),
         initializer: [...this.#constants.values()]
           .filter(({ value }) => read.has(value.name))
           .map(({ tensor }) => tensor),
@@ -171,17 +171,14 @@ function needed(nodes: readonly RecordedNode[], outputs: readonly string[]): Rec
   return kept.reverse();
 }
 
-/** Outputs at the end that nobody reads are left out: a MaxPool without its indices is faster. */
-function nodeProto(
-  node: RecordedNode,
-  read: ReadonlySet<string | undefined>,
-  outputs: ReadonlyMap<string, Value>,
-): NodeProto {
-  const last = node.outputs.findLastIndex(({ name }) => read.has(name) || outputs.has(name));
+/** Indices that nobody reads are left out: a MaxPool without them is faster. */
+function nodeProto(node: RecordedNode, read: ReadonlySet<string | undefined>): NodeProto {
+  const written =
+    node.op === 'MaxPool' ? node.outputs.filter(({ name }, k) => k === 0 || read.has(name)) : node.outputs;
   return {
     opType: node.op,
     input: node.inputs.map((value) => value?.name ?? ''),
-    output: node.outputs.slice(0, last + 1).map(({ name }) => name),
+    output: written.map(({ name }) => name),
     attribute: Object.entries(node.attributes).map(([name, value]) => {
       if (typeof value === 'string')
         return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
 import { ToolError } from '../../errors.ts';
 import { onBackend } from '../engines/on-backend.ts';
-import type { StepFunction } from '../program.ts';
+import type { NamedTensors, StepFunction } from '../program.ts';
 import { registerTracingKernels, TRACING_BACKEND, TracingBackend } from './backend.ts';
 import type { TracingTarget } from './kernel.ts';
 import type { Value } from './recorder.ts';
@@ -37,22 +37,24 @@ export interface TracedFunction {
  * @param stateDims shape of every state tensor
  * @throws ToolError when the function uses a kernel that cannot be recorded
  */
-export async function traceFunction(
+export function traceFunction(
   step: StepFunction,
   stateDims: ReadonlyMap<string, readonly number[]>,
   target: TracingTarget,
-): Promise<TracedFunction> {
+): TracedFunction {
   registerTracingKernels();
   const backend = new TracingBackend(target);
   tf.registerBackend(TRACING_BACKEND, () => backend);
   try {
-    return await onBackend(tf, TRACING_BACKEND, () => record(step, stateDims, backend));
+    return onBackend(tf, TRACING_BACKEND, () => record(step, stateDims, backend));
+  } catch (error) {
+    throw inWords(error);
   } finally {
     tf.removeBackend(TRACING_BACKEND);
   }
 }
 
-const shape = (dims: readonly number[], graphName: string, name: string): Port => ({ name, graphName, dims });
+type Declared = readonly (readonly [Port, Value])[];
 
 function record(
   step: StepFunction,
@@ -60,50 +62,44 @@ function record(
   backend: TracingBackend,
 ): TracedFunction {
   const { recorder } = backend;
-  const declare = (prefix: string, all: ReadonlyMap<string, readonly number[]>): [Port, Value][] =>
-    [...all].map(([name, dims]) => [
-      shape(dims, `${prefix}/${name}`, name),
-      recorder.input(`${prefix}/${name}`, dims),
-    ]);
+  const declare = (prefix: string, all: ReadonlyMap<string, readonly number[]>): Declared =>
+    [...all].map(([name, dims]) => {
+      const graphName = `${prefix}/${name}`;
+      return [{ name, graphName, dims }, recorder.input(graphName, dims)];
+    });
   const state = declare('state', stateDims);
   const feeds = declare('feed', step.feeds);
-  const tensors = (declared: readonly [Port, Value][]) =>
+  const tensors = (declared: Declared): NamedTensors =>
     Object.fromEntries(declared.map(([{ name }, value]) => [name, backend.tensorOf(value)]));
 
   const outputs = new Map<string, Value>();
-  const ports = (prefix: string, computed: { readonly [name: string]: tf.Tensor }): Port[] =>
+  const ports = (prefix: string, computed: NamedTensors): Port[] =>
     Object.entries(computed).map(([name, tensor]) => {
       const graphName = `${prefix}/${name}`;
-      const view = backend.viewOf(tf.cast(tensor, 'float32'));
-      outputs.set(graphName, inOrder(recorder, view));
-      return shape(tensor.shape, graphName, name);
+      outputs.set(graphName, inOrder(recorder, backend.viewOf(tf.cast(tensor, 'float32'))));
+      return { name, graphName, dims: tensor.shape };
     });
-
-  const computed = withinScope(() => {
+  const computed = scoped(() => {
     const { state: next, results } = step.compute(tf, tensors(state), tensors(feeds));
-    return { stateOutputs: ports('next', next), results: ports('result', results) };
+    const found = { stateOutputs: ports('next', next), results: ports('result', results) };
+    // A step may have kept what it returns.
+    tf.dispose([...Object.values(next), ...Object.values(results)]);
+    return found;
   });
   const { bytes, inputs, nodes } = recorder.finish(outputs);
-  const read = (declared: readonly [Port, Value][]): Port[] =>
+  const read = (declared: Declared): Port[] =>
     declared.map(([port]) => port).filter(({ graphName }) => inputs.includes(graphName));
   return { bytes, stateInputs: read(state), feeds: read(feeds), ...computed, nodes };
 }
 
-/** Everything made inside is let go at the end, kept tensors too: outside of the trace it means nothing. */
-function withinScope<T extends object>(run: () => T): T {
-  let result: T | undefined;
-  const made: tf.Tensor[] = [];
+/** tf.tidy for results that are no tensors. */
+function scoped<T>(run: () => T): T {
+  tf.engine().startScope();
   try {
-    tf.tidy(() => {
-      result = run();
-      made.push(...tf.engine().state.activeScope.track);
-    });
-  } catch (error) {
-    throw inWords(error);
+    return run();
   } finally {
-    tf.dispose(made);
+    tf.engine().endScope();
   }
-  return result as T;
 }
 
 function inWords(error: unknown): unknown {

@@ -164,10 +164,7 @@ export function elementwise(
   const shape = broadcastDims(operands.map((view) => view.shape));
   const views = operands.map((view) => broadcast(view, shape));
   const cost = (order: readonly number[]): number =>
-    views.reduce(
-      (sum, view) => sum + (increasing(present(view, order)) ? 0 : sizeOf(view.value.dims)),
-      0,
-    );
+    views.reduce((sum, view) => sum + (increasing(present(view, order)) ? 0 : sizeOf(view.value.dims)), 0);
   const bySize = views.toSorted((a, b) => sizeOf(b.value.dims) - sizeOf(a.value.dims));
   let order = ownOrder(bySize[0] as View);
   for (const view of bySize.slice(1)) {

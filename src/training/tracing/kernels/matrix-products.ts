@@ -1,6 +1,6 @@
 /** Matrix products, each operand possibly transposed. */
 import type { BatchMatMulAttrs, BatchMatMulInputs } from '@tensorflow/tfjs-core';
-import { type Kernels, kernel, type Tracing, valueOf } from '../kernel.ts';
+import { dense, type Kernels, kernel, type Tracing } from '../kernel.ts';
 import { sizeOf } from '../recorder.ts';
 import { broadcastDims, laidOut, reshaped, transposed, type View, whole } from '../view.ts';
 
@@ -23,16 +23,18 @@ function product({ recorder }: Tracing, a: View, b: View): View {
 }
 
 export const matrixKernels: Kernels = {
-  BatchMatMul: kernel<BatchMatMulInputs, BatchMatMulAttrs>(({ a, b }, { transposeA, transposeB }, tracing) => {
-    const { recorder } = tracing;
-    const left = matrixOf(a, transposeA);
-    const right = matrixOf(b, transposeB);
-    const batch = broadcastDims([batchOf(left), batchOf(right)]);
-    const dims = [...batch, left.shape.at(-2) as number, right.shape.at(-1) as number];
-    if (sizeOf(batch) === 1) {
-      const plain = (view: View): View => reshaped(recorder, view, view.shape.slice(-2));
-      return reshaped(recorder, product(tracing, plain(left), plain(right)), dims);
-    }
-    return whole(recorder.node('MatMul', [valueOf(tracing, left), valueOf(tracing, right)], dims));
-  }),
+  BatchMatMul: kernel<BatchMatMulInputs, BatchMatMulAttrs>(
+    ({ a, b }, { transposeA, transposeB }, tracing) => {
+      const { recorder } = tracing;
+      const left = matrixOf(a, transposeA);
+      const right = matrixOf(b, transposeB);
+      const batch = broadcastDims([batchOf(left), batchOf(right)]);
+      const dims = [...batch, left.shape.at(-2) as number, right.shape.at(-1) as number];
+      if (sizeOf(batch) === 1) {
+        const plain = (view: View): View => reshaped(recorder, view, view.shape.slice(-2));
+        return reshaped(recorder, product(tracing, plain(left), plain(right)), dims);
+      }
+      return whole(recorder.node('MatMul', [dense(tracing, left), dense(tracing, right)], dims));
+    },
+  ),
 };

@@ -78,11 +78,16 @@ function spread({ recorder }: Tracing, dy: Value, info: PoolInfo): Value {
   const covered = (outputs: number, stride: number, size: number): number => (outputs - 1) * stride + size;
   const restY =
     info.inHeight + padInfo.top + padInfo.bottom - covered(info.outHeight, strideHeight, filterHeight);
-  const restX = info.inWidth + padInfo.left + padInfo.right - covered(info.outWidth, strideWidth, filterWidth);
+  const restX =
+    info.inWidth + padInfo.left + padInfo.right - covered(info.outWidth, strideWidth, filterWidth);
   const planes = reshape(recorder, dy, [images, 1, info.outHeight, info.outWidth]);
   const attributes = { ...attributesOf(info), output_padding: [restY, restX] };
   const dims = [images, 1, info.inHeight, info.inWidth];
-  return reshape(recorder, recorder.node('ConvTranspose', [planes, kernel], dims, attributes), inputDims(info));
+  return reshape(
+    recorder,
+    recorder.node('ConvTranspose', [planes, kernel], dims, attributes),
+    inputDims(info),
+  );
 }
 
 export const poolingKernels: Kernels = {

@@ -4,6 +4,7 @@ import type {
   ArgMaxInputs,
   LogSoftmaxAttrs,
   LogSoftmaxInputs,
+  MaxAttrs,
   SoftmaxAttrs,
   SoftmaxInputs,
   SumAttrs,
@@ -28,8 +29,10 @@ function result({ shape, axes }: View, value: Value, reduced: readonly number[],
  * @param repeated what n equal entries along an axis amount to
  */
 const reduction = (op: string, repeated: 'times n' | 'the same'): Kernel =>
-  kernel<SumInputs, SumAttrs>(({ x }, { axis, keepDims }, tracing) => {
+  kernel<SumInputs, SumAttrs | MaxAttrs>(({ x }, attributes, tracing) => {
     const { recorder } = tracing;
+    const { keepDims } = attributes;
+    const axis = 'reductionIndices' in attributes ? attributes.reductionIndices : attributes.axis;
     const reduced = axesOf(axis, x.shape.length);
     const positions = reduced.map((i) => x.axes[i] as number).filter((position) => position >= 0);
     let { value } = x;

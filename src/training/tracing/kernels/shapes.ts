@@ -27,7 +27,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { ToolError } from '../../../errors.ts';
-import { axesOf, type Kernels, kernel, listed, positive, type Tracing, valueOf } from '../kernel.ts';
+import { axesOf, dense, type Kernels, kernel, listed, positive, type Tracing } from '../kernel.ts';
 import { sizeOf, type Value } from '../recorder.ts';
 import {
   broadcast,
@@ -196,39 +196,44 @@ export const shapeKernels: Kernels = {
 
   GatherV2: kernel<GatherV2Inputs, GatherV2Attrs>(({ x, indices }, { axis, batchDims }, tracing) => {
     if (batchDims !== 0)
-      throw new ToolError({ what: 'tf.gather with batchDims cannot be traced', remedy: 'Gather batch by batch.' });
+      throw new ToolError({
+        what: 'tf.gather with batchDims cannot be traced',
+        remedy: 'Gather batch by batch.',
+      });
     const { recorder } = tracing;
     const along = positive(axis, x.shape.length);
-    const index = valueOf(tracing, indices);
+    const index = dense(tracing, indices);
     const dims = [...x.shape.slice(0, along), ...indices.shape, ...x.shape.slice(along + 1)];
-    return whole(recorder.node('Gather', [valueOf(tracing, x), index], dims, { axis: along }));
+    return whole(recorder.node('Gather', [dense(tracing, x), index], dims, { axis: along }));
   }),
   UnsortedSegmentSum: kernel<UnsortedSegmentSumInputs, UnsortedSegmentSumAttrs>(
     ({ x, segmentIds }, { numSegments }, tracing) => {
       const { recorder } = tracing;
       const rows = segmentIds.shape[0] as number;
       const ids = reshaped(recorder, segmentIds, [rows, 1]);
-      const at = recorder.node('Cast', [valueOf(tracing, ids)], [rows, 1], { to: 7 }, 'int64');
+      const at = recorder.node('Cast', [dense(tracing, ids)], [rows, 1], { to: 7 }, 'int64');
       const dims = [numSegments, ...x.shape.slice(1)];
-      const zeros = valueOf(tracing, filled(recorder.constant(x.value.type, [], [0]), dims));
-      const inputs = [zeros, at, valueOf(tracing, x)];
+      const zeros = dense(tracing, filled(recorder.constant(x.value.type, [], [0]), dims));
+      const inputs = [zeros, at, dense(tracing, x)];
       return whole(recorder.node('ScatterND', inputs, dims, { reduction: 'add' }));
     },
   ),
-  OneHot: kernel<OneHotInputs, OneHotAttrs>(({ indices }, { depth, onValue, offValue, dtype }, { recorder }) => {
-    const type = dtype === 'int32' ? 'int32' : 'float32';
-    const classes = whole(
-      recorder.constant(
-        'int32',
-        [depth],
-        Array.from({ length: depth }, (_, k) => k),
-      ),
-    );
-    const column = reshaped(recorder, indices, [...indices.shape, 1]);
-    return elementwise(recorder, [column, classes], (values, dims) => {
-      const equal = recorder.node('Equal', values, dims, {}, 'bool');
-      const [on, off] = [onValue, offValue].map((x) => recorder.constant(type, [], [x])) as [Value, Value];
-      return recorder.node('Where', [equal, on, off], dims, {}, type);
-    });
-  }),
+  OneHot: kernel<OneHotInputs, OneHotAttrs>(
+    ({ indices }, { depth, onValue, offValue, dtype }, { recorder }) => {
+      const type = dtype === 'int32' ? 'int32' : 'float32';
+      const classes = whole(
+        recorder.constant(
+          'int32',
+          [depth],
+          Array.from({ length: depth }, (_, k) => k),
+        ),
+      );
+      const column = reshaped(recorder, indices, [...indices.shape, 1]);
+      return elementwise(recorder, [column, classes], (values, dims) => {
+        const equal = recorder.node('Equal', values, dims, {}, 'bool');
+        const [on, off] = [onValue, offValue].map((x) => recorder.constant(type, [], [x])) as [Value, Value];
+        return recorder.node('Where', [equal, on, off], dims, {}, type);
+      });
+    },
+  ),
 };
