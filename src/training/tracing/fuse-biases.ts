@@ -5,8 +5,9 @@
 import type { RecordedNode, Value } from './recorder.ts';
 import { sizeOf } from './recorder.ts';
 
-export function fuseBiases(nodes: readonly RecordedNode[]): RecordedNode[] {
-  const readers = new Map<string, number>();
+/** @param outputs names of the values that are read from outside */
+export function fuseBiases(nodes: readonly RecordedNode[], outputs: readonly string[]): RecordedNode[] {
+  const readers = new Map<string, number>(outputs.map((name) => [name, 1]));
   for (const { inputs } of nodes)
     for (const value of inputs)
       if (value !== null) readers.set(value.name, (readers.get(value.name) ?? 0) + 1);

@@ -129,14 +129,16 @@ export class GraphRecorder {
 
   /** The model that computes `outputs` (by the names they get), with nothing in it that they do not need. */
   finish(outputs: ReadonlyMap<string, Value>): RecordedGraph {
-    const named = [...outputs].map(([name, value]) => ({
-      op: 'Identity',
-      inputs: [value],
-      attributes: {},
-      outputs: [{ ...value, name }],
-    }));
-    const names = [...outputs.keys()];
-    const nodes = needed(fuseBiases(needed([...this.#nodes, ...named], names)), names);
+    // A value gets the output's name; one that is an input, a constant or an output already is copied.
+    const renamed = new Map<string, string>();
+    const copies: RecordedNode[] = [];
+    for (const [name, value] of outputs) {
+      if (this.#producers.has(value) && !renamed.has(value.name)) renamed.set(value.name, name);
+      else copies.push({ op: 'Identity', inputs: [value], attributes: {}, outputs: [{ ...value, name }] });
+    }
+    const wanted = [...renamed.keys(), ...copies.flatMap((node) => node.outputs.map((v) => v.name))];
+    const computed = needed([...this.#nodes, ...copies], wanted);
+    const nodes = needed(fuseBiases(computed, wanted), wanted);
     const read = new Set(nodes.flatMap((node) => node.inputs.map((v) => v?.name)));
     const inputs = this.#inputs.filter((value) => read.has(value.name));
     const model: ModelProto = {
@@ -145,7 +147,7 @@ export class GraphRecorder {
       opsetImport: [{ domain: '', version: 17 }],
       graph: {
         name: 'step',
-        node: nodes.map((node) => nodeProto(node, read)),
+        node: nodes.map((node) => nodeProto(node, read, renamed)),
         initializer: [...this.#constants.values()]
           .filter(({ value }) => read.has(value.name))
           .map(({ tensor }) => tensor),
@@ -172,13 +174,18 @@ function needed(nodes: readonly RecordedNode[], outputs: readonly string[]): Rec
 }
 
 /** Indices that nobody reads are left out: a MaxPool without them is faster. */
-function nodeProto(node: RecordedNode, read: ReadonlySet<string | undefined>): NodeProto {
+function nodeProto(
+  node: RecordedNode,
+  read: ReadonlySet<string | undefined>,
+  renamed: ReadonlyMap<string, string>,
+): NodeProto {
+  const nameOf = ({ name }: Value): string => renamed.get(name) ?? name;
   const written =
     node.op === 'MaxPool' ? node.outputs.filter(({ name }, k) => k === 0 || read.has(name)) : node.outputs;
   return {
     opType: node.op,
-    input: node.inputs.map((value) => value?.name ?? ''),
-    output: written.map(({ name }) => name),
+    input: node.inputs.map((value) => (value === null ? '' : nameOf(value))),
+    output: written.map(nameOf),
     attribute: Object.entries(node.attributes).map(([name, value]) => {
       if (typeof value === 'string')
         return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };

@@ -101,17 +101,17 @@ function reversed({ recorder }: Tracing, value: Value, dims: readonly number[]):
  */
 const MANY_TAPS = 16;
 
-/** dW. */
-function filterGradient(tracing: Tracing, x: View, dy: View, info: Info): View {
+/** dW [out, in, rows, columns]. */
+function filterGradient(tracing: Tracing, x: View, dy: View, info: Info): Value {
   const { recorder } = tracing;
   const image = inOrder(recorder, x, CHANNELS_FIRST);
   const gradient = inOrder(recorder, dy, CHANNELS_FIRST);
   return tracing.target === 'cpu' && info.filterHeight * info.filterWidth <= MANY_TAPS
-    ? permuted(filterGradientByColumns(tracing, image, gradient, info), [2, 0, 1, 3])
-    : permuted(filterGradientByConvolution(tracing, image, gradient, info), IN_FIRST);
+    ? filterGradientByColumns(tracing, image, gradient, info)
+    : filterGradientByConvolution(tracing, image, gradient, info);
 }
 
-/** [in, out, rows, columns]: Σ over positions and images of x at the tap times dy, a convolution over the images as channels. */
+/** Σ over positions and images of x at the tap times dy: a convolution whose channels are the images. */
 function filterGradientByConvolution({ recorder }: Tracing, x: Value, dy: Value, info: Info): Value {
   const swap = (value: Value): Value => {
     const [n, c, h, w] = value.dims as Shape4;
@@ -132,16 +132,18 @@ function filterGradientByConvolution({ recorder }: Tracing, x: Value, dy: Value,
   const taps = recorder.node('Conv', [swap(x), swap(dy)], dims, attributes);
   // Where the stride leaves a rest of the image, taps that no window has appear behind the kernel's.
   const { filterHeight: rows, filterWidth: columns } = info;
-  return height === rows && width === columns
-    ? taps
-    : recorder.node(
+  const kept =
+    height === rows && width === columns
+      ? taps
+      : recorder.node(
           'Slice',
           [taps, recorder.integers([0, 0]), recorder.integers([rows, columns]), recorder.integers([2, 3])],
           [inChannels, outChannels, rows, columns],
         );
+  return swap(kept);
 }
 
-/** [in, rows, columns, out]: an image's columns (im2col, by a convolution with one-hot kernels) times dy, added up. */
+/** An image's columns (im2col, by a convolution with one-hot kernels) times dy, added up over the images. */
 function filterGradientByColumns({ recorder }: Tracing, x: Value, dy: Value, info: Info): Value {
   const { filterHeight: rows, filterWidth: columns, inChannels, outChannels, batchSize } = info;
   const cells = info.outHeight * info.outWidth;
@@ -160,7 +162,8 @@ function filterGradientByColumns({ recorder }: Tracing, x: Value, dy: Value, inf
   const each = recorder.node('MatMul', [matrix, turned], [batchSize, inChannels * taps, outChannels]);
   const first = recorder.integers([0]);
   const sum = recorder.node('ReduceSum', [each, first], [inChannels * taps, outChannels], { keepdims: 0 });
-  return reshape(recorder, sum, [inChannels, rows, columns, outChannels]);
+  const outFirst = recorder.node('Transpose', [sum], [outChannels, inChannels * taps], { perm: [1, 0] });
+  return reshape(recorder, outFirst, [outChannels, inChannels, rows, columns]);
 }
 
 export const convolutionKernels: Kernels = {
@@ -179,7 +182,7 @@ export const convolutionKernels: Kernels = {
   Conv2DBackpropFilter: kernel<Conv2DBackpropFilterInputs, Conv2DBackpropFilterAttrs>(
     ({ x, dy }, attributes, tracing) => {
       const info = infoOf(x.shape, attributes.filterShape, attributes);
-      return filterGradient(tracing, x, dy, info);
+      return permuted(filterGradient(tracing, x, dy, info), OUT_FIRST);
     },
   ),
 };

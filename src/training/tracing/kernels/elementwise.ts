@@ -130,7 +130,9 @@ const clip = kernel<UnaryInputs, ClipByValueAttrs>(({ x }, { clipValueMin, clipV
 );
 
 const step = kernel<UnaryInputs, StepAttrs>(({ x }, { alpha }, tracing) => {
-  const above = apply(tracing, 'Greater', [x, zero(tracing)], 'bool');
+  // In gradients of relu(x): with the output in place of x ONNX Runtime can fuse the Relu with what comes before.
+  const above = apply(tracing, 'Greater', [apply(tracing, 'Relu', [x]), zero(tracing)], 'bool');
+  if (alpha === 0) return converted(tracing, above, 'float32');
   const otherwise = filled(tracing.recorder.number(alpha), []);
   return apply(tracing, 'Where', [above, one(tracing), otherwise], 'float32');
 });
