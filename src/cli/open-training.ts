@@ -26,6 +26,7 @@ export interface TrainingFlags extends PreprocessingFlags {
   readonly split?: string | undefined;
   readonly recipe?: string | undefined;
   readonly reluTheta?: number | undefined;
+  readonly learnTheta?: boolean | undefined;
 }
 
 export interface OpenedTraining {
@@ -38,6 +39,8 @@ export interface OpenedTraining {
   readonly cut: Cut;
   readonly network: Network;
   readonly segments: readonly Segment[];
+  /** What the user should know about the run. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -84,9 +87,13 @@ export async function openTraining(
       remedy: 'Export it with a free batch axis (dynamic_axes or dynamic_shapes).',
     });
   }
-  const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta });
+  // Before operator set 11 a clip level is an attribute, which no gradient reaches: asking for it is an error, a recipe's
+  // wish is not.
+  const fixedLimits = (source.opsets.get('') ?? 0) < 11 && flags.learnTheta !== true;
+  const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta && !fixedLimits });
   const segments = regularizer === 'none' ? [] : network.segments();
-  return { data, preprocessing, settings, source, classifier, cut, network, segments };
+  const notes = learnTheta && fixedLimits ? ['clip levels are not learned: operator set 11 could'] : [];
+  return { data, preprocessing, settings, source, classifier, cut, network, segments, notes };
 }
 
 function dataSpec(flags: TrainingFlags, model: Model): string {

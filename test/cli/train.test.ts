@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
 import { npy } from '../datasets/files.ts';
+import { catalogue, noShared, sharedFolder, titled } from '../onnx/shared.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';
 import { type Ended, newFolder, readResults, splitz, start } from './command-line.ts';
 
@@ -100,6 +101,31 @@ describe('a training run', () => {
       value: Number(metadata.get('splitz.sigma')),
       origin: 'model metadata',
     });
+  });
+});
+
+describe.skipIf(noShared !== null)(titled('a pretrained PyTorch export'), () => {
+  it('is trained on, keeps its interface and its producer, and remembers its normalisation', async () => {
+    const model = join(sharedFolder, 'models/real/germanov_mnist_torch20.onnx');
+    const entry = catalogue().find(({ file }) => file === 'models/real/germanov_mnist_torch20.onnx');
+    const preprocessing = ['mean', 'std'].flatMap((key) => {
+      const values = entry?.[key as 'mean' | 'std'];
+      return values === undefined ? [] : [`--${key}`, values.join()];
+    });
+    const data = ['--data', `mnist:${join(sharedFolder, 'data/mnist')}`];
+    const trained = await splitz(
+      root,
+      ...['train', model, ...data, ...preprocessing, ...QUICK, '--epochs', '1', '--out', 'tuned.onnx'],
+    );
+    expect(trained.code, trained.stderr).toBe(0);
+    const [before, after] = [model, join(root, 'tuned.onnx')].map((path) => decodeModel(readFileSync(path)));
+    expect(after?.graph?.input).toEqual(before?.graph?.input);
+    expect(after?.graph?.output).toEqual(before?.graph?.output);
+    expect(after?.producerName).toBe('pytorch');
+    expect(after?.opsetImport).toEqual(before?.opsetImport);
+    const certify = ['certify', 'tuned.onnx', ...data, '--n', '100', '--max', '2', '--out', 'tuned.jsonl'];
+    const certified = await splitz(root, ...certify);
+    expect(certified.code, certified.stderr).toBe(0);
   });
 });
 

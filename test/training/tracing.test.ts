@@ -438,7 +438,6 @@ test('random chains of shape changes and sums agree with tfjs', async () => {
 });
 
 const trace = (step: StepFunction) => traceFunction(step, new Map(), 'cpu');
-const total = (nodes: ReadonlyMap<string, number>): number => [...nodes.values()].reduce((a, b) => a + b, 0);
 
 test('what a step computes twice is in the graph once, and what nobody needs is not there', () => {
   const { nodes, feeds } = trace(
@@ -459,8 +458,7 @@ test('ones, broadcasts and transposes that cancel cost no node', () => {
       return tf.transpose(tf.mul(tf.relu(there), tf.ones([3, 4])), [1, 0]);
     }),
   );
-  expect([...nodes.keys()].sort()).toEqual(['Identity', 'Relu']);
-  expect(total(nodes)).toBe(2);
+  expect([...nodes]).toEqual([['Relu', 1]]);
 });
 
 test('a kernel without a recording is refused by its name', () => {

@@ -116,6 +116,8 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   note(`recipe ${values.recipe}`);
   for (const { name, value, origin } of settings.shown) note(`       ${name} = ${value} (${origin})`);
 
+  for (const text of opened.notes) note(`note   ${text}`);
+
   const { program, run } = assemble(opened, batches, flags, out);
   const start = flags.restart ? null : await loadCheckpoint(run.checkpointPath, run.identity, program.state);
   const engine = await openEngine(program, flags.engine, flags.device, flags.threads);
