@@ -1,10 +1,13 @@
 /** Small programs, and both engines on them. */
 import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Tf } from '../../src/operators/training-form.ts';
 import { createOnnxRuntimeEngine } from '../../src/training/engines/onnxruntime.ts';
 import { createTfjsEngine } from '../../src/training/engines/tfjs.ts';
 import type { Engine, HostTensor, Program, StepFunction } from '../../src/training/program.ts';
+import type { TracingTarget } from '../../src/training/tracing/kernel.ts';
+import { traceFunction } from '../../src/training/tracing/trace.ts';
 
 const sizeOf = (dims: readonly number[]): number => dims.reduce((product, d) => product * d, 1);
 
@@ -35,6 +38,27 @@ export const ortEngine = (program: Program, threads = 1): Engine =>
   createOnnxRuntimeEngine(program, { device: 'cpu', threads });
 
 export const cpuEngine = (program: Program): Promise<Engine> => createTfjsEngine(program, 'cpu', 'tfjs cpu');
+
+/** A function's results from the graph made for a device, run on the CPU. */
+export async function resultsOfGraph(
+  step: StepFunction,
+  feeds: ReadonlyMap<string, Float32Array>,
+  target: TracingTarget,
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const traced = traceFunction(step, new Map(), target);
+  const session = await InferenceSession.create(traced.bytes, { intraOpNumThreads: 1, logSeverityLevel: 4 });
+  const inputs = Object.fromEntries(
+    traced.feeds.map(({ name, graphName, dims }) => [
+      graphName,
+      new OrtTensor('float32', feeds.get(name) as Float32Array, dims),
+    ]),
+  );
+  const outputs = await session.run(inputs);
+  await session.release();
+  return new Map(
+    traced.results.map(({ name, graphName }) => [name, outputs[graphName]?.data as Float32Array]),
+  );
+}
 
 /** Largest difference, relative to the largest value. */
 export function difference(expected: ArrayLike<number>, actual: ArrayLike<number>): number {

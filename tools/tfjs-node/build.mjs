@@ -46,7 +46,8 @@ const built = spawnSync('npx', ['--no-install', 'node-pre-gyp', 'install', '--bu
 if (built.status !== 0) fail('the addon did not build; the lines above say why');
 
 const probe = `const tf = require(${JSON.stringify(packageFolder)}); console.log('TensorFlow ' + tf.backend().binding.TF_Version + ', 1 + 1 = ' + tf.add(1, 1).dataSync()[0]);`;
-const shim = "const u = require('util'); u.isNullOrUndefined ??= (v) => v == null; u.isArray ??= Array.isArray;";
+const shim =
+  "const u = require('util'); u.isNullOrUndefined ??= (v) => v == null; u.isArray ??= Array.isArray;";
 const tried = spawnSync(process.execPath, ['-e', shim + probe], { stdio: 'inherit' });
 if (tried.status !== 0) fail('the addon was built, but does not run');
 
