@@ -34,3 +34,12 @@ export {
 export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/latent-radius.ts';
 export { gaussianNoise, Stage } from './smoothing/philox.ts';
 export { createSampler, type Sampler } from './smoothing/sampler.ts';
+export { openTrainingBatches, type TrainingBatches } from './training/batches.ts';
+export { openEngine } from './training/engines/select-engine.ts';
+export { withIsometry } from './training/isometry.ts';
+export { createLoss, type LossSettings, parseLoss } from './training/losses/index.ts';
+export { type Network, trainableNetwork } from './training/network.ts';
+export { createOptimizer, type OptimizerSettings } from './training/optimizers.ts';
+export { clipLeftRelus, writeBack } from './training/parameters.ts';
+export type { Engine, HostTensor, Program, StepFunction } from './training/program.ts';
+export { type StepParts, splitzProgram } from './training/step.ts';

@@ -1,16 +1,8 @@
 /** What computes a run: recorded in every result, because ONNX Runtime's last bits depend on it. */
-import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import type { RunHeader } from '../certificate/record.ts';
 import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
-
-/** Version of the installed onnxruntime-node. */
-export function onnxRuntimeVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json');
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown';
-}
+import { onnxRuntimeVersion } from '../onnx/runtime-version.ts';
 
 export function describeEnvironment({
   provider,

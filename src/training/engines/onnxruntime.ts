@@ -2,9 +2,9 @@
  * The engine that is always there: each function of the program is traced to one ONNX graph and run by ONNX Runtime. On
  * the CPU the same state and feeds give the same bits every time, for a given number of threads.
  */
-import { createRequire } from 'node:module';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ToolError } from '../../errors.ts';
+import { onnxRuntimeVersion } from '../../onnx/runtime-version.ts';
 import { cleanMessage } from '../../onnx/session.ts';
 import type { Engine, HostTensor, Program, StepFunction } from '../program.ts';
 import { type TracedFunction, traceFunction } from '../tracing/trace.ts';
@@ -109,8 +109,3 @@ const tensorOf = ({ dims, values }: HostTensor): Tensor =>
   new Tensor('float32', Float32Array.from(values), dims);
 
 const count = (threads: number): string => (threads === 1 ? '1 thread' : `${threads} threads`);
-
-function onnxRuntimeVersion(): string {
-  const manifest = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return manifest.version;
-}
