@@ -34,7 +34,7 @@ describe.each([[[1, 7, 6]], [[3, 5, 5]]])('an isometric left half in front of im
     const wrapped = withIsometry(model, dims);
     for (const image of images) {
       const [before, after] = [await logits(model, image, dims), await logits(wrapped, image, dims)];
-      after.forEach((v, k) => expect(v).toBeCloseTo(before[k] as number, 4));
+      for (const [k, v] of after.entries()) expect(v).toBeCloseTo(before[k] as number, 4);
     }
   });
 
