@@ -45,5 +45,12 @@ done
 if python3 -c 'import torch' 2>/dev/null; then
   timeout 200 python3 "$bundle/tools/gpu/torch_bench.py" "${SECONDS_EACH:-5}" >"$results/throughput.torch.json" || true
 fi
+# The training step of ResNet-110, traced and run by ONNX Runtime on the GPU, beside PyTorch.
+torch_python=$(python3 -c 'import sys, torch; print(sys.executable)' 2>/dev/null || true)
+for device in $providers; do
+  [ "$device" = cpu ] && continue
+  timeout 400 node "$bundle/tools/bench/training/main.mjs" --network resnet110 --device "$device" --rounds 3 \
+    ${torch_python:+--python "$torch_python"} >"$results/training.$device.txt" 2>&1 || true
+done
 node "$bundle/tools/gpu/to-markdown.mjs" "$results" | tee "$results/summary.md"
 node "$bundle/tools/gpu/to-markdown.mjs" "$results" --require-gpu >/dev/null
