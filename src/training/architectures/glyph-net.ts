@@ -1,4 +1,4 @@
-/** A network for the built-in glyphs, 1×28×28 → 10 classes, small enough to be trained in about a minute on two cores. */
+/** A network for the built-in glyphs, 1×28×28 → 10 classes, small enough to be trained in minutes on two cores. */
 import type { NetworkBuilder, Wire } from '../../onnx/builder.ts';
 import { BEFORE_CLIP } from './initial-weights.ts';
 
