@@ -1,9 +1,9 @@
 /** The engine that runs a program's functions eagerly on a TensorFlow.js backend, and lets go of every tensor it made. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
+import { onBackend } from '../on-backend.ts';
 import type { Engine, HostTensor, NamedTensors, Program } from '../program.ts';
 import { fed, stateDims } from './feeds.ts';
-import { onBackend } from './on-backend.ts';
 
 interface Outputs {
   readonly state: Map<string, tf.Tensor>;

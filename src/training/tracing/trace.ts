@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
 import { ToolError } from '../../errors.ts';
-import { onBackend } from '../engines/on-backend.ts';
+import { onBackend } from '../on-backend.ts';
 import type { NamedTensors, StepFunction } from '../program.ts';
 import { registerTracingKernels, TRACING_BACKEND, TracingBackend } from './backend.ts';
 import type { TracingTarget } from './kernel.ts';
