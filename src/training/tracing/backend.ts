@@ -16,7 +16,8 @@ import {
 import { ToolError } from '../../errors.ts';
 import type { Tracing, TracingTarget } from './kernel.ts';
 import { tracingKernels } from './kernels/index.ts';
-import { GraphRecorder, type Value } from './recorder.ts';
+import type { Value } from './recorded.ts';
+import { GraphRecorder } from './recorder.ts';
 import { filled, type View, whole } from './view.ts';
 
 export const TRACING_BACKEND = 'splitz-tracing';

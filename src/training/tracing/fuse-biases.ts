@@ -2,8 +2,9 @@
  * Conv followed by the Add of a number per channel becomes Conv with a bias, as long as nobody else reads the sum without
  * it. ONNX Runtime does this itself for constant biases only; ours are trained.
  */
-import type { RecordedNode, Value } from './recorder.ts';
-import { sizeOf } from './recorder.ts';
+
+import { sizeOf } from '../../onnx/graph.ts';
+import type { RecordedNode, Value } from './recorded.ts';
 
 /** @param outputs names of the values that are read from outside */
 export function fuseBiases(nodes: readonly RecordedNode[], outputs: readonly string[]): RecordedNode[] {

@@ -1,5 +1,6 @@
 /** What a kernel of the tracing backend is: views in, views out, nodes recorded on the way. */
-import type { GraphRecorder, Value } from './recorder.ts';
+import type { Value } from './recorded.ts';
+import type { GraphRecorder } from './recorder.ts';
 import { elementwise, inOrder, type View } from './view.ts';
 
 /** Where the traced graph will run: providers have no or slow kernels for some forms. */

@@ -7,25 +7,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import { DataType } from '../../onnx/data-type.ts';
 import { AttributeType, type ModelProto, type NodeProto, type TensorProto } from '../../onnx/proto.ts';
 import { fuseBiases } from './fuse-biases.ts';
-
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
-
-/** A tensor of the graph. */
-export interface Value {
-  readonly name: string;
-  readonly dims: readonly number[];
-  readonly type: ElementType;
-}
-
-export type Attributes = { readonly [name: string]: number | readonly number[] | string };
-
-export interface RecordedNode {
-  readonly op: string;
-  /** null where an optional input is left out. */
-  readonly inputs: readonly (Value | null)[];
-  readonly attributes: Attributes;
-  readonly outputs: readonly Value[];
-}
+import type { Attributes, ElementType, RecordedNode, Value } from './recorded.ts';
 
 /** A finished graph. */
 export interface RecordedGraph {
@@ -43,11 +25,6 @@ const DATA_TYPE = {
   int64: DataType.INT64,
   bool: DataType.BOOL,
 } as const;
-
-export const sizeOf = (dims: readonly number[]): number => dims.reduce((product, d) => product * d, 1);
-
-export const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
 
 export class GraphRecorder {
   readonly #nodes: RecordedNode[] = [];

@@ -6,7 +6,7 @@ import { onBackend } from '../on-backend.ts';
 import type { NamedTensors, StepFunction } from '../program.ts';
 import { registerTracingKernels, TRACING_BACKEND, TracingBackend } from './backend.ts';
 import type { TracingTarget } from './kernel.ts';
-import type { Value } from './recorder.ts';
+import type { Value } from './recorded.ts';
 import { inOrder } from './view.ts';
 
 /** A tensor at the edge of a traced graph. */

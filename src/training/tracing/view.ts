@@ -3,7 +3,9 @@
  * repeat along it. So Transpose, Reshape that only adds or drops axes of size 1, broadcasting and constant fills cost no
  * node; a kernel asks for the order of axes it wants and usually finds it there.
  */
-import { type GraphRecorder, sameDims, sizeOf, type Value } from './recorder.ts';
+import { sizeOf } from '../../onnx/graph.ts';
+import { sameDims, type Value } from './recorded.ts';
+import type { GraphRecorder } from './recorder.ts';
 
 export interface View {
   readonly value: Value;

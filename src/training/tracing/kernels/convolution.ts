@@ -12,7 +12,7 @@ import {
   type Conv2DInputs,
 } from '@tensorflow/tfjs-core';
 import { type Kernels, kernel, type Tracing } from '../kernel.ts';
-import type { Attributes, Value } from '../recorder.ts';
+import type { Attributes, Value } from '../recorded.ts';
 import { inOrder, permuted, reshape, type View } from '../view.ts';
 
 /** Axes of a tfjs image in ONNX's order. */

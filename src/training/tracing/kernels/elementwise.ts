@@ -11,7 +11,7 @@ import type {
   UnaryInputs,
 } from '@tensorflow/tfjs-core';
 import { apply, type Kernel, type Kernels, kernel, listed, type Tracing } from '../kernel.ts';
-import type { ElementType, Value } from '../recorder.ts';
+import type { ElementType, Value } from '../recorded.ts';
 import { broadcast, broadcastDims, elementwise, filled, type View } from '../view.ts';
 
 const unary = (op: string): Kernel => kernel<UnaryInputs>(({ x }, _, tracing) => apply(tracing, op, [x]));

@@ -1,7 +1,7 @@
 /** Matrix products, each operand possibly transposed. */
 import type { BatchMatMulAttrs, BatchMatMulInputs } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../../onnx/graph.ts';
 import { dense, type Kernels, kernel, type Tracing } from '../kernel.ts';
-import { sizeOf } from '../recorder.ts';
 import { broadcastDims, laidOut, reshaped, transposed, type View, whole } from '../view.ts';
 
 const batchOf = (view: View): readonly number[] => view.shape.slice(0, -2);

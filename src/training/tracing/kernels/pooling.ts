@@ -8,8 +8,10 @@ import {
   type MaxPoolGradInputs,
   type MaxPoolInputs,
 } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../../onnx/graph.ts';
 import { type Kernels, kernel, type Tracing } from '../kernel.ts';
-import { type Attributes, type GraphRecorder, sizeOf, type Value } from '../recorder.ts';
+import type { Attributes, Value } from '../recorded.ts';
+import type { GraphRecorder } from '../recorder.ts';
 import { inOrder, permuted, reshape, type View } from '../view.ts';
 import { CHANNELS_FIRST } from './convolution.ts';
 

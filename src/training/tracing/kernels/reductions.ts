@@ -11,7 +11,7 @@ import type {
   SumInputs,
 } from '@tensorflow/tfjs-core';
 import { apply, axesOf, type Kernel, type Kernels, kernel, positive, type Tracing } from '../kernel.ts';
-import type { Value } from '../recorder.ts';
+import type { Value } from '../recorded.ts';
 import { filled, type View } from '../view.ts';
 
 /** The view without the reduced axes, or with size 1 there. */

@@ -27,8 +27,9 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { ToolError } from '../../../errors.ts';
+import { sizeOf } from '../../../onnx/graph.ts';
 import { axesOf, dense, type Kernels, kernel, listed, positive, type Tracing } from '../kernel.ts';
-import { sizeOf, type Value } from '../recorder.ts';
+import type { Value } from '../recorded.ts';
 import {
   broadcast,
   elementwise,
