@@ -100,6 +100,8 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   const opened = await openTraining(flags, (atInput, dataset) => trainingSettings(flags, atInput, dataset));
   const { settings, data, classifier, cut } = opened;
   const { values } = settings;
+  note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
+  note(`data   ${data.describe()}`);
   const batches = await openTrainingBatches(data, {
     classes: classifier.classes,
     batch: values.batch,
@@ -108,8 +110,6 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
     seed: flags.seed,
     ...(flags.max === undefined ? {} : { max: flags.max }),
   });
-  note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
-  note(`data   ${data.describe()}`);
   note(
     `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right; ${batches.describe()}`,
   );
@@ -122,7 +122,7 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   const start = flags.restart ? null : await loadCheckpoint(run.checkpointPath, run.identity, program.state);
   const engine = await openEngine(program, flags.engine, flags.device, flags.threads);
   try {
-    note(`engine ${engine.description}`);
+    note(`engine ${engine.description}; the first step takes longer, it is prepared for the engine`);
     if (start !== null) {
       const { epoch, step } = start.position;
       note(`resume ${run.checkpointPath}: ${epoch} epochs and ${step} steps are done`);
