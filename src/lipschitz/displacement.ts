@@ -116,6 +116,33 @@ function throughMaximum(
   return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
 }
 
+function throughVector(
+  step: Step,
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): Movement {
+  if (step.rule.kind !== 'vector') throw new Error('not a vector map');
+  const { map } = step.rule;
+  const rho = inflate(map.lipschitz * masked(step.input, bases, null, bound !== 'global', normOf), 4);
+  if (bound === 'global') return { rho, box: null };
+  const box = map.box(reach(step.input, bases));
+  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
+}
+
+function throughStep(
+  step: Step,
+  centre: Evaluation['inputs'][number],
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): Movement {
+  if (step.rule.kind === 'activation') return throughActivation(step, centre, bases, bound, normOf);
+  return step.rule.kind === 'vector'
+    ? throughVector(step, bases, bound, normOf)
+    : throughMaximum(step, bases, bound, normOf);
+}
+
 /**
  * D(r): an upper bound on the l2 displacement of the latent over the l2 ball of radius r around the evaluated centre,
  * provided `normOf` returns upper bounds (and `bound` is not `power`).
@@ -131,11 +158,7 @@ export function displacement(
 ): number {
   const bases: Movement[] = [{ rho: r, box: null }];
   half.steps.forEach((step, index) => {
-    bases.push(
-      step.rule.kind === 'activation'
-        ? throughActivation(step, evaluation.inputs[index]!, bases, bound, normOf)
-        : throughMaximum(step, bases, bound, normOf),
-    );
+    bases.push(throughStep(step, evaluation.inputs[index]!, bases, bound, normOf));
   });
   return masked(half.output, bases, null, bound !== 'global', normOf);
 }

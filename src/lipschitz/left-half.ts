@@ -6,7 +6,13 @@
 import { ModelRefused } from '../errors.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Activation } from '../operators/activation.ts';
-import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
+import {
+  type Constant,
+  constantOf,
+  type Operand,
+  type SingleAction,
+  type Terms,
+} from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { gamma, inflate, normUp } from '../operators/rounding.ts';
 import {
@@ -18,6 +24,7 @@ import {
   type SparseMatrix,
   transpose,
 } from '../operators/sparse-matrix.ts';
+import type { VectorMap } from '../operators/vector-map.ts';
 import { type AffineForm, plus, transformed, withBias } from './affine-form.ts';
 
 /** A nonlinearity applied to an affine form; its output is base `index + 1`. */
@@ -33,7 +40,8 @@ export interface Step {
         readonly windows: SparseMatrix;
         /** Largest number of windows sharing a cell: the map is sqrt(overlap)-Lipschitz in l2. */
         readonly overlap: number;
-      };
+      }
+    | { readonly kind: 'vector'; readonly map: VectorMap };
 }
 
 export interface LeftHalf {
@@ -113,39 +121,81 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
       ? state.form
       : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values, biasError: state.error };
 
+  /** sum of matrix_k x_{operand_k}. */
+  const sumOf = (node: Node, terms: Terms, size: number, inputs: readonly (State | null)[]): AffineForm => {
+    let form = zeroForm(size);
+    for (const { operand, matrix } of terms)
+      form = plus(form, transformed(matrix, formOf(inputs[operand]!), describeNode(node)));
+    return form;
+  };
+
+  const stateOfForm = (dims: readonly number[], form: AffineForm): State =>
+    form.terms.length === 0
+      ? { dims, constant: { dims, values: form.bias }, error: form.biasError }
+      : { dims, constant: null, form };
+
   const affine = (
     node: Node,
-    action: Extract<Action, { kind: 'affine' }>,
+    action: Extract<SingleAction, { kind: 'affine' }>,
     inputs: readonly (State | null)[],
   ): State => {
-    let form = zeroForm(sizeOf(action.dims));
-    for (const { operand, matrix } of action.terms)
-      form = plus(form, transformed(matrix, formOf(inputs[operand]!), describeNode(node)));
-    if (action.bias !== null) form = withBias(form, action.bias, action.biasError ?? 0);
-    return form.terms.length === 0
-      ? { dims: action.dims, constant: { dims: action.dims, values: form.bias }, error: form.biasError }
-      : { dims: action.dims, constant: null, form };
+    const sum = sumOf(node, action.terms, sizeOf(action.dims), inputs);
+    return stateOfForm(
+      action.dims,
+      action.bias === null ? sum : withBias(sum, action.bias, action.biasError ?? 0),
+    );
+  };
+
+  /** A new step after `input`; its output has the shape `dims`. */
+  const stepped = (node: Node, input: AffineForm, dims: readonly number[], rule: Step['rule']): State => {
+    const size = sizeOf(dims);
+    const step: Step = { node, input, dims, size, rule };
+    if (input.terms.length === 0) {
+      const { value, error } = through(step, { value: input.bias, error: input.biasError });
+      return { dims, constant: { dims, values: value }, error };
+    }
+    steps.push(step);
+    const base = { base: steps.length, matrix: identityMatrix(size) };
+    return { dims, constant: null, form: { ...zeroForm(size), terms: [base] } };
   };
 
   const nonlinear = (
     node: Node,
-    action: Extract<Action, { operand: number; kind: 'activation' | 'maximum' }>,
+    action: Extract<SingleAction, { operand: number; kind: 'activation' | 'maximum' }>,
     inputs: readonly (State | null)[],
-  ): State => {
-    const form = formOf(inputs[action.operand]!);
-    const outSize = sizeOf(action.dims);
-    const rule: Step['rule'] =
+  ): State =>
+    stepped(
+      node,
+      formOf(inputs[action.operand]!),
+      action.dims,
       action.kind === 'activation'
         ? { kind: 'activation', activation: action.activation }
-        : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) };
-    const step: Step = { node, input: form, dims: action.dims, size: outSize, rule };
-    if (form.terms.length === 0) {
-      const { value, error } = through(step, { value: form.bias, error: form.biasError });
-      return { dims: action.dims, constant: { dims: action.dims, values: value }, error };
-    }
-    steps.push(step);
-    const base = { base: steps.length, matrix: identityMatrix(outSize) };
-    return { dims: action.dims, constant: null, form: { ...zeroForm(outSize), terms: [base] } };
+        : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) },
+    );
+
+  const sharedVectors = new Map<string, State>();
+  const vector = (
+    node: Node,
+    action: Extract<SingleAction, { kind: 'vector' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const { terms, map, mapDims, pick, shared } = action;
+    const known = shared === null ? undefined : sharedVectors.get(shared);
+    const whole =
+      known ??
+      stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), mapDims, { kind: 'vector', map });
+    if (shared !== null) sharedVectors.set(shared, whole);
+    return stateOfForm(
+      action.dims,
+      pick === null ? formOf(whole) : transformed(pick, formOf(whole), describeNode(node)),
+    );
+  };
+
+  const outputState = (node: Node, action: SingleAction, inputs: readonly (State | null)[]): State => {
+    if (action.kind === 'constant')
+      return { dims: action.constant.dims, constant: action.constant, error: 0 };
+    if (action.kind === 'affine') return affine(node, action, inputs);
+    return action.kind === 'vector' ? vector(node, action, inputs) : nonlinear(node, action, inputs);
   };
 
   const compileNode = (node: Node): void => {
@@ -158,16 +208,11 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
       (state): Operand | null => state && { dims: state.dims, constant: state.constant },
     );
     const action = operator.compile(node, operands);
-    const output = node.outputs[0];
-    if (output === null || output === undefined) return;
-    states.set(
-      output,
-      action.kind === 'constant'
-        ? { dims: action.constant.dims, constant: action.constant, error: 0 }
-        : action.kind === 'affine'
-          ? affine(node, action, inputs)
-          : nonlinear(node, action, inputs),
-    );
+    const actions = action.kind === 'several' ? action.outputs : [action];
+    actions.forEach((its, position) => {
+      const output = node.outputs[position];
+      if (output !== null && output !== undefined) states.set(output, outputState(node, its, inputs));
+    });
   };
 
   return (cut) => {
@@ -205,7 +250,7 @@ export function segmentsOf(half: LeftHalf, form: AffineForm, dims: readonly numb
   }));
 }
 
-/** phi(z), or the maxima of z over the step's windows. */
+/** phi(z), the maxima of z over the step's windows, or f(z). */
 function applyRule(step: Step, z: Float64Array): Float64Array {
   const out = new Float64Array(step.size);
   if (step.rule.kind === 'activation') {
@@ -213,6 +258,7 @@ function applyRule(step: Step, z: Float64Array): Float64Array {
     for (let i = 0; i < out.length; i++) out[i] = activation.value(z[i]!, i);
     return out;
   }
+  if (step.rule.kind === 'vector') return step.rule.map.value(z);
   const { windows } = step.rule;
   for (let i = 0; i < out.length; i++) {
     let most = Number.NEGATIVE_INFINITY;
@@ -236,10 +282,11 @@ export interface Evaluation {
   readonly inputs: readonly Approximation[];
 }
 
-/** Largest activation slope of a step: what it multiplies an error of its input by. */
+/** Largest slope of a step: what it multiplies an error of its input by. */
 export function stepLipschitz(step: Step): number {
   const { rule } = step;
   if (rule.kind === 'maximum') return inflate(Math.sqrt(rule.overlap), 1);
+  if (rule.kind === 'vector') return rule.map.lipschitz;
   let most = 0;
   for (let i = 0; i < step.size; i++) most = Math.max(most, rule.activation.lipschitz(i));
   return most;
@@ -248,7 +295,14 @@ export function stepLipschitz(step: Step): number {
 /** The step's output, with what its input's error and its own rounding can amount to. */
 function through(step: Step, z: Approximation): Approximation {
   const value = applyRule(step, z.value);
-  const rounding = step.rule.kind === 'activation' ? step.rule.activation.relativeError * normUp(value) : 0;
+  const { rule } = step;
+  const relative =
+    rule.kind === 'activation'
+      ? rule.activation.relativeError
+      : rule.kind === 'vector'
+        ? rule.map.relativeError
+        : 0;
+  const rounding = relative === 0 ? 0 : relative * normUp(value);
   return { value, error: inflate(stepLipschitz(step) * z.error + rounding, 4) };
 }
 

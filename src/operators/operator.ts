@@ -8,6 +8,7 @@ import type { Node, Tensor } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
 import type { TrainingForms } from './training-form.ts';
+import type { VectorMap } from './vector-map.ts';
 
 /** A constant in float64, row-major. */
 export interface Constant {
@@ -30,12 +31,16 @@ export interface Operand {
 /** The inputs of a node, by position; null where an optional one is omitted. */
 export type Operands = readonly (Operand | null)[];
 
-export type Action =
+/** Linear maps of a node's operands, by position; their results are added up. */
+export type Terms = readonly { readonly operand: number; readonly matrix: SparseMatrix }[];
+
+/** What one output of a node is. */
+export type SingleAction =
   /** y = sum of matrix_k x_{operand_k} + bias. */
   | {
       readonly kind: 'affine';
       readonly dims: readonly number[];
-      readonly terms: readonly { readonly operand: number; readonly matrix: SparseMatrix }[];
+      readonly terms: Terms;
       readonly bias: Float64Array | null;
       /** Upper bound on the l2 error made in forming `bias`; 0 when it is copied from the file. */
       readonly biasError?: number;
@@ -54,8 +59,27 @@ export type Action =
       readonly operand: number;
       readonly windows: SparseMatrix;
     }
+  /** y = pick f(z), z = sum of matrix_k x_{operand_k}; f is a map with a Lipschitz constant of its own. */
+  | {
+      readonly kind: 'vector';
+      readonly dims: readonly number[];
+      readonly terms: Terms;
+      readonly map: VectorMap;
+      /** Shape of f(z); the flat size where cells of several operands are mixed. */
+      readonly mapDims: readonly number[];
+      /** null: y is all of f(z). */
+      readonly pick: SparseMatrix | null;
+      /**
+       * Nodes with the same key have the same f(z), which is then one step: the Max and the Min of two tensors are
+       * together 1-Lipschitz, apart only sqrt(2). Must determine f(z). null where nothing is shared.
+       */
+      readonly shared: string | null;
+    }
   /** The output does not depend on the input's values (Shape). */
   | { readonly kind: 'constant'; readonly constant: Constant };
+
+/** An action per output, by position, for nodes with several (Split); outputs beyond the list have no bound. */
+export type Action = SingleAction | { readonly kind: 'several'; readonly outputs: readonly SingleAction[] };
 
 export interface Operator {
   /** ONNX operator types of the default domain that this file implements. */
