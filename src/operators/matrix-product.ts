@@ -1,59 +1,70 @@
 /** Gemm and MatMul with one constant factor: affine maps. A product of two input-dependent tensors is refused. */
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { describeNode, floatAttribute, intAttribute, type Node } from '../onnx/graph.ts';
+import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
-import type { Action, Constant, Operands, Operator } from './operator.ts';
+import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
-import { broadcastIndex } from './shape.ts';
+import { broadcastDims, broadcastIndex } from './shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
 import { operandAt, optionalWeightAt, refuseTraining } from './training-operands.ts';
 
-/** A matrix of the constant factor, read with optional transposition: `at(i, j)`. */
-function reader(
-  constant: Constant,
-  transposed: boolean,
-): { rows: number; cols: number; at(i: number, j: number): number } {
-  const [p = 1, q = 1] = constant.dims;
-  const { values } = constant;
-  return transposed
-    ? { rows: q, cols: p, at: (i, j) => values[j * q + i]! }
-    : { rows: p, cols: q, at: (i, j) => values[i * q + j]! };
+/** Which factor depends on the input, the other being constant (both may be: then the first). */
+function variableFactor(node: Node, a: Operand, b: Operand): 0 | 1 {
+  if (b.constant !== null) return 0;
+  if (a.constant !== null) return 1;
+  return refuse(node, 'a product of two tensors that both depend on the input has no global bound');
 }
 
-/** Gemm: Y = alpha A' B' + beta C with A input-dependent and B constant (what every exporter writes for Linear). */
+/** Flat position of entry (i, j) of the matrix that starts at 0, seen transposed or not. */
+const entryOf =
+  (columns: number, transposed: boolean) =>
+  (i: number, j: number): number =>
+    transposed ? j * columns + i : i * columns + j;
+
+/** Gemm: Y = alpha A' B' + beta C with one constant factor (what every exporter writes for Linear). */
 function gemm(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
-  if (b.constant === null)
-    refuse(node, 'its second factor depends on the input: a product of two such tensors has no global bound');
+  const variable = variableFactor(node, a, b);
   if (a.dims.length !== 2 || b.dims.length !== 2)
     refuse(node, 'expects two matrices', 'Re-export the model.');
-  if (intAttribute(node, 'transA', 0) !== 0)
-    refuse(node, 'a transposed input (transA = 1) has no bound here');
-  const weight = reader(b.constant, intAttribute(node, 'transB', 0) !== 0);
-  const [batch = 1, inner = 0] = a.dims;
-  if (inner !== weight.rows)
+  const seen = (operand: Operand, transposed: boolean): [number, number] => {
+    const [p = 0, q = 0] = operand.dims;
+    return transposed ? [q, p] : [p, q];
+  };
+  const transA = intAttribute(node, 'transA', 0) !== 0;
+  const transB = intAttribute(node, 'transB', 0) !== 0;
+  const [rows, inner] = seen(a, transA);
+  const [height, columns] = seen(b, transB);
+  if (inner !== height)
     refuse(node, `factors [${a.dims}] and [${b.dims}] do not fit`, 'Re-export the model.');
   const alpha = floatAttribute(node, 'alpha', 1);
   const beta = floatAttribute(node, 'beta', 1);
-  const dims = [batch, weight.cols];
-  checkEntries(batch * weight.cols * inner, describeNode(node));
-  const product = buildMatrix(batch * weight.cols, batch * inner, batch * weight.cols * inner, (row, add) => {
-    const image = Math.floor(row / weight.cols);
-    const out = row % weight.cols;
-    for (let k = 0; k < inner; k++) add(image * inner + k, alpha * weight.at(k, out));
+  const dims = [rows, columns];
+  const entries = rows * columns * inner;
+  checkEntries(entries, describeNode(node));
+  const inA = entryOf(a.dims[1]!, transA);
+  const inB = entryOf(b.dims[1]!, transB);
+  const weight = (variable === 0 ? b : a).constant!.values;
+  const product = buildMatrix(rows * columns, sizeOf((variable === 0 ? a : b).dims), entries, (row, add) => {
+    const i = Math.floor(row / columns);
+    const j = row % columns;
+    for (let k = 0; k < inner; k++) {
+      if (variable === 0) add(inA(i, k), alpha * weight[inB(k, j)]!);
+      else add(inB(k, j), alpha * weight[inA(i, k)]!);
+    }
   });
   // alpha * w rounds unless alpha is 1.
   const matrix = alpha === 1 ? product : { ...product, error: 2 * UNIT_ROUNDOFF * absoluteNorm(product) };
-  const terms = [{ operand: 0, matrix }];
+  const terms = [{ operand: variable as number, matrix }];
   const c = operands[2];
   if (c !== undefined && c !== null) {
     const index = broadcastIndex(c.dims, dims);
     terms.push({
       operand: 2,
       matrix: selection(
-        c.dims.reduce((p, d) => p * d, 1),
+        sizeOf(c.dims),
         index,
         index.length === 0 ? [] : new Float64Array(index.length).fill(beta),
       ),
@@ -62,60 +73,40 @@ function gemm(node: Node, operands: Operands): Action {
   return { kind: 'affine', dims, terms, bias: null };
 }
 
-/** MatMul of X [..., m, k] with constant W [k, n], or of constant W [m, k] with X [..., k, n]. */
+/** MatMul with one constant factor of any rank, as numpy defines it: leading axes broadcast, vectors gain an axis. */
 function matMul(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
-  if (b.constant !== null && b.dims.length === 2) {
-    const weight = reader(b.constant, false);
-    const inner = a.dims.at(-1) ?? 0;
-    if (inner !== weight.rows)
-      refuse(node, `factors [${a.dims}] and [${b.dims}] do not fit`, 'Re-export the model.');
-    const count = a.dims.slice(0, -1).reduce((p, d) => p * d, 1);
-    checkEntries(count * weight.cols * inner, describeNode(node));
-    const matrix = buildMatrix(
-      count * weight.cols,
-      count * inner,
-      count * weight.cols * inner,
-      (row, add) => {
-        const from = Math.floor(row / weight.cols) * inner;
-        for (let k = 0; k < inner; k++) add(from + k, weight.at(k, row % weight.cols));
-      },
-    );
-    return {
-      kind: 'affine',
-      dims: [...a.dims.slice(0, -1), weight.cols],
-      terms: [{ operand: 0, matrix }],
-      bias: null,
-    };
-  }
-  if (a.constant !== null && a.dims.length === 2 && b.dims.length >= 2) {
-    const weight = reader(a.constant, false);
-    const [inner = 0, n = 0] = b.dims.slice(-2);
-    if (inner !== weight.cols)
-      refuse(node, `factors [${a.dims}] and [${b.dims}] do not fit`, 'Re-export the model.');
-    const count = b.dims.slice(0, -2).reduce((p, d) => p * d, 1);
-    const outPlane = weight.rows * n;
-    checkEntries(count * outPlane * inner, describeNode(node));
-    const matrix = buildMatrix(count * outPlane, count * inner * n, count * outPlane * inner, (row, add) => {
-      const block = Math.floor(row / outPlane);
-      const i = Math.floor((row % outPlane) / n);
-      for (let k = 0; k < inner; k++) add((block * inner + k) * n + (row % n), weight.at(i, k));
-    });
-    return {
-      kind: 'affine',
-      dims: [...b.dims.slice(0, -2), weight.rows, n],
-      terms: [{ operand: 1, matrix }],
-      bias: null,
-    };
-  }
-  if (a.constant === null && b.constant === null) {
-    refuse(node, 'a product of two tensors that both depend on the input has no global bound');
-  }
-  return refuse(
-    node,
-    `a constant factor of rank ${(b.constant ?? a.constant)?.dims.length} has no bound here (2 has)`,
-  );
+  const variable = variableFactor(node, a, b);
+  const left = a.dims.length === 1 ? [1, ...a.dims] : a.dims;
+  const right = b.dims.length === 1 ? [...b.dims, 1] : b.dims;
+  const [m = 0, inner = 0] = left.slice(-2);
+  const [height = 0, n = 0] = right.slice(-2);
+  const outer = broadcastDims(left.slice(0, -2), right.slice(0, -2));
+  if (inner !== height || outer === null || a.dims.length === 0 || b.dims.length === 0)
+    refuse(node, `factors [${a.dims}] and [${b.dims}] do not fit`, 'Re-export the model.');
+  const plane = m * n;
+  const rows = sizeOf(outer) * plane;
+  checkEntries(rows * inner, describeNode(node));
+  const blockA = broadcastIndex(left.slice(0, -2), outer);
+  const blockB = broadcastIndex(right.slice(0, -2), outer);
+  const weight = (variable === 0 ? b : a).constant!.values;
+  const size = sizeOf((variable === 0 ? a : b).dims);
+  const matrix = buildMatrix(rows, size, rows * inner, (row, add) => {
+    const block = Math.floor(row / plane);
+    const fromA = blockA[block]! * m * inner + Math.floor((row % plane) / n) * inner;
+    const fromB = blockB[block]! * inner * n + (row % n);
+    for (let k = 0; k < inner; k++) {
+      if (variable === 0) add(fromA + k, weight[fromB + k * n]!);
+      else add(fromB + k * n, weight[fromA + k]!);
+    }
+  });
+  return {
+    kind: 'affine',
+    dims: [...outer, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])],
+    terms: [{ operand: variable, matrix }],
+    bias: null,
+  };
 }
 
 /** alpha A' B', with alpha and B as given. */

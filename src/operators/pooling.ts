@@ -14,7 +14,8 @@ import { operandAt, refuseTraining } from './training-operands.ts';
 import { asImage, channelsFirst, channelsLast, fitted, inRankOf } from './training-window.ts';
 import { type Sweep, slidingWindows, taps, type Windows } from './window.ts';
 
-function kernelOf(node: Node, operand: { readonly dims: readonly number[] }): readonly number[] {
+/** Kernel shape of a pool; a global one covers its whole input. */
+export function kernelOf(node: Node, operand: { readonly dims: readonly number[] }): readonly number[] {
   if (node.opType.startsWith('Global')) return operand.dims.slice(2);
   return (
     intsAttribute(node, 'kernel_shape') ?? refuse(node, 'kernel_shape is missing', 'Re-export the model.')
@@ -32,7 +33,7 @@ function covered(sweep: Sweep, at: number): number {
 }
 
 /** Row (n, c, y, x) holds the cells of its window that lie inside the input, weighted by `weight(inside, covered)`. */
-function windowMatrix(w: Windows, weight: (inside: number, covered: number) => number): SparseMatrix {
+export function windowMatrix(w: Windows, weight: (inside: number, covered: number) => number): SparseMatrix {
   const plane = w.y.output * w.x.output;
   const inputPlane = w.y.input * w.x.input;
   const images = w.batch * w.channels;

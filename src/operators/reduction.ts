@@ -10,12 +10,29 @@ import type { TrainingContext, TrainingForm, TrainingForms, TrainingOperands } f
 import { operandAt, staticOperands } from './training-operands.ts';
 
 /** The axes that are added up; null when the node does nothing. */
-function reducedAxes(node: Node, operands: Operands, dims: readonly number[]): number[] | null {
+export function reducedAxes(node: Node, operands: Operands, dims: readonly number[]): number[] | null {
   const given = optionalConstant(node, operands, 1, 'axes');
   const listed = given === null ? intsAttribute(node, 'axes') : integers(node, given);
   if (listed !== null && listed.length > 0)
     return listed.map((axis) => normalizeAxis(node, axis, dims.length));
   return intAttribute(node, 'noop_with_empty_axes', 0) === 1 ? null : dims.map((_, i) => i);
+}
+
+/** For every cell of the result, the cells of `dims` that are reduced to it. */
+export function reducedCells(dims: readonly number[], axes: readonly number[]): number[][] {
+  const kept = dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+  const strides = stridesOf(dims);
+  const keptStrides = stridesOf(kept);
+  const cells: number[][] = Array.from({ length: sizeOf(kept) }, () => []);
+  const size = sizeOf(dims);
+  for (let i = 0; i < size; i++) {
+    let target = 0;
+    for (let axis = 0; axis < dims.length; axis++) {
+      if (kept[axis] !== 1) target += (Math.floor(i / strides[axis]!) % dims[axis]!) * keptStrides[axis]!;
+    }
+    cells[target]!.push(i);
+  }
+  return cells;
 }
 
 /** Sums over the axes; `scale` is applied to them, given how many entries each adds up. */
@@ -53,17 +70,8 @@ export const reduction: Operator = {
       return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(size) }], bias: null };
     }
     const kept = dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
-    const strides = stridesOf(dims);
-    const keptStrides = stridesOf(kept);
     const reduced = axes.reduce((product, axis) => product * dims[axis]!, 1);
-    const cells: number[][] = Array.from({ length: sizeOf(kept) }, () => []);
-    for (let i = 0; i < size; i++) {
-      let target = 0;
-      for (let axis = 0; axis < dims.length; axis++) {
-        if (kept[axis] !== 1) target += (Math.floor(i / strides[axis]!) % dims[axis]!) * keptStrides[axis]!;
-      }
-      cells[target]!.push(i);
-    }
+    const cells = reducedCells(dims, axes);
     const weight = node.opType === 'ReduceMean' ? 1 / reduced : 1;
     const matrix = buildMatrix(cells.length, size, size, (row, add) => {
       for (const cell of cells[row]!) add(cell, weight);

@@ -3,6 +3,9 @@ import { describeNode, type Node } from '../onnx/graph.ts';
 import { arithmetic } from './arithmetic.ts';
 import { batchNormalization } from './batch-normalization.ts';
 import { convolution } from './convolution.ts';
+import { depthSpace } from './depth-space.ts';
+import { einsum } from './einsum.ts';
+import { extremes } from './extremes.ts';
 import { indexing } from './indexing.ts';
 import { matrixProduct } from './matrix-product.ts';
 import type { Operator } from './operator.ts';
@@ -10,9 +13,16 @@ import { pad } from './pad.ts';
 import { pooling } from './pooling.ts';
 import { rectifiers } from './rectifiers.ts';
 import { reduction } from './reduction.ts';
+import { repeating } from './repeating.ts';
 import { reshaping } from './reshaping.ts';
+import { resize } from './resize.ts';
+import { scattering } from './scattering.ts';
 import { sigmoids } from './sigmoids.ts';
+import { splitting } from './splitting.ts';
 import type { TrainingForm } from './training-form.ts';
+import { transposedConvolution } from './transposed-convolution.ts';
+import { triangles } from './triangle.ts';
+import { windowValues } from './window-values.ts';
 
 export const OPERATORS: readonly Operator[] = [
   arithmetic,
@@ -26,6 +36,16 @@ export const OPERATORS: readonly Operator[] = [
   reduction,
   reshaping,
   sigmoids,
+  windowValues,
+  triangles,
+  transposedConvolution,
+  splitting,
+  scattering,
+  resize,
+  repeating,
+  extremes,
+  einsum,
+  depthSpace,
 ];
 
 const byType = new Map(

@@ -12,6 +12,7 @@ import {
 } from '../../src/onnx/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
 import type { Random } from './random.ts';
+import { structural } from './structural.ts';
 
 export interface OneOperator {
   readonly nodes: NodeProto[];
@@ -141,27 +142,64 @@ function pool(type: 'MaxPool' | 'AveragePool') {
 }
 
 function gemm(random: Random): OneOperator {
-  const [inner, out] = [random.integer(2, 6), random.integer(2, 6)];
-  const transB = random.integer(0, 1);
-  const constants = [floatTensor('w', transB ? [out, inner] : [inner, out], random.float32s(inner * out))];
-  const shape = random.pick([null, [out], [1, out], [1], []]);
-  if (shape !== null) constants.push(floatTensor('c', shape, random.float32s(sizeOf(shape))));
-  const attributes = [intAttr('transB', transB)];
+  const [rows, inner, out] = [random.pick([1, 1, 3]), random.integer(2, 6), random.integer(2, 6)];
+  const [transA, transB] = [random.integer(0, 1), random.integer(0, 1)];
+  const [left, right] = [transA ? [inner, rows] : [rows, inner], transB ? [out, inner] : [inner, out]];
+  const second = random.integer(0, 3) === 0;
+  const shape = second ? left : right;
+  const constants = [floatTensor('w', shape, random.float32s(sizeOf(shape)))];
+  const bias = random.pick([null, [out], [1, out], [1], []]);
+  if (bias !== null) constants.push(floatTensor('c', bias, random.float32s(sizeOf(bias))));
+  const attribute = [intAttr('transA', transA), intAttr('transB', transB)];
   if (random.integer(0, 1) === 1)
-    attributes.push(
+    attribute.push(
       floatAttr('alpha', Math.fround(random.normal())),
       floatAttr('beta', Math.fround(random.normal())),
     );
-  return one('Gemm', [1, inner], attributes, constants);
+  const inputs = [...(second ? ['w', 'x'] : ['x', 'w']), ...(bias === null ? [] : ['c'])];
+  return {
+    nodes: [node('Gemm', inputs, 'y', { attribute })],
+    initializers: constants,
+    dims: second ? right : left,
+    opset: 17,
+  };
 }
 
 function matMul(random: Random): OneOperator {
   const [m, k, n] = [random.integer(1, 3), random.integer(2, 5), random.integer(2, 5)];
-  const weight = floatTensor('w', [k, n], random.float32s(k * n));
-  const side = random.integer(0, 2);
-  if (side === 0) return one('MatMul', [1, k], [], [weight]);
-  if (side === 1) return one('MatMul', [1, m, k], [], [weight]);
-  return { ...one('MatMul', [1, n, m], [], [weight]), nodes: [node('MatMul', ['w', 'x'], 'y')] };
+  // Shapes of both factors; leading axes broadcast, vectors gain an axis.
+  const [left, right] = random.pick([
+    [
+      [1, k],
+      [k, n],
+    ],
+    [
+      [1, m, k],
+      [k, n],
+    ],
+    [
+      [n, k],
+      [1, k, m],
+    ],
+    [
+      [1, 2, m, k],
+      [1, 2, k, n],
+    ],
+    [
+      [1, 1, m, k],
+      [3, k, n],
+    ],
+    [[k], [1, k, n]],
+    [[1, m, k], [k]],
+  ]) as [number[], number[]];
+  const second = random.integer(0, 1) === 1;
+  const shape = second ? left : right;
+  return {
+    nodes: [node('MatMul', second ? ['w', 'x'] : ['x', 'w'], 'y')],
+    initializers: [floatTensor('w', shape, random.float32s(sizeOf(shape)))],
+    dims: second ? right : left,
+    opset: 17,
+  };
 }
 
 function batchNormalization(random: Random): OneOperator {
@@ -414,4 +452,5 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Tanh: plain('Tanh'),
   Transpose: transpose,
   Unsqueeze: unsqueeze,
+  ...structural,
 };

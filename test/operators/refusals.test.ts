@@ -44,7 +44,7 @@ const refusals: Refusal[] = [
   {
     title: 'a Gemm of two dependent tensors',
     nodes: [node('Transpose', ['x'], 't'), node('Gemm', ['x', 't'], 'y', { name: 'g' })],
-    says: /Gemm node 'g': .*depends on the input/,
+    says: /Gemm node 'g': .*both depend on the input/,
   },
   {
     title: 'a dependent divisor',
@@ -150,6 +150,83 @@ const refusals: Refusal[] = [
     title: 'a shape that depends on the input',
     nodes: [node('Reshape', ['x', 'x'], 'y', { name: 're' })],
     says: /Reshape node 're': its target shape depends/,
+  },
+  {
+    title: 'an Einsum of two dependent tensors',
+    nodes: [
+      node('Einsum', ['x', 'x'], 'y', { name: 'qk', attribute: [stringAttr('equation', 'ni,nj->nij')] }),
+    ],
+    says: /Einsum node 'qk': .*depend on the input/,
+  },
+  {
+    title: 'an antialiased resize',
+    nodes: [
+      node('Resize', ['x', '', 's'], 'y', {
+        name: 'small',
+        attribute: [stringAttr('mode', 'linear'), intAttr('antialias', 1)],
+      }),
+    ],
+    initializers: [floatTensor('s', [4], [1, 1, 0.5, 0.5])],
+    dims: image,
+    opset: 18,
+    says: /Resize node 'small': .*antialias/,
+  },
+  {
+    title: 'a resize whose size depends on the input',
+    nodes: [node('Resize', ['x', '', 'x'], 'y', { name: 'dynamic' })],
+    dims: image,
+    says: /Resize node 'dynamic': its scales depends/,
+  },
+  {
+    title: 'an align_corners resize that runtimes disagree about',
+    nodes: [
+      node('Resize', ['x', '', 's'], 'y', {
+        name: 'r',
+        attribute: [
+          stringAttr('mode', 'linear'),
+          stringAttr('coordinate_transformation_mode', 'align_corners'),
+        ],
+      }),
+    ],
+    initializers: [floatTensor('s', [4], [1, 1, 0.5, 0.5])],
+    dims: image,
+    says: /Resize node 'r': align_corners .*different runtimes/,
+  },
+  {
+    title: 'a transposed convolution in three dimensions',
+    nodes: [node('ConvTranspose', ['x', 'w'], 'y', { name: 'up' })],
+    initializers: [weights('w', [1, 1, 2, 2, 2])],
+    dims: [1, 1, 3, 3, 3],
+    says: /ConvTranspose node 'up': windows over 3 spatial axes/,
+  },
+  {
+    title: 'a pool of p = 3',
+    nodes: [
+      node('LpPool', ['x'], 'y', {
+        name: 'lp',
+        attribute: [intsAttr('kernel_shape', [2, 2]), intAttr('p', 3)],
+      }),
+    ],
+    dims: image,
+    says: /LpPool node 'lp': p = 3/,
+  },
+  {
+    title: 'a cell written twice',
+    nodes: [node('ScatterElements', ['x', 'i', 'u'], 'y', { name: 'put', attribute: [intAttr('axis', 1)] })],
+    initializers: [
+      { name: 'i', dataType: DataType.INT64, dims: [1, 2], int64Data: [1, 1] },
+      floatTensor('u', [1, 2], [1, 2]),
+    ],
+    says: /ScatterElements node 'put': it writes a cell twice/,
+  },
+  {
+    title: 'the indices of TopK',
+    nodes: [
+      node('TopK', ['x', 'k'], ['v', 'i'], { name: 'top' }),
+      node('Cast', ['i'], 'y', { attribute: [intAttr('to', DataType.FLOAT)] }),
+    ],
+    initializers: [intTensor('k', [2])],
+    says: /TopK node 'top': its output 'i' has no Lipschitz bound/,
   },
   {
     title: 'a Clip without room',

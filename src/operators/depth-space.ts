@@ -1,0 +1,58 @@
+/** DepthToSpace and SpaceToDepth: blocks of pixels become channels and back. Both only move cells. */
+import { intAttribute, type Node, sizeOf, stringAttribute } from '../onnx/graph.ts';
+import { refuse, required } from './compile-errors.ts';
+import type { Operator } from './operator.ts';
+import { selection } from './sparse-matrix.ts';
+
+/** The channel of the deep tensor that holds pixel `inBlock` of a block, for channel c of `channels` of the wide one. */
+function deepChannel(mode: string, c: number, channels: number, inBlock: number, blockArea: number): number {
+  return mode === 'CRD' ? c * blockArea + inBlock : inBlock * channels + c;
+}
+
+function modeOf(node: Node): string {
+  const mode = stringAttribute(node, 'mode', 'DCR');
+  if (mode !== 'DCR' && mode !== 'CRD') refuse(node, `mode '${mode}' is unknown`, 'Re-export the model.');
+  return mode;
+}
+
+export const depthSpace: Operator = {
+  types: ['DepthToSpace', 'SpaceToDepth'],
+  compile(node, operands) {
+    const { dims } = required(node, operands, 0);
+    if (dims.length !== 4) refuse(node, `expects [N, C, H, W], found [${dims}]`, 'Re-export the model.');
+    const [batch = 0, inChannels = 0, height = 0, width = 0] = dims;
+    const block = intAttribute(node, 'blocksize', 0);
+    const mode = modeOf(node);
+    const area = block * block;
+    const spread = node.opType === 'DepthToSpace';
+    const fits = spread ? inChannels % area === 0 : height % block === 0 && width % block === 0;
+    if (!(block > 0) || !fits)
+      refuse(node, `[${dims}] has no blocks of ${block} by ${block}`, 'Re-export the model.');
+    const channels = spread ? inChannels / area : inChannels;
+    const wide = spread ? [height * block, width * block] : [height, width];
+    const [wideHeight = 0, wideWidth = 0] = wide;
+    const deepHeight = wideHeight / block;
+    const deepWidth = wideWidth / block;
+    const source = new Int32Array(sizeOf(dims));
+    let at = 0;
+    // Every cell of the wide tensor, in order, and where the deep one has it.
+    for (let n = 0; n < batch; n++)
+      for (let c = 0; c < channels; c++)
+        for (let y = 0; y < wideHeight; y++)
+          for (let x = 0; x < wideWidth; x++) {
+            const channel = deepChannel(mode, c, channels, (y % block) * block + (x % block), area);
+            const row = (n * channels * area + channel) * deepHeight + Math.floor(y / block);
+            const deep = row * deepWidth + Math.floor(x / block);
+            if (spread) source[at++] = deep;
+            else source[deep] = at++;
+          }
+    return {
+      kind: 'affine',
+      dims: spread
+        ? [batch, channels, wideHeight, wideWidth]
+        : [batch, channels * area, deepHeight, deepWidth],
+      terms: [{ operand: 0, matrix: selection(source.length, source) }],
+      bias: null,
+    };
+  },
+};

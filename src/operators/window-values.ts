@@ -1,0 +1,72 @@
+/**
+ * LpPool and GlobalLpPool (p = 1, 2), ReduceL1, ReduceL2, ReduceMax, ReduceMin: one value per window of cells. Windows
+ * that share cells cost the root of how many do (vector-map.ts).
+ */
+import { intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
+import { refuse, required } from './compile-errors.ts';
+import type { Action, Operand, Operands, Operator } from './operator.ts';
+import { kernelOf, windowMatrix } from './pooling.ts';
+import { reducedAxes, reducedCells } from './reduction.ts';
+import { buildMatrix, identityMatrix, type SparseMatrix } from './sparse-matrix.ts';
+import { type WindowValue, windowed } from './vector-map.ts';
+import { slidingWindows } from './window.ts';
+
+const perWindow = (
+  dims: readonly number[],
+  size: number,
+  windows: SparseMatrix,
+  of: WindowValue,
+): Action => ({
+  kind: 'vector',
+  dims,
+  terms: [{ operand: 0, matrix: identityMatrix(size) }],
+  map: windowed(windows, of),
+  mapDims: dims,
+  pick: null,
+  shared: null,
+});
+
+function pooled(node: Node, operand: Operand): Action {
+  const p = intAttribute(node, 'p', 2);
+  if (p !== 1 && p !== 2) refuse(node, `p = ${p} has no bound here (1 and 2 have)`);
+  const windows = slidingWindows(node, operand.dims, kernelOf(node, operand));
+  return perWindow(
+    [...operand.dims.slice(0, 2), ...windows.outputDims],
+    sizeOf(operand.dims),
+    windowMatrix(windows, () => 1),
+    p === 1 ? 'l1' : 'l2',
+  );
+}
+
+const REDUCTIONS: Readonly<Record<string, WindowValue>> = {
+  ReduceL1: 'l1',
+  ReduceL2: 'l2',
+  ReduceMax: 'max',
+  ReduceMin: 'min',
+};
+
+function reduced(node: Node, operands: Operands, of: WindowValue): Action {
+  const { dims } = required(node, operands, 0);
+  const size = sizeOf(dims);
+  const axes = reducedAxes(node, operands, dims);
+  if (axes === null)
+    return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(size) }], bias: null };
+  if (size === 0) refuse(node, 'it reduces no cells at all');
+  const cells = reducedCells(dims, axes);
+  const windows = buildMatrix(cells.length, size, size, (row, add) => {
+    for (const cell of cells[row]!) add(cell, 1);
+  });
+  const keep = intAttribute(node, 'keepdims', 1) === 1;
+  const out = keep
+    ? dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+    : dims.filter((_, axis) => !axes.includes(axis));
+  return perWindow(out, size, windows, of);
+}
+
+export const windowValues: Operator = {
+  types: ['LpPool', 'GlobalLpPool', ...Object.keys(REDUCTIONS)],
+  compile(node, operands) {
+    const of = REDUCTIONS[node.opType];
+    return of === undefined ? pooled(node, required(node, operands, 0)) : reduced(node, operands, of);
+  },
+};
