@@ -109,16 +109,18 @@ function matMul(node: Node, operands: Operands): Action {
   };
 }
 
-/** alpha A' B', with alpha and B as given. */
+/** alpha A' B', with alpha as given and the constant factor W replaced by `weight(W)`. */
 function scaledProduct(
   node: Node,
   operands: TrainingOperands,
   tf: Tf,
   alpha: number,
-  weight: (b: Tensor) => Tensor,
+  weight: (w: Tensor) => Tensor,
 ): Tensor {
-  const a = operandAt(node, operands, 0).tensor;
-  const b = operandAt(node, operands, 1).tensor;
+  const [a, b] = [0, 1].map((position) => {
+    const { tensor, dependent } = operandAt(node, operands, position);
+    return dependent ? tensor : weight(tensor);
+  }) as [Tensor, Tensor];
   if (a.rank !== 2 || b.rank !== 2)
     refuseTraining(
       node,
@@ -126,22 +128,22 @@ function scaledProduct(
       'Export the model again.',
     );
   const transposed = (name: string): boolean => intAttribute(node, name, 0) !== 0;
-  const product = tf.matMul(a as Tensor2D, weight(b) as Tensor2D, transposed('transA'), transposed('transB'));
+  const product = tf.matMul(a as Tensor2D, b as Tensor2D, transposed('transA'), transposed('transB'));
   return alpha === 1 ? product : tf.mul(product, alpha);
 }
 
 const trainedGemm: TrainingForm = {
-  parameters: () => [1, 2],
+  parameters: () => [0, 1, 2],
   mixes: () => true,
   forward(node, operands, { tf }) {
-    const product = scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (b) => b);
+    const product = scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (w) => w);
     const c = optionalWeightAt(node, operands, 2, 'bias')?.tensor;
     if (c === undefined) return product;
     const beta = floatAttribute(node, 'beta', 1);
     return tf.add(product, beta === 1 ? c : tf.mul(c, beta));
   },
   linear: (node, operands, { tf }) =>
-    scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (b) => b),
+    scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1), (w) => w),
   squaredRows: (node, operands, { tf }) =>
     scaledProduct(node, operands, tf, floatAttribute(node, 'alpha', 1) ** 2, tf.square),
 };

@@ -167,8 +167,8 @@ function gemm(random: Random): OneOperator {
 
 function matMul(random: Random): OneOperator {
   const [m, k, n] = [random.integer(1, 3), random.integer(2, 5), random.integer(2, 5)];
-  // Shapes of both factors; leading axes broadcast, vectors gain an axis.
-  const [left, right] = random.pick([
+  // Shapes of both factors, the constant one last in the first list: the usual linear layers, and the rest of numpy's.
+  const usual = random.pick([
     [
       [1, k],
       [k, n],
@@ -177,6 +177,8 @@ function matMul(random: Random): OneOperator {
       [1, m, k],
       [k, n],
     ],
+  ]) as [number[], number[]];
+  const any = random.pick([
     [
       [n, k],
       [1, k, m],
@@ -192,7 +194,9 @@ function matMul(random: Random): OneOperator {
     [[k], [1, k, n]],
     [[1, m, k], [k]],
   ]) as [number[], number[]];
-  const second = random.integer(0, 1) === 1;
+  const common = random.integer(0, 1) === 1;
+  const [left, right] = common ? usual : any;
+  const second = !common && random.integer(0, 1) === 1;
   const shape = second ? left : right;
   return {
     nodes: [node('MatMul', second ? ['w', 'x'] : ['x', 'w'], 'y')],
