@@ -92,7 +92,10 @@ function throughActivation(
     slopes[i] = bound === 'secant' ? activation.secant(z[i]!, T[i]!, error, i) : activation.lipschitz(i);
     box[i] = activation.displacement(z[i]!, T[i]!, error, i);
   }
-  const rho = masked(step.input, bases, slopes, true, normOf);
+  // Where a secant has no bound (a jump, the edge of a domain), what is left is the displacement of the coordinates.
+  const rho = slopes.every(Number.isFinite)
+    ? masked(step.input, bases, slopes, true, normOf)
+    : Number.POSITIVE_INFINITY;
   return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
 }
 
@@ -157,9 +160,11 @@ export function displacement(
   normOf: NormOf,
 ): number {
   const bases: Movement[] = [{ rho: r, box: null }];
-  half.steps.forEach((step, index) => {
-    bases.push(throughStep(step, evaluation.inputs[index]!, bases, bound, normOf));
-  });
+  for (const [index, step] of half.steps.entries()) {
+    const moved = throughStep(step, evaluation.inputs[index]!, bases, bound, normOf);
+    if (!Number.isFinite(moved.rho)) return Number.POSITIVE_INFINITY;
+    bases.push(moved);
+  }
   return masked(half.output, bases, null, bound !== 'global', normOf);
 }
 

@@ -149,6 +149,10 @@ export function largestRadius(D: (r: number) => number, target: number): number 
       // A latent that does not move at all is certified for any radius; stop at one no image can be worth.
       if (r > 1e6 * Math.max(1, target)) break;
       r = moved > 0 ? Math.max(r, (target / moved) * r) * (1 + 1e-6) : r * 16;
+    } else if (low === 0 && !Number.isFinite(value)) {
+      // No bound at all on this ball (it reaches a jump, or leaves a domain): far smaller ones may have one.
+      if (r < 1e-12 * target) break;
+      r = high / 8;
     } else if (low === 0) {
       r = Math.min((target / (value + target)) * r, high * 0.999999);
     } else {

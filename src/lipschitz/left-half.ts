@@ -163,15 +163,18 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     node: Node,
     action: Extract<SingleAction, { operand: number; kind: 'activation' | 'maximum' }>,
     inputs: readonly (State | null)[],
-  ): State =>
-    stepped(
+  ): State => {
+    const operand = formOf(inputs[action.operand]!);
+    const spread = action.kind === 'activation' ? action.spread : null;
+    return stepped(
       node,
-      formOf(inputs[action.operand]!),
+      spread ? transformed(spread, operand, describeNode(node)) : operand,
       action.dims,
       action.kind === 'activation'
         ? { kind: 'activation', activation: action.activation }
         : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) },
     );
+  };
 
   const sharedVectors = new Map<string, State>();
   const vector = (
@@ -282,7 +285,7 @@ export interface Evaluation {
   readonly inputs: readonly Approximation[];
 }
 
-/** Largest slope of a step: what it multiplies an error of its input by. */
+/** Largest slope of a step: what it multiplies an error of its input by. Infinity where there is none. */
 export function stepLipschitz(step: Step): number {
   const { rule } = step;
   if (rule.kind === 'maximum') return inflate(Math.sqrt(rule.overlap), 1);
@@ -292,18 +295,29 @@ export function stepLipschitz(step: Step): number {
   return most;
 }
 
+/** What an error of the step's input amounts to in its output. */
+function propagated(step: Step, z: Approximation): number {
+  if (z.error === 0) return 0;
+  const steepest = stepLipschitz(step);
+  if (step.rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * z.error;
+  // No slope holds everywhere: the chords from the computed value over the error are what counts.
+  let local = 0;
+  for (let i = 0; i < step.size; i++)
+    local = Math.max(local, step.rule.activation.secant(z.value[i]!, z.error, 0, i));
+  return local * z.error;
+}
+
 /** The step's output, with what its input's error and its own rounding can amount to. */
 function through(step: Step, z: Approximation): Approximation {
   const value = applyRule(step, z.value);
   const { rule } = step;
-  const relative =
+  const rounding =
     rule.kind === 'activation'
-      ? rule.activation.relativeError
+      ? rule.activation.relativeError * normUp(value) + rule.activation.absoluteError * Math.sqrt(step.size)
       : rule.kind === 'vector'
-        ? rule.map.relativeError
+        ? rule.map.relativeError * normUp(value)
         : 0;
-  const rounding = relative === 0 ? 0 : relative * normUp(value);
-  return { value, error: inflate(stepLipschitz(step) * z.error + rounding, 4) };
+  return { value, error: inflate(propagated(step, z) + rounding, 4) };
 }
 
 /** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */

@@ -10,17 +10,41 @@
 import { gamma, UNIT_ROUNDOFF } from './rounding.ts';
 
 export interface Activation {
-  /** phi(z) in float64, within `relativeError * |phi(z)|` of the exact value. */
+  /** phi(z) in float64, within `relativeError * |phi(z)| + absoluteError` of the exact value. */
   value(z: number, i: number): number;
   readonly relativeError: number;
-  /** Upper bound on |phi'|: the global Lipschitz constant of coordinate i. */
+  readonly absoluteError: number;
+  /**
+   * Upper bound on |phi'|: the global Lipschitz constant of coordinate i. Infinity where there is none (Exp, a jump):
+   * then only `secant` and `displacement` bound it, on balls where they are finite.
+   */
   lipschitz(i: number): number;
-  /** Upper bound on the secant slopes through z' for every z' in [z - e, z + e], over 0 < |t| <= T. */
+  /**
+   * Upper bound on the secant slopes through z' for every z' in [z - e, z + e], over 0 < |t| <= T. Infinity where there
+   * is none, e.g. when the reach leaves the domain of phi.
+   */
   secant(z: number, T: number, e: number, i: number): number;
   /** Upper bound on |phi(z' + t) - phi(z')| for |t| <= T and |z' - z| <= e. */
   displacement(z: number, T: number, e: number, i: number): number;
   /** Whether phi is certainly constant on [z - T - e, z + T + e]: the SPLITZ mask is 0 there (eq. 18). */
   isConstant(z: number, T: number, e: number, i: number): boolean;
+}
+
+/** How far a computed value, or a computed end of a piece, is from the exact one. */
+export interface Accuracy {
+  readonly relativeError?: number;
+  readonly absoluteError?: number;
+  /** Absolute error of the kinks: 0 when they are numbers of the file. */
+  readonly kinkError?: number;
+}
+
+/**
+ * The exact bounds of a float64 interval [a, b] computed in a few operations from numbers of magnitude at most `size`:
+ * widened outward, so that what is monotone in its ends stays a bound.
+ */
+export function outward(a: number, b: number, size: number): [low: number, high: number] {
+  const rounding = size * 2 ** -50;
+  return [a - rounding, b + rounding];
 }
 
 /** A continuous piecewise linear function: slopes[0] left of kinks[0], slopes[k + 1] right of kinks[k]. */
@@ -60,12 +84,14 @@ function walk(
 }
 
 /**
- * The activation of a piecewise linear function, exact up to rounding. An uncertainty e of the centre moves a chord's
- * ends by at most 2 e L, which matters only for chords reaching past a kink, of length at least (distance - e).
+ * The activation of a piecewise linear function, exact up to rounding. An uncertainty e of the centre, or of the kinks,
+ * moves a chord's ends by at most 2 e L, which matters only for chords reaching past a kink, of length at least
+ * (distance - e).
  */
 export function piecewiseLinear(
   piecesOf: (i: number) => Pieces,
   value: (z: number, i: number) => number,
+  { relativeError = 2 * UNIT_ROUNDOFF, absoluteError = 0, kinkError = 0 }: Accuracy = {},
 ): Activation {
   const steepest = (i: number): number => Math.max(...piecesOf(i).slopes.map(Math.abs));
   const nearestKink = (z: number, i: number): number =>
@@ -78,9 +104,11 @@ export function piecewiseLinear(
 
   return {
     value,
-    relativeError: 2 * UNIT_ROUNDOFF,
+    relativeError,
+    absoluteError,
     lipschitz: steepest,
-    secant(z, T, e, i) {
+    secant(z, T, centreError, i) {
+      const e = centreError + kinkError;
       const limit = steepest(i);
       const distance = nearestKink(z, i);
       if (distance <= 2 * e) return limit;
@@ -93,11 +121,12 @@ export function piecewiseLinear(
     displacement(z, T, e, i) {
       const up = walk(piecesOf(i), z, T, 1).moved;
       const down = walk(piecesOf(i), z, T, -1).moved;
-      return Math.min(steepest(i) * T, Math.max(up, down) + 2 * steepest(i) * e) * (1 + slack);
+      const uncertainty = 2 * steepest(i) * (e + kinkError);
+      return Math.min(steepest(i) * T, Math.max(up, down) + uncertainty) * (1 + slack);
     },
     isConstant(z, T, e, i) {
       const { kinks, slopes } = piecesOf(i);
-      const rounding = (Math.abs(z) + T + e) * UNIT_ROUNDOFF * 4;
+      const rounding = (Math.abs(z) + T + e) * UNIT_ROUNDOFF * 4 + kinkError;
       const low = z - T - e - rounding;
       const high = z + T + e + rounding;
       return slopes.every((slope, p) => {
@@ -115,24 +144,71 @@ function slopeAt({ kinks, slopes }: Pieces, z: number): number {
   return slopes[piece]!;
 }
 
+/** exp, expm1, log1p and tanh of V8 (fdlibm) are within one unit in the last place; a few of them are combined. */
+const ELEMENTARY = 2 ** -48;
+
 /**
- * A monotone smooth activation with |phi'| bounded by `steepest(low, high)` on [low, high]. By the mean value theorem
- * that maximum bounds every secant inside the interval.
+ * An activation with |phi'| bounded by `steepest(low, high)` on [low, high], up to kinks. By the mean value theorem that
+ * maximum bounds every secant inside the interval, whether phi is monotone or not.
+ *
+ * @param slopeError absolute error of `steepest`, beyond a few units in the last place
  */
 export function smooth(
   value: (z: number) => number,
   lipschitz: number,
   steepest: (low: number, high: number) => number,
+  { relativeError = ELEMENTARY, absoluteError = 0 }: Accuracy = {},
+  slopeError = 2 ** -60,
 ): Activation {
-  const slope = (z: number, T: number, e: number): number =>
-    Math.min(lipschitz, steepest(z - T - e, z + T + e) * (1 + 2 ** -40) + 2 ** -60);
+  const slope = (z: number, T: number, e: number): number => {
+    const [low, high] = outward(z - T - e, z + T + e, Math.abs(z) + T + e);
+    return Math.min(lipschitz, steepest(low, high) * (1 + 2 ** -40) + slopeError);
+  };
   return {
     value,
-    // exp, expm1, log1p and tanh of V8 (fdlibm) are within one unit in the last place; a few of them are combined.
-    relativeError: 2 ** -48,
+    relativeError,
+    absoluteError,
     lipschitz: () => lipschitz,
     secant: slope,
     displacement: (z, T, e) => slope(z, T, e) * T * (1 + 2 ** -40),
     isConstant: () => false,
+  };
+}
+
+/**
+ * The steepest slope on [low, high] of a phi whose derivative falls, rises and falls again, with extrema at `valley` <
+ * `peak` (z times a sigmoid). Between them and outside of them it is monotone: the ends and the extrema are all the
+ * candidates. At an extremum phi'' = 0, so the rounding of its position does not count.
+ */
+export const betweenExtrema =
+  (slope: (z: number) => number, valley: number, peak: number) =>
+  (low: number, high: number): number => {
+    const at = (z: number): number => Math.abs(slope(Math.max(low, Math.min(high, z))));
+    return Math.max(Math.abs(slope(low)), Math.abs(slope(high)), at(valley), at(peak));
+  };
+
+/**
+ * An activation that is steep without limit somewhere: `chord(low, high, T)` bounds the secants over 0 < |t| <= T through
+ * every z' in [low, high], or is Infinity (also for NaN) when z' + t may leave the domain.
+ */
+export function steepSomewhere(
+  value: (z: number, i: number) => number,
+  chord: (low: number, high: number, T: number, i: number) => number,
+): Activation {
+  const secant = (z: number, T: number, e: number, i: number): number => {
+    const [low, high] = outward(z - e, z + e, Math.abs(z) + T + e);
+    const slope = chord(low, high, T, i) * (1 + 2 ** -40) + 2 ** -1000;
+    return Number.isNaN(slope) ? Number.POSITIVE_INFINITY : slope;
+  };
+  return {
+    value,
+    relativeError: ELEMENTARY,
+    // Results below the normal range.
+    absoluteError: 2 ** -1000,
+    lipschitz: () => Number.POSITIVE_INFINITY,
+    secant,
+    displacement: (z, T, e, i) => (T === 0 ? 0 : secant(z, T, e, i) * T * (1 + 2 ** -40)),
+    // What does not move stays where it is, even where phi is infinitely steep.
+    isConstant: (_z, T) => T === 0,
   };
 }

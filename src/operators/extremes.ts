@@ -4,26 +4,14 @@
  * (MinMax, GroupSort) are two parts of one sorting. TopK shows the first or last cells of an axis, sorted.
  */
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { type Activation, type Pieces, piecewiseLinear } from './activation.ts';
 import { constantOperand, integers, normalizeAxis, refuse, required } from './compile-errors.ts';
-import type { Action, Operand, Operands, Operator } from './operator.ts';
+import { extremeOfConstants } from './extrema.ts';
+import type { Action, Operands, Operator } from './operator.ts';
 import { broadcastDims, broadcastIndex, stridesOf } from './shape.ts';
 import { checkEntries, identityMatrix, selection } from './sparse-matrix.ts';
 import { sortedGroups } from './vector-map.ts';
 
 const range = (size: number, from = 0): Int32Array => Int32Array.from({ length: size }, (_, i) => from + i);
-
-/** max(x, limit) or min(x, limit), a limit per cell. */
-function limited(limits: Float64Array, largest: boolean): Activation {
-  const pieces = Array.from(
-    limits,
-    (limit): Pieces => ({ kinks: [limit], slopes: largest ? [0, 1] : [1, 0] }),
-  );
-  return piecewiseLinear(
-    (i) => pieces[i]!,
-    (z, i) => (largest ? Math.max(z, limits[i]!) : Math.min(z, limits[i]!)),
-  );
-}
 
 function extreme(node: Node, operands: Operands): Action {
   const largest = node.opType === 'Max';
@@ -37,16 +25,9 @@ function extreme(node: Node, operands: Operands): Action {
   const count = sizeOf(dims);
   checkEntries(count * parts.length, describeNode(node));
   const dependent = parts.flatMap(({ constant }, k) => (constant === null ? [k] : []));
-  const [only = 0] = dependent;
+  if (dependent.length <= 1 && parts.length > 1) return extremeOfConstants(node, operands);
   if (parts.length === 1)
     return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(count) }], bias: null };
-  if (dependent.length === 1 && sizeOf(parts[only]!.dims) === count)
-    return {
-      kind: 'activation',
-      dims,
-      operand: only,
-      activation: limited(limitsOf(parts, dims, largest), largest),
-    };
   const terms = parts.map((part, k) => {
     const source = new Int32Array(parts.length * count).fill(-1);
     source.set(broadcastIndex(part.dims, dims), k * count);
@@ -64,22 +45,6 @@ function extreme(node: Node, operands: Operands): Action {
     // Sorting does not see the order of the operands.
     shared: JSON.stringify(['sort', ...node.inputs.map((value) => value?.name ?? '').sort()]),
   };
-}
-
-/** The tightest limit of each cell. */
-function limitsOf(parts: readonly Operand[], dims: readonly number[], largest: boolean): Float64Array {
-  const limits = new Float64Array(sizeOf(dims)).fill(
-    largest ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY,
-  );
-  for (const { dims: from, constant } of parts) {
-    if (constant === null) continue;
-    const index = broadcastIndex(from, dims);
-    for (let i = 0; i < limits.length; i++) {
-      const value = constant.values[index[i]!]!;
-      limits[i] = largest ? Math.max(limits[i]!, value) : Math.min(limits[i]!, value);
-    }
-  }
-  return limits;
 }
 
 function topCells(node: Node, operands: Operands): Action {

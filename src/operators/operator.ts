@@ -45,11 +45,12 @@ export type SingleAction =
       /** Upper bound on the l2 error made in forming `bias`; 0 when it is copied from the file. */
       readonly biasError?: number;
     }
-  /** y_i = phi(x_i). */
+  /** y_i = phi(x_i), of x or, where another operand's shape repeats its cells, of `spread` x. */
   | {
       readonly kind: 'activation';
       readonly dims: readonly number[];
       readonly operand: number;
+      readonly spread?: SparseMatrix | null;
       readonly activation: Activation;
     }
   /** y_i = max of x over window i (a CSR pattern; values are ignored). */

@@ -6,16 +6,21 @@ import { convolution } from './convolution.ts';
 import { depthSpace } from './depth-space.ts';
 import { einsum } from './einsum.ts';
 import { extremes } from './extremes.ts';
+import { gelus } from './gelus.ts';
+import { hardSigmoids } from './hard-sigmoids.ts';
 import { indexing } from './indexing.ts';
+import { jumps } from './jumps.ts';
 import { matrixProduct } from './matrix-product.ts';
 import type { Operator } from './operator.ts';
 import { pad } from './pad.ts';
 import { pooling } from './pooling.ts';
+import { powers } from './powers.ts';
 import { rectifiers } from './rectifiers.ts';
 import { reduction } from './reduction.ts';
 import { repeating } from './repeating.ts';
 import { reshaping } from './reshaping.ts';
 import { resize } from './resize.ts';
+import { saturating } from './saturating.ts';
 import { scattering } from './scattering.ts';
 import { sigmoids } from './sigmoids.ts';
 import { splitting } from './splitting.ts';
@@ -28,13 +33,18 @@ export const OPERATORS: readonly Operator[] = [
   arithmetic,
   batchNormalization,
   convolution,
+  gelus,
+  hardSigmoids,
   indexing,
+  jumps,
   matrixProduct,
   pad,
   pooling,
+  powers,
   rectifiers,
   reduction,
   reshaping,
+  saturating,
   sigmoids,
   windowValues,
   triangles,
@@ -60,8 +70,13 @@ export function operatorOf(node: Node): Operator | null {
   return node.domain === '' ? (byType.get(node.opType) ?? null) : null;
 }
 
+/** Constant between jumps: wherever the ball reaches one, no factor bounds the change. */
+const steps = new Set(['Ceil', 'Floor', 'Round', 'Sign']);
+
 /** Why a node without operator cannot be in the left half: one sentence for errors and `inspect`. */
 export function whyUnsupported(node: Node): string {
+  if (node.domain === '' && steps.has(node.opType))
+    return `${describeNode(node)} is a step function: it jumps, so it has no Lipschitz bound`;
   return `${describeNode(node)} has no Lipschitz bound in this version`;
 }
 

@@ -391,6 +391,51 @@ const plain =
   (random: Random): OneOperator =>
     one(type, anyShape(random), attributes(random));
 
+/** A function that is defined or bounded only for positive numbers, after a Sigmoid. */
+const ofPositive =
+  (type: string) =>
+  (random: Random): OneOperator => ({
+    ...one(type, anyShape(random), []),
+    nodes: [node('Sigmoid', ['x'], 'h'), node(type, ['h'], 'y')],
+  });
+
+function pow(random: Random): OneOperator {
+  const dims = anyShape(random);
+  if (random.integer(0, 1)) return one('Pow', dims, [], [scalar('p', random.pick([1, 2, 2, 3]))]);
+  const shape = broadcastable(random, dims);
+  const values = Array.from({ length: sizeOf(shape) }, () => random.pick([-1, -0.5, 0, 0.5, 1, 1.5, 2, 3]));
+  return {
+    ...one('Pow', dims, [], [floatTensor('p', shape, values)]),
+    nodes: [node('Sigmoid', ['x'], 'h'), node('Pow', ['h', 'p'], 'y')],
+  };
+}
+
+/** x against one or two constants, some of which repeat its cells. */
+const extremum =
+  (type: 'Max' | 'Min') =>
+  (random: Random): OneOperator => {
+    const dims = anyShape(random);
+    const constants = Array.from({ length: random.integer(0, 2) }, (_, k) => {
+      const shape = random.integer(0, 3) === 0 ? [2, ...dims.slice(1)] : broadcastable(random, dims);
+      return floatTensor(`c${k}`, shape, random.float32s(sizeOf(shape)));
+    });
+    const model = one(type, dims, [], constants);
+    const names = constants.map((t) => t.name ?? '');
+    return random.integer(0, 1) ? { ...model, nodes: [node(type, [...names, 'x'], 'y')] } : model;
+  };
+
+/** Attributes within a range, or their defaults. */
+const drawn =
+  (ranges: Readonly<Record<string, readonly [low: number, high: number]>>) =>
+  (random: Random): AttributeProto[] =>
+    Object.entries(ranges).flatMap(([name, [low, high]]) =>
+      random.integer(0, 2) === 0 ? [] : [floatAttr(name, Math.fround(random.uniform(low, high)))],
+    );
+
+const since =
+  (opset: number, type: string, attributes: (random: Random) => AttributeProto[] = () => []) =>
+  (random: Random): OneOperator => ({ ...plain(type, attributes)(random), opset });
+
 /** x reshaped to what Shape says, with an axis appended: shape arithmetic as exporters write it. */
 function shape(random: Random): OneOperator {
   const dims = anyShape(random);
@@ -417,43 +462,67 @@ function constant(random: Random): OneOperator {
 
 /** Makers by operator type; the type occurs in every model its maker returns. */
 export const makers: Readonly<Record<string, (random: Random) => OneOperator>> = {
+  Abs: plain('Abs'),
   Add: elementwise('Add'),
+  Atan: plain('Atan'),
   AveragePool: pool('AveragePool'),
   BatchNormalization: batchNormalization,
   Cast: plain('Cast', () => [intAttr('to', DataType.FLOAT)]),
+  Celu: plain('Celu', drawn({ alpha: [0.3, 3] })),
   Clip: clip,
   Concat: concat,
   Constant: constant,
   Conv: conv,
+  Cos: plain('Cos'),
   Div: elementwise('Div'),
   Dropout: dropout,
   Elu: plain('Elu', (random) => [floatAttr('alpha', Math.fround(random.uniform(0.2, 2)))]),
+  Erf: plain('Erf'),
+  Exp: plain('Exp'),
   Flatten: plain('Flatten', (random) => [intAttr('axis', random.pick([0, 1, -1]))]),
   Gather: gather,
+  Gelu: since(20, 'Gelu', (random) =>
+    random.integer(0, 2) === 0 ? [] : [stringAttr('approximate', random.pick(['none', 'tanh']))],
+  ),
   Gemm: gemm,
   GlobalAveragePool: (random) => one('GlobalAveragePool', image(random), []),
   GlobalMaxPool: (random) => one('GlobalMaxPool', image(random), []),
+  HardSigmoid: plain('HardSigmoid', drawn({ alpha: [-0.5, 1], beta: [-0.5, 1.5] })),
+  HardSwish: plain('HardSwish'),
   Identity: plain('Identity'),
   LeakyRelu: plain('LeakyRelu', (random) =>
     random.integer(0, 1) ? [floatAttr('alpha', Math.fround(random.normal()))] : [],
   ),
+  Log: ofPositive('Log'),
   MatMul: matMul,
+  Max: extremum('Max'),
   MaxPool: pool('MaxPool'),
+  Min: extremum('Min'),
+  Mish: since(18, 'Mish'),
   Mul: elementwise('Mul'),
   Neg: plain('Neg'),
   PRelu: pRelu,
   Pad: pad,
+  Pow: pow,
+  Reciprocal: ofPositive('Reciprocal'),
   ReduceMean: reduce('ReduceMean'),
   ReduceSum: reduce('ReduceSum'),
   Relu: plain('Relu'),
   Reshape: reshape,
+  Selu: plain('Selu', drawn({ alpha: [-2, 2], gamma: [-2, 2] })),
   Shape: shape,
+  Shrink: plain('Shrink', drawn({ lambd: [0, 1], bias: [-0.5, 1] })),
   Sigmoid: plain('Sigmoid'),
+  Sin: plain('Sin'),
   Slice: slice,
   Softplus: plain('Softplus'),
+  Softsign: plain('Softsign'),
+  Sqrt: ofPositive('Sqrt'),
   Squeeze: squeeze,
   Sub: elementwise('Sub'),
+  Swish: since(24, 'Swish', drawn({ alpha: [-2, 3] })),
   Tanh: plain('Tanh'),
+  ThresholdedRelu: plain('ThresholdedRelu', drawn({ alpha: [-1, 1] })),
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   ...structural,

@@ -1,0 +1,138 @@
+/**
+ * z times a sigmoid: Gelu (exact and with tanh), Mish, Swish. None is monotone; the derivative of each falls to a valley
+ * left of 0, rises to a peak right of it, and falls again. That there are only these two extrema is shown at each; their
+ * places and the slopes there were computed with mpmath, the peaks rounded up.
+ */
+import { floatAttribute, type Node, stringAttribute } from '../onnx/graph.ts';
+import { type Activation, betweenExtrema, smooth } from './activation.ts';
+import { refuse, required } from './compile-errors.ts';
+import { normalCdf, normalDensity } from './error-function.ts';
+import type { Operator } from './operator.ts';
+
+/** 1/(1 + e^-y), and its derivative without cancellation. */
+const logistic = (y: number): number => (y >= 0 ? 1 / (1 + Math.exp(-y)) : Math.exp(y) / (1 + Math.exp(y)));
+const logisticSlope = (y: number): number => {
+  const e = Math.exp(-Math.abs(y));
+  return e / (1 + e) ** 2;
+};
+
+/**
+ * Φ has an absolute error below 2^-46, and a relative one of a few units beyond |z| = 3.6; the other sigmoids have one
+ * of a few units, up to the rounding of their exponent y, whose y e^-y stays small. Two such products make a derivative.
+ */
+const ACCURACY = { relativeError: 2 ** -44, absoluteError: 2 ** -43 };
+const SLOPE_ERROR = 2 ** -40;
+
+/** Products such as ∞ · 0 far out are what they tend to. */
+const product = (z: number, factor: number): number => (factor === 0 ? 0 : z * factor);
+
+/** Hendrycks & Gimpel 2016: z Φ(z). phi' = Φ + z φ_N, phi'' = φ_N(z) (2 - z²): extrema at ±sqrt 2 and nowhere else. */
+export const gelu: Activation = smooth(
+  (z) => product(z, normalCdf(z)),
+  1.1289041451852,
+  betweenExtrema((z) => normalCdf(z) + product(z, normalDensity(z)), -Math.SQRT2, Math.SQRT2),
+  ACCURACY,
+  SLOPE_ERROR,
+);
+
+const CUBIC = 0.044715;
+const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+
+/** 2u of z/2 (1 + tanh u) = z logistic(2u). */
+const doubled = (z: number): number => 2 * ROOT_2_OVER_PI * z * (1 + CUBIC * z * z);
+
+/**
+ * z/2 (1 + tanh u), u = c z (1 + k z²). phi'(z) + phi'(-z) = 1, so phi'' is even. With q = 3 k z², phi'' > 0 for z > 0
+ * exactly if (1 + 2q)/(1 + q)² / (c z) > tanh u; the left side falls from ∞ to 0, since (1 + 2q)/(1 + q)² =
+ * 1 - (q/(1 + q))², and the right side rises from 0: one root on either side of 0.
+ */
+export const tanhGelu: Activation = smooth(
+  (z) => product(z, logistic(doubled(z))),
+  1.1289930686588,
+  betweenExtrema(
+    (z) => {
+      const y = doubled(z);
+      const slope = logisticSlope(y);
+      return logistic(y) + (slope === 0 ? 0 : z * slope * 2 * ROOT_2_OVER_PI * (1 + 3 * CUBIC * z * z));
+    },
+    -1.4185040087908285,
+    1.4185040087908285,
+  ),
+  ACCURACY,
+  SLOPE_ERROR,
+);
+
+/** τ = tanh(log(1 + e^z)) and τ', by w = e^z or its inverse, whichever is at most 1. */
+function mishFactor(z: number): { tau: number; slope: number } {
+  const v = Math.exp(-Math.abs(z));
+  const [n, d, s] =
+    z > 0
+      ? [1 + 2 * v, 1 + 2 * v + 2 * v * v, 4 * v * v * (1 + v)]
+      : [v * (v + 2), v * (v + 2) + 2, 4 * v * (v + 1)];
+  return { tau: n / d, slope: s / (d * d) };
+}
+
+/**
+ * Misra 2019: z tanh(log(1 + e^z)) = z τ, phi'' = 2τ' + z τ'' = τ' (2 + z ψ) with ψ = τ''/τ'. In w = e^z,
+ * ψ = (1 + 2w)/(1 + w) - 4w(w + 1)/(w² + 2w + 2) falls from 1 to -2 (ψ' < 0 comes to (s + 1)² < 4s(s + 1 + 2w) for
+ * s = (1 + w)² >= 1), with its zero z0 < 0 as ψ(0) = -1/10. So z ψ falls for z > 0 (one root of 2 + z ψ), is
+ * positive between z0 and 0 (none), and rises left of z0 (one).
+ */
+export const mish: Activation = smooth(
+  (z) => product(z, mishFactor(z).tau),
+  1.0884981612518,
+  betweenExtrema(
+    (z) => {
+      const { tau, slope } = mishFactor(z);
+      return tau + product(z, slope);
+    },
+    -2.256376396360793,
+    1.4905711794854284,
+  ),
+  ACCURACY,
+  SLOPE_ERROR,
+);
+
+/** s(y) = y logistic(y): s'' = logistic'(y) (2 - y tanh(y/2)), and y tanh(y/2) is even and rises for y > 0. */
+const siluSlope = betweenExtrema(
+  (y) => logistic(y) + product(y, logisticSlope(y)),
+  -2.3993572805154675,
+  2.3993572805154675,
+);
+const SILU_STEEPEST = 1.0998393201289;
+
+/** Ramachandran et al. 2017: z logistic(alpha z) = s(alpha z)/alpha, so phi'(z) = s'(alpha z). Alpha 1: SiLU. */
+export function swish(alpha: number): Activation {
+  return smooth(
+    (z) => product(z, logistic(alpha * z)),
+    SILU_STEEPEST,
+    (low, high) => {
+      const [a, b] = [alpha * low, alpha * high];
+      const rounding = 2 ** -50 * Math.max(Math.abs(a), Math.abs(b));
+      return siluSlope(Math.min(a, b) - rounding, Math.max(a, b) + rounding);
+    },
+    ACCURACY,
+    SLOPE_ERROR,
+  );
+}
+
+function geluOf(node: Node): Activation {
+  const approximate = stringAttribute(node, 'approximate', 'none');
+  if (approximate === 'none') return gelu;
+  if (approximate === 'tanh') return tanhGelu;
+  return refuse(node, `approximate = '${approximate}' is not in the ONNX standard`, 'Re-export the model.');
+}
+
+export const gelus: Operator = {
+  types: ['Gelu', 'Mish', 'Swish'],
+  compile(node, operands) {
+    const { dims } = required(node, operands, 0);
+    const activation =
+      node.opType === 'Gelu'
+        ? geluOf(node)
+        : node.opType === 'Mish'
+          ? mish
+          : swish(floatAttribute(node, 'alpha', 1));
+    return { kind: 'activation', dims, operand: 0, activation };
+  },
+};

@@ -1,0 +1,56 @@
+/** HardSigmoid (piecewise linear) and HardSwish, z times a HardSigmoid (piecewise quadratic). */
+import { floatAttribute, type Node } from '../onnx/graph.ts';
+import { type Activation, piecewiseLinear, smooth } from './activation.ts';
+import { refuse, required } from './compile-errors.ts';
+import type { Operator } from './operator.ts';
+import { UNIT_ROUNDOFF } from './rounding.ts';
+
+/** max(0, min(1, alpha z + beta)). */
+function hardSigmoid(node: Node): Activation {
+  const alpha = floatAttribute(node, 'alpha', Math.fround(0.2));
+  const beta = floatAttribute(node, 'beta', 0.5);
+  const kinks = [-beta / alpha, (1 - beta) / alpha].sort((a, b) => a - b);
+  if (!kinks.every(Number.isFinite))
+    refuse(node, `alpha = ${alpha} makes it a constant`, 'Remove the node before export.');
+  const pieces = { kinks, slopes: [0, alpha, 0] };
+  return piecewiseLinear(
+    () => pieces,
+    (z) => Math.max(0, Math.min(1, alpha * z + beta)),
+    {
+      // Where it is not clamped, |alpha z| <= 1 + |beta|; both operations round, and one more to be safe.
+      absoluteError: 4 * UNIT_ROUNDOFF * (1 + Math.abs(beta)),
+      kinkError: 4 * UNIT_ROUNDOFF * Math.max(...kinks.map(Math.abs)),
+    },
+  );
+}
+
+/** (2z + 3)/6 between -3 and 3. */
+const quadraticSlope = (z: number): number => (2 * z + 3) / 6;
+
+/**
+ * z max(0, min(1, z/6 + 1/2)): 0 up to -3, z from 3 on, z(z + 3)/6 between. Its derivative is linear between the kinks,
+ * steepest at their ends: 3/2 at 3.
+ */
+const bend = smooth(
+  (z) => (z <= -3 ? 0 : z >= 3 ? z : (z * (z + 3)) / 6),
+  1.5,
+  (low, high) => {
+    const outer = high >= 3 ? 1 : 0;
+    if (high < -3 || low > 3) return outer;
+    const ends = [Math.max(low, -3), Math.min(high, 3)].map((z) => Math.abs(quadraticSlope(z)));
+    return Math.max(outer, ...ends);
+  },
+);
+const hardSwish: Activation = {
+  ...bend,
+  isConstant: (z, T, e) => z + T + e < -3 - 2 ** -50 * (Math.abs(z) + T + e),
+};
+
+export const hardSigmoids: Operator = {
+  types: ['HardSigmoid', 'HardSwish'],
+  compile(node, operands) {
+    const { dims } = required(node, operands, 0);
+    const activation = node.opType === 'HardSwish' ? hardSwish : hardSigmoid(node);
+    return { kind: 'activation', dims, operand: 0, activation };
+  },
+};

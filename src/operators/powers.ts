@@ -1,0 +1,98 @@
+/**
+ * Exp, Log, Sqrt, Reciprocal and Pow with a constant exponent: steep without limit somewhere, so bounded only on balls
+ * that stay where they are not. For each, the steepest chord through z ends at the steeper end of the reach (they are
+ * convex or concave on their domain), so its slope is known in closed form.
+ */
+import type { Node } from '../onnx/graph.ts';
+import { type Activation, smooth, steepSomewhere } from './activation.ts';
+import { constantOperand, required } from './compile-errors.ts';
+import { againstConstant } from './constant-operand.ts';
+import type { Action, Operands, Operator } from './operator.ts';
+
+const NONE = Number.POSITIVE_INFINITY;
+
+/** (e^T - 1)/T: the chord of exp from 0 to T. */
+const exponentialChord = (T: number): number => (T > 0 ? Math.expm1(T) / T : 1);
+
+const exponential = steepSomewhere(Math.exp, (_, high, T) => Math.exp(high) * exponentialChord(T));
+
+/** -log(1 - s)/s, the chord of log from 1 to 1 - s; rounded numbers below 1 suffice for an upper bound at a larger s. */
+const logarithmicChord = (s: number): number => (s > 2 ** -30 ? -Math.log1p(-s) / s : 1 + s);
+
+const logarithm = steepSomewhere(Math.log, (low, _, T) =>
+  low > T ? logarithmicChord((T / low) * (1 + 2 ** -50)) / low : NONE,
+);
+
+/** (√z - √(z - T))/T = 1/(√z + √(z - T)). */
+const root = steepSomewhere(Math.sqrt, (low, _, T) =>
+  low >= T && low > 0 ? 1 / (Math.sqrt(low) + Math.sqrt(low - T)) : NONE,
+);
+
+/** (1/(z - T) - 1/z)/T = 1/(z (z - T)), for either sign of z. */
+const inverse = steepSomewhere(
+  (z) => 1 / z,
+  (low, high, T) => {
+    const distance = low > 0 ? low : -high;
+    return distance > T ? 1 / (distance * (distance - T)) : NONE;
+  },
+);
+
+/**
+ * Secants of z^p, no steeper than the largest |p| |z|^(p - 1) on the reach. Even and odd integers are defined
+ * everywhere, other exponents for z >= 0.
+ */
+function powerChord(p: number, low: number, high: number, T: number): number {
+  const integer = Number.isInteger(p);
+  if (p === 0) return 0;
+  // The steepest end: the one farther from 0 where the slope grows, the nearer one where it falls.
+  const farthest = Math.max(-low, high) + T;
+  const nearest = integer ? Math.max(low, -high) - T : low - T;
+  if (!integer && !(nearest >= 0)) return NONE;
+  if (p === 2) return farthest + Math.max(-low, high);
+  if (p >= 1) return p * farthest ** (p - 1);
+  return nearest > 0 ? Math.abs(p) * nearest ** (p - 1) : NONE;
+}
+
+const square = { relativeError: 2 ** -52, absoluteError: 2 ** -1000 };
+
+/** z^p with one exponent for every cell or for each. */
+function power(node: Node, operands: Operands): Action {
+  required(node, operands, 0);
+  const exponent = constantOperand(node, operands, 1, 'exponent');
+  const { dims, spread, index } = againstConstant(node, operands, 0, exponent);
+  const p = (i: number): number => exponent.values[index[i]!]!;
+  const general = steepSomewhere(
+    (z, i) => z ** p(i),
+    (low, high, T, i) => powerChord(p(i), low, high, T),
+  );
+  const linear = exponent.values.every((value) => value === 1);
+  const activation: Activation = linear
+    ? smooth(
+        (z) => z,
+        1,
+        () => 1,
+        { relativeError: 0 },
+      )
+    : exponent.values.every((value) => value === 2)
+      ? { ...general, ...square, value: (z) => z * z }
+      : general;
+  return { kind: 'activation', dims, operand: 0, spread, activation };
+}
+
+const plain: Readonly<Record<string, Activation>> = {
+  Exp: exponential,
+  Log: logarithm,
+  Reciprocal: inverse,
+  Sqrt: root,
+};
+
+export const powers: Operator = {
+  types: [...Object.keys(plain), 'Pow'],
+  compile(node, operands) {
+    const { dims } = required(node, operands, 0);
+    const activation = plain[node.opType];
+    return activation === undefined
+      ? power(node, operands)
+      : { kind: 'activation', dims, operand: 0, activation };
+  },
+};
