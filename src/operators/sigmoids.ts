@@ -36,7 +36,7 @@ function elu(node: Node): Activation {
   return smooth(
     (z) => (z > 0 ? z : alpha * Math.expm1(z)),
     Math.max(1, alpha),
-    (_, high) => (high >= 0 ? Math.max(1, alpha) : alpha * Math.exp(high)),
+    (low, high) => Math.max(high >= 0 ? 1 : 0, low <= 0 ? alpha * Math.exp(Math.min(high, 0)) : 0),
   );
 }
 

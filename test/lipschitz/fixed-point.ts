@@ -34,6 +34,18 @@ export function exponential(a: bigint): bigint {
   return sum;
 }
 
+/** By Machin's formula, pi = 16 arctan(1/5) - 4 arctan(1/239). */
+export const PI = 16n * inverseTangent(5n) - 4n * inverseTangent(239n);
+
+function inverseTangent(n: bigint): bigint {
+  let [sum, power] = [0n, ONE / n];
+  for (let k = 1n; power !== 0n; k += 2n) {
+    sum += power / k;
+    power = -power / (n * n);
+  }
+  return sum;
+}
+
 /** l2 distance of a float64 vector from the exact one. */
 export function distance(approximate: Float64Array, exact: readonly bigint[]): number {
   const sum = exact.reduce((total, v, i) => {

@@ -195,3 +195,63 @@ describe('normalisation inside the model, put before it, and folded into it by h
     }
   });
 });
+
+describe('without a Lipschitz constant, the input radius', () => {
+  const radiusOf = (type: string, x: number[], latent: number, after: string[] = []) => {
+    const half = compiled({
+      nodes: [type, ...after].map((operator, k, all) =>
+        node(operator, [k === 0 ? 'x' : `h${k}`], k === all.length - 1 ? 'y' : `h${k + 1}`),
+      ),
+      initializers: [],
+      dims: [1, x.length],
+      opset: 17,
+    });
+    const certifier = createLeftHalfBound(half, 'secant', 1e-6);
+    const evaluation = certifier.evaluate(Float64Array.from(x));
+    return certifier.inputRadius(evaluation, latent, randomSource(3).normals).radius;
+  };
+
+  it('is that of the steepest chord, as long as the ball stays in the domain', () => {
+    // |log(1 - r)| = R, e^r - 1 = R, 1 - sqrt(1 - r) = R, 1/(1 - r) - 1 = R
+    for (const [type, latent, exact] of [
+      ['Log', 0.5, 1 - Math.exp(-0.5)],
+      ['Log', 5, 1 - Math.exp(-5)],
+      ['Exp', 2, Math.log(3)],
+      ['Sqrt', 0.5, 0.75],
+      ['Reciprocal', 1, 0.5],
+      ['Reciprocal', 99, 0.99],
+    ] as const) {
+      const x = type === 'Exp' ? 0 : 1;
+      const radius = radiusOf(type, [x], latent);
+      expect(radius, type).toBeLessThanOrEqual(exact);
+      expect(radius, type).toBeGreaterThan(exact * 0.998);
+    }
+  });
+
+  it('ends before the edge of the domain however far the latent may move', () => {
+    for (const latent of [1e3, 1e9])
+      for (const type of ['Log', 'Sqrt', 'Reciprocal']) {
+        const radius = radiusOf(type, [0.25, 2, 3], latent);
+        expect(radius).toBeLessThanOrEqual(0.25);
+        expect(radius).toBeGreaterThan(0.2);
+      }
+  });
+
+  it('ends before a jump that moves the latent farther than it may, and passes a smaller one', () => {
+    expect(radiusOf('ThresholdedRelu', [0.6, -3], 0.5)).toBeLessThanOrEqual(0.4);
+    expect(radiusOf('ThresholdedRelu', [0.6, -3], 0.5)).toBeGreaterThan(0.399);
+    expect(radiusOf('ThresholdedRelu', [0.6, -3], 1.2)).toBeGreaterThan(0.59);
+    expect(radiusOf('ThresholdedRelu', [1, -3], 0.5)).toBe(0);
+  });
+
+  it('is 0 where the centre is outside of the domain, or its error reaches out of it', () => {
+    expect(radiusOf('Log', [-1, 1], 1)).toBe(0);
+    expect(radiusOf('Sqrt', [0, 1], 1)).toBe(0);
+    expect(radiusOf('Tanh', [0, 1], 1, ['Log'])).toBe(0);
+  });
+
+  it('carries an infinite bound through the layers behind it', () => {
+    expect(radiusOf('Sqrt', [0, 1], 1, ['Relu', 'Tanh'])).toBe(0);
+    expect(radiusOf('Log', [0.5, 1], 1e9, ['Relu', 'Tanh'])).toBeLessThanOrEqual(0.5);
+  });
+});

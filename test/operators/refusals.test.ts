@@ -5,7 +5,7 @@ import { DataType } from '../../src/onnx/data-type.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node, weights } from '../onnx/tiny-model.ts';
 import { compiled } from './compiled.ts';
-import { stringAttr } from './one-operator.ts';
+import { floatAttr, stringAttr } from './one-operator.ts';
 
 interface Refusal {
   readonly title: string;
@@ -233,6 +233,49 @@ const refusals: Refusal[] = [
     nodes: [node('Clip', ['x', 'low', 'high'], 'y', { name: 'clip' })],
     initializers: [floatTensor('low', [], [1]), floatTensor('high', [], [0])],
     says: /Clip node 'clip': its limits are empty/,
+  },
+  {
+    title: 'a step function',
+    nodes: [node('Sign', ['x'], 'y', { name: 'binary' })],
+    says: /Sign node 'binary' is a step function/,
+  },
+  {
+    title: 'the larger of two dependent tensors',
+    nodes: [node('Sigmoid', ['x'], 'h'), node('Max', ['h', 'x'], 'y', { name: 'maxout' })],
+    says: /Max node 'maxout': it compares 2 tensors that depend on the input/,
+  },
+  {
+    title: 'a limit that is NaN',
+    nodes: [node('Log', ['c'], 'l'), node('Min', ['x', 'l'], 'y', { name: 'm' })],
+    initializers: [floatTensor('c', [4], [1, 2, -1, 3])],
+    says: /Min node 'm': one of its constants is NaN/,
+  },
+  {
+    title: 'an exponent that depends on the input',
+    nodes: [node('Pow', ['two', 'x'], 'y', { name: 'p' })],
+    initializers: [floatTensor('two', [], [2])],
+    says: /Pow node 'p': its exponent depends/,
+  },
+  {
+    title: 'a Celu that grows without limit',
+    nodes: [node('Celu', ['x'], 'y', { name: 'c', attribute: [floatAttr('alpha', -1)] })],
+    says: /Celu node 'c': alpha = -1/,
+  },
+  {
+    title: 'a HardSigmoid without slope',
+    nodes: [node('HardSigmoid', ['x'], 'y', { name: 'h', attribute: [floatAttr('alpha', 0)] })],
+    says: /HardSigmoid node 'h': alpha = 0 makes it a constant/,
+  },
+  {
+    title: 'an unknown approximation of Gelu',
+    nodes: [node('Gelu', ['x'], 'y', { name: 'g', attribute: [stringAttr('approximate', 'fast')] })],
+    opset: 20,
+    says: /Gelu node 'g': approximate = 'fast' is not/,
+  },
+  {
+    title: 'a Shrink whose pieces overlap',
+    nodes: [node('Shrink', ['x'], 'y', { name: 's', attribute: [floatAttr('lambd', -1)] })],
+    says: /Shrink node 's': lambd = -1 is negative/,
   },
   {
     title: 'a cut that does not depend on the input',
