@@ -10,7 +10,7 @@ import { type LeftHalf, leftHalfCompiler, segmentsOf } from '../lipschitz/left-h
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { describeNode } from '../onnx/graph.ts';
-import type { SparseMatrix } from '../operators/sparse-matrix.ts';
+import type { LinearMap } from '../operators/linear-map.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
 import { probesOf } from './smoothed-classifier.ts';
 
@@ -35,7 +35,7 @@ export function boundability(
 ): { cuts: CutBoundability[]; segments: SegmentNorm[] } {
   const until = performance.now() + milliseconds;
   const compile = leftHalfCompiler(input, inputDims);
-  const norms = new Map<SparseMatrix, number>();
+  const norms = new Map<LinearMap, number>();
   const segments: SegmentNorm[] = [];
   let failure: string | null = null;
   let product: number | null = 1;
@@ -59,7 +59,7 @@ export function boundability(
 /** Adds the norms of what is new in this left half; false when the time is over before all are known. */
 function measure(
   half: LeftHalf,
-  norms: Map<SparseMatrix, number>,
+  norms: Map<LinearMap, number>,
   segments: SegmentNorm[],
   until: number,
 ): boolean {
@@ -81,7 +81,7 @@ function measure(
 }
 
 /** The product of the norms along the left half. */
-function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<SparseMatrix, number>): number {
+function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<LinearMap, number>): number {
   return productBound(half, (matrix) => {
     const norm = norms.get(matrix);
     if (norm === undefined) throw new Error('a segment without norm');

@@ -3,20 +3,14 @@
  * the outputs of nonlinearities. A chain of Conv, BatchNormalization, Reshape ... between two nonlinearities is one
  * matrix, and so is a linear residual x + Conv(x): its norm is the norm of the whole segment, not a sum.
  */
+
+import { absoluteNorm, add, apply, type LinearMap, longestRow, multiply } from '../operators/linear-map.ts';
 import { gamma, inflate, normUp } from '../operators/rounding.ts';
-import {
-  absoluteNorm,
-  add,
-  apply,
-  longestRow,
-  multiply,
-  type SparseMatrix,
-} from '../operators/sparse-matrix.ts';
 
 export interface AffineTerm {
   /** Index of the base. */
   readonly base: number;
-  readonly matrix: SparseMatrix;
+  readonly matrix: LinearMap;
 }
 
 /** sum over terms of matrix * base + bias. */
@@ -30,7 +24,7 @@ export interface AffineForm {
 }
 
 /** The form of matrix * inner, plus `bias` if given. */
-export function transformed(matrix: SparseMatrix, inner: AffineForm, where: string): AffineForm {
+export function transformed(matrix: LinearMap, inner: AffineForm, where: string): AffineForm {
   const norm = absoluteNorm(matrix);
   const magnitude = normUp(inner.bias);
   return {
@@ -46,12 +40,12 @@ export function transformed(matrix: SparseMatrix, inner: AffineForm, where: stri
 }
 
 /** The sum of two forms of the same size. */
-export function plus(a: AffineForm, b: AffineForm): AffineForm {
+export function plus(a: AffineForm, b: AffineForm, where: string): AffineForm {
   const terms = [...a.terms];
   for (const term of b.terms) {
     const at = terms.findIndex((other) => other.base === term.base);
     if (at < 0) terms.push(term);
-    else terms[at] = { base: term.base, matrix: add(terms[at]!.matrix, term.matrix) };
+    else terms[at] = { base: term.base, matrix: add(terms[at]!.matrix, term.matrix, where) };
   }
   terms.sort((left, right) => left.base - right.base);
   return { ...withBias({ ...a, terms }, b.bias, b.biasError) };

@@ -22,7 +22,7 @@
 import { inflate, normUp } from '../operators/rounding.ts';
 import type { SymmetricProduct } from './lanczos.ts';
 
-/** Products spent per bound. */
+/** Products spent per bound, unless the caller has fewer to spare: half of them triple the excess. */
 const STEPS = 128;
 
 /**
@@ -35,14 +35,15 @@ const PROBE_LUMP = 2 ** -46;
  * Factor by which the root of the bound usually exceeds the norm: T_k(beta) reaches ||t_k|| / c, with ||t_k|| about
  * sqrt(size), at cosh(k theta) = sqrt(size) / c.
  */
-export function chebyshevExcess(size: number, delta: number): number {
-  return Math.cosh(Math.acosh(Math.max(1, Math.sqrt(size) / (delta * Math.sqrt(Math.PI / 2)))) / STEPS / 2);
+export function chebyshevExcess(size: number, delta: number, steps = STEPS): number {
+  return Math.cosh(Math.acosh(Math.max(1, Math.sqrt(size) / (delta * Math.sqrt(Math.PI / 2)))) / steps / 2);
 }
 
 /**
  * @param start g, drawn independently of G
  * @param a scale, an estimate of lambda_max(G)
  * @param productError upper bound on ||computed G x - G x|| / ||x||
+ * @param steps k
  * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
  */
 export function chebyshevBound(
@@ -51,6 +52,7 @@ export function chebyshevBound(
   a: number,
   delta: number,
   productError: number,
+  steps = STEPS,
 ): number | null {
   const size = start.length;
   const image = new Float64Array(size);
@@ -65,7 +67,7 @@ export function chebyshevBound(
   let before = normUp(previous);
   let now = normUp(current);
   const errors = [localError(now, before, 0)];
-  for (let j = 2; j <= STEPS; j++) {
+  for (let j = 2; j <= steps; j++) {
     product(current, image);
     const next: Float64Array = previous === start ? new Float64Array(size) : previous;
     for (let i = 0; i < size; i++) next[i] = 2 * ((2 / a) * image[i]! - current[i]!) - previous[i]!;
@@ -81,19 +83,19 @@ export function chebyshevBound(
   const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -40);
   if (!(c > 0)) return null;
   const contradicts = (theta: number): boolean => {
-    const growth = Math.cosh(STEPS * theta);
+    const growth = Math.cosh(steps * theta);
     let lost = 0;
     // errors[i] belongs to t_{i+1}: R_{i+1} has m = k - i.
     errors.forEach((error, i) => {
-      lost += (Math.sinh((STEPS - i) * theta) / (Math.sinh(theta) * growth)) * error;
+      lost += (Math.sinh((steps - i) * theta) / (Math.sinh(theta) * growth)) * error;
     });
     return growth * (c - lost * (1 + 1e-9)) > now * (1 + 1e-9);
   };
   // cosh(k theta) overflows past k theta = 700; no probe needs that much.
-  let high = 1 / STEPS;
+  let high = 1 / steps;
   while (!contradicts(high)) {
     high *= 1.5;
-    if (high * STEPS > 600) return null;
+    if (high * steps > 600) return null;
   }
   let low = high / 1.5;
   for (let i = 0; i < 30; i++) {

@@ -10,8 +10,9 @@
  *
  * where I_j keeps the coordinates of base j that can move at all.
  */
+
+import { applyAbsolute, type LinearMap, rowNorms } from '../operators/linear-map.ts';
 import { inflate, normUp } from '../operators/rounding.ts';
-import { applyAbsolute, rowNorms, type SparseMatrix } from '../operators/sparse-matrix.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { Evaluation, LeftHalf, Step } from './left-half.ts';
 import type { Scales } from './spectral-norm.ts';
@@ -21,7 +22,7 @@ export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'power'] as cons
 export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
 
 /** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
-export type NormOf = (matrix: SparseMatrix, rows: Scales, columns: Scales) => number;
+export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;
 
 interface Movement {
   /** Upper bound on the l2 displacement. */

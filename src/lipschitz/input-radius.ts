@@ -3,7 +3,8 @@
  * estimates of the norms; what it ends on is then *proved* with upper bounds at exactly the radius reported, so a search
  * that errs can only cost radius, never soundness.
  */
-import type { SparseMatrix } from '../operators/sparse-matrix.ts';
+import type { LinearMap } from '../operators/linear-map.ts';
+import { inflate } from '../operators/rounding.ts';
 import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
 import { type Evaluation, evaluateLeftHalf, type LeftHalf, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
@@ -38,16 +39,21 @@ export const DEFAULT_DELTA = 1e-6;
 
 /** Proofs attempted per image; the failure probability is split over all of them in advance. */
 const PROOFS = 3;
+/** The unmasked norms, proved once for all images. */
+const SHARED_PROOFS = 1;
 /** After a failed proof the next one aims this much below what would just do. */
 const RETRY_MARGIN = 6e-4;
 /** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
 const SEARCH_STEPS = 12;
 const REFINING_STEPS = 36;
+/** Where a product takes a good part of a second: few of them, and a search that stops within a hundredth. */
+const FRUGAL_STEPS = 8;
+const FRUGAL_TOLERANCE = 1e-2;
 /** Power steps of the published method. */
 const POWER_STEPS = 5;
 
 export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
-  const norms = new Map<SparseMatrix, SpectralNorm>();
+  const norms = new Map<LinearMap, SpectralNorm>();
   let probabilisticUses = 0;
   const forms = [
     ...half.steps.map((step) => segmentsOf(half, step.input, step.dims)),
@@ -58,8 +64,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     norms.set(matrix, norm);
     if (!norm.deterministic) probabilisticUses++;
   }
-  const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * PROOFS);
-  const normOf = (matrix: SparseMatrix): SpectralNorm => {
+  const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * (PROOFS + SHARED_PROOFS));
+  const normOf = (matrix: LinearMap): SpectralNorm => {
     const norm = norms.get(matrix);
     if (norm === undefined) throw new Error('a segment without norm');
     return norm;
@@ -68,10 +74,28 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     (steps: number): NormOf =>
     (matrix, rows, columns) =>
       normOf(matrix).estimate(rows, columns, steps);
-  const proving =
-    (gaussian: GaussianSource): NormOf =>
-    (matrix, rows: Scales, columns: Scales) =>
-      normOf(matrix).bound(rows, columns, gaussian, deltaEach);
+  const costly = [...norms.values()].some((norm) => norm.costly);
+  /** Unmasked norms, from probes that belong to no image: the same for every image of a run, in any order. */
+  const shared = new Map<LinearMap, number>();
+  const proving = (gaussian: GaussianSource): NormOf => {
+    const proved = new Map<LinearMap, Proved[]>();
+    return (matrix, rows, columns) => {
+      const norm = normOf(matrix);
+      if (norm.deterministic) return norm.bound(rows, columns, gaussian, 0);
+      const whole = shared.get(matrix);
+      if (rows === null && columns === null && whole !== undefined) return whole;
+      // A smaller mask has a smaller norm: what failed at a larger radius still bounds a smaller one.
+      const earlier = proved.get(matrix) ?? [];
+      const covering = earlier.find((one) => within(rows, one.rows) && within(columns, one.columns));
+      if (covering !== undefined) return covering.bound;
+      const bound = Math.min(
+        norm.bound(rows, columns, gaussian, deltaEach),
+        whole === undefined ? Number.POSITIVE_INFINITY : inflate(whole * top(rows) * top(columns), 4),
+      );
+      proved.set(matrix, [...earlier, { rows, columns, bound }]);
+      return bound;
+    };
+  };
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
   const excess = [...norms.values()].reduce((product, norm) => product * norm.excess(deltaEach), 1);
 
@@ -89,18 +113,31 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     isUpperBound: bound !== 'power',
     failureProbability: probabilisticUses === 0 || bound === 'power' ? 0 : delta,
     evaluate: (x) => evaluateLeftHalf(half, x),
-    globalLipschitz: (gaussian) => productBound(half, proving(gaussian)),
+    globalLipschitz(gaussian) {
+      for (const [matrix, norm] of norms) {
+        if (!norm.deterministic && !shared.has(matrix))
+          shared.set(matrix, norm.bound(null, null, gaussian, deltaEach));
+      }
+      return productBound(half, proving(gaussian));
+    },
     inputRadius(evaluation, latentRadius, gaussian) {
       if (!(latentRadius > 0)) return NOTHING;
       if (bound === 'power') return publishedRadius(evaluation, latentRadius);
       const estimate = (r: number, steps: number): number =>
         displacement(half, evaluation, r, bound, estimating(steps));
-      const target = latentRadius / excess;
-      let radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
-      // The short searches sit a little low; one longer estimate tells by how much.
-      radius *= Math.min(1, target / estimate(radius, REFINING_STEPS));
+      const prove = proving(gaussian);
+      let radius: number;
+      if (costly) {
+        // No need to aim low: a proof that fails bounds the norm at the smaller radius tried next.
+        radius = largestRadius((r) => estimate(r, FRUGAL_STEPS), latentRadius, FRUGAL_TOLERANCE);
+      } else {
+        const target = latentRadius / excess;
+        radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
+        // The short searches sit a little low; one longer estimate tells by how much.
+        radius *= Math.min(1, target / estimate(radius, REFINING_STEPS));
+      }
       for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
-        const proved = displacement(half, evaluation, radius, bound, proving(gaussian));
+        const proved = displacement(half, evaluation, radius, bound, prove);
         if (proved <= latentRadius) return { radius, displacement: proved };
         radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
       }
@@ -109,14 +146,30 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   };
 }
 
+/** A masked norm bound already paid for. */
+interface Proved {
+  readonly rows: Scales;
+  readonly columns: Scales;
+  readonly bound: number;
+}
+
+/** Whether no scale is above the other's: then the norm is not either. */
+const within = (scales: Scales, other: Scales): boolean =>
+  scales === null
+    ? other === null || other.every((s) => s >= 1)
+    : scales.every((s, i) => s <= (other === null ? 1 : other[i]!));
+
+const top = (scales: Scales): number =>
+  scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
+
 const NOTHING: InputRadius = { radius: 0, displacement: 0 };
 
 /**
- * The largest r with D(r) <= target, within a relative 1e-6, for nondecreasing D with D(r)/r nondecreasing or nearly so:
+ * The largest r with D(r) <= target, within a relative tolerance, for nondecreasing D with D(r)/r nondecreasing or nearly so:
  * fixed-point steps r <- target * r / D(r), which bracket the root, then regula falsi (Illinois) inside the bracket, and
  * bisection whenever three steps have not halved it (D jumps where a mask switches on).
  */
-export function largestRadius(D: (r: number) => number, target: number): number {
+export function largestRadius(D: (r: number) => number, target: number, tolerance = 1e-6): number {
   let low = 0;
   let lowValue = -target;
   let high = Number.POSITIVE_INFINITY;
@@ -138,7 +191,7 @@ export function largestRadius(D: (r: number) => number, target: number): number 
       if (side === lastSide) lowValue /= 2;
     }
     lastSide = side;
-    if (value === 0 || (Number.isFinite(high) && high - low <= 1e-6 * high)) break;
+    if (value === 0 || (Number.isFinite(high) && high - low <= tolerance * high)) break;
     if (high - low > width / 2) slow++;
     else {
       width = high - low;
@@ -148,13 +201,13 @@ export function largestRadius(D: (r: number) => number, target: number): number 
       const moved = value + target;
       // A latent that does not move at all is certified for any radius; stop at one no image can be worth.
       if (r > 1e6 * Math.max(1, target)) break;
-      r = moved > 0 ? Math.max(r, (target / moved) * r) * (1 + 1e-6) : r * 16;
+      r = moved > 0 ? Math.max(r, (target / moved) * r) * (1 + tolerance) : r * 16;
     } else if (low === 0 && !Number.isFinite(value)) {
       // No bound at all on this ball (it reaches a jump, or leaves a domain): far smaller ones may have one.
       if (r < 1e-12 * target) break;
       r = high / 8;
     } else if (low === 0) {
-      r = Math.min((target / (value + target)) * r, high * 0.999999);
+      r = Math.min((target / (value + target)) * r, high * (1 - tolerance));
     } else {
       const next = (low * highValue - high * lowValue) / (highValue - lowValue);
       r = next > low && next < high && slow < 3 ? next : (low + high) / 2;

@@ -6,6 +6,7 @@
 import { ModelRefused } from '../errors.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Activation } from '../operators/activation.ts';
+import { absoluteNorm, apply, isSelection, type LinearMap, longestRow } from '../operators/linear-map.ts';
 import {
   type Constant,
   constantOf,
@@ -15,15 +16,7 @@ import {
 } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { gamma, inflate, normUp } from '../operators/rounding.ts';
-import {
-  absoluteNorm,
-  apply,
-  identityMatrix,
-  isSelection,
-  longestRow,
-  type SparseMatrix,
-  transpose,
-} from '../operators/sparse-matrix.ts';
+import { identityMatrix, longestColumn, type SparseMatrix } from '../operators/sparse-matrix.ts';
 import type { VectorMap } from '../operators/vector-map.ts';
 import { type AffineForm, plus, transformed, withBias } from './affine-form.ts';
 
@@ -124,8 +117,9 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
   /** sum of matrix_k x_{operand_k}. */
   const sumOf = (node: Node, terms: Terms, size: number, inputs: readonly (State | null)[]): AffineForm => {
     let form = zeroForm(size);
+    const where = describeNode(node);
     for (const { operand, matrix } of terms)
-      form = plus(form, transformed(matrix, formOf(inputs[operand]!), describeNode(node)));
+      form = plus(form, transformed(matrix, formOf(inputs[operand]!), where), where);
     return form;
   };
 
@@ -172,7 +166,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
       action.dims,
       action.kind === 'activation'
         ? { kind: 'activation', activation: action.activation }
-        : { kind: 'maximum', windows: action.windows, overlap: longestRow(transpose(action.windows)) },
+        : { kind: 'maximum', windows: action.windows, overlap: longestColumn(action.windows) },
     );
   };
 
@@ -237,7 +231,7 @@ export function compileLeftHalf(input: Value, inputDims: readonly number[], cut:
 
 /** One matrix of a left half, with the shapes of its output and input (batch axis included). */
 export interface Segment {
-  readonly matrix: SparseMatrix;
+  readonly matrix: LinearMap;
   readonly rowDims: readonly number[];
   readonly columnDims: readonly number[];
 }

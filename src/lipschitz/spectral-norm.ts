@@ -3,8 +3,16 @@
  * where the Gram matrix is small or banded, probabilistic (delta from the error budget) elsewhere. Power iteration, which
  * is a lower bound, is offered only to reproduce the published method and is labelled an estimate wherever it shows.
  */
+import { convolutionGram, workOf } from '../operators/convolution-map.ts';
+import {
+  absoluteNorm,
+  isConvolution,
+  type LinearMap,
+  longestColumn,
+  longestRow,
+} from '../operators/linear-map.ts';
 import { gamma, inflate } from '../operators/rounding.ts';
-import { absoluteNorm, longestRow, type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
+import { type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
 import {
   type BandedGram,
   createBandedGram,
@@ -24,6 +32,8 @@ export type GaussianSource = (size: number) => Float64Array;
 export interface SpectralNorm {
   /** Whether `bound` is deterministic. */
   readonly deterministic: boolean;
+  /** Whether a product takes so long that a search has to count them. */
+  readonly costly: boolean;
   /** Factor by which `bound` usually exceeds the norm: what a search should aim lower by. */
   excess(delta: number): number;
   /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
@@ -33,6 +43,12 @@ export interface SpectralNorm {
   /** `steps` power steps from a fixed start, as published SPLITZ code computes "the norm": a LOWER bound. */
   powerEstimate(rows: Scales, columns: Scales, steps: number): number;
 }
+
+/** Multiplications in one application beyond which products are counted. */
+const COSTLY = 8e6;
+/** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
+const THOROUGH = { chebyshev: 128, lanczos: 40 };
+const FRUGAL = { chebyshev: 64, lanczos: 16 };
 
 /** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
 function orders(size: number, dims: readonly number[]): Int32Array[] {
@@ -79,94 +95,106 @@ function scaled(
   return { rowStart: rowStart.subarray(0, row + 1), column, value };
 }
 
+/** The factorisable Gram matrix of a matrix's columns or, failing that, of its rows; null when neither is small. */
+function provable(
+  matrix: SparseMatrix,
+  rowDims: readonly number[],
+  columnDims: readonly number[],
+): { gram: BandedGram; columnSide: boolean } | null {
+  const byColumns = matrix.cols <= matrix.rows;
+  for (const columnSide of [byColumns, !byColumns]) {
+    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(transpose(matrix), rowDims);
+    if (gram !== null) return { gram, columnSide };
+  }
+  return null;
+}
+
+/** G = B^T B with B = diag(rows) A diag(columns), applied without being formed. */
+function gramProduct(map: LinearMap, rows: Scales, columns: Scales): SymmetricProduct {
+  if (isConvolution(map)) return convolutionGram(map, rows, columns);
+  const { rowStart, column, value } = rows === null && columns === null ? map : scaled(map, rows, columns);
+  const count = rowStart.length - 1;
+  return (x, y) => {
+    y.fill(0);
+    // Row by row, out and back, so that the entries come through the cache once.
+    for (let i = 0; i < count; i++) {
+      const start = rowStart[i]!;
+      const end = rowStart[i + 1]!;
+      let sum = 0;
+      for (let k = start; k < end; k++) sum += value[k]! * x[column[k]!]!;
+      for (let k = start; k < end; k++) {
+        const c = column[k]!;
+        y[c] = y[c]! + value[k]! * sum;
+      }
+    }
+  };
+}
+
 /**
  * @param rowDims shape of the map's output, batch axis included
  * @param columnDims shape of its input
  */
 export function createSpectralNorm(
-  matrix: SparseMatrix,
+  map: LinearMap,
   rowDims: readonly number[],
   columnDims: readonly number[],
 ): SpectralNorm {
-  const byColumns = matrix.cols <= matrix.rows;
-  const first = byColumns ? bandedGram(matrix, columnDims) : bandedGram(transpose(matrix), rowDims);
-  const second =
-    first === null
-      ? byColumns
-        ? bandedGram(transpose(matrix), rowDims)
-        : bandedGram(matrix, columnDims)
-      : null;
-  const gram = first ?? second;
-  const columnSide = first !== null ? byColumns : !byColumns;
+  const proof = isConvolution(map) ? null : provable(map, rowDims, columnDims);
+  const work = isConvolution(map) ? workOf(map) : map.value.length;
+  const costly = proof === null && work > COSTLY;
+  const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
 
-  /** G = B^T B with B = diag(rows) A diag(columns), applied without being formed. */
-  const product = (rows: Scales, columns: Scales): SymmetricProduct => {
-    const { rowStart, column, value } =
-      rows === null && columns === null ? matrix : scaled(matrix, rows, columns);
-    const count = rowStart.length - 1;
-    return (x, y) => {
-      y.fill(0);
-      // Row by row, out and back, so that the entries come through the cache once.
-      for (let i = 0; i < count; i++) {
-        const start = rowStart[i]!;
-        const end = rowStart[i + 1]!;
-        let sum = 0;
-        for (let k = start; k < end; k++) sum += value[k]! * x[column[k]!]!;
-        for (let k = start; k < end; k++) {
-          const c = column[k]!;
-          y[c] = y[c]! + value[k]! * sum;
-        }
-      }
-    };
-  };
+  const product = (rows: Scales, columns: Scales): SymmetricProduct => gramProduct(map, rows, columns);
 
   const largest = (scales: Scales): number =>
     scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
 
   /** Adds the composition error of the stored matrix, scaled as the map is. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
-    inflate(stored + matrix.error * largest(rows) * largest(columns), 4);
+    inflate(stored + map.error * largest(rows) * largest(columns), 4);
 
   const matrixFree = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
     const step = product(rows, columns);
-    const coarse = absoluteNorm(matrix) * largest(rows) * largest(columns);
-    const estimate = lanczosEstimate(step, matrix.cols, 40);
+    const coarse = absoluteNorm(map) * largest(rows) * largest(columns);
+    const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
     if (!(estimate > 0)) return coarse;
-    const terms = longestRow(matrix) + longestRow(transpose(matrix)) + 8;
+    const terms = longestRow(map) + longestColumn(map) + 8;
     const proved = chebyshevBound(
       step,
-      gaussian(matrix.cols),
+      gaussian(map.cols),
       estimate,
       delta,
       gamma(terms) * coarse * coarse,
+      effort.chebyshev,
     );
     return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
   };
 
   return {
-    deterministic: gram !== null,
-    excess: (delta) => (gram !== null ? PROOF_EXCESS : chebyshevExcess(matrix.cols, delta)),
+    deterministic: proof !== null,
+    costly,
+    excess: (delta) => (proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effort.chebyshev)),
     estimate: (rows, columns, steps) =>
-      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), matrix.cols, steps))),
+      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), map.cols, steps))),
     bound(rows, columns, gaussian, delta) {
       if (rows === null && columns === null && unscaled !== null) return unscaled;
       const stored =
-        gram === null
+        proof === null
           ? matrixFree(rows, columns, gaussian, delta)
-          : columnSide
-            ? gram.bound(rows, columns)
-            : gram.bound(columns, rows);
+          : proof.columnSide
+            ? proof.gram.bound(rows, columns)
+            : proof.gram.bound(columns, rows);
       const value = ofExactMap(stored, rows, columns);
-      if (rows === null && columns === null && gram !== null) unscaled = value;
+      if (rows === null && columns === null && proof !== null) unscaled = value;
       return value;
     },
     powerEstimate(rows, columns, steps) {
       const step = product(rows, columns);
-      let vector: Float64Array = fixedStart(matrix.cols);
+      let vector: Float64Array = fixedStart(map.cols);
       let value = 0;
       for (let i = 0; i < steps; i++) {
-        const next = new Float64Array(matrix.cols);
+        const next = new Float64Array(map.cols);
         const length = Math.sqrt(dot(vector, vector));
         for (let j = 0; j < vector.length; j++) vector[j] = vector[j]! / length;
         step(vector, next);

@@ -6,12 +6,12 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { describeNode, intAttribute, type Node } from '../onnx/graph.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
+import { convolutionOf } from './linear-map.ts';
 import type { Operator } from './operator.ts';
-import { buildMatrix, checkEntries } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
 import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training-operands.ts';
 import { asImage, channelsFirst, channelsLast, fitted, inRankOf, isSame } from './training-window.ts';
-import { slidingWindows, taps } from './window.ts';
+import { slidingWindows } from './window.ts';
 
 /** The convolution without its bias, as TensorFlow's conv2d on [N, rows, columns, C]; groups apart. */
 function convolved(node: Node, x: Tensor, kernel: Tensor, tf: Tf): Tensor {
@@ -83,27 +83,8 @@ export const convolution: Operator = {
     }
     const plane = y.output * x.output;
     const rows = batch * outChannels * plane;
-    const entries = rows * perGroup * y.kernel * x.kernel;
-    checkEntries(entries, describeNode(node));
-    const inputPlane = y.input * x.input;
-    const kernelPlane = y.kernel * x.kernel;
-
-    const matrix = buildMatrix(rows, batch * channels * inputPlane, entries, (row, add) => {
-      const image = Math.floor(row / (outChannels * plane));
-      const out = Math.floor(row / plane) % outChannels;
-      const first = Math.floor(out / (outChannels / groups)) * perGroup;
-      const outY = Math.floor((row % plane) / x.output);
-      const outX = row % x.output;
-      for (let c = 0; c < perGroup; c++) {
-        const from = (image * channels + first + c) * inputPlane;
-        const weights = (out * perGroup + c) * kernelPlane;
-        taps(y, outY, (inY, tapY) =>
-          taps(x, outX, (inX, tapX) =>
-            add(from + inY * x.input + inX, weight.values[weights + tapY * x.kernel + tapX]!),
-          ),
-        );
-      }
-    });
+    const swept = { batch, groups, outChannels, perGroup, weights: weight.values, y, x };
+    const matrix = convolutionOf(swept, describeNode(node));
     return {
       kind: 'affine',
       dims: [batch, outChannels, ...outputDims],

@@ -6,6 +6,7 @@
 import { DataType } from '../onnx/data-type.ts';
 import type { Node, Tensor } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
+import type { LinearMap } from './linear-map.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
 import type { TrainingForms } from './training-form.ts';
 import type { VectorMap } from './vector-map.ts';
@@ -32,7 +33,7 @@ export interface Operand {
 export type Operands = readonly (Operand | null)[];
 
 /** Linear maps of a node's operands, by position; their results are added up. */
-export type Terms = readonly { readonly operand: number; readonly matrix: SparseMatrix }[];
+export type Terms = readonly { readonly operand: number; readonly matrix: LinearMap }[];
 
 /** What one output of a node is. */
 export type SingleAction =

@@ -188,6 +188,13 @@ export const longestRow = remembered((matrix: SparseMatrix): number => {
   return longest;
 });
 
+/** Largest number of entries in a column. */
+export const longestColumn = remembered((matrix: SparseMatrix): number => {
+  const counts = new Int32Array(matrix.cols);
+  for (const c of matrix.column) counts[c] = counts[c]! + 1;
+  return counts.reduce((most, count) => Math.max(most, count), 0);
+});
+
 /**
  * Upper bound on || |A| ||_2 (hence on ||A||_2) of the stored entries: sqrt(||A||_1 ||A||_inf). Loose, cheap and
  * deterministic; used where it is multiplied by a rounding unit.
@@ -217,7 +224,7 @@ export const isSelection = remembered(
   (matrix: SparseMatrix): boolean => longestRow(matrix) <= 1 && matrix.value.every((v) => v === 1),
 );
 
-function isIdentity(matrix: SparseMatrix): boolean {
+export function isIdentity(matrix: SparseMatrix): boolean {
   return (
     matrix.rows === matrix.cols &&
     matrix.value.length === matrix.rows &&

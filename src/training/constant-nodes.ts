@@ -4,9 +4,9 @@
  */
 import { DataType } from '../onnx/data-type.ts';
 import { intAttribute, type Node, type Tensor } from '../onnx/graph.ts';
+import { apply } from '../operators/linear-map.ts';
 import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
 import { operatorOf } from '../operators/registry.ts';
-import { apply } from '../operators/sparse-matrix.ts';
 import { refuseTraining } from '../operators/training-operands.ts';
 
 /** Numbers computed here as a tensor of the graph. */

@@ -1,12 +1,13 @@
 /** Reference for operator norms: the largest singular value of a dense matrix by one-sided Jacobi rotations. */
-import type { SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import { explicit, type LinearMap } from '../../src/operators/linear-map.ts';
 
 /** Columns of diag(rows) A diag(columns). */
 export function denseColumns(
-  matrix: SparseMatrix,
+  map: LinearMap,
   rows: Float64Array | null = null,
   columns: Float64Array | null = null,
 ): Float64Array[] {
+  const matrix = explicit(map, '');
   const dense = Array.from({ length: matrix.cols }, () => new Float64Array(matrix.rows));
   for (let i = 0; i < matrix.rows; i++) {
     for (let k = matrix.rowStart[i] as number; k < (matrix.rowStart[i + 1] as number); k++) {

@@ -5,14 +5,14 @@ import { type Evaluation, evaluateLeftHalf, type LeftHalf } from '../../src/lips
 import { createSpectralNorm, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
-import type { SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import type { LinearMap } from '../../src/operators/linear-map.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import { floatAttr, makers, type OneOperator } from '../operators/one-operator.ts';
 import type { Random } from '../operators/random.ts';
 
 /** Proved norms of any matrix, each prepared once. */
 export function provedNorms(random: Random): NormOf {
-  const known = new Map<SparseMatrix, SpectralNorm>();
+  const known = new Map<LinearMap, SpectralNorm>();
   return (matrix, rows, columns) => {
     const norm = known.get(matrix) ?? createSpectralNorm(matrix, [matrix.rows], [matrix.cols]);
     known.set(matrix, norm);

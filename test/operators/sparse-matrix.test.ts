@@ -1,5 +1,6 @@
 /** The matrices of all operators: adjoint identity, norms of rows, and the error a composition carries. */
 import { describe, expect, it } from 'vitest';
+import { explicit } from '../../src/operators/linear-map.ts';
 import {
   absoluteNorm,
   add,
@@ -26,7 +27,7 @@ function* matrices(type: string): Generator<{ matrix: SparseMatrix; random: Rand
     const random = randomSource(40 + seed);
     const half = compiled((makers[type] as (typeof makers)[string])(random));
     for (const form of [half.output, ...half.steps.map((step) => step.input)])
-      for (const { matrix } of form.terms) yield { matrix, random };
+      for (const { matrix } of form.terms) yield { matrix: explicit(matrix, ''), random };
   }
 }
 

@@ -7,6 +7,7 @@ import { sizeOf } from '../../src/onnx/graph.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
 import type { TensorProto } from '../../src/onnx/proto.ts';
 import { withSession } from '../../src/onnx/session.ts';
+import { explicit } from '../../src/operators/linear-map.ts';
 import { trainingFormOf } from '../../src/operators/registry.ts';
 import { apply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
 import { floatTensor } from '../onnx/tiny-model.ts';
@@ -165,8 +166,9 @@ describe('the gradient', () => {
 /** The map's matrix, where y = Ax + b with one A. */
 function matrixOf(model: OneOperator): SparseMatrix | null {
   const half = compiled(model);
-  return half.steps.length === 0 && half.output.terms.length === 1
-    ? (half.output.terms[0]?.matrix ?? null)
+  const [term] = half.output.terms;
+  return half.steps.length === 0 && half.output.terms.length === 1 && term !== undefined
+    ? explicit(term.matrix, '')
     : null;
 }
 

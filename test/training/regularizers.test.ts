@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { compileLeftHalf, evaluateLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
 import type { Model } from '../../src/onnx/model.ts';
 import type { TensorProto } from '../../src/onnx/proto.ts';
-import { rowNorms } from '../../src/operators/sparse-matrix.ts';
+import { rowNorms } from '../../src/operators/linear-map.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import { localBound } from '../../src/training/regularizers.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';

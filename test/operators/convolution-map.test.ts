@@ -1,0 +1,215 @@
+/** A convolution that is never written out is the same map, with bounds as sound, as its matrix. */
+import { describe, expect, it } from 'vitest';
+import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
+import {
+  type ConvolutionMap,
+  convolutionGram,
+  convolutionMap,
+  explicitConvolution,
+  type Kernel,
+} from '../../src/operators/convolution-map.ts';
+import {
+  absoluteNorm,
+  add,
+  apply,
+  applyAbsolute,
+  applyAdjoint,
+  convolutionOf,
+  explicit,
+  isConvolution,
+  longestColumn,
+  longestRow,
+  multiply,
+  rowNorms,
+} from '../../src/operators/linear-map.ts';
+import { gamma } from '../../src/operators/rounding.ts';
+import { identityMatrix, type SparseMatrix, selection } from '../../src/operators/sparse-matrix.ts';
+import type { Sweep } from '../../src/operators/window.ts';
+import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
+import { type Random, randomSource } from './random.ts';
+
+const DELTA = 1e-7;
+
+function sweep(random: Random): Sweep {
+  const [kernel, stride, dilation] = [random.integer(1, 3), random.integer(1, 3), random.integer(1, 2)];
+  const [padBegin, padEnd] = [random.integer(0, 2), random.integer(0, 2)];
+  const extent = dilation * (kernel - 1) + 1;
+  const input = extent + random.integer(0, 4);
+  const output = Math.floor((input + padBegin + padEnd - extent) / stride) + 1;
+  return { input, output, kernel, stride, dilation, padBegin, padEnd };
+}
+
+const LINE: Sweep = { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0 };
+
+/** Strides, paddings, dilations, groups, one and two axes; up to six output channels, so that blocks of four have a rest. */
+function randomKernel(random: Random): Kernel {
+  const groups = random.pick([1, 1, 2, 3]);
+  const perGroup = random.integer(1, 3);
+  const outChannels = groups * random.integer(1, 6);
+  const y = random.integer(0, 3) === 0 ? LINE : sweep(random);
+  const x = sweep(random);
+  const size = outChannels * perGroup * y.kernel * x.kernel;
+  return {
+    batch: 1,
+    groups,
+    perGroup,
+    outChannels,
+    weights: Float64Array.from(random.float32s(size)),
+    y,
+    x,
+  };
+}
+
+/** Null, or a map with at most one entry per row: cells moved, scaled, dropped, sometimes shown twice. */
+function mover(random: Random, rows: number, cols: number, distinct: boolean): SparseMatrix {
+  const source = Int32Array.from({ length: rows }, (_, i) =>
+    distinct ? (i < cols && random.integer(0, 9) > 0 ? i : -1) : random.integer(-1, cols - 1),
+  );
+  const matrix = selection(cols, source, Float64Array.from({ length: rows }, random.normal));
+  return { ...matrix, error: random.pick([0, 1e-12]) };
+}
+
+function randomMap(seed: number): { map: ConvolutionMap; random: Random; mirrored: boolean } {
+  const random = randomSource(seed);
+  const kernel = randomKernel(random);
+  const bare = convolutionMap(kernel);
+  const mirrored = random.integer(0, 3) === 0;
+  const inner = random.integer(0, 1) === 0 ? null : mover(random, bare.cols, bare.cols, !mirrored);
+  const outer =
+    random.integer(0, 1) === 0 ? null : mover(random, random.integer(1, bare.rows), bare.rows, false);
+  return { map: convolutionMap(kernel, outer, inner), random, mirrored: mirrored && inner !== null };
+}
+
+const length = (x: Float64Array): number => Math.hypot(...x);
+const distance = (a: Float64Array, b: Float64Array): number => length(a.map((v, i) => v - b[i]!));
+
+describe('a convolution that is not written out', () => {
+  it('applies as its matrix does, forward and back, within the roundings both declare', () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const { map, random } = randomMap(seed);
+      const matrix = explicit(map, '');
+      expect([map.rows, map.cols]).toEqual([matrix.rows, matrix.cols]);
+      const norm = absoluteNorm(map);
+      const [x, y] = [random.normals(map.cols), random.normals(map.rows)];
+      const forward = (gamma(longestRow(map)) + gamma(longestRow(matrix) + 4)) * norm * length(x);
+      expect(distance(apply(map, x), apply(matrix, x)), `seed ${seed}`).toBeLessThanOrEqual(forward);
+      const back = (gamma(longestColumn(map)) + gamma(longestColumn(matrix) + 4)) * norm * length(y);
+      expect(distance(applyAdjoint(map, y), applyAdjoint(matrix, y)), `seed ${seed}`).toBeLessThanOrEqual(
+        back,
+      );
+    }
+  });
+
+  it('has row norms, |A| b and || |A| || that bound the matrix and are no looser where no cell is mirrored', () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const { map, random, mirrored } = randomMap(1000 + seed);
+      const exact = { ...explicit(map, ''), error: map.error };
+      const [norms, truth] = [rowNorms(map), rowNorms(exact)];
+      const b = random.normals(map.cols).map(Math.abs);
+      const [reach, reached] = [applyAbsolute(map, b), applyAbsolute(exact, b)];
+      for (let i = 0; i < map.rows; i++) {
+        expect(norms[i]!).toBeGreaterThanOrEqual(truth[i]! * (1 - 1e-14));
+        expect(reach[i]!).toBeGreaterThanOrEqual(reached[i]! * (1 - 1e-14));
+        if (mirrored) continue;
+        expect(norms[i]!).toBeLessThanOrEqual(truth[i]! * (1 + 1e-13));
+        expect(reach[i]!).toBeLessThanOrEqual(reached[i]! * (1 + 1e-13));
+      }
+      const positive = { ...exact, value: exact.value.map(Math.abs) };
+      expect(absoluteNorm(map)).toBeGreaterThanOrEqual(
+        largestSingularValue(denseColumns(positive)) * (1 - 1e-12),
+      );
+    }
+  });
+
+  it('has a masked norm bound that is never below the SVD, nor below the estimate from below', () => {
+    for (let seed = 0; seed < 120; seed++) {
+      const { map, random } = randomMap(2000 + seed);
+      const rows = Float64Array.from({ length: map.rows }, () => Math.max(0, random.uniform(-0.5, 1)));
+      const columns = Float64Array.from({ length: map.cols }, () => random.integer(0, 3) && 1);
+      const norm = createSpectralNorm(map, [map.rows], [map.cols]);
+      expect(norm.deterministic).toBe(false);
+      for (const [r, c] of [
+        [rows, columns],
+        [null, columns],
+        [rows, null],
+        [null, null],
+      ] as const) {
+        const truth = largestSingularValue(denseColumns(map, r, c));
+        const bound = norm.bound(r, c, random.normals, DELTA);
+        expect(bound, `seed ${seed}`).toBeGreaterThanOrEqual(truth * (1 - 1e-13));
+        // Nothing is left of some masked maps, of which only the coarse bound is known.
+        if (truth > 0) expect(bound, `seed ${seed}`).toBeLessThanOrEqual(truth * 1.02);
+        expect(norm.estimate(r, c, 20)).toBeLessThanOrEqual(truth * (1 + 1e-9));
+      }
+    }
+  });
+
+  it('multiplies by the Gram matrix as two applications do', () => {
+    for (let seed = 0; seed < 100; seed++) {
+      const { map, random } = randomMap(3000 + seed);
+      const [rows, columns] = [
+        random.normals(map.rows).map(Math.abs),
+        random.normals(map.cols).map(Math.abs),
+      ];
+      const x = random.normals(map.cols);
+      const image = apply(
+        map,
+        x.map((v, i) => v * columns[i]!),
+      ).map((v, i) => v * rows[i]! * rows[i]!);
+      const expected = applyAdjoint(map, image).map((v, i) => v * columns[i]!);
+      const got = new Float64Array(map.cols);
+      convolutionGram(map, rows, columns)(x, got);
+      const scale =
+        1 + absoluteNorm(map) ** 2 * length(x) * Math.max(...rows) ** 2 * Math.max(...columns) ** 2;
+      expect(distance(got, expected), `seed ${seed}`).toBeLessThanOrEqual(1e-14 * scale);
+    }
+  });
+});
+
+describe('composition around a convolution', () => {
+  const kernel = randomKernel(randomSource(7));
+  const map = convolutionMap(kernel);
+
+  it('stays unwritten between maps that move and scale cells, and carries their errors', () => {
+    const random = randomSource(8);
+    const [before, after] = [mover(random, map.cols, map.cols, true), mover(random, 5, map.rows, false)];
+    const chain = multiply(after, multiply(map, before, ''), '');
+    expect(isConvolution(chain)).toBe(true);
+    expect(denseColumns(chain)).toEqual(
+      denseColumns(multiply(after, multiply(explicitConvolution(kernel, ''), before, ''), '')),
+    );
+    const uncertain = multiply({ ...after, error: 1e-3 }, map, '');
+    expect(uncertain.error).toBeGreaterThanOrEqual(1e-3 * largestSingularValue(denseColumns(map)));
+    expect(multiply(identityMatrix(map.rows), map, '')).toBe(map);
+    expect(multiply(map, identityMatrix(map.cols), '')).toBe(map);
+  });
+
+  it('is written out where cells are mixed or maps are added', () => {
+    const random = randomSource(9);
+    const next = explicitConvolution({ ...randomKernel(random) }, '');
+    const mixed = { ...next, cols: map.rows, column: next.column.map((c) => c % map.rows) };
+    expect(isConvolution(multiply(mixed, map, ''))).toBe(false);
+    expect(isConvolution(add(map, map, ''))).toBe(false);
+    const twice = apply(add(map, map, ''), random.normals(map.cols));
+    expect(twice).toHaveLength(map.rows);
+  });
+
+  it('is chosen by size: a small convolution is a matrix, the stem of a 224 x 224 network is not', () => {
+    const axis: Sweep = {
+      input: 224,
+      output: 112,
+      kernel: 7,
+      stride: 2,
+      dilation: 1,
+      padBegin: 3,
+      padEnd: 3,
+    };
+    const weights = new Float64Array(64 * 3 * 49).fill(0.01);
+    const stem: Kernel = { batch: 1, groups: 1, outChannels: 64, perGroup: 3, weights, y: axis, x: axis };
+    expect(isConvolution(convolutionOf(stem, ''))).toBe(true);
+    expect(isConvolution(convolutionOf(kernel, ''))).toBe(false);
+    expect(() => explicit(convolutionMap({ ...stem, outChannels: 128 }), "node 'conv1'")).toThrow(
+      /linear map has 236 million entries/,
+    );
+  });
+});
