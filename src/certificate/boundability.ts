@@ -29,6 +29,9 @@ export interface SegmentNorm {
   readonly norm: number;
 }
 
+/** Milliseconds beyond the time given after which a deep cut of a large network is not even compiled. */
+const PATIENCE = 10_000;
+
 export function boundability(
   { cuts, input, inputDims }: PreparedClassifier,
   milliseconds: number,
@@ -42,6 +45,10 @@ export function boundability(
   const listed = cuts.cuts.map((cut): CutBoundability => {
     if (cut.value === input) return { cut, why: null, latentLipschitz: 1 };
     if (failure !== null) return { cut, why: failure, latentLipschitz: null };
+    if (performance.now() > until + PATIENCE) {
+      failure = 'not examined in the time given';
+      return { cut, why: failure, latentLipschitz: null };
+    }
     let half: LeftHalf;
     try {
       half = compile(cut.value);

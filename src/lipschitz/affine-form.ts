@@ -25,11 +25,18 @@ export interface AffineForm {
 
 /** The form of matrix * inner, plus `bias` if given. */
 export function transformed(matrix: LinearMap, inner: AffineForm, where: string): AffineForm {
-  const norm = absoluteNorm(matrix);
+  const terms = inner.terms.map((term) => ({
+    base: term.base,
+    matrix: multiply(matrix, term.matrix, where),
+  }));
   const magnitude = normUp(inner.bias);
+  // Behind a nonlinearity there is no bias yet, and its norm need not be known.
+  if (magnitude === 0 && inner.biasError === 0)
+    return { size: matrix.rows, terms, bias: new Float64Array(matrix.rows), biasError: 0 };
+  const norm = absoluteNorm(matrix);
   return {
     size: matrix.rows,
-    terms: inner.terms.map((term) => ({ base: term.base, matrix: multiply(matrix, term.matrix, where) })),
+    terms,
     bias: apply(matrix, inner.bias),
     biasError: inflate(
       (gamma(longestRow(matrix) + 1) * norm + matrix.error) * magnitude +

@@ -8,6 +8,7 @@ import { encodeModel } from './codec.ts';
 import { DataType, dataTypeName } from './data-type.ts';
 import { refuseNondeterminism } from './determinism.ts';
 import { extract, withInput } from './extract.ts';
+import { withFloat32Ends } from './float32-ends.ts';
 import { type Dim, describeType, sizeOf, type Value } from './graph.ts';
 import { type Model, modelOf } from './model.ts';
 import { nearNames } from './near-names.ts';
@@ -35,7 +36,7 @@ export interface Classifier {
 /** Throws ModelRefused when the model is no classifier we can certify, UsageError when an option does not fit it. */
 export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<Classifier> {
   const output = chooseOutput(model, options.output);
-  const needed = withOnly(model, output);
+  const needed = withFloat32Ends(withOnly(model, output));
   const input = onlyInput(needed);
   const shape = inputShapeOf(needed, input, options.inputShape);
   const [batch = null, ...rest] = shape;

@@ -48,7 +48,7 @@ const expected: Record<string, RegExp | 'works'> = {
   'winml_zipmap_sequence_output.onnx': /2 outputs/,
   'legal_float_data_field.onnx': 'works',
   'legal_nondeterministic_randomnormal.onnx': /draws random numbers/,
-  'resnet20_fp16.onnx': /FLOAT16, not FLOAT/,
+  'resnet20_fp16.onnx': 'works',
   'resnet20_fp16_keepio.onnx': 'works',
   'resnet20_qdq_int8.onnx': 'works',
   'resnet20_qoperator_int8.onnx': 'works',
@@ -91,9 +91,9 @@ async function canonical(entry: CatalogueEntry, shape: [number, number, number])
 const run = (bytes: Uint8Array, row: Float32Array, dims: readonly number[]) =>
   withSession(bytes, 'model', async (session) => (await runRows(session, [row], dims)).data);
 
-const withAnswers = catalogue()
-  .filter((e) => e.firstTestOutput && (e.dataset === 'mnist' || e.dataset === 'cifar-10'))
-  .filter((e) => !e.file.endsWith('resnet20_fp16.onnx')); // refused: its input is FLOAT16
+const withAnswers = catalogue().filter(
+  (e) => e.firstTestOutput && (e.dataset === 'mnist' || e.dataset === 'cifar-10'),
+);
 
 describe.skipIf(noShared !== null)(titled('every awkward and malformed file'), () => {
   const files = [...modelFiles('awkward'), ...modelFiles('malformed')];
@@ -129,7 +129,10 @@ describe.skipIf(noShared !== null)(titled('every catalogued classifier'), () => 
       expect(batchable).toBe(true);
       const logits = await run(encodeModel(model.proto), pixels, shape);
       // The catalogue's preprocessing rounds in another order of operations.
-      expect(relativeDifference(entry.firstTestOutput ?? [], logits)).toBeLessThan(1e-5);
+      expect(relativeDifference(entry.firstTestOutput ?? [], logits)).toBeLessThan(
+        // In float16 that order moves pixels by a rounding step.
+        entry.file.endsWith('_fp16.onnx') ? 1e-3 : 1e-5,
+      );
     },
   );
 });
