@@ -1,23 +1,38 @@
 /**
  * Which cuts have a left half with a sound bound, and why the others have none; the global Lipschitz bounds and the norms
  * of the affine segments, as many as fit in the time given. For `inspect`.
+ *
+ * The time is kept: a matrix is built, or a norm proved, only when what it should take still fits. What is left out is
+ * told as left out, never guessed.
  */
 import { ModelRefused } from '../errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
 import { productBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
-import { type LeftHalf, leftHalfCompiler, segmentsOf } from '../lipschitz/left-half.ts';
+import {
+  type LeftHalf,
+  type LeftHalfCompiler,
+  leftHalfCompiler,
+  segmentsOf,
+} from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
-import { describeNode } from '../onnx/graph.ts';
-import type { LinearMap } from '../operators/linear-map.ts';
+import { inputDependent, valuesRead } from '../onnx/dependence.ts';
+import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
+import type { Shapes } from '../onnx/shapes.ts';
+import { workOf } from '../operators/convolution-map.ts';
+import { isConvolution, type LinearMap, WRITTEN_OUT } from '../operators/linear-map.ts';
+import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
 import { probesOf } from './smoothed-classifier.ts';
+import { type TimeBudget, timeBudget } from './time-budget.ts';
 
 export interface CutBoundability {
   readonly cut: Cut;
-  /** Why the left half has no bound; null when it has one. */
+  /** Why the left half has no bound; null when nothing stands in its way. */
   readonly why: string | null;
+  /** False where time was over before the left half was built: only its operators were looked at then. */
+  readonly checked: boolean;
   /** Upper bound on the left half's Lipschitz constant on all of space; null when not measured in time. */
   readonly latentLipschitz: number | null;
 }
@@ -29,56 +44,118 @@ export interface SegmentNorm {
   readonly norm: number;
 }
 
-/** Milliseconds beyond the time given after which a deep cut of a large network is not even compiled. */
-const PATIENCE = 10_000;
-
 export function boundability(
-  { cuts, input, inputDims }: PreparedClassifier,
+  { cuts, input, inputDims, model, shapes }: PreparedClassifier,
   milliseconds: number,
 ): { cuts: CutBoundability[]; segments: SegmentNorm[] } {
-  const until = performance.now() + milliseconds;
+  const budget = timeBudget(milliseconds);
+  const dependent = inputDependent(model.graph);
+  const left = unreachedNodes(dependent);
   const compile = leftHalfCompiler(input, inputDims);
   const norms = new Map<LinearMap, number>();
   const segments: SegmentNorm[] = [];
   let failure: string | null = null;
+  let building = true;
   let product: number | null = 1;
   const listed = cuts.cuts.map((cut): CutBoundability => {
-    if (cut.value === input) return { cut, why: null, latentLipschitz: 1 };
-    if (failure !== null) return { cut, why: failure, latentLipschitz: null };
-    if (performance.now() > until + PATIENCE) {
-      failure = 'not examined in the time given';
-      return { cut, why: failure, latentLipschitz: null };
+    if (cut.value === input) return { cut, why: null, checked: true, latentLipschitz: 1 };
+    const nodes = left(cut.value);
+    if (failure !== null) return { cut, why: failure, checked: true, latentLipschitz: null };
+    const unsupported = nodes.find((node) => operatorOf(node) === null && !isConstant(node));
+    if (building) {
+      try {
+        building = build(nodes, compile, shapes, budget);
+        if (building) {
+          const half = compile(cut.value);
+          const measured: boolean = product !== null && measure(half, norms, segments, budget);
+          product = measured ? lipschitzOf(half, norms) : null;
+          return { cut, why: null, checked: true, latentLipschitz: product };
+        }
+      } catch (error) {
+        if (!(error instanceof ModelRefused)) throw error;
+        failure = error.report.what;
+        return { cut, why: failure, checked: true, latentLipschitz: null };
+      }
     }
-    let half: LeftHalf;
-    try {
-      half = compile(cut.value);
-    } catch (error) {
-      if (!(error instanceof ModelRefused)) throw error;
-      failure = error.report.what;
-      return { cut, why: failure, latentLipschitz: null };
-    }
-    product = product !== null && measure(half, norms, segments, until) ? lipschitzOf(half, norms) : null;
-    return { cut, why: null, latentLipschitz: product };
+    failure = unsupported === undefined ? null : whyUnsupported(unsupported);
+    return { cut, why: failure, checked: failure !== null, latentLipschitz: null };
   });
   return { cuts: listed, segments };
 }
+
+const isConstant = (node: Node): boolean => node.opType === 'Constant' && node.domain === '';
+
+/** The input-dependent nodes that a value needs and that no value asked for before needed, in topological order. */
+function unreachedNodes(dependent: ReadonlySet<Value>): (value: Value) => Node[] {
+  const reached = new Set<Node>();
+  return (value) => {
+    const found: Node[] = [];
+    const waiting = [value];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const node = dependent.has(next) ? next.producer : null;
+      if (node === null || reached.has(node)) continue;
+      reached.add(node);
+      found.push(node);
+      waiting.push(...valuesRead(node));
+    }
+    return found.sort((a, b) => a.index - b.index);
+  };
+}
+
+/** Compiles the nodes one by one; false when the next one does not fit in the time left. */
+function build(
+  nodes: readonly Node[],
+  compile: LeftHalfCompiler,
+  shapes: Shapes,
+  budget: TimeBudget,
+): boolean {
+  return nodes.every((node) => {
+    const output = node.outputs[0];
+    if (output === null || output === undefined) return true;
+    return budget.spend('build', matrixEntries(node, shapes), () => compile(output)) !== null;
+  });
+}
+
+/**
+ * Entries of a weighted node's matrix, every output reading one kernel, for the estimate of its time; others are quick, and so
+ * are convolutions too large to be written out.
+ */
+function matrixEntries(node: Node, shapes: Shapes): number {
+  const dims = shapes.get(node.outputs[0]?.name ?? '')?.dims ?? [];
+  const weight = node.inputs[1]?.constant?.dims ?? [];
+  const weighted = ['Conv', 'Gemm', 'MatMul'].includes(node.opType) && weight.length > 1;
+  const outputs = node.opType === 'Conv' ? (weight[0] ?? 1) : (dims.at(-1) ?? 1);
+  const entries = (sizeOf(dims) * sizeOf(weight)) / Math.max(1, outputs);
+  return !weighted || (node.opType === 'Conv' && entries > WRITTEN_OUT) ? 0 : entries;
+}
+
+/** Products with the matrix that a bound takes: Lanczos steps and the probe (spectral-norm.ts), each out and back. */
+const PRODUCTS = 2 * (40 + 128);
+
+/** Multiplications of a bound by products, and by its basis; one by a factorisation takes less. */
+const normWork = (map: LinearMap): number =>
+  (isConvolution(map) ? workOf(map) : map.value.length) * PRODUCTS + 3200 * map.cols;
 
 /** Adds the norms of what is new in this left half; false when the time is over before all are known. */
 function measure(
   half: LeftHalf,
   norms: Map<LinearMap, number>,
   segments: SegmentNorm[],
-  until: number,
+  budget: TimeBudget,
 ): boolean {
   const learn = (form: AffineForm, dims: readonly number[]): boolean =>
     segmentsOf(half, form, dims).every(({ matrix, rowDims, columnDims }) => {
       if (norms.has(matrix)) return true;
-      if (performance.now() > until) return false;
-      const norm = createSpectralNorm(matrix, rowDims, columnDims);
-      // Half a minute for one norm: certify takes that time, a listing does not.
-      if (norm.costly) return false;
-      norms.set(matrix, norm.bound(null, null, probesOf(0n, norms.size), DEFAULT_DELTA));
-      return true;
+      const bound = budget.spend('norm', normWork(matrix), () =>
+        createSpectralNorm(matrix, rowDims, columnDims).bound(
+          null,
+          null,
+          probesOf(0n, norms.size),
+          DEFAULT_DELTA,
+        ),
+      );
+      if (bound !== null) norms.set(matrix, bound);
+      return bound !== null;
     });
   for (const [index, step] of half.steps.entries()) {
     if (!learn(step.input, step.dims)) return false;

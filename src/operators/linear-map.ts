@@ -25,7 +25,7 @@ export type LinearMap = SparseMatrix | ConvolutionMap;
  * Convolutions with more entries than this stay unwritten. Below it a matrix is small (100 MB) and, over a small image,
  * its norm may have a deterministic proof; above it a Gram matrix is out of reach anyway.
  */
-const WRITTEN_OUT = 8_000_000;
+export const WRITTEN_OUT = 8_000_000;
 
 export const isConvolution = (map: LinearMap): map is ConvolutionMap => 'kernel' in map;
 
