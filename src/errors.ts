@@ -25,6 +25,8 @@ export interface ErrorReport {
   readonly why?: string;
   /** The remedy: what the user can do now. */
   readonly remedy?: string;
+  /** Id of the preflight rule (onnx/preflight) that this error is the finding of, where there is one of its own. */
+  readonly rule?: string;
   readonly cause?: unknown;
 }
 

@@ -62,13 +62,26 @@ export const nullable = <T>(schema: Schema<T>): Schema<T | null> => ({
   json: { anyOf: [schema.json, { type: 'null' }] },
 });
 
-/** Every field is required and no other is allowed; a field without a value is `null`, never absent. */
-export function object<F extends Fields>(
-  description: string,
-  fields: F,
-): Schema<{ readonly [K in keyof F]: TypeOf<F[K]> }> {
+/** A field that files written before it existed do not have. */
+export interface OptionalField<T> extends Schema<T> {
+  readonly optional: true;
+}
+
+export const optional = <T>(schema: Schema<T>): OptionalField<T> => ({ json: schema.json, optional: true });
+
+type OptionalKeys<F> = { [K in keyof F]: F[K] extends { readonly optional: true } ? K : never }[keyof F];
+
+type FieldsOf<F extends Fields> = {
+  readonly [K in Exclude<keyof F, OptionalKeys<F>>]: TypeOf<F[K]>;
+} & { readonly [K in OptionalKeys<F>]?: TypeOf<F[K]> };
+
+/**
+ * Every field is required unless it is `optional`, and no other is allowed; a field without a value is `null`, never
+ * absent.
+ */
+export function object<F extends Fields>(description: string, fields: F): Schema<FieldsOf<F>> {
   const properties = Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, field.json]));
-  const required = Object.keys(fields);
+  const required = Object.keys(fields).filter((key) => !('optional' in (fields[key] ?? {})));
   return { json: { description, type: 'object', properties, required, additionalProperties: false } };
 }
 
@@ -120,7 +133,8 @@ function objectViolation(schema: JsonSchema, value: unknown, path: string): stri
   const missing = schema.required?.find((key) => !Object.hasOwn(value, key));
   if (missing !== undefined) return `${prefix}${missing}: is missing`;
   const fields = value as { readonly [key: string]: unknown };
-  return firstOf(Object.entries(properties), ([key, field]) => violation(field, fields[key], prefix + key));
+  const given = Object.entries(properties).filter(([key]) => Object.hasOwn(fields, key));
+  return firstOf(given, ([key, field]) => violation(field, fields[key], prefix + key));
 }
 
 function firstOf<I>(items: Iterable<I>, problem: (item: I) => string | null): string | null {
@@ -146,6 +160,8 @@ export function inSchemaOrder(schema: JsonSchema, value: unknown): unknown {
   if (schema.type !== 'object') return value;
   const fields = value as { readonly [key: string]: unknown };
   return Object.fromEntries(
-    Object.entries(schema.properties ?? {}).map(([key, field]) => [key, inSchemaOrder(field, fields[key])]),
+    Object.entries(schema.properties ?? {})
+      .filter(([key]) => Object.hasOwn(fields, key))
+      .map(([key, field]) => [key, inSchemaOrder(field, fields[key])]),
   );
 }

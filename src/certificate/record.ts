@@ -17,6 +17,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   type Schema,
   sha256,
   type TypeOf,
@@ -53,6 +54,19 @@ const model = object('The model file certified.', {
     'Operator sets imported.',
     object('One import.', { domain: text('Domain; empty for ai.onnx.'), version: count('Version.') }),
   ),
+  modified: optional(
+    list(
+      "What was changed on the user's wish (--force-eval) before it was certified; absent when nothing was.",
+      text('One change.'),
+    ),
+  ),
+});
+
+const finding = object('Something to know about the model file (preflight).', {
+  id: text('Stable id, as in SPLITZ008.'),
+  severity: oneOf('How much it matters.', ['error', 'warning', 'note']),
+  where: text('Node, tensor or part of the file.'),
+  what: text('What was found.'),
 });
 
 const data = object('The images certified.', {
@@ -128,6 +142,9 @@ const run = object('First line: what was run.', {
   settings,
   environment,
   checks,
+  findings: optional(
+    list("What preflight found in the model file. Informative: no part of a run's identity.", finding),
+  ),
 });
 
 const smoothed = {

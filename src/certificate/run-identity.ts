@@ -23,8 +23,8 @@ const NOT_IDENTITY = new Set([
 /** The files of a model count by their digests. */
 const FILE_NAME = /^model\.files\.\d+\.name$/u;
 
-/** Sub-trees left out: measured at each start, informative. */
-const NOT_IDENTITY_TREES = ['checks.'];
+/** Sub-trees left out: measured at each start, informative; findings grow with the tool. */
+const NOT_IDENTITY_TREES = ['checks.', 'findings'];
 
 /** Leaves of a header by dotted path; lists of numbers are leaves. Origins are no part of a value. */
 function leaves(value: unknown, path = ''): [path: string, value: string][] {

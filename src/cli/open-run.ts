@@ -1,10 +1,15 @@
 /** Opens what every command on images needs: the model with its preprocessing, and the data set, checked together. */
+import { basename } from 'node:path';
 
 import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
 import type { Dataset, Subset } from '../datasets/dataset.ts';
 import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
 import { UsageError } from '../errors.ts';
+import { forceEval } from '../onnx/force-eval.ts';
 import { loadModel } from '../onnx/load.ts';
+import type { Finding } from '../onnx/preflight/finding.ts';
+import { findingsOf } from '../onnx/preflight/registry.ts';
+import { subjectOfModel } from '../onnx/preflight/subject.ts';
 import {
   type PreprocessingFlags,
   type PreprocessingSettings,
@@ -18,16 +23,20 @@ export interface RunFlags extends PreprocessingFlags {
   readonly data?: string | undefined;
   readonly subset: Subset;
   readonly labels?: string | undefined;
+  readonly forceEval?: boolean | undefined;
 }
 
 export interface OpenedRun {
   readonly classifier: PreparedClassifier;
   readonly data: Dataset;
   readonly preprocessing: PreprocessingSettings;
+  /** What preflight found in the model file. */
+  readonly findings: readonly Finding[];
 }
 
 export async function openRun(flags: RunFlags): Promise<OpenedRun> {
-  const source = await loadModel(flags.model);
+  const loaded = await loadModel(flags.model);
+  const source = flags.forceEval === true ? forceEval(loaded) : loaded;
   const spec = flags.data ?? source.metadata.get('splitz.dataset');
   if (spec === undefined) {
     throw new UsageError({
@@ -50,7 +59,8 @@ export async function openRun(flags: RunFlags): Promise<OpenedRun> {
   const preprocessing = preprocessingSettings(flags, source);
   const classifier = await prepareClassifier(source, flags.output, preprocessingOf(preprocessing, data));
   checkLabels(data, classifier.classes);
-  return { classifier, data, preprocessing };
+  const findings = findingsOf(subjectOfModel(source, basename(flags.model), preprocessing.scale.value));
+  return { classifier, data, preprocessing, findings };
 }
 
 /** Labels must be classes of the model; a wrong data set or a shifted label file shows here. */

@@ -12,6 +12,14 @@ export const modelArgument = <T>(y: Argv<T>) =>
     describe: 'which output holds the class scores, when there are several',
   });
 
+/** For commands that open a model to certify it or to look at it. */
+export const forceEvalOption = <T>(y: Argv<T>) =>
+  y.option('force-eval', {
+    type: 'boolean',
+    default: false,
+    describe: 'switch Dropout and BatchNormalization from training to inference; results say "modified"',
+  });
+
 /** A comma-separated list of numbers; left as text here and read by `numberList`. */
 export const preprocessingOptions = <T>(y: Argv<T>) =>
   y

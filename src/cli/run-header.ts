@@ -20,7 +20,7 @@ export interface RunSelection {
 }
 
 export function runHeader(
-  { classifier, data, preprocessing }: OpenedRun,
+  { classifier, data, preprocessing, findings }: OpenedRun,
   { cut, heldOut, sigma }: SmoothingPlan,
   statistics: StatisticalSettings,
   baselineSigma: Sourced<number | null>,
@@ -45,6 +45,7 @@ export function runHeader(
       producer: source.producer,
       irVersion: source.irVersion,
       opsets: [...source.opsets].map(([domain, version]) => ({ domain, version })),
+      ...(source.modifications === undefined ? {} : { modified: source.modifications }),
     },
     data: {
       name: data.name,
@@ -86,5 +87,6 @@ export function runHeader(
     },
     environment: describeEnvironment(main.resources),
     checks: main.checks,
+    findings: findings.map(({ id, severity, where, what }) => ({ id, severity, where, what })),
   };
 }

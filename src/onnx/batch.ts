@@ -14,6 +14,7 @@ import { inputDependent } from './dependence.ts';
 import { tensorInfo, withInput } from './extract.ts';
 import { type Dim, sizeOf, type Value } from './graph.ts';
 import { type Model, modelOf } from './model.ts';
+import { rowCoupling } from './preflight/refusal.ts';
 import { AttributeType, edited, type ModelProto, type NodeProto } from './proto.ts';
 import { type FloatTensor, runRows, type Session, withSession } from './session.ts';
 
@@ -81,6 +82,7 @@ async function checkFree(model: Model, rows: readonly Float32Array[]): Promise<B
     const difference = firstDifference(alone, together);
     if (difference === null) return { model, batchable: true, how: 'dynamic', reason: null };
     throw new ModelRefused({
+      rule: rowCoupling.id,
       what: 'the model mixes the rows of a batch: the answer for an image depends on the images beside it',
       where: model.path,
       why: `three images run together give other scores than run alone (${difference})`,

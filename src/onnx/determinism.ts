@@ -9,13 +9,14 @@ import {
   allNodes,
   attributeOf,
   describeNodeProto,
+  EXTERNAL,
   type ModelProto,
   type NodeProto,
   normalDomain,
   type TensorProto,
   toNumber,
 } from './proto.ts';
-import { tensorOf } from './tensor.ts';
+import { tensorFault, tensorOf } from './tensor.ts';
 
 const randomOperators = new Set([
   ...['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
@@ -23,33 +24,45 @@ const randomOperators = new Set([
 ]);
 
 export function refuseNondeterminism(model: Model): void {
-  const opset = model.opsets.get('') ?? 0;
-  const constants = constantTensors(model.proto);
-  for (const node of allNodes(model.proto)) {
+  for (const node of randomNodes(model.proto)) {
+    throw new ModelRefused({
+      what: `${describeNodeProto(node)} draws random numbers`,
+      where: model.path,
+      why: 'the network would give another answer each time: there is no decision to certify',
+      remedy: 'Export the network in evaluation mode, without its noise layers.',
+    });
+  }
+  for (const node of trainingNodes(model.proto)) {
+    throw new ModelRefused({
+      what: `${describeNodeProto(node)} is in training mode`,
+      where: model.path,
+      why:
+        node.opType === 'Dropout'
+          ? 'it drops values at random'
+          : 'it normalises with the statistics of the batch, so that one image changes the answer for another',
+      remedy:
+        'Call model.eval() before torch.onnx.export; or add --force-eval, which switches it off and marks the model as modified.',
+    });
+  }
+}
+
+/** Nodes that draw random numbers, at any depth. */
+export function* randomNodes(proto: ModelProto): Generator<NodeProto> {
+  for (const node of allNodes(proto))
+    if (normalDomain(node.domain) === '' && randomOperators.has(node.opType ?? '')) yield node;
+}
+
+/** Dropout and BatchNormalization nodes in training mode, at any depth. */
+export function* trainingNodes(proto: ModelProto): Generator<NodeProto> {
+  const imported = proto.opsetImport?.find((o) => normalDomain(o.domain) === '');
+  const opset = toNumber(imported?.version);
+  const constants = constantTensors(proto);
+  for (const node of allNodes(proto)) {
     if (normalDomain(node.domain) !== '') continue;
-    const operator = node.opType ?? '';
-    if (randomOperators.has(operator)) {
-      throw new ModelRefused({
-        what: `${describeNodeProto(node)} draws random numbers`,
-        where: model.path,
-        why: 'the network would give another answer each time: there is no decision to certify',
-        remedy: 'Export the network in evaluation mode, without its noise layers.',
-      });
-    }
-    const training =
-      (operator === 'Dropout' && dropoutTrains(node, opset, constants)) ||
-      (operator === 'BatchNormalization' && normalizationTrains(node, opset));
-    if (training) {
-      throw new ModelRefused({
-        what: `${describeNodeProto(node)} is in training mode`,
-        where: model.path,
-        why:
-          operator === 'Dropout'
-            ? 'it drops values at random'
-            : 'it normalises with the statistics of the batch, so that one image changes the answer for another',
-        remedy: 'Call model.eval() before torch.onnx.export, or export with training=TrainingMode.EVAL.',
-      });
-    }
+    const trains =
+      (node.opType === 'Dropout' && dropoutTrains(node, opset, constants)) ||
+      (node.opType === 'BatchNormalization' && normalizationTrains(node, opset));
+    if (trains) yield node;
   }
 }
 
@@ -72,6 +85,8 @@ function dropoutTrains(node: NodeProto, opset: number, constants: ReadonlyMap<st
   const constant = constants.get(mode);
   return (
     constant === undefined ||
+    constant.dataLocation === EXTERNAL ||
+    tensorFault(constant, mode) !== null ||
     tensorOf(constant, describeNodeProto(node))
       .float64()
       .some((v) => v !== 0)

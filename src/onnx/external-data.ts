@@ -94,10 +94,20 @@ function referenceOf(tensor: TensorProto): Reference {
   return { location: entries.get('location') ?? '', offset: whole('offset') ?? 0, length: whole('length') };
 }
 
+const leavesFolder = (location: string): boolean =>
+  location === '' || location.includes('\0') || location.split(/[/\\]/).includes('..');
+
+const isAbsoluteAnywhere = (location: string): boolean =>
+  isAbsolute(location) || win32.isAbsolute(location) || /^[A-Za-z]:/.test(location);
+
+/** Whether a location by its text alone may lead out of the model's folder. */
+export const isUnsafeLocation = (location: string): boolean =>
+  leavesFolder(location) || isAbsoluteAnywhere(location);
+
 /** The file a location names, or ModelRefused when it could lie anywhere but inside `folder`. */
 async function safePath(folder: string, location: string, tensor: TensorProto): Promise<string> {
   const parts = location.split(/[/\\]/);
-  if (location === '' || location.includes('\0') || parts.includes('..')) {
+  if (leavesFolder(location)) {
     throw refuse(
       `external data at the unsafe path "${location}"`,
       tensor,
@@ -105,7 +115,7 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
       damaged,
     );
   }
-  if (isAbsolute(location) || win32.isAbsolute(location) || /^[A-Za-z]:/.test(location)) {
+  if (isAbsoluteAnywhere(location)) {
     throw refuse(
       `external data at the absolute path "${location}"`,
       tensor,

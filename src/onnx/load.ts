@@ -14,16 +14,45 @@ import { checkTensor, nonFiniteFault, tensorOf } from './tensor.ts';
 
 /** Throws UsageError for a path that leads to no file, ModelRefused for a file that is no usable model. */
 export async function loadModel(path: string): Promise<Model> {
+  const { model, refusal } = await openModel(path);
+  if (model === null) throw refusal;
+  return model;
+}
+
+/** A file as far as it opens: what was read before it was refused is kept, so that a refused model can be examined too. */
+export type OpenedFile = {
+  /** The model file, once read, and its external data. */
+  readonly files: readonly ModelFile[];
+  /** Null when the bytes are no ONNX message; with external data inlined where they could be read. */
+  readonly proto: ModelProto | null;
+} & (
+  | { readonly model: Model; readonly refusal: null }
+  | { readonly model: null; readonly refusal: ModelRefused }
+);
+
+/** Throws UsageError for a path that leads to no file. */
+export async function openModel(path: string): Promise<OpenedFile> {
   const bytes = await readModelFile(path);
-  const file: ModelFile = {
-    name: basename(path),
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    bytes: bytes.length,
-  };
-  return locating(path, async () => {
-    const { proto, files } = await inlineExternalData(parse(bytes, path), path);
-    return checkedModel(proto, { path, files: [file, ...files] });
-  });
+  let files: ModelFile[] = [
+    {
+      name: basename(path),
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      bytes: bytes.length,
+    },
+  ];
+  let proto: ModelProto | null = null;
+  try {
+    return await locating(path, async () => {
+      proto = parse(bytes, path);
+      const inlined = await inlineExternalData(proto, path);
+      proto = inlined.proto;
+      files = [...files, ...inlined.files];
+      return { files, proto, model: checkedModel(proto, { path, files }), refusal: null };
+    });
+  } catch (error) {
+    if (!(error instanceof ModelRefused)) throw error;
+    return { files, proto, model: null, refusal: error };
+  }
 }
 
 /** A model that is in memory already (made by a rewriting pass, embedded in a test). `path` names it in errors. */

@@ -29,6 +29,8 @@ export interface Model {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly files: readonly ModelFile[];
+  /** What was changed on the user's wish (--force-eval); absent for a model as it was delivered. */
+  readonly modifications?: readonly string[];
 }
 
 /** What ONNX Runtime 1.30 reads. */
@@ -38,6 +40,7 @@ export const supported = { minIr: 3, maxIr: 13, maxOpset: 26 } as const;
 export interface Origin {
   readonly path: string;
   readonly files: readonly ModelFile[];
+  readonly modifications?: readonly string[];
 }
 
 /**
@@ -68,6 +71,7 @@ export function modelOf(proto: ModelProto, origin: Origin): Model {
     producer: [proto.producerName, proto.producerVersion].filter((s) => s).join(' '),
     metadata: new Map((proto.metadataProps ?? []).map((p) => [p.key ?? '', p.value ?? ''])),
     files: origin.files,
+    ...(origin.modifications === undefined ? {} : { modifications: origin.modifications }),
   };
 }
 

@@ -58,6 +58,12 @@ function typedField(tensor: TensorProto): { name: string; length: number; perEle
 
 /** Throws ModelRefused when the stored data do not have the length that type and dims demand. */
 export function checkTensor(tensor: TensorProto, where: string): void {
+  const fault = tensorFault(tensor, where);
+  if (fault !== null) throw fault;
+}
+
+/** The refusal of a tensor whose stored data do not have the length that type and dims demand; else null. */
+export function tensorFault(tensor: TensorProto, where: string): ModelRefused | null {
   const fault = (what: string, why: string): ModelRefused =>
     new ModelRefused({
       what,
@@ -67,32 +73,33 @@ export function checkTensor(tensor: TensorProto, where: string): void {
     });
   const type = tensor.dataType ?? 0;
   if (type === DataType.UNDEFINED || (type !== DataType.STRING && !bitsOf.has(type))) {
-    throw fault(`a tensor has an undefined element type (${dataTypeName(type)})`, 'ONNX does not define it');
+    return fault(`a tensor has an undefined element type (${dataTypeName(type)})`, 'ONNX does not define it');
   }
   const dims = (tensor.dims ?? []).map(toNumber);
   if (dims.some((d) => d < 0) || !Number.isSafeInteger(sizeOf(dims))) {
-    throw fault(`a tensor has impossible dimensions [${dims.join(',')}]`, 'they must be 0 or more');
+    return fault(`a tensor has impossible dimensions [${dims.join(',')}]`, 'they must be 0 or more');
   }
   const count = sizeOf(dims);
   if (hasRawData(tensor)) {
     const expected = rawByteLength(type, count);
     const actual = tensor.rawData?.length ?? 0;
-    if (expected === null) throw fault('a string tensor has raw data', 'strings live in string_data');
+    if (expected === null) return fault('a string tensor has raw data', 'strings live in string_data');
     if (actual !== expected) {
-      throw fault(
+      return fault(
         `a tensor's raw data has the wrong length: ${actual} bytes`,
         `${dataTypeName(type)}[${dims.join(',')}] takes ${expected} bytes`,
       );
     }
-    return;
+    return null;
   }
   const { name, length, perElement } = typedField(tensor);
   if (length !== Math.ceil(count * perElement)) {
-    throw fault(
+    return fault(
       `a tensor's ${name} has ${length} entries`,
       `${dataTypeName(type)}[${dims.join(',')}] takes ${Math.ceil(count * perElement)}`,
     );
   }
+  return null;
 }
 
 function hasRawData(tensor: TensorProto): boolean {

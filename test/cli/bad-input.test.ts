@@ -583,7 +583,10 @@ describe.skipIf(noShared !== null)(titled('every strange model, opened by inspec
         expect(document.cuts[0]?.name).toBe('input');
       } else {
         const stderr = renderError(refusal, screenOf(process.stderr, {}).style);
-        expectWords({ code: exitCodeOf(refusal), stdout: printed, stderr, seconds: 0 }, 3, /./);
+        expectWords({ code: exitCodeOf(refusal), stdout: '', stderr, seconds: 0 }, 3, /./);
+        const document = JSON.parse(printed) as { verdict: string; findings: { severity: string }[] };
+        expect(document.verdict).toBe('refused');
+        expect(document.findings[0]?.severity).toBe('error');
       }
     },
   );
@@ -591,6 +594,8 @@ describe.skipIf(noShared !== null)(titled('every strange model, opened by inspec
   it('an ORT-format file is refused by the program too', async () => {
     const file = `${sharedFolder}/models/awkward/ort_format_not_onnx.ort`;
     expectWords(await splitz(root, 'certify', file, ...QUICK), 3, /\.ort format/);
-    expectWords(await splitz(root, 'inspect', file), 3, /\.ort format/);
+    const ended = await splitz(root, 'inspect', file);
+    expect(ended.stdout).toMatch(/error {4}SPLITZ001 {2}this is a model in ONNX Runtime’s own \.ort format/);
+    expectWords({ ...ended, stdout: '' }, 3, /\.ort format/);
   });
 });

@@ -20,6 +20,7 @@ import { interruptible } from '../interrupt.ts';
 import { type OpenedRun, openRun } from '../open-run.ts';
 import {
   dataOptions,
+  forceEvalOption,
   modelArgument,
   outputOptions,
   preprocessingOptions,
@@ -28,6 +29,7 @@ import {
 import { runHeader } from '../run-header.ts';
 import { planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
 import { byFlag, chosen, derived, numberFrom, requireCount, type Sourced } from '../sourced.ts';
+import { findingNotes } from '../terminal/findings.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
@@ -35,7 +37,7 @@ import { renderSummary } from '../terminal/summary.ts';
 const FORMATS = ['table', 'tsv', 'jsonl'] as const;
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(modelArgument(y)))))
+  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))))
     .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
     .option('bound', {
       choices: ['clopper-pearson', 'runner-up'] as const,
@@ -91,6 +93,7 @@ async function run(flags: Flags): Promise<void> {
       `model  ${basename(flags.model)}${classifier.source.producer ? `, ${classifier.source.producer}` : ''}`,
     );
     note(`data   ${data.describe()}`);
+    for (const text of findingNotes(opened.findings)) note(text);
     if (classifier.whyNotBatchable !== null) note(`note   one row per run: ${classifier.whyNotBatchable}`);
 
     const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };

@@ -1,65 +1,94 @@
-/** `inspect`: what a file is, where it can be cut, which left halves have a bound (or why not), and how they stretch. */
+/**
+ * `inspect`: what a file is, what to know about it (findings), where it can be cut, which left halves have a bound (or
+ * why not), and how they stretch. A refused model shows all that could be found out, then ends with exit code 3.
+ */
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { boundability } from '../../certificate/boundability.ts';
-import { type PreparedClassifier, prepareClassifier } from '../../certificate/prepare-classifier.ts';
+import { type Inspection, inspectModel } from '../../certificate/inspection.ts';
 import { roundUp } from '../../certificate/rounding.ts';
 import { describeType } from '../../onnx/graph.ts';
-import { loadModel } from '../../onnx/load.ts';
 import type { Model } from '../../onnx/model.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { modelArgument, outputOptions } from '../options.ts';
+import { inspectionDocument } from '../inspection/document.ts';
+import { boundInWords, inspectionMarkdown } from '../inspection/markdown.ts';
+import { sarifOf } from '../inspection/sarif.ts';
+import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
 import { renderBars } from '../terminal/bars.ts';
-import { type Style, screenOf } from '../terminal/style.ts';
+import { renderFindings } from '../terminal/findings.ts';
+import { type Screen, type Style, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 import { printable } from '../terminal/width.ts';
+import { packageVersion } from '../version.ts';
+
+const FORMATS = ['table', 'json', 'sarif', 'markdown'] as const;
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(modelArgument(y))
+  outputOptions(forceEvalOption(modelArgument(y)))
+    .option('format', { choices: FORMATS, describe: 'how to print it [table]; --json means json' })
     .option('input-shape', {
       type: 'string',
       describe: 'shape of one image where the model leaves it open, e.g. 3,32,32',
     })
-    .option('seconds', { type: 'number', default: 3, describe: 'time to spend on operator norms' })
-    .example('$0 inspect net.onnx', 'cuts, bounds and norms of a network');
+    .option('scale', {
+      type: 'number',
+      describe: 'the pixels you feed it lie in 0..SCALE; only checked here',
+    })
+    .option('seconds', {
+      type: 'number',
+      default: 2,
+      describe: 'time to spend on left halves and their norms',
+    })
+    .example('$0 inspect net.onnx', 'findings, cuts, bounds and norms of a network')
+    .example('$0 inspect net.onnx --format sarif > net.sarif', 'findings for code scanning');
 
 type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
 
 export const inspect: CommandModule<object, Flags> = {
   command: 'inspect <model>',
-  describe: 'the cuts of a model, which of them can be bounded (or why not), and its operator norms',
+  describe:
+    'findings, the cuts of a model, which of them can be bounded (or why not), and its operator norms',
   builder: (y) => builder(y) as unknown as Argv<Flags>,
   handler: (flags) => run(flags),
 };
 
 async function run(flags: Flags): Promise<void> {
-  const source = await loadModel(flags.model);
-  const screen = screenOf(process.stdout, process.env);
-  if (!flags.json) process.stdout.write(describeModel(source, screen.style));
-  const classifier = await prepareClassifier(source, flags.output, null, inputShapeOption(flags.inputShape));
-  const { cuts, segments } = boundability(classifier, flags.seconds * 1000);
+  const inspection = await inspectModel(flags.model, {
+    output: flags.output,
+    inputShape: inputShapeOption(flags.inputShape),
+    forceEval: flags.forceEval,
+    scale: flags.scale ?? null,
+    milliseconds: flags.seconds * 1000,
+  });
+  process.stdout.write(rendered(inspection, flags));
+  if (inspection.refusal !== null) throw inspection.refusal;
+}
 
-  if (flags.json) {
-    const listed = cuts.map(({ cut, why, latentLipschitz }) => ({
-      index: cut.index,
-      name: cut.name,
-      tensor: cut.value.name,
-      shape: cut.dims.slice(1),
-      nodesLeft: cut.nodesLeft,
-      nodesRight: cut.nodesRight,
-      parametersLeft: cut.parametersLeft,
-      parametersRight: cut.parametersRight,
-      boundable: why === null,
-      why,
-      lipschitz: latentLipschitz,
-    }));
-    process.stdout.write(`${JSON.stringify({ model: facts(source, classifier), cuts: listed, segments })}\n`);
-    return;
+function rendered(inspection: Inspection, flags: Flags): string {
+  switch (flags.format ?? (flags.json ? 'json' : 'table')) {
+    case 'json':
+      return `${JSON.stringify(inspectionDocument(inspection))}\n`;
+    case 'sarif':
+      return `${JSON.stringify(sarifOf(inspection.findings, flags.model, packageVersion()), null, 2)}\n`;
+    case 'markdown':
+      return inspectionMarkdown(inspection);
+    case 'table':
+      return asTable(inspection, screenOf(process.stdout, process.env));
   }
-  process.stdout.write(
-    `classes  ${classifier.classes}; rows ${classifier.whyNotBatchable === null ? 'independent, any batch size' : `run one at a time: ${classifier.whyNotBatchable}`}\n\n`,
-  );
-  process.stdout.write(
+}
+
+function asTable({ model, classifier, findings, cuts, segments }: Inspection, screen: Screen): string {
+  const parts = [
+    ...(model === null ? [] : [describeModel(model, screen.style)]),
+    ...(classifier === null
+      ? []
+      : [
+          `classes  ${classifier.classes}; rows ${classifier.whyNotBatchable === null ? 'independent, any batch size' : `run one at a time: ${classifier.whyNotBatchable}`}\n`,
+        ]),
+    renderFindings(findings, screen),
+  ];
+  if (classifier === null) return parts.join('');
+  parts.push(
+    '\n',
     renderTable(
       [
         { header: '#', align: 'right' },
@@ -69,46 +98,31 @@ async function run(flags: Flags): Promise<void> {
         { header: 'parameters l/r', align: 'right' },
         { header: 'bound of the left half' },
       ],
-      cuts.map(({ cut, why, latentLipschitz }) => [
-        String(cut.index),
-        printable(cut.name),
-        cut.dims.slice(1).join('×'),
-        `${cut.nodesLeft}/${cut.nodesRight}`,
-        `${cut.parametersLeft}/${cut.parametersRight}`,
-        why !== null
-          ? screen.style.yellow(`none: ${printable(why)}`)
-          : latentLipschitz === null
-            ? 'yes (not measured in the time given)'
-            : `yes, at most ${roundUp(latentLipschitz, 3)}-Lipschitz`,
-      ]),
+      cuts.map(({ cut, why, checked, latentLipschitz }) => {
+        const bound = printable(boundInWords(why, checked, latentLipschitz));
+        return [
+          String(cut.index),
+          printable(cut.name),
+          cut.dims.slice(1).join('×'),
+          `${cut.nodesLeft}/${cut.nodesRight}`,
+          `${cut.parametersLeft}/${cut.parametersRight}`,
+          why === null ? bound : screen.style.yellow(bound),
+        ];
+      }),
       screen.style,
     ),
+    ...classifier.cuts.ineligible.map(
+      ({ name, reason }) => `no cut at '${printable(name)}': ${printable(reason)}\n`,
+    ),
   );
-  for (const { name, reason } of classifier.cuts.ineligible)
-    process.stdout.write(`no cut at '${printable(name)}': ${printable(reason)}\n`);
   if (segments.length > 0) {
-    process.stdout.write(`\n${screen.style.bold('norm of each affine segment (upper bound)')}\n`);
-    process.stdout.write(
-      renderBars(
-        segments.map(({ name, norm }) => ({ label: name, value: norm, text: roundUp(norm, 3) })),
-        screen,
-      ),
+    const bars = segments.map(({ name, norm }) => ({ label: name, value: norm, text: roundUp(norm, 3) }));
+    parts.push(
+      `\n${screen.style.bold('norm of each affine segment (upper bound)')}\n`,
+      renderBars(bars, screen),
     );
   }
-}
-
-function facts(source: Model, classifier: PreparedClassifier) {
-  return {
-    name: basename(source.path),
-    files: source.files,
-    irVersion: source.irVersion,
-    opsets: Object.fromEntries([...source.opsets].map(([domain, version]) => [domain || 'ai.onnx', version])),
-    producer: source.producer,
-    metadata: Object.fromEntries(source.metadata),
-    classes: classifier.classes,
-    batchable: classifier.batchable,
-    whyNotBatchable: classifier.whyNotBatchable,
-  };
+  return parts.join('');
 }
 
 function describeModel(source: Model, style: Style): string {

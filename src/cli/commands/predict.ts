@@ -9,6 +9,7 @@ import { interruptible } from '../interrupt.ts';
 import { openRun } from '../open-run.ts';
 import {
   dataOptions,
+  forceEvalOption,
   modelArgument,
   outputOptions,
   preprocessingOptions,
@@ -16,11 +17,12 @@ import {
 } from '../options.ts';
 import { planSmoothing } from '../smoothing-plan.ts';
 import { requireCount } from '../sourced.ts';
+import { findingNotes } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(modelArgument(y)))))
+  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))))
     .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
     .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
 
@@ -51,6 +53,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   };
+  for (const text of findingNotes(opened.findings)) note(text);
   const { cut, left, sigma } = await planSmoothing(opened, flags, statistics, resources, signal, note);
   const images = await Promise.all(flags.index.map((index) => data.image(index)));
   const smoothed = await openSmoothedClassifier(

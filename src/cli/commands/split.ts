@@ -4,15 +4,16 @@ import { basename, join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { prepareClassifier } from '../../certificate/prepare-classifier.ts';
 import { UsageError } from '../../errors.ts';
+import { forceEval } from '../../onnx/force-eval.ts';
 import { loadModel } from '../../onnx/load.ts';
 import { saveModel } from '../../onnx/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
 import { cutFor } from '../choose-cut.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { modelArgument, outputOptions } from '../options.ts';
+import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(modelArgument(y))
+  outputOptions(forceEvalOption(modelArgument(y)))
     .option('at', {
       type: 'string',
       default: 'first',
@@ -43,7 +44,8 @@ export const split: CommandModule<object, Flags> = {
 };
 
 async function run(flags: Flags): Promise<void> {
-  const source = await loadModel(flags.model);
+  const loaded = await loadModel(flags.model);
+  const source = flags.forceEval ? forceEval(loaded) : loaded;
   const classifier = await prepareClassifier(source, flags.output, null, inputShapeOption(flags.inputShape));
   const cut = cutFor(classifier, flags.at);
   const halves = splitModel(classifier.model, cut);

@@ -1,0 +1,62 @@
+/** An inspection as Markdown, for an issue, a pull request or a report. */
+import type { Inspection } from '../../certificate/inspection.ts';
+import { roundUp } from '../../certificate/rounding.ts';
+import { printable } from '../terminal/width.ts';
+
+export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Inspection): string {
+  const verdict = refusal === null ? 'can be certified' : `**refused**: ${cell(refusal.report.what)}`;
+  const lines = [
+    `# ${cell(name)}`,
+    '',
+    `Verdict: ${verdict}`,
+    '',
+    ...(model === null
+      ? []
+      : [...model.files.map((f) => `- \`${code(f.name)}\` ${f.bytes} bytes, sha256 \`${f.sha256}\``), '']),
+    '## Findings',
+    '',
+    ...(findings.length === 0
+      ? ['None.']
+      : table(
+          ['id', 'severity', 'where', 'what', 'why it matters', 'what to do'],
+          findings.map((f) => [f.id, f.severity, f.where, f.what, f.why, f.remedy]),
+        )),
+  ];
+  if (cuts.length > 0) {
+    lines.push(
+      ...['', '## Cuts', ''],
+      ...table(
+        ['#', 'cut', 'latent', 'nodes left/right', 'bound of the left half'],
+        cuts.map(({ cut, why, checked, latentLipschitz }) => [
+          String(cut.index),
+          cut.name,
+          cut.dims.slice(1).join('×'),
+          `${cut.nodesLeft}/${cut.nodesRight}`,
+          boundInWords(why, checked, latentLipschitz),
+        ]),
+      ),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** What is known of a left half's bound, in words. */
+export function boundInWords(why: string | null, checked: boolean, lipschitz: number | null): string {
+  if (why !== null) return `none: ${why}`;
+  if (!checked) return 'not tried in the time given (every operator has one)';
+  if (lipschitz === null) return 'yes (not measured in the time given)';
+  return `yes, at most ${roundUp(lipschitz, 3)}-Lipschitz`;
+}
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]): string[] =>
+  [header, header.map(() => '---'), ...rows.map((row) => row.map(cell))].map(
+    (row) => `| ${row.join(' | ')} |`,
+  );
+
+/** Names in a model file are data: no markup, no table syntax, no line breaks. */
+const cell = (text: string): string =>
+  printable(text)
+    .replaceAll('\n', ' ')
+    .replace(/[\\`*_{}[\]<>|#!]/g, '\\$&');
+
+const code = (text: string): string => printable(text).replace(/[`\n]/g, '?');

@@ -1,0 +1,21 @@
+/** BatchNormalization and Dropout left in training mode: the file is no function of one image (peers.md b.3, 8). */
+import { trainingNodes } from '../../determinism.ts';
+import { describeNodeProto } from '../../proto.ts';
+import type { Check } from '../check.ts';
+import { listed } from '../finding.ts';
+
+export const trainingMode: Check = {
+  id: 'SPLITZ002',
+  name: 'training-mode',
+  severity: 'error',
+  title: 'BatchNormalization or Dropout is in training mode.',
+  why: 'it normalises with the statistics of the batch, or drops values at random: the answer for an image is not fixed',
+  remedy:
+    'Call model.eval() before exporting. --force-eval switches these nodes to inference and says in every result that the model was modified.',
+  run({ proto }) {
+    const names = [...trainingNodes(proto)].map(describeNodeProto);
+    return names.length === 0
+      ? []
+      : [{ where: names[0] ?? '', what: `${listed(names, 'node')} in training mode` }];
+  },
+};

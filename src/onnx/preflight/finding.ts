@@ -1,0 +1,71 @@
+/**
+ * A finding: something about a model file that whoever certifies it should know, with a stable id. Ids are never reused;
+ * scripts and suppressions rely on them.
+ */
+
+/** error: the model is refused as it is; warning: it can be certified, but read this; note: told for the record. */
+export type Severity = 'error' | 'warning' | 'note';
+
+export interface Finding {
+  /** "SPLITZ002". */
+  readonly id: string;
+  readonly severity: Severity;
+  /** The node, tensor or part of the file; the file's name when it is about all of it. */
+  readonly where: string;
+  /** What was found, in one sentence. */
+  readonly what: string;
+  /** Why it matters. */
+  readonly why: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** What a check reports: where and what; a severity of its own where it depends on the case. */
+export interface Occurrence {
+  readonly where: string;
+  readonly what: string;
+  readonly severity?: Severity;
+  readonly why?: string;
+  readonly remedy?: string;
+}
+
+/** A check, or a rule for a finding that is made elsewhere (a refusal). */
+export interface Rule {
+  readonly id: string;
+  /** Short name, as SARIF shows it: "training-mode". */
+  readonly name: string;
+  readonly severity: Severity;
+  /** One line: what the rule is about. */
+  readonly title: string;
+  readonly why: string;
+  readonly remedy: string;
+}
+
+export function findingOf(rule: Rule, { where, what, severity, why, remedy }: Occurrence): Finding {
+  return {
+    id: rule.id,
+    severity: severity ?? rule.severity,
+    where,
+    what,
+    why: why ?? rule.why,
+    remedy: remedy ?? rule.remedy,
+  };
+}
+
+const order: readonly Severity[] = ['error', 'warning', 'note'];
+
+/** Errors first, then by id. */
+export function bySeverity(findings: readonly Finding[]): Finding[] {
+  return [...findings].sort(
+    (a, b) =>
+      order.indexOf(a.severity) - order.indexOf(b.severity) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  );
+}
+
+/** "3 nodes: A, B and 1 more": how many, and the first few by name. */
+export function listed(names: readonly string[], noun: string, shown = 3): string {
+  const first = names.slice(0, shown).join(', ');
+  const rest = names.length - shown;
+  const count = `${names.length} ${noun}${names.length === 1 ? '' : 's'}`;
+  return `${count}: ${first}${rest > 0 ? ` and ${rest} more` : ''}`;
+}

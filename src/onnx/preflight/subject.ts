@@ -1,0 +1,40 @@
+/** What the checks look at: as much of a file as could be opened, so that a refused model has its findings too. */
+import type { Graph } from '../graph.ts';
+import type { Model, ModelFile } from '../model.ts';
+import { type ModelProto, normalDomain, toNumber } from '../proto.ts';
+
+export interface Subject {
+  /** The file's name, without its folder. */
+  readonly name: string;
+  /** External data are inlined where they could be read. */
+  readonly proto: ModelProto;
+  /** Version by domain; the default domain is ''. */
+  readonly opsets: ReadonlyMap<string, number>;
+  /** Null when the graph is refused (a cycle, a dangling name, a version). */
+  readonly graph: Graph | null;
+  /** Files read: the model, then its external data. */
+  readonly files: readonly ModelFile[];
+  /** What was changed on the user's wish before anything else (--force-eval). */
+  readonly modifications: readonly string[];
+  /** What the user says pixels are multiplied by (--scale); null when nothing was said. */
+  readonly scale: number | null;
+}
+
+export function subjectOf(
+  name: string,
+  proto: ModelProto,
+  files: readonly ModelFile[],
+  graph: Graph | null,
+): Subject {
+  const opsets = new Map((proto.opsetImport ?? []).map((o) => [normalDomain(o.domain), toNumber(o.version)]));
+  return { name, proto, opsets, graph, files, modifications: [], scale: null };
+}
+
+/** The subject of a model that opened. */
+export function subjectOfModel(model: Model, name: string, scale: number | null = null): Subject {
+  return {
+    ...subjectOf(name, model.proto, model.files, model.graph),
+    modifications: model.modifications ?? [],
+    scale,
+  };
+}
