@@ -7,6 +7,7 @@ import { ModelRefused } from '../errors.ts';
 import { forceEval } from '../onnx/force-eval.ts';
 import { openModel } from '../onnx/load.ts';
 import type { Model } from '../onnx/model.ts';
+import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
 import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
 import { refusalFinding } from '../onnx/preflight/refusal.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
@@ -60,7 +61,8 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
     const findings = findingsOf(subjectOfModel(model, name, scale));
     const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
     const bounds = boundability(classifier, options.milliseconds);
-    return { name, model, classifier, findings, refusal: null, ...bounds };
+    const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
+    return { name, model, classifier, findings: measured, refusal: null, ...bounds };
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const findings = findingsOf(subjectOfModel(model, name, scale));

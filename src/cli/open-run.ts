@@ -7,6 +7,7 @@ import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
 import { UsageError } from '../errors.ts';
 import { forceEval } from '../onnx/force-eval.ts';
 import { loadModel } from '../onnx/load.ts';
+import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
 import type { Finding } from '../onnx/preflight/finding.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
@@ -59,7 +60,11 @@ export async function openRun(flags: RunFlags): Promise<OpenedRun> {
   const preprocessing = preprocessingSettings(flags, source);
   const classifier = await prepareClassifier(source, flags.output, preprocessingOf(preprocessing, data));
   checkLabels(data, classifier.classes);
-  const findings = findingsOf(subjectOfModel(source, basename(flags.model), preprocessing.scale.value));
+  const findings = withBatchMeasured(
+    findingsOf(subjectOfModel(source, basename(flags.model), preprocessing.scale.value)),
+    classifier.whyNotBatchable,
+    classifier.input.name,
+  );
   return { classifier, data, preprocessing, findings };
 }
 

@@ -94,7 +94,6 @@ async function run(flags: Flags): Promise<void> {
     );
     note(`data   ${data.describe()}`);
     for (const text of findingNotes(opened.findings)) note(text);
-    if (classifier.whyNotBatchable !== null) note(`note   one row per run: ${classifier.whyNotBatchable}`);
 
     const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
     const plan = await planSmoothing(opened, flags, statistics, resources, signal, note);

@@ -5,6 +5,7 @@ import { makeBatchSymbolic } from '../../../src/onnx/batch.ts';
 import { openClassifier } from '../../../src/onnx/classifier.ts';
 import { DataType } from '../../../src/onnx/data-type.ts';
 import { tensorInfo } from '../../../src/onnx/extract.ts';
+import { withBatchMeasured } from '../../../src/onnx/preflight/checks/fixed-batch.ts';
 import type { Finding } from '../../../src/onnx/preflight/finding.ts';
 import { refusalFinding } from '../../../src/onnx/preflight/refusal.ts';
 import { CHECKS, findingsOf, RULES } from '../../../src/onnx/preflight/registry.ts';
@@ -375,6 +376,14 @@ describe('the shape of the graph', () => {
     expect(only(findings, 'SPLITZ021')).toMatchObject({ severity: 'note', where: "Relu node 'lost'" });
     expect(only(findings, 'SPLITZ022').where).toBe("'unused'");
     expect(findings).toHaveLength(2);
+  });
+
+  it('SPLITZ023: a batch that could not be freed is a warning, in place of the note', () => {
+    const fixed = opened({ ...twoLayers, input: [1, 4], output: [1, 3] });
+    expect(withBatchMeasured(fixed, null, 'x')).toEqual(fixed);
+    const slow = only(withBatchMeasured(fixed, 'a Reshape to [1,4]', 'x'), 'SPLITZ023');
+    expect(slow.severity).toBe('warning');
+    expect(slow.what).toContain('a Reshape to [1,4]');
   });
 
   it('SPLITZ023: a fixed batch', () => {

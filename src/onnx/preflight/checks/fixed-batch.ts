@@ -1,6 +1,7 @@
 /** A batch size written into the file (b.3, 1 to 3). */
 import { declaredOf } from '../../build-graph.ts';
 import type { Check } from '../check.ts';
+import { bySeverity, type Finding, findingOf } from '../finding.ts';
 
 export const fixedBatch: Check = {
   id: 'SPLITZ023',
@@ -25,3 +26,22 @@ export const fixedBatch: Check = {
       });
   },
 };
+
+/**
+ * The findings with what running three rows together showed: a batch that cannot be freed costs time.
+ * @param reason why rows run one at a time (BatchedModel); null when they need not
+ */
+export function withBatchMeasured(
+  findings: readonly Finding[],
+  reason: string | null,
+  input: string,
+): readonly Finding[] {
+  if (reason === null) return findings;
+  const slow = findingOf(fixedBatch, {
+    where: `input '${input}'`,
+    what: `rows run one at a time: ${reason}`,
+    severity: 'warning',
+    why: 'the answers are right, but every draw of noise is a run of its own, several times slower',
+  });
+  return bySeverity([...findings.filter(({ id }) => id !== fixedBatch.id), slow]);
+}
