@@ -41,7 +41,7 @@ const bend = smooth(
     return Math.max(outer, ...ends);
   },
 );
-const hardSwish: Activation = {
+export const hardSwish: Activation = {
   ...bend,
   isConstant: (z, T, e) => z + T + e < -3 - 2 ** -50 * (Math.abs(z) + T + e),
 };
