@@ -33,7 +33,7 @@ export interface CutBoundability {
   readonly why: string | null;
   /** False where time was over before the left half was built: only its operators were looked at then. */
   readonly checked: boolean;
-  /** Upper bound on the left half's Lipschitz constant on all of space; null when not measured in time. */
+  /** Upper bound on the left half's Lipschitz constant on all of space; null when there is none, or not in time. */
   readonly latentLipschitz: number | null;
 }
 
@@ -166,11 +166,12 @@ function measure(
   return learn(half.output, half.dims);
 }
 
-/** The product of the norms along the left half. */
-function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<LinearMap, number>): number {
-  return productBound(half, (matrix) => {
+/** The product of the norms along the left half; null where only balls have a bound (Exp, Sqrt, jumps). */
+function lipschitzOf(half: LeftHalf, norms: ReadonlyMap<LinearMap, number>): number | null {
+  const product = productBound(half, (matrix) => {
     const norm = norms.get(matrix);
     if (norm === undefined) throw new Error('a segment without norm');
     return norm;
   });
+  return Number.isFinite(product) ? product : null;
 }

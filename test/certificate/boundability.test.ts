@@ -59,6 +59,22 @@ describe('the cuts of a network', () => {
     }
   });
 
+  it('have no Lipschitz constant behind an operator that only balls have a bound for', async () => {
+    const { cuts } = boundability(
+      await prepared({
+        ...twoLayers,
+        nodes: [
+          node('Gemm', ['x', 'fc1.weight', 'fc1.bias'], 'h', { name: 'Gemm_0' }),
+          node('Exp', ['h'], 'a', { name: 'Exp_1' }),
+          node('Gemm', ['a', 'fc2.weight'], 'y', { name: 'Gemm_2' }),
+        ],
+      }),
+      60_000,
+    );
+    expect(cuts.map(({ why }) => why)).toEqual([null, null, null]);
+    expect(cuts.map(({ latentLipschitz }) => latentLipschitz === null)).toEqual([false, false, true]);
+  });
+
   it('are told boundable or not even when there is no time to measure', async () => {
     const { cuts, segments } = boundability(await prepared(twoLayers), 0);
     expect(cuts.map(({ why }) => why)).toEqual([null, null, null]);
