@@ -147,9 +147,13 @@ function slopeAt({ kinks, slopes }: Pieces, z: number): number {
 /** exp, expm1, log1p and tanh of V8 (fdlibm) are within one unit in the last place; a few of them are combined. */
 const ELEMENTARY = 2 ** -48;
 
+/** Distances from the centre at which a bound on the slope is taken afresh; fixed, so that bounds grow with the reach. */
+const STRETCHES = [0.125, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, Number.POSITIVE_INFINITY];
+
 /**
- * An activation with |phi'| bounded by `steepest(low, high)` on [low, high], up to kinks. By the mean value theorem that
- * maximum bounds every secant inside the interval, whether phi is monotone or not.
+ * An activation with |phi'| bounded by `steepest(low, high)` on [low, high], up to kinks; monotone or not. A chord is as
+ * steep as |phi'| is on average along it: |phi(z + t) - phi(z)| <= ∫_0^t |phi'(z + s)| ds, bounded stretch by stretch.
+ * Within a stretch that bound, divided by t, is monotone in t, so its largest value is at the end of one.
  *
  * @param slopeError absolute error of `steepest`, beyond a few units in the last place
  */
@@ -160,17 +164,40 @@ export function smooth(
   { relativeError = ELEMENTARY, absoluteError = 0 }: Accuracy = {},
   slopeError = 2 ** -60,
 ): Activation {
-  const slope = (z: number, T: number, e: number): number => {
-    const [low, high] = outward(z - T - e, z + T + e, Math.abs(z) + T + e);
-    return Math.min(lipschitz, steepest(low, high) * (1 + 2 ** -40) + slopeError);
+  const along = (z: number, T: number, e: number, sign: 1 | -1): { secant: number; moved: number } => {
+    let travelled = 0;
+    let moved = 0;
+    let secant = 0;
+    for (const stretch of STRETCHES) {
+      const end = Math.min(T, stretch);
+      const [low, high] = outward(
+        sign > 0 ? z + travelled - e : z - end - e,
+        sign > 0 ? z + end + e : z - travelled + e,
+        Math.abs(z) + T + e,
+      );
+      const slope = Math.min(lipschitz, steepest(low, high) * (1 + 2 ** -40) + slopeError);
+      moved += slope * (end - travelled);
+      secant = travelled > 0 ? Math.max(secant, moved / end) : slope;
+      travelled = end;
+      if (end === T) break;
+    }
+    return { secant, moved };
+  };
+  // Secant and displacement of a coordinate are asked for one after the other.
+  let last = { z: Number.NaN, T: 0, e: 0, secant: 0, moved: 0 };
+  const both = (z: number, T: number, e: number): { secant: number; moved: number } => {
+    if (last.z === z && last.T === T && last.e === e) return last;
+    const [up, down] = [along(z, T, e, 1), along(z, T, e, -1)];
+    last = { z, T, e, secant: Math.max(up.secant, down.secant), moved: Math.max(up.moved, down.moved) };
+    return last;
   };
   return {
     value,
     relativeError,
     absoluteError,
     lipschitz: () => lipschitz,
-    secant: slope,
-    displacement: (z, T, e) => slope(z, T, e) * T * (1 + 2 ** -40),
+    secant: (z, T, e) => Math.min(lipschitz, both(z, T, e).secant * (1 + 2 ** -40)),
+    displacement: (z, T, e) => both(z, T, e).moved * (1 + 2 ** -40),
     isConstant: () => false,
   };
 }
@@ -180,12 +207,19 @@ export function smooth(
  * `peak` (z times a sigmoid). Between them and outside of them it is monotone: the ends and the extrema are all the
  * candidates. At an extremum phi'' = 0, so the rounding of its position does not count.
  */
-export const betweenExtrema =
-  (slope: (z: number) => number, valley: number, peak: number) =>
-  (low: number, high: number): number => {
-    const at = (z: number): number => Math.abs(slope(Math.max(low, Math.min(high, z))));
-    return Math.max(Math.abs(slope(low)), Math.abs(slope(high)), at(valley), at(peak));
+export function betweenExtrema(
+  slope: (z: number) => number,
+  valley: number,
+  peak: number,
+): (low: number, high: number) => number {
+  const extrema = [valley, peak].map((z) => ({ z, slope: Math.abs(slope(z)) }));
+  return (low, high) => {
+    let most = Math.max(Math.abs(slope(low)), Math.abs(slope(high)));
+    for (const extremum of extrema)
+      if (extremum.z > low && extremum.z < high) most = Math.max(most, extremum.slope);
+    return most;
   };
+}
 
 /**
  * An activation that is steep without limit somewhere: `chord(low, high, T)` bounds the secants over 0 < |t| <= T through

@@ -28,9 +28,15 @@ const errorFunction = smooth(
   { relativeError: ERF_ERROR },
 );
 
-/** Periodic: every long interval holds a steepest point, and short ones gain little. */
-const sine = smooth(Math.sin, 1, () => 1);
-const cosine = smooth(Math.cos, 1, () => 1);
+/** Largest |cos| on [low, high]: 1 where the interval holds a multiple of pi (or its ends round too far off). */
+function cosineSlope(low: number, high: number): number {
+  if (Math.max(Math.abs(low), Math.abs(high)) > 1e6) return 1;
+  if (Math.ceil(low / Math.PI) <= Math.floor(high / Math.PI)) return 1;
+  return Math.max(Math.abs(Math.cos(low)), Math.abs(Math.cos(high)));
+}
+
+const sine = smooth(Math.sin, 1, cosineSlope);
+const cosine = smooth(Math.cos, 1, (low, high) => cosineSlope(low - Math.PI / 2, high - Math.PI / 2));
 
 const fold = { kinks: [0], slopes: [-1, 1] };
 const absolute = piecewiseLinear(() => fold, Math.abs, { relativeError: 0 });
