@@ -35,8 +35,17 @@ function cosineSlope(low: number, high: number): number {
   return Math.max(Math.abs(Math.cos(low)), Math.abs(Math.cos(high)));
 }
 
-const sine = smooth(Math.sin, 1, cosineSlope);
-const cosine = smooth(Math.cos, 1, (low, high) => cosineSlope(low - Math.PI / 2, high - Math.PI / 2));
+/** Near its zeros the cosine keeps the absolute error of its argument, not a relative one. */
+const SLOPE_ERROR = 2 ** -48;
+
+const sine = smooth(Math.sin, 1, cosineSlope, {}, SLOPE_ERROR);
+const cosine = smooth(
+  Math.cos,
+  1,
+  (low, high) => cosineSlope(low - Math.PI / 2, high - Math.PI / 2),
+  {},
+  SLOPE_ERROR,
+);
 
 const fold = { kinks: [0], slopes: [-1, 1] };
 const absolute = piecewiseLinear(() => fold, Math.abs, { relativeError: 0 });

@@ -105,7 +105,13 @@ async function run(flags: Flags): Promise<void> {
     note(
       [
         `noise  sigma ${sigma.value} (${sigma.origin})`,
-        ...(left === null ? [] : [`left half at most ${roundUp(plan.lipschitz, 3)}-Lipschitz`]),
+        ...(left === null
+          ? []
+          : [
+              Number.isFinite(plan.lipschitz)
+                ? `left half at most ${roundUp(plan.lipschitz, 3)}-Lipschitz`
+                : 'left half bounded on balls only, no Lipschitz constant on all of space',
+            ]),
         ...(baselineSigma.value === null
           ? []
           : [`plain smoothing at ${baselineSigma.value} (${baselineSigma.origin})`]),
