@@ -16,6 +16,8 @@ import { createLeftHalfBound, type LeftHalfBound } from '../lipschitz/input-radi
 import { compileLeftHalf } from '../lipschitz/left-half.ts';
 import type { GaussianSource } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
+import { sizeOf } from '../onnx/graph.ts';
+import type { Shapes } from '../onnx/shapes.ts';
 import { proveSplit, splitModel } from '../onnx/split.ts';
 import { normUp } from '../operators/rounding.ts';
 import { type BoundKind, latentRadius, selectedClass, type VoteCounts } from '../smoothing/latent-radius.ts';
@@ -106,6 +108,16 @@ export function probesOf(seed: bigint, image: number): GaussianSource {
   return (size) => gaussianProbe(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ });
 }
 
+/** Bytes that the widest tensor of a batch may take: ONNX Runtime holds a few of that size, in every worker. */
+const WIDEST = 64 * 2 ** 20;
+
+/** Rows that fit; 224 x 224 networks have tensors of 10 MB per image. No count depends on it. */
+export function largestBatch(shapes: Shapes): number {
+  let widest = 1;
+  for (const { dims } of shapes.values()) widest = Math.max(widest, sizeOf(dims));
+  return Math.max(1, Math.floor(WIDEST / (4 * widest)));
+}
+
 /**
  * Cuts the classifier, proves the cut and the left half on `images`, and starts the workers.
  * @throws ModelRefused when a proof fails, ToolError when the provider is absent
@@ -132,7 +144,7 @@ export async function openSmoothedClassifier(
     batchable,
     provider,
     workers,
-    batch,
+    batch: Math.min(batch, largestBatch(classifier.shapes)),
   });
   const selection = role === 'certified' ? Stage.selection : Stage.baselineSelection;
   const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkLeftHalf } from '../../src/certificate/left-half-check.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
 import {
+  largestBatch,
   leftHalfBoundAt,
   openSmoothedClassifier,
   type SmoothedClassifier,
@@ -376,5 +377,16 @@ describe('a left half', () => {
     await expect(checkLeftHalf(bound, wrong, [image], 'net')).rejects.toThrow(
       /something else in ONNX Runtime/,
     );
+  });
+});
+
+describe('the batch', () => {
+  const widest = (dims: readonly number[]): number =>
+    largestBatch(new Map([['x', { dims, type: 1, batchFirst: true }]]));
+
+  it('keeps the widest tensor of a batch within 64 MB, and is never empty', () => {
+    expect(widest([1, 64, 224, 224])).toBe(5);
+    expect(widest([1, 512, 1024, 1024])).toBe(1);
+    expect(widest([1, 16, 32, 32])).toBe(1024);
   });
 });
