@@ -123,6 +123,15 @@ describe('resume', () => {
     expect(await read()).toBe(whole(2));
   });
 
+  test('findings are no part of the identity: old files without them, and runs that find more, continue', async () => {
+    const finding = { id: 'SPLITZ008', severity: 'warning' as const, where: "'w'", what: '1 initializer' };
+    await writeFile(path, whole(1));
+    expect((await complete(2, { ...header, findings: [finding] })).resumed).toBe(1);
+    await writeFile(path, lineOf({ ...header, findings: [finding] }) + lineOf(exampleRecord(0)));
+    expect((await complete(2, { ...header, findings: [] })).resumed).toBe(1);
+    expect((await complete(2)).resumed).toBe(2);
+  });
+
   test('lines longer than a read chunk and many lines are found', async () => {
     const wide = {
       ...exampleRecord(0),
@@ -181,6 +190,13 @@ describe('what is refused is named and untouched', () => {
     expect(changed).toContain('model.files');
     expect(changed).toContain('data.digest');
     expect(changed.length).toBeGreaterThan(15);
+  });
+
+  test('a model that was modified', async () => {
+    await writeFile(path, whole(1));
+    const model = { ...header.model, modified: ["Dropout node 'd' switched to inference"] };
+    const error = await refusal({ ...header, model });
+    expect(error.report.why).toContain('model.modified: absent in the file');
   });
 
   test('several differences are all named', async () => {
