@@ -6,13 +6,23 @@ import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { type Inspection, inspectModel } from '../../certificate/inspection.ts';
 import { roundUp } from '../../certificate/rounding.ts';
+import { checkScale } from '../../certificate/scale-check.ts';
+import { openDataset } from '../../datasets/open-dataset.ts';
 import { describeType } from '../../onnx/graph.ts';
 import type { Model } from '../../onnx/model.ts';
+import { bySeverity } from '../../onnx/preflight/finding.ts';
+import { preprocessingOf, preprocessingSettings } from '../certify-settings.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { inspectionDocument } from '../inspection/document.ts';
 import { boundInWords, inspectionMarkdown } from '../inspection/markdown.ts';
 import { sarifOf } from '../inspection/sarif.ts';
-import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
+import {
+  dataOptions,
+  forceEvalOption,
+  modelArgument,
+  outputOptions,
+  preprocessingOptions,
+} from '../options.ts';
 import { renderBars } from '../terminal/bars.ts';
 import { renderFindings } from '../terminal/findings.ts';
 import { type Screen, type Style, screenOf } from '../terminal/style.ts';
@@ -23,15 +33,11 @@ import { packageVersion } from '../version.ts';
 const FORMATS = ['table', 'json', 'sarif', 'markdown'] as const;
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(forceEvalOption(modelArgument(y)))
+  outputOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))
     .option('format', { choices: FORMATS, describe: 'how to print it [table]; --json means json' })
     .option('input-shape', {
       type: 'string',
       describe: 'shape of one image where the model leaves it open, e.g. 3,32,32',
-    })
-    .option('scale', {
-      type: 'number',
-      describe: 'the pixels you feed it lie in 0..SCALE; only checked here',
     })
     .option('seconds', {
       type: 'number',
@@ -59,8 +65,21 @@ async function run(flags: Flags): Promise<void> {
     scale: flags.scale ?? null,
     milliseconds: flags.seconds * 1000,
   });
-  process.stdout.write(rendered(inspection, flags));
+  process.stdout.write(rendered(await withDataLookedAt(inspection, flags), flags));
   if (inspection.refusal !== null) throw inspection.refusal;
+}
+
+/** With --data: whether the pixels come on the scale the model expects. */
+async function withDataLookedAt(inspection: Inspection, flags: Flags): Promise<Inspection> {
+  const { model, refusal, findings } = inspection;
+  if (flags.data === undefined || model === null || refusal !== null) return inspection;
+  const data = await openDataset(flags.data, {
+    subset: flags.subset,
+    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+  });
+  const preprocessing = preprocessingOf(preprocessingSettings(flags, model), data);
+  const finding = await checkScale(model, flags.output, data, preprocessing);
+  return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
 }
 
 function rendered(inspection: Inspection, flags: Flags): string {

@@ -3,6 +3,7 @@ import { DataType } from '../../data-type.ts';
 import { inputDependent } from '../../dependence.ts';
 import { describeNode, type Graph, type Node, sizeOf } from '../../graph.ts';
 import type { Check } from '../check.ts';
+import { type Finding, findingOf } from '../finding.ts';
 
 const elementwise = new Set(['Sub', 'Add', 'Div', 'Mul']);
 const moves = new Set([
@@ -116,3 +117,41 @@ export const scaleMismatch: Check = {
     ];
   },
 };
+
+/** What a model answers on some images with pixels in 0..scale. */
+export interface ScaleAnswers {
+  readonly scale: number;
+  /** Share of the labels it finds; null without labels. */
+  readonly accuracy: number | null;
+  /** Share of the images with the most frequent answer. */
+  readonly sameAnswer: number;
+}
+
+/** Far more than chance can explain on a few dozen images. */
+const CLEARLY_BETTER = 0.2;
+
+/**
+ * The scale judged from data: another one finds clearly more labels; without labels, the answers are all the same on this
+ * one and not on the other. Null when nothing speaks against the scale used.
+ */
+export function scaleFromData(
+  now: ScaleAnswers,
+  other: ScaleAnswers,
+  images: number,
+  data: string,
+): Finding | null {
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const labelled = now.accuracy !== null && other.accuracy !== null;
+  const better = labelled
+    ? (other.accuracy ?? 0) - (now.accuracy ?? 0) >= CLEARLY_BETTER
+    : now.sameAnswer >= 0.9 && other.sameAnswer <= 0.6;
+  if (!better) return null;
+  const told = labelled
+    ? `finds ${percent(other.accuracy ?? 0)} of the labels with pixels in 0..${other.scale}, ${percent(now.accuracy ?? 0)} with 0..${now.scale}`
+    : `gives ${percent(now.sameAnswer)} of the images the same answer with pixels in 0..${now.scale}, ${percent(other.sameAnswer)} with 0..${other.scale}`;
+  return findingOf(scaleMismatch, {
+    where: 'input',
+    what: `on ${images} images of ${data} the model ${told}`,
+    remedy: `Check with the vendor; if it takes 0..${other.scale}, say --scale ${other.scale}. Nothing is changed by itself.`,
+  });
+}
