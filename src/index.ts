@@ -1,5 +1,6 @@
 /** The library: what the command line is made of, for programs of your own. */
 
+export { type Inspection, type InspectionOptions, inspectModel } from './certificate/inspection.ts';
 export { type PredictedClass, predictedClass } from './certificate/prediction.ts';
 export { type PreparedClassifier, prepareClassifier } from './certificate/prepare-classifier.ts';
 export type { CertificateRecord, RunHeader, SmoothingCertificate } from './certificate/record.ts';
@@ -23,6 +24,8 @@ export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
 export { firstActivationCut } from './onnx/first-activation.ts';
 export { loadModel } from './onnx/load.ts';
 export type { Model } from './onnx/model.ts';
+export type { Finding, Severity } from './onnx/preflight/finding.ts';
+export { findingsOf, RULES } from './onnx/preflight/registry.ts';
 export { proveSplit, splitModel } from './onnx/split.ts';
 export { supportedTypes } from './operators/registry.ts';
 export { anytimeLower } from './smoothing/betting.ts';

@@ -56,21 +56,28 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
     };
   }
   let model = opened.model;
+  const stated = scale ?? statedScale(model);
   try {
     if (options.forceEval === true) model = forceEval(model);
-    const findings = findingsOf(subjectOfModel(model, name, scale));
+    const findings = findingsOf(subjectOfModel(model, name, stated));
     const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
     return { name, model, classifier, findings: measured, refusal: null, ...bounds };
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
-    const findings = findingsOf(subjectOfModel(model, name, scale));
+    const findings = findingsOf(subjectOfModel(model, name, stated));
     return {
       ...{ name, model, classifier: null, cuts: [], segments: [] },
       ...{ refusal: error, findings: withRefusal(findings, error, name) },
     };
   }
+}
+
+/** What the file itself says of its pixels (metadata splitz.scale), which `certify` goes by. */
+function statedScale({ metadata }: Model): number | null {
+  const value = Number(metadata.get('splitz.scale'));
+  return value > 0 ? value : null;
 }
 
 const withRefusal = (findings: readonly Finding[], refusal: ModelRefused, name: string): Finding[] =>
