@@ -43,7 +43,8 @@ export function inspectionDocument({
       nodesRight: cut.nodesRight,
       parametersLeft: cut.parametersLeft,
       parametersRight: cut.parametersRight,
-      boundable: why === null,
+      // Null where only the operators were looked at: one of them may still refuse its attributes.
+      boundable: why !== null ? false : checked ? true : null,
       checked,
       why,
       lipschitz: latentLipschitz,

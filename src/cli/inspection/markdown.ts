@@ -43,7 +43,7 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
 /** What is known of a left half's bound, in words. */
 export function boundInWords(why: string | null, checked: boolean, lipschitz: number | null): string {
   if (why !== null) return `none: ${why}`;
-  if (!checked) return 'not tried in the time given (every operator has one)';
+  if (!checked) return 'not tried in the time given (no operator in its way)';
   if (lipschitz === null) return 'yes (not measured in the time given)';
   return `yes, at most ${roundUp(lipschitz, 3)}-Lipschitz`;
 }
