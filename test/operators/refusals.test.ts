@@ -240,11 +240,6 @@ const refusals: Refusal[] = [
     says: /Sign node 'binary' is a step function/,
   },
   {
-    title: 'the larger of two dependent tensors',
-    nodes: [node('Sigmoid', ['x'], 'h'), node('Max', ['h', 'x'], 'y', { name: 'maxout' })],
-    says: /Max node 'maxout': it compares 2 tensors that depend on the input/,
-  },
-  {
     title: 'a limit that is NaN',
     nodes: [node('Log', ['c'], 'l'), node('Min', ['x', 'l'], 'y', { name: 'm' })],
     initializers: [floatTensor('c', [4], [1, 2, -1, 3])],
