@@ -19,6 +19,11 @@ export const trainingOptions = <T>(y: Argv<T>) =>
       type: 'number',
       describe: 'deviation of the noise: at the cut (smoothing, paper), at the input (matched, warm)',
     })
+    .option('noise-scale', {
+      type: 'string',
+      nargs: 1,
+      describe: 'share of sigma over the run, a schedule such as 0:1@40%',
+    })
     .option('loss', {
       type: 'string',
       nargs: 1,
@@ -92,6 +97,7 @@ export function trainingSettings(flags: Flags, atInput: boolean, dataset: string
   const recipe = recipeFor(name, dataset);
   const given: { [K in keyof TrainingSettings]?: TrainingSettings[K] | undefined } = {
     sigma: flags.sigma,
+    noiseScale: flags.noiseScale,
     loss: flags.loss,
     strength: flags.strength,
     regularizer: flags.regularizer,
@@ -159,13 +165,15 @@ function requirePositive(name: string, value: number, orZero: boolean): void {
 }
 
 /** The schedules of the settings. */
-export function schedulesOf({ lambda, strength, radius, learningRate }: TrainingSettings): {
+export function schedulesOf({ noiseScale, lambda, strength, radius, learningRate }: TrainingSettings): {
+  readonly noiseScale: Schedule;
   readonly lambda: Schedule;
   readonly strength: Schedule;
   readonly radius: Schedule;
   readonly learningRate: Schedule;
 } {
   return {
+    noiseScale: parseSchedule(noiseScale, { option: '--noise-scale', least: 0, most: 1 }),
     lambda: parseSchedule(lambda, { option: '--lambda', least: 0, most: 1 }),
     strength: parseSchedule(strength, { option: '--strength', least: 0, most: 1 }),
     // A ball of radius 0 has no secants: the smallest one is what float32 resolves.

@@ -1,13 +1,13 @@
 /**
  * Puts an isometric left half and its adjoint in front of a network: the start of the `warm` recipe.
  *
- *   f_L(x) = Clip(0, 2)(W x + 1)   W: the k² orthonormal DCT-II filters of k×k patches per channel, divided by k, on the
- *                                  fully padded image
- *   then     Wᵀ(· - 1), and the network as it was.
+ *   f_L(x) = Clip(0, 2k)(W x + k)   W: the k² orthonormal DCT-II filters of k×k patches side by side, per channel
+ *   then     Wᵀ(· - k), patches put back in place, and the network as it was.
  *
- * Each pixel is seen by all k² taps and the filters are an orthonormal basis of patches, so WᵀW = I and ||Wx|| = ||x||.
- * For pixels in [0,1] every |w·x| <= (1/k)·k = 1, hence the clip changes nothing at an image, and noise of level σ behind
- * it reaches the network as noise of level σ on the pixels: right away the split network is the smoothed one it came from.
+ * W is an orthogonal matrix, so ||Wx|| = ||x||. For pixels in [0,1] every |w·x| <= k, hence the clip changes nothing at an
+ * image, and noise of level σ behind it reaches the network as noise of level σ on the pixels: right away the split network
+ * is the smoothed one it came from. Patches that overlap would do the same with a latent k² times as large, all of which
+ * would have to be filled with noise.
  */
 import { UsageError } from '../errors.ts';
 import { DataType } from '../onnx/data-type.ts';
@@ -17,8 +17,8 @@ import { type AttributeProto, AttributeType, edited, type NodeProto } from '../o
 /** Name of the tensor to cut at. */
 export const ISOMETRY_CUT = 'isometry';
 
-/** Patch side: 25 filters for one channel; 27 for three, where more would make the latent very wide. */
-const sideFor = (channels: number): number => (channels === 1 ? 5 : 3);
+/** Sides of a patch, best first: the first that divides the image is taken, and 1 divides all. */
+const SIDES = [4, 3, 2, 1];
 
 /**
  * @param imageDims [C, H, W]; the model's input must be such images of pixels in [0,1]
@@ -27,8 +27,9 @@ const sideFor = (channels: number): number => (channels === 1 ? 5 : 3);
  */
 export function withIsometry(model: Model, imageDims: readonly number[]): Model {
   const input = model.graph.inputs[0];
-  const [channels] = imageDims;
-  if (input === undefined || channels === undefined) throw new Error('a classifier has one image input');
+  const [channels, rows, columns] = imageDims;
+  if (input === undefined || channels === undefined || rows === undefined || columns === undefined)
+    throw new Error('a classifier has one image input');
   if (model.graph.values.has(ISOMETRY_CUT)) {
     throw new UsageError({
       what: `the model has a tensor '${ISOMETRY_CUT}' already`,
@@ -44,31 +45,41 @@ export function withIsometry(model: Model, imageDims: readonly number[]): Model 
       remedy: 'Convert it with onnx.version_converter.convert_version(model, 17), or export it again.',
     });
   }
-  const side = sideFor(channels);
-  const filters = dctFilters(side, channels);
-  const count = channels * side * side;
-  const sums = filters.reduce((sum, value) => sum + value, 0);
-  // Filters of mean zero add up to 0: what -Wᵀ1 is, per channel, comes from the constant filter alone.
-  const shift = new Float32Array(channels).fill(-sums / channels);
+  const side = SIDES.find((k) => rows % k === 0 && columns % k === 0) ?? 1;
+  const basis = dctBasis(side);
+  const taps = side * side;
+  const count = channels * taps;
   const name = (part: string): string => `${ISOMETRY_CUT}/${part}`;
   const ints = (key: string, values: number[]): AttributeProto => ({
     name: key,
     type: AttributeType.INTS,
     ints: values,
   });
+  // Wᵀ(· - k): what the shift adds to each tap of a patch is taken off again.
+  const unshift = Float32Array.from({ length: count }, (_, c) => {
+    let sum = 0;
+    for (let f = 0; f < taps; f++) sum += basis[f * taps + (c % taps)] as number;
+    return -side * sum;
+  });
   const nodes: NodeProto[] = [
-    constant(name('filters'), [count, channels, side, side], filters),
-    constant(name('shift'), [count], new Float32Array(count).fill(1)),
+    constant(name('filters'), [count, channels, side, side], perChannel(basis, taps, channels)),
+    constant(name('shift'), [count], new Float32Array(count).fill(side)),
     constant(name('low'), [], Float32Array.of(0)),
-    constant(name('high'), [], Float32Array.of(2)),
-    constant(name('adjoint_filters'), [channels, count, side, side], adjointFilters(filters, side, channels)),
-    constant(name('adjoint_shift'), [channels], shift),
+    constant(name('high'), [], Float32Array.of(2 * side)),
+    constant(
+      name('adjoint_filters'),
+      [count, count, 1, 1],
+      perChannel(transposedBasis(basis, taps), taps, channels),
+    ),
+    constant(name('adjoint_shift'), [count], unshift),
+    shape(name('patch_dims'), [0, channels, side, side, rows / side, columns / side]),
+    shape(name('image_dims'), [0, channels, rows, columns]),
     {
       name: name('conv'),
       opType: 'Conv',
       input: [input.name, name('filters'), name('shift')],
       output: [name('linear')],
-      attribute: [ints('kernel_shape', [side, side]), ints('pads', new Array<number>(4).fill(side - 1))],
+      attribute: [ints('kernel_shape', [side, side]), ints('strides', [side, side])],
     },
     {
       name: ISOMETRY_CUT,
@@ -81,8 +92,29 @@ export function withIsometry(model: Model, imageDims: readonly number[]): Model 
       name: name('adjoint'),
       opType: 'Conv',
       input: [ISOMETRY_CUT, name('adjoint_filters'), name('adjoint_shift')],
+      output: [name('taps')],
+      attribute: [ints('kernel_shape', [1, 1])],
+    },
+    {
+      name: name('patches'),
+      opType: 'Reshape',
+      input: [name('taps'), name('patch_dims')],
+      output: [name('patches')],
+      attribute: [],
+    },
+    {
+      name: name('in_place'),
+      opType: 'Transpose',
+      input: [name('patches')],
+      output: [name('in_place')],
+      attribute: [ints('perm', [0, 1, 4, 2, 5, 3])],
+    },
+    {
+      name: name('image'),
+      opType: 'Reshape',
+      input: [name('in_place'), name('image_dims')],
       output: [name('image')],
-      attribute: [ints('kernel_shape', [side, side])],
+      attribute: [],
     },
   ];
   const graph = model.proto.graph ?? {};
@@ -93,53 +125,58 @@ export function withIsometry(model: Model, imageDims: readonly number[]): Model 
   return modelOf(edited(model.proto, { graph: edited(graph, { node: [...nodes, ...rest] }) }), model);
 }
 
-/** The orthonormal DCT-II basis of side×side patches over `side`, one bank per channel: [C·side², C, side, side]. */
-function dctFilters(side: number, channels: number): Float32Array {
+/** The orthonormal DCT-II basis of side×side patches: [filter, tap], row-major. */
+function dctBasis(side: number): Float32Array {
   const taps = side * side;
   const wave = (frequency: number, at: number): number =>
     Math.sqrt((frequency === 0 ? 1 : 2) / side) * Math.cos((Math.PI * (2 * at + 1) * frequency) / (2 * side));
-  const filters = new Float32Array(channels * taps * channels * taps);
-  for (let c = 0; c < channels; c++) {
-    for (let f = 0; f < taps; f++) {
-      for (let t = 0; t < taps; t++) {
-        const down = wave(Math.floor(f / side), Math.floor(t / side));
-        const across = wave(f % side, t % side);
-        filters[((c * taps + f) * channels + c) * taps + t] = (down * across) / side;
-      }
+  const basis = new Float32Array(taps * taps);
+  for (let f = 0; f < taps; f++) {
+    for (let t = 0; t < taps; t++) {
+      basis[f * taps + t] = wave(Math.floor(f / side), Math.floor(t / side)) * wave(f % side, t % side);
     }
   }
-  return filters;
+  return basis;
 }
 
-/** Kernels of Wᵀ as a valid convolution: transposed and turned by 180°. */
-function adjointFilters(filters: Float32Array, side: number, channels: number): Float32Array {
-  const taps = side * side;
-  const count = channels * taps;
-  const adjoint = new Float32Array(filters.length);
-  for (let o = 0; o < count; o++) {
-    for (let c = 0; c < channels; c++) {
-      for (let t = 0; t < taps; t++) {
-        adjoint[(c * count + o) * taps + (taps - 1 - t)] = filters[(o * channels + c) * taps + t] as number;
-      }
+function transposedBasis(basis: Float32Array, taps: number): Float32Array {
+  return basis.map((_, i) => basis[(i % taps) * taps + Math.floor(i / taps)] as number);
+}
+
+/** The same taps×taps matrix for every channel: block diagonal, [C·taps, C·taps]. */
+function perChannel(matrix: Float32Array, taps: number, channels: number): Float32Array {
+  const width = channels * taps;
+  const blocks = new Float32Array(width * width);
+  for (let c = 0; c < channels; c++) {
+    for (let f = 0; f < taps; f++) {
+      const row = matrix.subarray(f * taps, (f + 1) * taps);
+      blocks.set(row, (c * taps + f) * width + c * taps);
     }
   }
-  return adjoint;
+  return blocks;
+}
+
+function constant(output: string, dims: number[], values: Float32Array): NodeProto {
+  return constantNode(output, DataType.FLOAT, dims, values);
+}
+
+function shape(output: string, dims: number[]): NodeProto {
+  return constantNode(output, DataType.INT64, [dims.length], BigInt64Array.from(dims, BigInt));
 }
 
 /** A Constant node: legal in every IR version, unlike an initializer that is no input. */
-function constant(output: string, dims: number[], values: Float32Array): NodeProto {
+function constantNode(
+  output: string,
+  dataType: number,
+  dims: number[],
+  values: Float32Array | BigInt64Array,
+): NodeProto {
   const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return {
     name: output,
     opType: 'Constant',
     input: [],
     output: [output],
-    attribute: [
-      {
-        name: 'value',
-        type: AttributeType.TENSOR,
-        t: { name: output, dataType: DataType.FLOAT, dims, rawData },
-      },
-    ],
+    attribute: [{ name: 'value', type: AttributeType.TENSOR, t: { name: output, dataType, dims, rawData } }],
   };
 }

@@ -16,6 +16,8 @@ export type RecipeName = (typeof RECIPES)[number];
 export interface Recipe {
   /** 'fixed': sigma is the noise at the cut; 'matched': at the input, times the mean L at the cut. */
   readonly noise: 'fixed' | 'matched';
+  /** Share of that level over the run (schedule syntax); validation has all of it. */
+  readonly noiseScale: string;
   readonly regularizer: Regularizer;
   /** Weight of the Lipschitz term over the run (schedule syntax). */
   readonly lambda: string;
@@ -43,6 +45,7 @@ export interface Recipe {
 }
 
 const common = {
+  noiseScale: '1',
   reluTheta: null,
   threshold: 0,
   learnThreshold: false,
@@ -83,6 +86,8 @@ const recipes: Readonly<Record<RecipeName, Recipe>> = {
   matched: {
     ...common,
     noise: 'matched',
+    // All the noise at once, which L multiplies, leaves an untrained network nothing to learn from.
+    noiseScale: '0:1@40%',
     regularizer: 'secant',
     lambda: '0',
     radius: '1',

@@ -55,6 +55,8 @@ export interface TrainingRun {
   readonly optimizer: Optimizer;
   readonly epochs: number;
   readonly sigma: number;
+  /** Share of sigma that training has. */
+  readonly noiseScale: Schedule;
   readonly lambda: Schedule;
   /** Weight of what the loss adds to the cross-entropy. */
   readonly strength: Schedule;
@@ -164,7 +166,7 @@ async function trainFeeds(
     [Feed.images, images],
     [Feed.labels, labels],
     [Feed.noise, noise.training(epoch, step)],
-    [Feed.sigma, Float32Array.of(run.sigma)],
+    [Feed.sigma, Float32Array.of(run.sigma * run.noiseScale.at(now, epochs))],
     [Feed.lambda, Float32Array.of(run.lambda.at(now, epochs))],
     [Feed.strength, Float32Array.of(run.strength.at(now, epochs))],
     [Feed.radius, Float32Array.of(run.radius.at(now, epochs))],

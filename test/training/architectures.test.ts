@@ -39,6 +39,7 @@ describe('the architectures', () => {
     // conv1 520 + conv2 25,050 + fc1 and fc2, with 800 or 5,000 inputs; the clip's two limits are no parameters.
     ['lenet', 520 + 25_050 + 801 * 500 + 501 * 10, [20, 24, 24]],
     ['lenet-splitz', 520 + 25_050 + 5001 * 500 + 501 * 10, [20, 24, 24]],
+    ['lenet-strided', 520 + 25_050 + 5001 * 128 + 129 * 10, [20, 24, 24]],
     // conv1, three stages of 3×3 kernels, two shortcuts, 768 normalised channels with four numbers each, fc: 0.27 million.
     [
       'resnet20',

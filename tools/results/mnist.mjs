@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const cli = join(root, 'dist/cli/main.js');
-const lenet = join(root, 'models/lenet.onnx');
+const architecture = (name) => join(root, `models/${name}.onnx`);
 const RADII = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5];
 
 const { values: flags } = parseArgs({
@@ -53,7 +53,10 @@ const secant = [
 const matched = ['--split', 'conv1', '--recipe', 'matched', '--sigma', '0.75'];
 const warm = ['--recipe', 'warm', '--sigma', '0.75'];
 
-/** Every run: what is trained, from which file, for how long. `from` names a run whose model is the start. */
+/**
+ * Every run: what is trained, from which file, for how long. `from` names a run whose model is the start; else it is
+ * lenet-strided, or for comparison lenet, which pools behind the cut.
+ */
 const runs = [
   { name: 'rs', flags: smoothing, epochs: 15 },
   { name: 'rs-cons', flags: [...smoothing, ...CONSISTENCY], epochs: 15 },
@@ -66,7 +69,10 @@ const runs = [
   { name: 'warm', from: 'rs', flags: warm, epochs: 15 },
   { name: 'warm-cons', from: 'rs-cons', flags: [...warm, ...CONSISTENCY], epochs: 15 },
   { name: 'rs-cons-60', flags: [...smoothing, ...CONSISTENCY], epochs: 60 },
-  { name: 'warm-cons-60', from: 'rs-cons-60', flags: [...warm, ...CONSISTENCY], epochs: 60 },
+  { name: 'warm-cons-60', from: 'rs-cons', flags: [...warm, ...CONSISTENCY], epochs: 60 },
+  { name: 'pooled-rs', architecture: 'lenet', flags: smoothing, epochs: 15 },
+  { name: 'pooled-rs-cons', architecture: 'lenet', flags: [...smoothing, ...CONSISTENCY], epochs: 15 },
+  { name: 'pooled-paper-mask', architecture: 'lenet', flags: paper, epochs: 15 },
 ];
 
 function splitzOnnx(args) {
@@ -75,9 +81,9 @@ function splitzOnnx(args) {
   if (status !== 0) process.exit(status ?? 2);
 }
 
-function train({ name, from, flags: given, epochs }) {
+function train({ name, from, architecture: untrained = 'lenet-strided', flags: given, epochs }) {
   if (existsSync(at(name, '.onnx'))) return;
-  const start = from === undefined ? lenet : at(from, '.onnx');
+  const start = from === undefined ? architecture(untrained) : at(from, '.onnx');
   splitzOnnx([
     'train',
     start,

@@ -3,7 +3,7 @@ import { type NetworkBuilder, networkBuilder, type Wire } from '../../onnx/build
 import type { ModelProto } from '../../onnx/proto.ts';
 import { glyphNet } from './glyph-net.ts';
 import { initialKernel } from './initial-weights.ts';
-import { lenet, lenetSplitz } from './lenet.ts';
+import { lenet, lenetSplitz, lenetStrided } from './lenet.ts';
 import { liresnetStem } from './liresnet-stem.ts';
 import { resnet } from './resnet.ts';
 
@@ -21,6 +21,7 @@ const cifar10 = { image: [3, 32, 32], dataset: 'cifar10' } as const;
 const architectures = {
   lenet: { ...mnist, split: 'conv1', layers: lenet },
   'lenet-splitz': { ...mnist, split: 'conv1', layers: lenetSplitz },
+  'lenet-strided': { ...mnist, split: 'conv1', layers: lenetStrided },
   glyphs: { ...mnist, dataset: 'glyphs', split: 'conv1', layers: glyphNet },
   resnet20: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 3) },
   resnet110: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 18) },
