@@ -42,7 +42,8 @@ for (const entry of catalogue) {
     console.log(`${basename(entry.file)}\trefused (exit ${run.status})\t${error.what}\t${error.do ?? ''}`);
     continue;
   }
-  const [header, ...records] = readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse);
+  const [header, ...lines] = readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse);
+  const records = lines.filter(({ kind }) => kind === 'certificate');
   const counts = records.map((r) => r.counts.join(',')).join(';');
   const radii = records.map((r) => r.radius);
   const correct = records.filter((r) => r.correct && r.radius > 0).length;

@@ -1,6 +1,7 @@
 /**
  * The lines of a result file (certificates.md, section 6), format `splitz-onnx/result/1`: one `run` line, then one
- * `certificate` line per image in the order the images are visited.
+ * `certificate` line per image in the order the images are visited, then one `end` line when the run is finished. Each
+ * ends in its `chain` field (`chain.ts`), which values in memory do not carry; the first files had neither chain nor end.
  *
  * Radii and distances are l2 in raw input units (pixels in [0,1]) unless they are called latent. Numbers are printed
  * so that they read back as the same float64, therefore nothing is rounded here; what was rounded down (a radius, a
@@ -11,7 +12,6 @@ import {
   count,
   flag,
   inSchemaOrder,
-  type JsonSchema,
   list,
   nullable,
   number,
@@ -130,6 +130,12 @@ const checks = object('Largest differences found by the checks made before the f
   ),
 });
 
+const chain = optional(
+  sha256(
+    "SHA-256 of the previous line's chain (nothing, for the first line) followed by this line without newline and chain.",
+  ),
+);
+
 const run = object('First line: what was run.', {
   kind: constant('run'),
   schema: constant(RESULT_FORMAT),
@@ -145,6 +151,7 @@ const run = object('First line: what was run.', {
   findings: optional(
     list("What preflight found in the model file. Informative: no part of a run's identity.", finding),
   ),
+  chain,
 });
 
 const smoothed = {
@@ -200,10 +207,39 @@ const certificate = object('One image.', {
   label: nullable(count('True class; null without labels.')),
   ...smoothed,
   baseline: nullable(object('The same image under plain smoothing at baselineSigma.', smoothed)),
+  chain,
+});
+
+const end = object('Last line of a finished run: what the records before it come to.', {
+  kind: constant('end'),
+  records: count('Certificate lines in the file.'),
+  measure: oneOf('What is counted: without labels, the share with a certificate, right or wrong.', [
+    'certified accuracy',
+    'certified fraction',
+  ]),
+  radii: list('Radii of the counts, input units.', number('Radius.', { minimum: 0 })),
+  series: list(
+    'The method run, then plain smoothing where it was run beside it.',
+    object('One method.', {
+      name: oneOf('Which.', ['SPLITZ', 'plain smoothing']),
+      sigma: number('Its noise.', { minimum: 0 }),
+      abstained: count('Images without a certificate.'),
+      certified: list(
+        'Images that count at each of the radii: certified there and, with labels, right.',
+        count('Images.'),
+      ),
+      averageRadius: number('Mean over the images of the radius, 0 where an image does not count.', {
+        minimum: 0,
+      }),
+    }),
+  ),
+  chain,
 });
 
 /** First line of a result file. */
 export type RunHeader = TypeOf<typeof run>;
+/** Last line of a finished run. */
+export type RunEnd = TypeOf<typeof end>;
 /** A setting's origin, as printed beside its value. */
 export type SettingOrigin = RunHeader['settings']['sigma']['origin'];
 /** One image's line. */
@@ -235,13 +271,16 @@ export const resultSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: RESULT_FORMAT,
   title: 'A line of a splitz-onnx result file (JSON lines)',
-  anyOf: [run.json, certificate.json],
+  anyOf: [run.json, certificate.json, end.json],
 } as const;
 
 /** What is wrong with a parsed first line, or null. */
 export const headerViolation = (line: unknown): string | null => violation(run.json, line);
 
-/** What is wrong with a parsed later line, or null. */
+/** What is wrong with a parsed closing line, or null. */
+export const endViolation = (line: unknown): string | null => violation(end.json, line);
+
+/** What is wrong with a parsed certificate line, or null. */
 export function recordViolation(line: unknown): string | null {
   const shape = violation(certificate.json, line);
   if (shape !== null) return shape;
@@ -265,11 +304,11 @@ function contradiction(c: SmoothingCertificate): string | null {
  * The bytes of a line, newline included: keys in schema order, numbers in full precision.
  * Throws a plain Error (a bug of ours) if the line breaks its schema.
  */
-export function lineOf(line: RunHeader | CertificateRecord): string {
-  const [schema, problem] =
-    line.kind === 'run' ? [run.json, headerViolation(line)] : [certificate.json, recordViolation(line)];
+export function lineOf(line: RunHeader | CertificateRecord | RunEnd): string {
+  const schema = { run, certificate, end }[line.kind].json;
+  const problem = line.kind === 'certificate' ? recordViolation(line) : violation(schema, line);
   if (problem !== null) throw new Error(`a ${line.kind} line breaks its schema: ${problem}`);
-  return `${JSON.stringify(inSchemaOrder(schema as JsonSchema, line))}\n`;
+  return `${JSON.stringify(inSchemaOrder(schema, line))}\n`;
 }
 
 /** Index of the k-th image of a run, k = 0, 1, …: every `skip`-th from `start`, leaving out those held out. */

@@ -2,7 +2,8 @@
  * The append-only result file of a run: one header line, then one line per image, each written by a single append as
  * the image ends and flushed to the disk. A process killed at any moment leaves whole lines and at most one torn last
  * line, which the next opening cuts off and computes again; so a resumed file equals an uninterrupted one byte for
- * byte, time fields aside.
+ * byte, time fields (and the chain over them) aside. A finished run is closed by one more line, which a run that goes on
+ * after all (a larger --max) takes back first.
  *
  * Nothing that is refused is touched: the file is read and judged to its end before it is changed.
  */
@@ -10,6 +11,7 @@ import { type FileHandle, open, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { SplitzError, ToolError, UsageError } from '../errors.ts';
+import { chained } from './chain.ts';
 import { cohenHeader, cohenRow } from './cohen-tsv.ts';
 import { type FoundResults, readResults } from './read-results.ts';
 import {
@@ -20,6 +22,7 @@ import {
   plannedIndices,
   type RunHeader,
 } from './record.ts';
+import { runEnd } from './run-end.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
 import { codeOf } from './system-error.ts';
 
@@ -35,6 +38,8 @@ export interface ResultFile {
   readonly repaired: 'nothing' | 'a torn last line' | 'a torn header';
   /** Writes and flushes one record. Throws ToolError when the disk refuses; the file then ends in whole lines. */
   append(record: CertificateRecord): Promise<void>;
+  /** Closes the run with the line that says what its records come to. No effect on one that is closed already. */
+  finish(): Promise<void>;
   /** Closes the file and gives up its lock. May be called twice. */
   close(): Promise<void>;
 }
@@ -52,9 +57,11 @@ export async function openResultFile(path: string, header: RunHeader): Promise<R
   try {
     [handle, created] = await openFile(file);
     const found = await readResults(handle, path, header);
-    await handle.truncate(found.end);
-    const end = found.header === null ? await appendLine(handle, 0, lineOf(header), path) : found.end;
-    return writer(handle, lock, path, { ...found, end, header: found.header ?? header });
+    await handle.truncate(found.closing?.end ?? found.end);
+    if (found.header !== null) return writer(handle, lock, path, { ...found, header: found.header });
+    const first = chained(null, lineOf(header));
+    const end = await appendLine(handle, 0, first.line, path);
+    return writer(handle, lock, path, { ...found, header, chain: first.chain, end });
   } catch (cause) {
     await handle?.close();
     // A file that could not even take its header would only confuse the next run.
@@ -72,7 +79,8 @@ function writer(
 ): ResultFile {
   const { header, outcomes } = found;
   const checkOrder = orderCheck(header, outcomes);
-  let end = found.end;
+  let { end, chain } = found;
+  let finished = found.closing !== null;
   let closed = false;
   return {
     header,
@@ -81,8 +89,18 @@ function writer(
     repaired: found.repaired,
     append: async (record) => {
       checkOrder(record);
-      end += await appendLine(handle, end, lineOf(record), path);
+      if (finished) await takeBack(handle, end, path);
+      finished = false;
+      // A file of the first version goes on without chain.
+      const next = found.chained ? chained(chain, lineOf(record)) : { line: lineOf(record), chain: null };
+      end += await appendLine(handle, end, next.line, path);
+      chain = next.chain;
       outcomes.push(outcomeOf(record));
+    },
+    finish: async () => {
+      if (finished || !found.chained) return;
+      await appendLine(handle, end, chained(chain, lineOf(runEnd(header, outcomes))).line, path);
+      finished = true;
     },
     close: async () => {
       if (closed) return;
@@ -111,7 +129,13 @@ export async function openResultStream(
     new Promise<void>((done, fail) => {
       stream.write(text, (cause) => (cause ? fail(streamError(cause)) : done()));
     });
-  await write(format === 'tsv' ? cohenHeader(header.guarantee) : lineOf(header));
+  let chain: string | null = null;
+  const writeLine = async (text: string): Promise<void> => {
+    const next = chained(chain, text);
+    await write(next.line);
+    chain = next.chain;
+  };
+  await (format === 'tsv' ? write(cohenHeader(header.guarantee)) : writeLine(lineOf(header)));
   return {
     header,
     outcomes,
@@ -119,8 +143,11 @@ export async function openResultStream(
     repaired: 'nothing',
     append: async (record) => {
       checkOrder(record);
-      await write(format === 'tsv' ? cohenRow(record, header.guarantee) : lineOf(record));
+      await (format === 'tsv' ? write(cohenRow(record, header.guarantee)) : writeLine(lineOf(record)));
       outcomes.push(outcomeOf(record));
+    },
+    finish: async () => {
+      if (format === 'jsonl') await writeLine(lineOf(runEnd(header, outcomes)));
     },
     close: async () => {
       stream.off('error', ignore);
@@ -176,6 +203,15 @@ async function openFile(file: string): Promise<[FileHandle, created: boolean]> {
     if (codeOf(cause) !== 'EEXIST') throw cause;
   }
   return [await open(file, 'r+'), false];
+}
+
+/** Cuts the closing line off. */
+async function takeBack(handle: FileHandle, end: number, path: string): Promise<void> {
+  try {
+    await handle.truncate(end);
+  } catch (cause) {
+    throw diskError(path, cause);
+  }
 }
 
 /** Writes `line` at byte `end` and flushes it; gives its length. On failure the file is cut back to `end`. */

@@ -16,10 +16,11 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { lineOf, type RunHeader } from '../../src/certificate/record.ts';
+import { lineOf, outcomeOf, type RunHeader } from '../../src/certificate/record.ts';
 import { openResultFile, openResultStream } from '../../src/certificate/result-file.ts';
+import { runEnd } from '../../src/certificate/run-end.ts';
 import { type SplitzError, ToolError, UsageError } from '../../src/errors.ts';
-import { exampleHeader, exampleRecord } from './run.ts';
+import { chainedLines, exampleHeader, exampleRecord } from './run.ts';
 
 let folder = '';
 let path = '';
@@ -33,11 +34,18 @@ afterEach(async () => {
 });
 
 const header = exampleHeader();
-const lines = (n: number, first = header) => [
-  lineOf(first),
-  ...Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k))),
-];
+const lines = (n: number, first = header) =>
+  chainedLines([lineOf(first), ...Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)))]);
 const whole = (n: number) => lines(n).join('');
+/** The same as the first versions wrote it: no chain, no closing line. */
+const unchained = (n: number) =>
+  [lineOf(header), ...Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)))].join('');
+/** Closed by the line that says what the records come to. */
+const closed = (n: number) => {
+  const outcomes = Array.from({ length: n }, (_, k) => outcomeOf(exampleRecord(k)));
+  const records = Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)));
+  return chainedLines([lineOf(header), ...records, lineOf(runEnd(header, outcomes))]).join('');
+};
 const read = () => readFile(path, 'utf8');
 
 /** Opens the file, completes the run to n records and closes it. */
@@ -82,8 +90,9 @@ describe('an uninterrupted run', () => {
 describe('resume', () => {
   test('cut at any byte, the run continues to the same bytes', async () => {
     const full = Buffer.from(whole(2));
-    const headerEnd = Buffer.byteLength(lineOf(header));
-    const firstEnd = headerEnd + Buffer.byteLength(lineOf(exampleRecord(0)));
+    const [first = '', second = ''] = lines(2);
+    const headerEnd = Buffer.byteLength(first);
+    const firstEnd = headerEnd + Buffer.byteLength(second);
     for (let cut = 0; cut <= full.length; cut += cut > headerEnd - 3 && cut < headerEnd + 3 ? 1 : 37) {
       await writeFile(path, full.subarray(0, cut));
       const file = await complete(2);
@@ -141,6 +150,58 @@ describe('resume', () => {
     const file = await complete(3);
     expect(file.resumed).toBe(2);
     expect(file.outcomes.map(({ index }) => index)).toEqual([0, 10, 20]);
+  });
+});
+
+describe('the closing line', () => {
+  /** Completes the run to n records and closes it. */
+  async function finished(n: number) {
+    const file = await openResultFile(path, header);
+    for (let k = file.resumed; k < n; k++) await file.append(exampleRecord(k));
+    await file.finish();
+    await file.finish();
+    await file.close();
+    return file;
+  }
+
+  test('says what the records come to; opening a finished run again changes no byte', async () => {
+    await finished(3);
+    expect(await read()).toBe(closed(3));
+    expect(JSON.parse((await read()).trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+      kind: 'end',
+      records: 3,
+      measure: 'certified accuracy',
+      series: [{ name: 'SPLITZ', sigma: 0.5 }, { name: 'plain smoothing' }],
+    });
+    expect((await finished(3)).repaired).toBe('nothing');
+    expect(await read()).toBe(closed(3));
+  });
+
+  test('goes when the run goes on, and comes back: cut at any byte, the same bytes in the end', async () => {
+    const full = Buffer.from(closed(2));
+    const from = Buffer.byteLength(whole(2));
+    for (let cut = from; cut <= full.length; cut += 29) {
+      await writeFile(path, full.subarray(0, cut));
+      await finished(2);
+      expect(await readFile(path)).toEqual(full);
+    }
+    await finished(3);
+    expect(await read()).toBe(closed(3));
+  });
+
+  test('the stream gets it too', async () => {
+    const stream = new PassThrough();
+    const file = await openResultStream(stream, header);
+    await file.append(exampleRecord(0));
+    await file.finish();
+    await file.close();
+    expect(String(stream.read())).toBe(closed(1));
+  });
+
+  test('a file of the first version, without chain, goes on without', async () => {
+    await writeFile(path, unchained(1));
+    await finished(2);
+    expect(await read()).toBe(unchained(2));
   });
 });
 
@@ -237,6 +298,17 @@ describe('what is refused is named and untouched', () => {
       'radius: is below 0',
     ],
     ['a second header', ([h = '', a = '']) => [h, a, h], 'schema: is not a field of this format'],
+    [
+      'a last digit changed',
+      ([h = '', a = '']) => [h, a.replace('"seconds":0.25', '"seconds":0.24')],
+      'its chain value does not fit: this line, or the chain before it, was changed',
+    ],
+    [
+      'a record without its chain value',
+      ([h = '', a = '']) => [h, a.replace(/,"chain":"[0-9a-f]*"/u, '')],
+      'it has no chain value',
+    ],
+    ['a record behind the closing line', ([, , , c = '']) => [closed(2), c], 'it follows the closing line'],
     [
       'a torn header with records behind',
       ([h = '', a = '']) => [`${h.slice(0, 80)}\n`, a],

@@ -1,4 +1,5 @@
 /** A small run to write, read and summarise: header and records as `certify` makes them, from a seed. */
+import { chained } from '../../src/certificate/chain.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/certificate/record.ts';
 
 const setting = <T>(value: T, origin: 'flag' | 'default' = 'default') => ({ value, origin });
@@ -104,4 +105,14 @@ export function exampleRecord(k: number, header: RunHeader = exampleHeader()): C
     ...certificate(1),
     baseline: { ...certificate(0.8), displacementBound: 'identity', alphaTotal: 0.001 },
   };
+}
+
+/** Lines as `lineOf` writes them, with their chain fields. */
+export function chainedLines(lines: readonly string[]): string[] {
+  let chain: string | null = null;
+  return lines.map((line) => {
+    const next: { readonly line: string; readonly chain: string } = chained(chain, line);
+    chain = next.chain;
+    return next.line;
+  });
 }

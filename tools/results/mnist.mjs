@@ -117,10 +117,11 @@ function certify({ name }) {
 
 function resultOf({ name, epochs }) {
   if (!existsSync(at(name, '.jsonl'))) return null;
-  const [head, ...records] = readFileSync(at(name, '.jsonl'), 'utf8')
+  const [head, ...lines] = readFileSync(at(name, '.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+  const records = lines.filter(({ kind }) => kind === 'certificate');
   const right = records.filter((r) => r.prediction === r.label && !r.abstained);
   return {
     name,

@@ -248,6 +248,7 @@ async function certifyAll(
       const outcome = results.outcomes.at(-1);
       if (outcome !== undefined) progress.image(outcome);
     }
+    await results.finish();
   } finally {
     progress.finish();
   }
