@@ -62,3 +62,10 @@ export class ToolError extends SplitzError {
     super(report, ExitCode.toolError);
   }
 }
+
+/** What was to hold does not: a policy, the claims of a result file, a replayed count (exit code 1). */
+export class DoesNotHold extends SplitzError {
+  constructor(report: ErrorReport) {
+    super(report, ExitCode.policyNotMet);
+  }
+}

@@ -13,7 +13,7 @@
 
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
 import { createLeftHalfBound, type LeftHalfBound } from '../lipschitz/input-radius.ts';
-import { compileLeftHalf } from '../lipschitz/left-half.ts';
+import { compileLeftHalf, type Evaluation } from '../lipschitz/left-half.ts';
 import type { GaussianSource } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { sizeOf } from '../onnx/graph.ts';
@@ -108,6 +108,17 @@ export function probesOf(seed: bigint, image: number): GaussianSource {
   return (size) => gaussianProbe(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ });
 }
 
+/** u as float32, as it is sampled around, and eta: how far that is from the exact f_L(x) at most. */
+export function latentCentre(
+  left: LeftHalfBound,
+  image: Float32Array,
+): { readonly evaluation: Evaluation; readonly latent: Float32Array; readonly eta: number } {
+  const evaluation = left.evaluate(Float64Array.from(image));
+  const latent = Float32Array.from(evaluation.latent.value);
+  const rounding = normUp(evaluation.latent.value.map((value, i) => value - latent[i]!));
+  return { evaluation, latent, eta: (evaluation.latent.error + rounding) * (1 + 2 ** -50) };
+}
+
 /** Bytes that the widest tensor of a batch may take: ONNX Runtime holds a few of that size, in every worker. */
 const WIDEST = 64 * 2 ** 20;
 
@@ -149,14 +160,8 @@ export async function openSmoothedClassifier(
   const selection = role === 'certified' ? Stage.selection : Stage.baselineSelection;
   const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;
 
-  /** u as float32, as it is sampled around, and eta: how far that is from the exact f_L(x) at most. */
-  const centre = (image: Float32Array) => {
-    if (left === null) return { evaluation: null, latent: image, eta: 0 };
-    const evaluation = left.evaluate(Float64Array.from(image));
-    const latent = Float32Array.from(evaluation.latent.value);
-    const rounding = normUp(evaluation.latent.value.map((value, i) => value - latent[i]!));
-    return { evaluation, latent, eta: (evaluation.latent.error + rounding) * (1 + 2 ** -50) };
-  };
+  const centre = (image: Float32Array) =>
+    left === null ? { evaluation: null, latent: image, eta: 0 } : latentCentre(left, image);
 
   return {
     cut,

@@ -9,12 +9,15 @@ import { inspect } from './commands/inspect.ts';
 import { predict } from './commands/predict.ts';
 import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
+import { verify } from './commands/verify.ts';
 import { exitCodeOf } from './exit.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
 import { screenOf } from './terminal/style.ts';
 import { packageVersion } from './version.ts';
 
 const args = hideBin(process.argv);
+/** Commands whose first argument is a result file. */
+const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'compare']);
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
 
 try {
@@ -26,9 +29,10 @@ try {
     .command(inspect)
     .command(split)
     .command(train)
+    .command(verify)
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
-    .demandCommand(1, 'Name a command: certify, predict, inspect, split, train or doctor.')
+    .demandCommand(1, 'Name a command: certify, predict, inspect, split, train, verify or doctor.')
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.
     .parserConfiguration({ 'duplicate-arguments-array': false })
@@ -42,7 +46,7 @@ try {
       if (error && error.name !== 'YError') throw error;
       throw new UsageError({
         what: message?.startsWith('Not enough non-option arguments')
-          ? 'the model file is missing'
+          ? `the ${OF_RESULTS.has(args[0] ?? '') ? 'result' : 'model'} file is missing`
           : (message ?? error?.message),
         remedy: 'See splitz-onnx --help, or splitz-onnx COMMAND --help.',
       });

@@ -82,3 +82,19 @@ export const outputOptions = <T>(y: Argv<T>) =>
   y
     .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
     .option('quiet', { type: 'boolean', default: false, describe: 'no progress and no notes on stderr' });
+
+/** For commands that take a result file. */
+export const runArgument = <T>(y: Argv<T>) =>
+  y.positional('run', {
+    type: 'string',
+    demandOption: true,
+    describe: 'a result file of splitz-onnx certify',
+  });
+
+/** Model and data of a result file, which names them by digest only. */
+export const sourceOptions = <T>(y: Argv<T>) =>
+  y
+    .positional('model', { type: 'string', describe: 'the ONNX file that was certified' })
+    .option('data', { type: 'string', describe: 'the data set, as it was given to certify' })
+    .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })
+    .option('output', { type: 'string', describe: 'the output, if certify was given one' });

@@ -56,6 +56,8 @@ export const Stage = {
   augmentation: 12,
   /** Kernels of the untrained architectures. */
   initialWeights: 13,
+  /** Start vectors with which `verify` proves operator norms again. */
+  verification: 14,
 } as const;
 
 export type Stage = (typeof Stage)[keyof typeof Stage];

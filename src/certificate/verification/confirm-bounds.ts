@@ -1,0 +1,84 @@
+/**
+ * Re-evaluates the left half's bound of single records: f_L(x) and η afresh, and D(radius) with norms proved another way
+ * (`residual-norm.ts`), where the matrices are small enough for that, else with fresh probes of the same way.
+ */
+import { displacement, type NormOf } from '../../lipschitz/displacement.ts';
+import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
+import { segmentsOf } from '../../lipschitz/left-half.ts';
+import {
+  createSpectralNorm,
+  type GaussianSource,
+  type Scales,
+  type SpectralNorm,
+} from '../../lipschitz/spectral-norm.ts';
+import type { LinearMap } from '../../operators/linear-map.ts';
+import { latentCentre } from '../smoothed-classifier.ts';
+import { residualNorm } from './residual-norm.ts';
+import type { BoundClaim } from './verify-file.ts';
+
+export interface Confirmation {
+  /** What does not hold, or null. */
+  readonly fault: string | null;
+  /** D(radius), an upper bound. */
+  readonly displacement: number;
+  /** Whether every norm in it was proved another way than `certify` proves it. */
+  readonly independent: boolean;
+}
+
+/** Failure probability of one norm where the proof is probabilistic. */
+const DELTA = 1e-9;
+/** Two evaluations of η differ by less. */
+const SAME = 1e-9;
+
+/** @param probes for probabilistic norms, not those of the run */
+export function boundConfirmer(
+  left: LeftHalfBound,
+  probes: GaussianSource,
+): (image: Float32Array, claim: BoundClaim) => Confirmation {
+  const { half, bound } = left;
+  const fallback = new Map<LinearMap, SpectralNorm>();
+  const segments = [
+    ...half.steps.flatMap((step) => segmentsOf(half, step.input, step.dims)),
+    ...segmentsOf(half, half.output, half.dims),
+  ];
+  const otherwise = (matrix: LinearMap, rows: Scales, columns: Scales): number => {
+    let norm = fallback.get(matrix);
+    if (norm === undefined) {
+      const segment = segments.find((one) => one.matrix === matrix);
+      norm = createSpectralNorm(
+        matrix,
+        segment?.rowDims ?? [matrix.rows],
+        segment?.columnDims ?? [matrix.cols],
+      );
+      fallback.set(matrix, norm);
+    }
+    return norm.bound(rows, columns, probes, DELTA);
+  };
+
+  return (image, { radius, latentRadius, forwardError, abstained }) => {
+    const { evaluation, eta } = latentCentre(left, image);
+    if (!(Math.abs(eta - forwardError) <= SAME * eta)) {
+      const fault = `forwardError is ${forwardError}, but evaluating f_L again gives ${eta}`;
+      return { fault, displacement: 0, independent: true };
+    }
+    if (abstained || radius === 0) return { fault: null, displacement: 0, independent: true };
+    let independent = true;
+    const normOf: NormOf = (matrix, rows, columns) => {
+      const proved = residualNorm(matrix, rows, columns);
+      if (proved === null) independent = false;
+      return proved ?? otherwise(matrix, rows, columns);
+    };
+    const usable = latentRadius - 2 * eta;
+    let moved = displacement(half, evaluation, radius, bound, normOf);
+    if (!(moved <= usable) && independent) {
+      // The other proof is looser by up to a hundredth: certify's own decides.
+      independent = false;
+      moved = Math.min(moved, displacement(half, evaluation, radius, bound, otherwise));
+    }
+    const fault =
+      moved <= usable
+        ? null
+        : `D(${radius}) comes to ${moved}, above R_u - 2η = ${usable}: the radius is not proved`;
+    return { fault, displacement: moved, independent };
+  };
+}

@@ -1,0 +1,225 @@
+/** `verify`: recomputes what a result file claims, from its counts, its chain and, given them, the model and the data. */
+import { createHash } from 'node:crypto';
+import type { Argv, CommandModule } from 'yargs';
+import { boundConfirmer } from '../../certificate/verification/confirm-bounds.ts';
+import {
+  type BoundClaim,
+  type FileVerification,
+  verifyFile,
+} from '../../certificate/verification/verify-file.ts';
+import { isKindOnly } from '../../datasets/open-dataset.ts';
+import { DoesNotHold, UsageError } from '../../errors.ts';
+import { loadModel } from '../../onnx/load.ts';
+import { Stage } from '../../smoothing/philox.ts';
+import { gaussianProbe } from '../../smoothing/probe.ts';
+import { runArgument, sourceOptions } from '../options.ts';
+import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../reopen-run.ts';
+import { requireCount } from '../sourced.ts';
+import { screenOf } from '../terminal/style.ts';
+import { wrap } from '../terminal/width.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  sourceOptions(runArgument(y))
+    .option('bounds', {
+      type: 'number',
+      default: 0,
+      describe:
+        'prove the left half’s bound again for this many records, drawn by --seed; needs model and data',
+    })
+    .option('seed', { type: 'number', default: 0, describe: 'seed of that draw' })
+    .option('unfinished', {
+      type: 'boolean',
+      default: false,
+      describe: 'accept a run without closing line (lines may be missing at its end)',
+    })
+    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
+    .example('$0 verify glyphs-splitz.conv1.jsonl', 'the file alone, offline')
+    .example('$0 verify run.jsonl net.onnx --data mnist:DIR --bounds 10', 'with model and data');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
+
+export const verify: CommandModule<object, Flags> = {
+  command: 'verify <run> [model]',
+  describe: 'recompute every claim of a result file; exit code 1 names the first record that does not hold',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => run(flags),
+};
+
+/** What was found to hold, and what was not looked at. */
+interface Findings {
+  readonly checked: string[];
+  readonly unchecked: string[];
+}
+
+async function run(flags: Flags): Promise<void> {
+  requireCount('--bounds', flags.bounds, 0);
+  requireCount('--seed', flags.seed, 0);
+  const file = await verifyFile(flags.run, flags.unfinished);
+  const found = fileFindings(file);
+  let problem = faultOf(flags.run, file);
+  try {
+    if (problem === null) await checkSources(flags, file, found);
+  } catch (error) {
+    if (!(error instanceof DoesNotHold)) throw error;
+    problem = error;
+  }
+  if (flags.json) {
+    const { what, where, why } = problem?.report ?? {};
+    const fault = problem === null ? null : { what, where, why };
+    process.stdout.write(
+      `${JSON.stringify({ holds: problem === null, fault, records: file.records, ...found })}\n`,
+    );
+  } else if (problem === null) {
+    process.stdout.write(asText(found));
+  }
+  if (problem !== null) throw problem;
+}
+
+function faultOf(path: string, { fault }: FileVerification): DoesNotHold | null {
+  if (fault === null) return null;
+  return new DoesNotHold({
+    what: `the result file does not hold: ${fault.record}`,
+    where: `${path}, line ${fault.line}`,
+    why: fault.why.join('; '),
+    remedy:
+      'Trust nothing from this line on. Get the file again from its source, or certify the images again.',
+  });
+}
+
+function fileFindings({ records, chained, finished }: FileVerification): Findings {
+  return {
+    checked: [
+      `${records} records: p_A from the counts, R_u from p_A, the radius from R_u and D; verdicts, order, settings`,
+      ...(chained ? ['the chain over all lines'] : []),
+      ...(finished ? ["the closing line's figures, counted again"] : []),
+    ],
+    unchecked: [
+      'that the votes were drawn as stated: `splitz-onnx replay` draws them again',
+      ...(chained
+        ? ['who wrote the file: a chain shows accidents and casual edits, not a forger, who can rebuild it']
+        : [
+            'seconds, dates and names, and whether records are missing at the end: the file has no chain (it is of an earlier version)',
+          ]),
+      ...(chained && !finished ? ['whether records are missing at the end: the run is not finished'] : []),
+    ],
+  };
+}
+
+/** Digests, labels and bounds, as far as model and data are given. */
+async function checkSources(flags: Flags, file: FileVerification, found: Findings): Promise<void> {
+  const { header } = file;
+  if (header === null) throw new Error('a file that holds has a header');
+  if (flags.model === undefined) {
+    if (flags.bounds > 0 || flags.data !== undefined) {
+      throw new UsageError({
+        what: `${flags.bounds > 0 ? '--bounds' : '--data'} needs the model`,
+        remedy: 'Name it behind the result file: splitz-onnx verify RUN.jsonl MODEL.onnx.',
+      });
+    }
+    found.unchecked.push(
+      'the digests of model and data, and the bounds of the left half: no model was named',
+    );
+    return;
+  }
+  const source = await loadModel(flags.model);
+  const other = modelDifference(header, source);
+  if (other !== null) throw mismatch('the model is not the one certified', flags.model, other);
+  found.checked.push('the digest of the model');
+  const spec = flags.data ?? source.metadata.get('splitz.dataset');
+  if (flags.bounds === 0 && (spec === undefined || (flags.data === undefined && isKindOnly(spec)))) {
+    found.unchecked.push('the data, and what the header says of the cut: no --data was given');
+    return;
+  }
+  const reopened = await reopenRun(flags, header).catch((error: unknown) => {
+    if (error instanceof UsageError && error.report.what.startsWith('these are not the data'))
+      throw mismatch('the data are not those certified', flags.run, error.report.why ?? '');
+    throw error;
+  });
+  const differences = sourceDifferences(header, reopened);
+  if (differences.length > 0)
+    throw mismatch("the run's first line does not hold", `${flags.run}, line 1`, differences.join('; '));
+  found.checked.push('the digest of the data; cut, shapes and nodes of the header');
+  checkLabels(flags.run, file, reopened);
+  if (flags.bounds === 0) {
+    found.unchecked.push('the bounds of the left half: --bounds N proves those of N records again');
+    return;
+  }
+  found.checked.push(await confirmBounds(flags, file, reopened));
+}
+
+const mismatch = (what: string, where: string, why: string): DoesNotHold =>
+  new DoesNotHold({
+    what,
+    where,
+    why,
+    remedy: 'Compare with what was certified; trust neither until they agree.',
+  });
+
+function checkLabels(path: string, { claims, classes }: FileVerification, { opened }: ReopenedRun): void {
+  if (claims.length > 0 && classes !== opened.classifier.classes) {
+    const why = `the counts are of ${classes} classes, the model has ${opened.classifier.classes}`;
+    throw mismatch('the result file does not hold', path, why);
+  }
+  const { labels } = opened.data;
+  const wrong = claims.find(({ index, label }) => label !== (labels?.[index] ?? null));
+  if (wrong === undefined) return;
+  const why = `label is ${wrong.label} in the file, ${labels?.[wrong.index] ?? null} in the data`;
+  throw mismatch(`the result file does not hold: image ${wrong.index}`, `${path}, line ${wrong.line}`, why);
+}
+
+/** Proves the bounds of a sample again; says what was done. */
+async function confirmBounds(
+  flags: Flags,
+  { claims, header }: FileVerification,
+  { opened, left }: ReopenedRun,
+): Promise<string> {
+  if (left === null) return 'the bound of the left half: there is none, the cut is the input';
+  if (header?.guarantee !== 'certificate') {
+    throw new UsageError({
+      what: '--bounds cannot confirm an estimate',
+      where: flags.run,
+      why: 'the left half was measured by power iteration, which proves nothing',
+      remedy: 'Certify with --lipschitz secant.',
+    });
+  }
+  const sample = drawn(claims, flags.bounds, flags.seed);
+  let count = 0;
+  const confirm = boundConfirmer(left, (size) =>
+    gaussianProbe(size, {
+      seed: BigInt(flags.seed),
+      stage: Stage.verification,
+      image: 0,
+      sample: count++,
+    }),
+  );
+  let independent = 0;
+  for (const claim of sample) {
+    const confirmation = confirm(await opened.data.image(claim.index), claim);
+    if (confirmation.fault !== null) {
+      const where = `${flags.run}, line ${claim.line}`;
+      throw mismatch(`the result file does not hold: image ${claim.index}`, where, confirmation.fault);
+    }
+    if (confirmation.independent) independent++;
+  }
+  const images = sample.map(({ index }) => index).join(', ');
+  return `η and D(radius) of ${sample.length} records (images ${images}), ${independent} of them by another proof of the norms`;
+}
+
+/** `count` claims in the order of the file, the same for the same seed. */
+function drawn(claims: readonly BoundClaim[], count: number, seed: number): readonly BoundClaim[] {
+  const rank = ({ index }: BoundClaim): string =>
+    createHash('sha256').update(`${seed} ${index}`).digest('hex');
+  return claims
+    .map((claim) => ({ claim, rank: rank(claim) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .slice(0, count)
+    .map(({ claim }) => claim)
+    .sort((a, b) => a.line - b.line);
+}
+
+function asText({ checked, unchecked }: Findings): string {
+  const { columns, style } = screenOf(process.stdout, process.env);
+  const lines = (mark: string, texts: readonly string[]): string =>
+    texts.map((text) => `${mark} ${wrap(text, columns - 2).replaceAll('\n', '\n  ')}\n`).join('');
+  return `${style.green('it holds')}\n${lines('+', checked)}not checked\n${lines('-', unchecked)}`;
+}

@@ -1,0 +1,94 @@
+/** Runs whose records follow from their counts, made with the functions `certify` uses, from a seed. */
+import {
+  type CertificateRecord,
+  lineOf,
+  outcomeOf,
+  type RunHeader,
+  type SmoothingCertificate,
+} from '../../../src/certificate/record.ts';
+import { runEnd } from '../../../src/certificate/run-end.ts';
+import { latentRadius } from '../../../src/smoothing/latent-radius.ts';
+import { randomSource } from '../../operators/random.ts';
+import { chainedLines, exampleHeader } from '../run.ts';
+
+export type Bound = RunHeader['settings']['bound']['value'];
+
+export const honestHeader = (bound: Bound = 'clopper-pearson', n = 10_000): RunHeader =>
+  exampleHeader({
+    bound: { value: bound, origin: 'flag' },
+    n: { value: n, origin: 'flag' },
+    skip: { value: 1, origin: 'default' },
+    baselineSigma: { value: 0.43, origin: 'derived' },
+    max: { value: null, origin: 'default' },
+  });
+
+/** One certificate from votes: the k-th image of a run with this header. */
+export function honestRecord(k: number, header: RunHeader): CertificateRecord {
+  const random = randomSource(k + 1);
+  const { n, n0, alpha, bound, delta, sigma, baselineSigma } = header.settings;
+  const label = random.integer(0, 9);
+  const certificate = (level: number, lipschitz: number, eta: number): SmoothingCertificate => {
+    const counts = Array.from({ length: 10 }, () => 0);
+    const nonFinite = random.integer(0, 3);
+    const certain = random.pick([1, 0.999, 0.9, 0.7, 0.5]);
+    const top = random.pick([label, label, label, random.integer(0, 9)]);
+    let left = n.value - nonFinite;
+    counts[top] = Math.floor(left * certain * (certain === 1 ? 1 : 1 - random.integer(0, 999) / 10_000));
+    left -= counts[top] ?? 0;
+    for (let c = 0; c < 10; c++) {
+      const part = c === 9 ? left : Math.floor(left / 3);
+      counts[c] = (counts[c] ?? 0) + part;
+      left -= part;
+    }
+    const {
+      pA,
+      pB,
+      radius: latent,
+      abstained,
+    } = latentRadius({ counts, nonFinite }, top, { sigma: level, alpha: alpha.value, bound: bound.value });
+    const usable = (latent - 2 * eta) * (1 - 2 ** -50);
+    const displacement = abstained ? 0 : eta === 0 ? usable : usable * 0.9994;
+    const radius = eta === 0 ? displacement : displacement / lipschitz;
+    const identity = eta === 0;
+    return {
+      prediction: abstained ? null : top,
+      radius,
+      abstained,
+      correct: !abstained && top === label,
+      selected: top,
+      counts,
+      nonFinite,
+      n0: n0.value,
+      n: n.value,
+      pA,
+      pB,
+      latentRadius: latent,
+      displacementBound: identity ? 'identity' : 'secant',
+      displacement: abstained ? null : displacement,
+      localLipschitz: abstained ? null : identity ? 1 : (displacement / radius) * (1 + 2 ** -52),
+      forwardError: eta,
+      alphaTotal: alpha.value + (identity ? 0 : delta.value),
+      seconds: 0.25,
+    };
+  };
+  const { value: plain } = baselineSigma;
+  return {
+    kind: 'certificate',
+    index: header.settings.start.value + k,
+    label,
+    ...certificate(sigma.value, 1.15, 1e-7),
+    baseline: plain === null ? null : certificate(plain, 1, 0),
+  };
+}
+
+/** The lines of a finished run, newlines included. */
+export function honestLines(records: number, header: RunHeader = honestHeader()): string[] {
+  const all = Array.from({ length: records }, (_, k) => honestRecord(k, header));
+  const outcomes = all.map(outcomeOf);
+  return chainedLines([lineOf(header), ...all.map(lineOf), lineOf(runEnd(header, outcomes))]);
+}
+
+/** The lines with their chain built again, as a forger would: the closing line's figures stay as they are. */
+export function rechained(lines: readonly string[]): string[] {
+  return chainedLines(lines.map((line) => line.replace(/,"chain":"[0-9a-f]{64}"\}\n$/u, '}\n')));
+}
