@@ -5,8 +5,10 @@ import { hideBin } from 'yargs/helpers';
 import { UsageError } from '../errors.ts';
 import { certify } from './commands/certify.ts';
 import { doctor } from './commands/doctor.ts';
+import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
 import { predict } from './commands/predict.ts';
+import { replay } from './commands/replay.ts';
 import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
@@ -30,9 +32,14 @@ try {
     .command(split)
     .command(train)
     .command(verify)
+    .command(replay)
+    .command(explain)
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
-    .demandCommand(1, 'Name a command: certify, predict, inspect, split, train, verify or doctor.')
+    .demandCommand(
+      1,
+      'Name a command: certify, predict, inspect, split, train, verify, replay, explain or doctor.',
+    )
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.
     .parserConfiguration({ 'duplicate-arguments-array': false })

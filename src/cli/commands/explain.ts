@@ -1,0 +1,82 @@
+/** `explain`: one certificate, or one abstention, as a worked derivation. */
+import type { Argv, CommandModule } from 'yargs';
+import { type Derivation, derivationOf } from '../../certificate/derivation.ts';
+import { readRun } from '../../certificate/read-results.ts';
+import type { CertificateRecord } from '../../certificate/record.ts';
+import { UsageError } from '../../errors.ts';
+import { findRecord } from '../find-record.ts';
+import { runArgument } from '../options.ts';
+import { requireCount } from '../sourced.ts';
+import { type Screen, screenOf } from '../terminal/style.ts';
+import { pad, printable, wrap } from '../terminal/width.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  runArgument(y)
+    .option('image', { type: 'number', default: 0, describe: 'index of the image in the data set' })
+    .option('baseline', {
+      type: 'boolean',
+      default: false,
+      describe: 'the certificate of plain smoothing beside it instead',
+    })
+    .option('json', {
+      type: 'boolean',
+      default: false,
+      describe: 'print the derivation as one JSON document',
+    })
+    .example('$0 explain glyphs-splitz.conv1.jsonl --image 17', 'from votes to radius, step by step');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
+
+export const explain: CommandModule<object, Flags> = {
+  command: 'explain <run>',
+  describe: 'one certificate as a worked derivation: votes, p_A, radius at the cut, radius at the input',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: async (flags) => {
+    requireCount('--image', flags.image, 0);
+    const run = await readRun(flags.run);
+    const record = findRecord(run, flags.image, flags.run);
+    if (flags.baseline && record.baseline === null) {
+      throw new UsageError({
+        what: 'this run has no plain smoothing beside it',
+        where: flags.run,
+        remedy: 'Leave --baseline out.',
+      });
+    }
+    const derivation = derivationOf(run.header, record, flags.baseline ? 'baseline' : 'record');
+    const { index, label } = record;
+    process.stdout.write(
+      flags.json
+        ? `${JSON.stringify({ index, label, ...derivation })}\n`
+        : asText(derivation, record, screenOf(process.stdout, process.env)),
+    );
+  },
+};
+
+function asText(derivation: Derivation, { index, label }: CertificateRecord, screen: Screen): string {
+  const { columns, style } = screen;
+  const { method, steps, symbols, conclusion } = derivation;
+  const indented = (text: string, by: number): string =>
+    wrap(printable(text), columns - by)
+      .split('\n')
+      .map((line) => `${' '.repeat(by)}${line}\n`)
+      .join('');
+  const parts = [
+    `${style.bold(`image ${index}${label === null ? '' : `, label ${label}`}, ${method}`)}\n`,
+    ...steps.map(({ title, formula, numbers, meaning }, k) =>
+      [
+        `\n${style.bold(`${k + 1}. ${title}`)}\n`,
+        indented(formula, 3),
+        style.cyan(indented(numbers, 3)),
+        style.dim(indented(meaning, 3)),
+      ].join(''),
+    ),
+    `\n${(derivation.abstained || derivation.guarantee !== 'certificate' ? style.yellow : style.green)(indented(conclusion, 0))}`,
+    `\n${symbols
+      .map(
+        ([symbol, meaning]) =>
+          `${pad(symbol, 9)} ${wrap(printable(meaning), columns - 10).replaceAll('\n', `\n${' '.repeat(10)}`)}\n`,
+      )
+      .join('')}`,
+  ];
+  return parts.join('');
+}

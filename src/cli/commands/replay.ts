@@ -1,0 +1,177 @@
+/** `replay`: draws the noise of single records again, with the recorded seed and settings, and compares everything. */
+import { availableParallelism } from 'node:os';
+import type { Argv, CommandModule } from 'yargs';
+import { readRun } from '../../certificate/read-results.ts';
+import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../certificate/record.ts';
+import { replayDifferences } from '../../certificate/replay.ts';
+import { roundDown } from '../../certificate/rounding.ts';
+import { openSmoothedClassifier, type SamplingResources } from '../../certificate/smoothed-classifier.ts';
+import { DoesNotHold } from '../../errors.ts';
+import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
+import { cutFor } from '../choose-cut.ts';
+import { findRecord } from '../find-record.ts';
+import { interruptible } from '../interrupt.ts';
+import { runArgument, sourceOptions } from '../options.ts';
+import { environmentDifferences, type ReopenedRun, reopenRun } from '../reopen-run.ts';
+import { requireCount } from '../sourced.ts';
+import { screenOf } from '../terminal/style.ts';
+import { renderTable } from '../terminal/table.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  sourceOptions(runArgument(y))
+    .option('image', {
+      type: 'number',
+      array: true,
+      default: [0],
+      describe: 'indices of the images in the data set',
+    })
+    .option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' })
+    .option('workers', {
+      type: 'number',
+      default: availableParallelism(),
+      defaultDescription: 'cores',
+      describe: 'worker threads; changes no count',
+    })
+    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' })
+    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
+    .example('$0 replay glyphs-splitz.conv1.jsonl models/glyphs-splitz.onnx --image 3 17', 'two records');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
+
+export const replay: CommandModule<object, Flags> = {
+  command: 'replay <run> [model]',
+  describe: 'draw the noise of single records again and compare counts and radii; exit code 1 if they differ',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
+};
+
+/** One method of one image, drawn again. */
+interface Comparison {
+  readonly image: number;
+  readonly method: 'SPLITZ' | 'plain smoothing';
+  readonly sigma: number;
+  readonly recorded: SmoothingCertificate;
+  readonly differences: readonly string[];
+}
+
+async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+  requireCount('--workers', flags.workers, 1);
+  requireCount('--batch', flags.batch, 1);
+  for (const image of flags.image) requireCount('--image', image, 0);
+  const file = await readRun(flags.run);
+  const { header } = file;
+  const records = flags.image.map((image) => findRecord(file, image, flags.run));
+  const reopened = await reopenRun(flags, header);
+  const provider: Provider =
+    flags.provider ?? PROVIDERS.find((name) => name === header.environment.provider) ?? 'cpu';
+  const elsewhere = environmentDifferences(header, provider);
+  if (elsewhere.length > 0) {
+    process.stderr.write(
+      `note   counts may differ: logits can differ in their last bits (${elsewhere.join('; ')})\n`,
+    );
+  }
+  const resources = { provider, workers: flags.workers, batch: flags.batch };
+  const comparisons = await drawnAgain(header, records, reopened, resources, signal);
+  if (flags.json) {
+    const rows = comparisons.map(({ image, method, sigma, differences }) => ({
+      ...{ image, method, sigma },
+      same: differences.length === 0,
+      differences,
+    }));
+    process.stdout.write(`${JSON.stringify({ environment: elsewhere, replayed: rows })}\n`);
+  } else process.stdout.write(asTable(comparisons));
+  const [first] = comparisons.filter(({ differences }) => differences.length > 0);
+  if (first === undefined) return;
+  throw new DoesNotHold({
+    what: `image ${first.image} (${first.method}) comes out differently when it is drawn again`,
+    where: flags.run,
+    why: first.differences.join('\n'),
+    remedy:
+      elsewhere.length > 0
+        ? `Replay where the run was made, or take small differences for what they are: ${elsewhere.join('; ')}.`
+        : 'Model, data, runtime and processor are those of the run: the record was not made as it says. Certify the image again.',
+  });
+}
+
+/** Every record certified again as `certify` does it, plain smoothing beside it. */
+async function drawnAgain(
+  header: RunHeader,
+  records: readonly CertificateRecord[],
+  { opened, cut, left }: ReopenedRun,
+  resources: SamplingResources,
+  signal: AbortSignal,
+): Promise<Comparison[]> {
+  const { classifier, data } = opened;
+  const { sigma, baselineSigma, n0, n, alpha, bound, seed } = header.settings;
+  const images = await Promise.all(records.map(({ index }) => data.image(index)));
+  const common = {
+    n0: n0.value,
+    n: n.value,
+    alpha: alpha.value,
+    bound: bound.value,
+    seed: BigInt(seed.value),
+  };
+  const comparisons: Comparison[] = [];
+  const compare = async (role: 'certified' | 'baseline', level: number): Promise<void> => {
+    const own = role === 'certified';
+    const smoothed = await openSmoothedClassifier(
+      classifier,
+      own ? cut : cutFor(classifier, 'input'),
+      own ? left : null,
+      resources,
+      images.slice(0, 2),
+      role,
+    );
+    try {
+      for (const [k, record] of records.entries()) {
+        const recorded = own ? record : record.baseline;
+        const image = images[k];
+        if (recorded === null || image === undefined) continue;
+        const again = await smoothed.certify(
+          image,
+          record.index,
+          data.labels?.[record.index] ?? null,
+          { ...common, sigma: level },
+          signal,
+        );
+        comparisons.push({
+          image: record.index,
+          method: own && left !== null ? 'SPLITZ' : 'plain smoothing',
+          sigma: level,
+          recorded,
+          differences: replayDifferences(recorded, again),
+        });
+      }
+    } finally {
+      await smoothed.close();
+    }
+  };
+  await compare('certified', sigma.value);
+  if (baselineSigma.value !== null) await compare('baseline', baselineSigma.value);
+  return comparisons;
+}
+
+function asTable(comparisons: readonly Comparison[]): string {
+  const { style } = screenOf(process.stdout, process.env);
+  return renderTable(
+    [
+      { header: 'image', align: 'right' },
+      { header: 'method' },
+      { header: 'class', align: 'right' },
+      { header: 'votes', align: 'right' },
+      { header: 'of', align: 'right' },
+      { header: 'radius', align: 'right' },
+      { header: 'drawn again' },
+    ],
+    comparisons.map(({ image, method, sigma, recorded, differences }) => [
+      String(image),
+      `${method} σ=${sigma}`,
+      recorded.abstained ? 'abstain' : String(recorded.prediction),
+      recorded.selected === null ? '-' : String(recorded.counts[recorded.selected] ?? 0),
+      String(recorded.n),
+      roundDown(recorded.radius, 6),
+      differences.length === 0 ? style.green('the same') : style.red(`${differences.length} differences`),
+    ]),
+    style,
+  );
+}

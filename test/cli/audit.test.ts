@@ -1,0 +1,288 @@
+/** `verify`, `replay` and `explain` on files that `certify` really wrote here, honest and spoilt. */
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verifyFile } from '../../src/certificate/verification/verify-file.ts';
+import { rechained } from '../certificate/verification/honest.ts';
+import { newFolder, readResults, splitz, start } from './command-line.ts';
+import { glyphProto, writeModel } from './glyph-network.ts';
+
+const { folder, remove } = newFolder();
+const path = (name: string) => join(folder, name);
+const QUICK = ['--data', 'glyphs', '--sigma', '0.08', '--n', '300', '--n0', '20', '--seed', '7', '--quiet'];
+const certify = (out: string, ...args: string[]) =>
+  splitz(folder, 'certify', 'net.onnx', ...QUICK, '--out', out, ...args);
+const linesOf = (name: string) => readFileSync(path(name), 'utf8').split(/(?<=\n)/u);
+const write = (name: string, lines: readonly string[]) => writeFileSync(path(name), lines.join(''));
+
+beforeAll(async () => {
+  writeModel(folder, 'net.onnx');
+  const runs = await Promise.all([
+    certify('run.jsonl', '--max', '8', '--workers', '2', '--batch', '32'),
+    certify('runner-up.jsonl', '--max', '4', '--bound', 'runner-up', '--lipschitz', 'mask'),
+    certify('plain.jsonl', '--max', '3', '--split', 'input', '--sigma', '0.1'),
+    certify('power.jsonl', '--max', '2', '--lipschitz', 'power'),
+  ]);
+  expect(runs.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+});
+afterAll(remove);
+
+describe.concurrent('verify', () => {
+  it.each(['run', 'runner-up', 'plain', 'power'])('holds for what certify wrote: %s.jsonl', async (name) => {
+    const { code, stdout, stderr } = await splitz(folder, 'verify', `${name}.jsonl`);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('it holds');
+    expect(stdout).toContain('the chain over all lines');
+    expect(stdout).toContain('no model was');
+  });
+
+  it('with model and data it checks digests, labels and, by another proof, bounds', async () => {
+    const { code, stdout } = await splitz(
+      folder,
+      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--json'],
+    );
+    expect(code).toBe(0);
+    const { holds, records, checked } = JSON.parse(stdout);
+    expect({ holds, records }).toEqual({ holds: true, records: 8 });
+    expect(checked.join('\n')).toMatch(
+      /digest of the model\n.*digest of the data.*\n.*3 records .*3 of them by/u,
+    );
+    const again = await splitz(
+      folder,
+      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--json'],
+    );
+    expect(again.stdout).toBe(stdout);
+  });
+
+  it('names the first record that does not hold, with exit code 1', async () => {
+    const lines = linesOf('run.jsonl');
+    const spoilt = lines.map((line, k) =>
+      k === 4 || k === 6 ? line.replace(/"pA":0\.(\d)/u, (_, d) => `"pA":0.${(Number(d) + 1) % 10}`) : line,
+    );
+    write('spoilt.jsonl', spoilt);
+    const { code, stdout, stderr } = await splitz(folder, 'verify', 'spoilt.jsonl');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('the result file does not hold: image 3');
+    expect(stderr).toContain('line 5');
+    expect(stderr).toMatch(/pA is 0\.\d+, (above|below) the bound from \d+ of 300 votes at level 0.001/u);
+    write('forged.jsonl', rechained(spoilt));
+    expect((await splitz(folder, 'verify', 'forged.jsonl')).stderr).toContain('image 3');
+    const json = await splitz(folder, 'verify', 'spoilt.jsonl', '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ holds: false, fault: { where: 'spoilt.jsonl, line 5' } });
+  });
+
+  it('another model, other data, a wrong label are found out', async () => {
+    writeModel(folder, 'other.onnx', glyphProto({}, { note: 'changed' }));
+    const model = await splitz(folder, 'verify', 'run.jsonl', 'other.onnx');
+    expect([model.code, model.stderr]).toEqual([1, expect.stringContaining('not the one certified')]);
+    const data = await splitz(folder, 'verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs:2');
+    expect([data.code, data.stderr]).toEqual([1, expect.stringContaining('not those certified')]);
+    const lines = linesOf('run.jsonl').map((line, k) => {
+      if (k !== 3) return line;
+      const { label } = JSON.parse(line);
+      const other = (label + 1) % 10;
+      return line
+        .replace(`"label":${label}`, `"label":${other}`)
+        .replaceAll('"correct":true', '"correct":false');
+    });
+    // Only the record with the label: the closing line's count of right images is left out of the forgery.
+    write('label.jsonl', rechained(lines.slice(0, -1)));
+    const alone = await splitz(folder, 'verify', 'label.jsonl', '--unfinished');
+    expect(alone.code).toBe(0);
+    const label = await splitz(
+      folder,
+      'verify',
+      'label.jsonl',
+      'net.onnx',
+      '--data',
+      'glyphs',
+      '--unfinished',
+    );
+    expect([label.code, label.stderr]).toEqual([1, expect.stringMatching(/image 2[\s\S]*label is/u)]);
+  });
+
+  it('a radius that the left half does not give is refuted by --bounds, its chain built again', async () => {
+    const lines = linesOf('run.jsonl').slice(0, -1);
+    const larger = lines.map((line) => {
+      if (!line.includes('"kind":"certificate"') || line.includes('"radius":0,')) return line;
+      const record = JSON.parse(line);
+      if (record.radius === 0) return line;
+      record.radius *= 1.02;
+      record.localLipschitz = (record.displacement / record.radius) * (1 + 2 ** -52);
+      return `${JSON.stringify(record)}\n`;
+    });
+    write('larger.jsonl', rechained(larger));
+    expect((await splitz(folder, 'verify', 'larger.jsonl', '--unfinished')).code).toBe(0);
+    const { code, stderr } = await splitz(
+      folder,
+      ...['verify', 'larger.jsonl', 'net.onnx', '--data', 'glyphs', '--unfinished', '--bounds', '8'],
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('the radius is not proved');
+  });
+
+  it('a run cut short holds only as one that is unfinished', async () => {
+    write('short.jsonl', linesOf('run.jsonl').slice(0, 4));
+    const refused = await splitz(folder, 'verify', 'short.jsonl');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('the closing line')]);
+    const accepted = await splitz(folder, 'verify', 'short.jsonl', '--unfinished');
+    expect([accepted.code, accepted.stdout]).toEqual([
+      0,
+      expect.stringContaining('whether records are missing'),
+    ]);
+  });
+
+  it('any single edit of a real file is caught: bytes and fields', async () => {
+    const whole = readFileSync(path('run.jsonl'), 'latin1');
+    const lines = linesOf('run.jsonl');
+    const holds = async (text: string) => {
+      writeFileSync(path('edit.jsonl'), text, 'latin1');
+      return (await verifyFile(path('edit.jsonl'), false)).fault === null;
+    };
+    expect(await holds(whole)).toBe(true);
+    const bytes = fc.record({ at: fc.nat(whole.length - 1), put: fc.string({ maxLength: 3 }) });
+    await fc.assert(
+      fc.asyncProperty(bytes, fc.nat(3), async ({ at, put }, removed) => {
+        const spoilt = whole.slice(0, at) + put + whole.slice(at + removed);
+        fc.pre(spoilt !== whole);
+        expect(await holds(spoilt)).toBe(false);
+      }),
+      { numRuns: 300, seed: 11 },
+    );
+    /** Every number, word and flag of every line, replaced by another, one at a time. */
+    const leaf = /(?<=[:[,])(-?\d[\d.e+-]*|true|false|null|"[^"]*")(?=[,\]}])/gu;
+    let edits = 0;
+    for (const [k, line] of lines.entries()) {
+      const places = [...line.matchAll(leaf)];
+      // Of the records' fields every third: the rest are alike.
+      for (const [p, { index, 0: value }] of places.entries()) {
+        if (k > 1 && k < lines.length - 1 && p % 3 !== k % 3) continue;
+        const other = value.startsWith('"') ? `"${value.slice(1, -1)}x"` : value === '1' ? '2' : '1';
+        const changed = line.slice(0, index) + other + line.slice(index + value.length);
+        expect(await holds(lines.with(k, changed).join('')), `line ${k + 1}: ${value}`).toBe(false);
+        edits++;
+      }
+    }
+    expect(edits).toBeGreaterThan(200);
+  });
+});
+
+describe.concurrent('replay', () => {
+  it.each([
+    ['run', 1, 1],
+    ['run', 2, 64],
+    ['run', 3, 7],
+    ['runner-up', 1, 5],
+    ['plain', 2, 16],
+  ])(
+    '%s.jsonl: with %i workers and batches of %i every field comes out the same',
+    async (name, workers, batch) => {
+      const images = readResults(path(`${name}.jsonl`)).records.map(({ index }) => String(index));
+      const { code, stdout, stderr } = await splitz(
+        folder,
+        ...['replay', `${name}.jsonl`, '--data', 'glyphs', '--image', ...images.slice(0, 4)],
+        ...['--workers', String(workers), '--batch', String(batch), '--json'],
+      );
+      expect([code, stderr]).toEqual([0, '']);
+      const { replayed } = JSON.parse(stdout);
+      expect(replayed).toHaveLength(Math.min(4, images.length) * (name === 'plain' ? 1 : 2));
+      expect(replayed.every((one: { same: boolean }) => one.same)).toBe(true);
+    },
+  );
+
+  it('a record whose votes are not those of its seed is found out', async () => {
+    const lines = linesOf('run.jsonl').map((line, k) =>
+      k === 0 ? line.replace('"seed":{"value":7', '"seed":{"value":8') : line,
+    );
+    write('seed.jsonl', rechained(lines));
+    expect((await splitz(folder, 'verify', 'seed.jsonl')).code).toBe(0);
+    const { code, stdout, stderr } = await splitz(
+      folder,
+      ...['replay', 'seed.jsonl', 'net.onnx', '--data', 'glyphs', '--image', '2'],
+    );
+    expect(code).toBe(1);
+    expect(stdout).toContain('differences');
+    expect(stderr).toMatch(/image 2 .* comes out differently[\s\S]*counts: \[[\d,]+\] recorded/u);
+  });
+
+  it('says when another runtime or processor drew the votes', async () => {
+    const lines = linesOf('run.jsonl').map((line, k) =>
+      k === 0 ? line.replace(/"cpu":"[^"]*"/u, '"cpu":"Another CPU"') : line,
+    );
+    write('elsewhere.jsonl', rechained(lines));
+    const { code, stderr } = await splitz(
+      folder,
+      ...['replay', 'elsewhere.jsonl', 'net.onnx', '--data', 'glyphs', '--image', '1'],
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/counts may differ.*CPU: Another CPU then, /u);
+  });
+
+  it.each([
+    ['another model', ['other2.onnx', '--data', 'glyphs'], 'this is not the model of the result file'],
+    ['other data', ['net.onnx', '--data', 'glyphs:2'], 'these are not the data of the result file'],
+    ['no data', ['net.onnx'], 'no data to certify'],
+    [
+      'an image that is not there',
+      ['net.onnx', '--data', 'glyphs', '--image', '99'],
+      'no record of image 99',
+    ],
+  ])('refuses %s with exit code 4', async (_, args, what) => {
+    writeModel(folder, 'other2.onnx', glyphProto({}, { note: 'changed' }));
+    const { code, stderr } = await splitz(folder, 'replay', 'run.jsonl', ...args);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(what)]);
+  });
+
+  it('looks for the model beside the result file, and says so when it is not there', async () => {
+    const { folder: empty, remove: clean } = newFolder();
+    copyFileSync(path('run.jsonl'), join(empty, 'run.jsonl'));
+    const { code, stderr } = await splitz(empty, 'replay', 'run.jsonl', '--data', 'glyphs');
+    clean();
+    expect([code, stderr]).toEqual([4, expect.stringContaining("the model 'net.onnx' is needed")]);
+  });
+});
+
+describe.concurrent('explain', () => {
+  it('derives a certificate, an abstention and a baseline', async () => {
+    const { records } = readResults(path('run.jsonl'));
+    const certified = records.find(({ abstained }) => !abstained);
+    const abstained = records.find((record) => record.abstained);
+    if (certified === undefined) throw new Error('none certified');
+    const { code, stdout } = await splitz(folder, 'explain', 'run.jsonl', '--image', String(certified.index));
+    expect(code).toBe(0);
+    expect(stdout).toContain(`k = ${certified.counts[certified.selected ?? 0]} of n = 300`);
+    expect(stdout).toContain('6. Back through the left half');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    const plain = await splitz(
+      folder,
+      ...['explain', 'run.jsonl', '--image', String(certified.index), '--baseline', '--json'],
+    );
+    expect(JSON.parse(plain.stdout)).toMatchObject({ index: certified.index, method: 'plain smoothing' });
+    if (abstained === undefined) throw new Error('none abstained');
+    const none = await splitz(folder, 'explain', 'run.jsonl', '--image', String(abstained.index));
+    expect(none.stdout).toContain('abstains: nothing is certified');
+  });
+
+  it('refuses a damaged file, a missing one and one that is no result file', async () => {
+    write('damaged.jsonl', linesOf('run.jsonl').toSpliced(3, 1));
+    write('foreign.jsonl', ['{"a":1}\n']);
+    for (const [name, what] of [
+      ['damaged.jsonl', 'the result file is damaged'],
+      ['foreign.jsonl', 'not a result file of this program'],
+      ['none.jsonl', 'there is no such result file'],
+    ] as const) {
+      const { code, stderr } = await splitz(folder, 'explain', name);
+      expect([code, stderr]).toEqual([4, expect.stringContaining(what)]);
+    }
+  });
+});
+
+it('the help of each command fits a screen and shows an example', async () => {
+  for (const command of ['verify', 'replay', 'explain']) {
+    const { stdout, code } = await start(folder, [command, '--help'], { COLUMNS: '100' }).ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain('Examples:');
+    expect(stdout.split('\n').length).toBeLessThanOrEqual(40);
+  }
+});
