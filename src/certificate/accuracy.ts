@@ -92,9 +92,14 @@ export function averageRadius(score: Score): AverageRadius {
   const { mean, variance } = moments(y);
   return {
     mean,
-    lower: bettingLowerBound(y, mean),
+    lower: bettingLowerBound(y, mean, RHO),
     approximateHalfWidth: y.length < 2 ? Infinity : Z_TWO_SIDED * Math.sqrt(variance / y.length),
   };
+}
+
+/** A lower confidence bound on the population's ACR at level 1 - rho; 0 without images. */
+export function averageRadiusLower({ credited }: Score, rho: number): number {
+  return credited.length === 0 ? 0 : bettingLowerBound(credited, moments(credited).mean, rho);
 }
 
 function moments(y: readonly number[]): { mean: number; variance: number } {
@@ -116,8 +121,8 @@ const LARGEST_STAKE = 0.75;
  * on the past only. By Ville's inequality P(max_t K_t(m) >= 1/ρ) <= ρ. Every factor decreases in m, so the means
  * refuted are those below one point, which bisection finds from below.
  */
-function bettingLowerBound(y: readonly number[], mean: number): number {
-  const goal = Math.log(1 / RHO);
+function bettingLowerBound(y: readonly number[], mean: number, rho: number): number {
+  const goal = Math.log(1 / rho);
   const stakes = stakesOf(y, goal);
   const refuted = (m: number) => {
     let wealth = 0;

@@ -51,13 +51,17 @@ function identity(header: RunHeader): Map<string, string> {
 const userName = (path: string) => path.replace(/^settings\./u, '').replace(/\.value$/u, '');
 
 /** Every difference that forbids continuing `file`'s run with `now`, as "sigma: 0.5 in the file, 0.25 now". */
-export function differences(file: RunHeader, now: RunHeader): string[] {
+export function differences(
+  file: RunHeader,
+  now: RunHeader,
+  [there, here]: readonly [string, string] = ['in the file', 'now'],
+): string[] {
   const before = identity(file);
   const after = identity(now);
   return [...new Set([...before.keys(), ...after.keys()])]
     .filter((path) => before.get(path) !== after.get(path))
     .map(
       (path) =>
-        `${userName(path)}: ${before.get(path) ?? 'absent'} in the file, ${after.get(path) ?? 'absent'} now`,
+        `${userName(path)}: ${before.get(path) ?? 'absent'} ${there}, ${after.get(path) ?? 'absent'} ${here}`,
     );
 }

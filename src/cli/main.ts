@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UsageError } from '../errors.ts';
 import { certify } from './commands/certify.ts';
+import { compare } from './commands/compare.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
@@ -13,11 +14,12 @@ import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
 import { exitCodeOf } from './exit.ts';
+import { joinedRequirements } from './policy.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
 import { screenOf } from './terminal/style.ts';
 import { packageVersion } from './version.ts';
 
-const args = hideBin(process.argv);
+const args = joinedRequirements(hideBin(process.argv));
 /** Commands whose first argument is a result file. */
 const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'compare']);
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
@@ -34,11 +36,12 @@ try {
     .command(verify)
     .command(replay)
     .command(explain)
+    .command(compare)
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
     .demandCommand(
       1,
-      'Name a command: certify, predict, inspect, split, train, verify, replay, explain or doctor.',
+      'Name a command: certify, predict, inspect, split, train, verify, replay, explain, compare or doctor.',
     )
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.

@@ -98,3 +98,12 @@ export const sourceOptions = <T>(y: Argv<T>) =>
     .option('data', { type: 'string', describe: 'the data set, as it was given to certify' })
     .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })
     .option('output', { type: 'string', describe: 'the output, if certify was given one' });
+
+/** A policy; every `--require` of a command line arrives here in one text (`joinedRequirements`). */
+export const policyOption = <T>(y: Argv<T>) =>
+  y.option('require', {
+    type: 'string',
+    nargs: 1,
+    describe:
+      'e.g. "certified@0.5 >= 60% with 95%", accuracy, acr, abstained; repeatable; exit code 1 if not met',
+  });

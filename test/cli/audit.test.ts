@@ -1,5 +1,5 @@
-/** `verify`, `replay` and `explain` on files that `certify` really wrote here, honest and spoilt. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+/** `verify`, `replay`, `explain`, `compare` and `--require` on files that `certify` really wrote here, honest and spoilt. */
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -278,8 +278,65 @@ describe.concurrent('explain', () => {
   });
 });
 
+describe.concurrent('compare', () => {
+  it('pairs two runs image by image and says what is significant', async () => {
+    const other = await certify('other.jsonl', '--max', '8', '--sigma', '0.06', '--no-baseline');
+    expect(other.code).toBe(0);
+    const { code, stdout, stderr } = await splitz(folder, 'compare', 'run.jsonl', 'other.jsonl');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/A {2}run\.jsonl\nB {2}other\.jsonl\n/u);
+    expect(stdout).toContain('certified accuracy at radius (l2), 8 images');
+    expect(stdout).toContain('Exact McNemar test');
+    expect(stdout.replaceAll('\n', ' ')).toContain('sigma: 0.08 in the first, 0.06 in the second');
+    const json = await splitz(folder, 'compare', 'run.jsonl', 'other.jsonl', '--format', 'json');
+    const document = JSON.parse(json.stdout);
+    expect(document).toMatchObject({ first: 'run.jsonl', images: 8, level: 0.05 });
+    expect(document.average.interval).toHaveLength(2);
+    const again = await splitz(folder, 'compare', 'run.jsonl', 'other.jsonl', '--json');
+    expect(again.stdout).toBe(json.stdout);
+  });
+
+  it('refuses runs over different images', async () => {
+    const { code, stderr } = await splitz(folder, 'compare', 'run.jsonl', 'plain.jsonl');
+    expect([code, stderr]).toEqual([4, expect.stringContaining('5 images are only in the first')]);
+  });
+});
+
+describe.concurrent('--require', () => {
+  it('on verify: every one is judged, exit code 1 when one is not met', async () => {
+    const { records } = readResults(path('run.jsonl'));
+    const abstained = records.filter((record) => record.abstained).length;
+    const ok = await splitz(
+      folder,
+      ...['verify', '--require', `abstained <= ${abstained / 8}`, 'run.jsonl', '--require=certified@0 >= 0'],
+    );
+    expect(ok.code).toBe(0);
+    expect(ok.stderr.split('\n').filter((line) => line.startsWith('policy met: '))).toHaveLength(2);
+    const { code, stdout, stderr } = await splitz(
+      folder,
+      ...['verify', 'run.jsonl', '--require', 'certified@0 >= 0', '--require', 'certified@9 > 0 with 95%'],
+    );
+    expect([code, stdout]).toEqual([1, expect.stringContaining('it holds')]);
+    expect(stderr).toContain('policy met: certified@0 >= 0');
+    expect(stderr).toContain('certified@9 > 0 with 95%, but it is: 0.0 % (0 of 8)');
+  });
+
+  it('on certify: the results are written and shown, then judged', async () => {
+    const { code, stdout, stderr } = await certify('policy.jsonl', '--max', '2', '--require', 'acr > 9');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('certified accuracy')]);
+    expect(stderr).toContain('the policy is not met');
+    expect((await splitz(folder, 'verify', 'policy.jsonl')).code).toBe(0);
+  });
+
+  it('is read before anything is run: what cannot be read is exit code 4 and no file', async () => {
+    const { code, stderr } = await certify('none.jsonl', '--max', '2', '--require', 'robust > 1');
+    expect([code, stderr]).toEqual([4, expect.stringContaining("'robust' is none of")]);
+    expect(existsSync(path('none.jsonl'))).toBe(false);
+  });
+});
+
 it('the help of each command fits a screen and shows an example', async () => {
-  for (const command of ['verify', 'replay', 'explain']) {
+  for (const command of ['verify', 'replay', 'explain', 'compare']) {
     const { stdout, code } = await start(folder, [command, '--help'], { COLUMNS: '100' }).ended;
     expect(code).toBe(0);
     expect(stdout).toContain('Examples:');

@@ -9,6 +9,8 @@ import {
   type CertificateRecord,
   endViolation,
   headerViolation,
+  type Outcome,
+  outcomeOf,
   plannedIndices,
   type RunEnd,
   type RunHeader,
@@ -43,6 +45,8 @@ export interface FileVerification {
   readonly records: number;
   readonly classes: number;
   readonly claims: readonly BoundClaim[];
+  /** Verdicts of the records that hold. */
+  readonly outcomes: readonly Outcome[];
   /** Whether lines are chained; files of the first version are not. */
   readonly chained: boolean;
   /** Whether the closing line is there. */
@@ -69,12 +73,14 @@ async function verifyLines(
   acceptUnfinished: boolean,
 ): Promise<FileVerification> {
   const claims: BoundClaim[] = [];
+  const outcomes: Outcome[] = [];
   const state = { header: null as RunHeader | null, chained: false, finished: false, classes: 0 };
   const result = (fault: Fault | null): FileVerification => ({
     fault,
     ...state,
     records: claims.length,
     claims,
+    outcomes,
   });
 
   const first = await lines.next();
@@ -117,6 +123,7 @@ async function verifyLines(
       if (why.length === 0) {
         tally(record);
         claims.push(claimOf(record, line.number));
+        outcomes.push(outcomeOf(record));
       }
     }
     const { content, chain: link } = withoutChain(line.text);

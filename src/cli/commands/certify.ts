@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { cohenTsv } from '../../certificate/cohen-tsv.ts';
+import { parseRequirements, requireLabels } from '../../certificate/policy.ts';
 import { plannedIndices, type RunHeader } from '../../certificate/record.ts';
 import { openResultFile, openResultStream, type ResultFile } from '../../certificate/result-file.ts';
 import { roundUp } from '../../certificate/rounding.ts';
@@ -23,9 +24,11 @@ import {
   forceEvalOption,
   modelArgument,
   outputOptions,
+  policyOption,
   preprocessingOptions,
   smoothingOptions,
 } from '../options.ts';
+import { applyPolicy } from '../policy.ts';
 import { runHeader } from '../run-header.ts';
 import { planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
 import { byFlag, chosen, derived, numberFrom, requireCount, type Sourced } from '../sourced.ts';
@@ -37,7 +40,9 @@ import { renderSummary } from '../terminal/summary.ts';
 const FORMATS = ['table', 'tsv', 'jsonl'] as const;
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))))
+  policyOption(
+    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+  )
     .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
     .option('bound', {
       choices: ['clopper-pearson', 'runner-up'] as const,
@@ -76,6 +81,7 @@ export const certify: CommandModule<object, Flags> = {
 
 async function run(flags: Flags): Promise<void> {
   const statistics = statisticalSettings(flags);
+  const requirements = parseRequirements(flags.require);
   requireCount('--start', flags.start, 0);
   requireCount('--skip', flags.skip, 1);
   requireCount('--workers', flags.workers, 1);
@@ -89,6 +95,7 @@ async function run(flags: Flags): Promise<void> {
     };
     const opened = await openRun(flags);
     const { classifier, data } = opened;
+    requireLabels(requirements, data.labels !== null);
     note(
       `model  ${basename(flags.model)}${classifier.source.producer ? `, ${classifier.source.producer}` : ''}`,
     );
@@ -140,6 +147,7 @@ async function run(flags: Flags): Promise<void> {
         note(results.place);
         await certifyAll(opened, results.file, main, plain, statistics, signal, flags);
         report(results, flags);
+        applyPolicy(requirements, header, results.file.outcomes, note);
       } finally {
         await results.file.close();
       }

@@ -1,6 +1,7 @@
 /** `verify`: recomputes what a result file claims, from its counts, its chain and, given them, the model and the data. */
 import { createHash } from 'node:crypto';
 import type { Argv, CommandModule } from 'yargs';
+import { parseRequirements } from '../../certificate/policy.ts';
 import { boundConfirmer } from '../../certificate/verification/confirm-bounds.ts';
 import {
   type BoundClaim,
@@ -12,14 +13,15 @@ import { DoesNotHold, UsageError } from '../../errors.ts';
 import { loadModel } from '../../onnx/load.ts';
 import { Stage } from '../../smoothing/philox.ts';
 import { gaussianProbe } from '../../smoothing/probe.ts';
-import { runArgument, sourceOptions } from '../options.ts';
+import { policyOption, runArgument, sourceOptions } from '../options.ts';
+import { applyPolicy } from '../policy.ts';
 import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../reopen-run.ts';
 import { requireCount } from '../sourced.ts';
 import { screenOf } from '../terminal/style.ts';
 import { wrap } from '../terminal/width.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  sourceOptions(runArgument(y))
+  policyOption(sourceOptions(runArgument(y)))
     .option('bounds', {
       type: 'number',
       default: 0,
@@ -54,6 +56,7 @@ interface Findings {
 async function run(flags: Flags): Promise<void> {
   requireCount('--bounds', flags.bounds, 0);
   requireCount('--seed', flags.seed, 0);
+  const requirements = parseRequirements(flags.require);
   const file = await verifyFile(flags.run, flags.unfinished);
   const found = fileFindings(file);
   let problem = faultOf(flags.run, file);
@@ -73,6 +76,9 @@ async function run(flags: Flags): Promise<void> {
     process.stdout.write(asText(found));
   }
   if (problem !== null) throw problem;
+  if (file.header !== null) {
+    applyPolicy(requirements, file.header, file.outcomes, (text) => process.stderr.write(`${text}\n`));
+  }
 }
 
 function faultOf(path: string, { fault }: FileVerification): DoesNotHold | null {

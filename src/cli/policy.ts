@@ -1,0 +1,53 @@
+/** `--require`: judged at the end of a command, one line per requirement, exit code 1 when one is not met. */
+import { judge, type Requirement } from '../certificate/policy.ts';
+import type { Outcome, RunHeader } from '../certificate/record.ts';
+import { DoesNotHold } from '../errors.ts';
+
+/**
+ * Tells each judgement, then throws DoesNotHold naming the requirements that are not met.
+ * @param note told one line per requirement
+ */
+export function applyPolicy(
+  requirements: readonly Requirement[],
+  header: RunHeader,
+  outcomes: readonly Outcome[],
+  note: (text: string) => void,
+): void {
+  const judgements = requirements.map((requirement) => judge(requirement, header, outcomes));
+  for (const { met, requirement, found } of judgements)
+    note(`policy ${met ? 'met' : 'NOT MET'}: ${requirement.text}: ${found}`);
+  const failed = judgements.filter(({ met }) => !met);
+  if (failed.length === 0) return;
+  throw new DoesNotHold({
+    what: failed.length === 1 ? 'the policy is not met' : `${failed.length} requirements are not met`,
+    why: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`).join('\n'),
+    remedy: 'The results stand as they are; --require only judges them.',
+  });
+}
+
+const FLAG = '--require';
+
+/** The arguments with every `--require X` and `--require=X` in one, X separated by line ends, in the place of the first. */
+export function joinedRequirements(args: readonly string[]): string[] {
+  const texts: string[] = [];
+  const rest: string[] = [];
+  let place: number | null = null;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? '';
+    const next = args[i + 1];
+    if (arg === '--') {
+      rest.push(...args.slice(i));
+      break;
+    }
+    // Without a value it stays, for yargs to complain about.
+    const text = arg.startsWith(`${FLAG}=`) ? arg.slice(FLAG.length + 1) : arg === FLAG ? next : undefined;
+    if (text === undefined) {
+      rest.push(arg);
+      continue;
+    }
+    if (arg === FLAG) i++;
+    place ??= rest.length;
+    texts.push(text);
+  }
+  return place === null ? rest : rest.toSpliced(place, 0, `${FLAG}=${texts.join('\n')}`);
+}
