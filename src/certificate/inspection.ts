@@ -8,6 +8,7 @@ import { forceEval } from '../onnx/force-eval.ts';
 import { openModel } from '../onnx/load.ts';
 import type { Model } from '../onnx/model.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
+import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
 import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
 import { refusalFinding } from '../onnx/preflight/refusal.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
@@ -63,7 +64,8 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
     const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
-    return { name, model, classifier, findings: measured, refusal: null, ...bounds };
+    const told = withRewrites(measured, classifier.rewrites, name);
+    return { name, model, classifier, findings: told, refusal: null, ...bounds };
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const findings = findingsOf(subjectOfModel(model, name, stated));

@@ -9,12 +9,14 @@ import { type CutList, listCuts } from '../onnx/cuts.ts';
 import type { Value } from '../onnx/graph.ts';
 import type { Model } from '../onnx/model.ts';
 import { type Preprocessing, prependPreprocessing } from '../onnx/preprocessing.ts';
+import type { Rewrite } from '../onnx/rewrites/rewrite.ts';
+import { REWRITES, type Simplified, simplify } from '../onnx/rewrites/simplify.ts';
 import { measureShapes, type Shapes } from '../onnx/shapes.ts';
 
 export interface PreparedClassifier {
   /** The file as loaded. */
   readonly source: Model;
-  /** The model that is certified: preprocessing inside, batch axis free where that was proven. */
+  /** The model that is certified: simplified, preprocessing inside, batch axis free where that was proven. */
   readonly model: Model;
   readonly input: Value;
   /** Shape of the input for one image, batch axis (1) included. */
@@ -23,6 +25,8 @@ export interface PreparedClassifier {
   readonly batchable: boolean;
   /** Why rows run one at a time; null when they do not. */
   readonly whyNotBatchable: string | null;
+  /** What was rewritten, and which rewrites were left out. */
+  readonly rewrites: Omit<Simplified, 'model'>;
   readonly shapes: Shapes;
   readonly cuts: CutList;
 }
@@ -30,6 +34,7 @@ export interface PreparedClassifier {
 /**
  * @param preprocessing what the model expects of its pixels; null leaves its input as it is (for `inspect`)
  * @param inputShape dimensions of one row where the model leaves them open
+ * @param rewrites passes that simplify the graph first; none for training, which writes to tensors of the file by name
  * @throws ModelRefused, UsageError as the passes it consists of do
  */
 export async function prepareClassifier(
@@ -37,12 +42,14 @@ export async function prepareClassifier(
   output: string | undefined,
   preprocessing: Preprocessing | null,
   inputShape?: readonly number[],
+  rewrites: readonly Rewrite[] = REWRITES,
 ): Promise<PreparedClassifier> {
   const opened = await openClassifier(source, {
     ...(output === undefined ? {} : { output }),
     ...(inputShape === undefined ? {} : { inputShape }),
   });
-  const canonical = preprocessing === null ? opened.model : prependPreprocessing(opened.model, preprocessing);
+  const { model: simple, ...told } = await simplify(opened.model, rewrites);
+  const canonical = preprocessing === null ? simple : prependPreprocessing(simple, preprocessing);
   const batched = await makeBatchSymbolic(canonical);
   const shapes = await measureShapes(batched);
   const cuts = listCuts(batched.model, shapes);
@@ -57,6 +64,7 @@ export async function prepareClassifier(
     classes: opened.classes,
     batchable: batched.batchable,
     whyNotBatchable: batched.reason,
+    rewrites: told,
     shapes,
     cuts,
   };

@@ -8,6 +8,7 @@ import { UsageError } from '../errors.ts';
 import { forceEval } from '../onnx/force-eval.ts';
 import { loadModel } from '../onnx/load.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
+import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
 import type { Finding } from '../onnx/preflight/finding.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
@@ -60,11 +61,10 @@ export async function openRun(flags: RunFlags): Promise<OpenedRun> {
   const preprocessing = preprocessingSettings(flags, source);
   const classifier = await prepareClassifier(source, flags.output, preprocessingOf(preprocessing, data));
   checkLabels(data, classifier.classes);
-  const findings = withBatchMeasured(
-    findingsOf(subjectOfModel(source, basename(flags.model), preprocessing.scale.value)),
-    classifier.whyNotBatchable,
-    classifier.input.name,
-  );
+  const name = basename(flags.model);
+  const ofFile = findingsOf(subjectOfModel(source, name, preprocessing.scale.value));
+  const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
+  const findings = withRewrites(measured, classifier.rewrites, name);
   return { classifier, data, preprocessing, findings };
 }
 

@@ -5,12 +5,16 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRefused, ToolError } from '../errors.ts';
 import { DataType } from './data-type.ts';
+import { sizeOf } from './graph.ts';
+import { rawByteLength } from './tensor.ts';
 
 export interface RuntimeTensor {
   readonly type: DataType;
   readonly dims: readonly number[];
   /** The values of float32 tensors; null for every other type (nothing here looks at those). */
   readonly float32: Float32Array | null;
+  /** Its values as raw_data holds them; null for strings and types that are packed. */
+  readonly bytes: Uint8Array | null;
 }
 
 export interface FloatTensor {
@@ -146,10 +150,17 @@ async function run(
           type,
           dims: tensor.dims,
           float32: tensor.type === 'float32' ? (tensor.data as Float32Array) : null,
+          bytes: rawBytes(tensor, type),
         },
       ];
     }),
   );
+}
+
+function rawBytes({ data, dims }: Tensor, type: DataType): Uint8Array | null {
+  if (!ArrayBuffer.isView(data)) return null;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return rawByteLength(type, sizeOf(dims)) === bytes.length ? bytes : null;
 }
 
 /** Runs a model of one input and one float32 output on rows put together as one batch. Throws ModelRefused. */

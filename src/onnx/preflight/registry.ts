@@ -12,6 +12,7 @@ import { labelOnly, severalOutputs, softmaxAtEnd, structuredOutput } from './che
 import { overridableWeights } from './checks/overridable-weights.ts';
 import { halfPrecision, quantised } from './checks/precision.ts';
 import { preprocessingInside, scaleMismatch } from './checks/preprocessing.ts';
+import { rewritten } from './checks/rewritten.ts';
 import { trainingMode } from './checks/training-mode.ts';
 import { versions } from './checks/versions.ts';
 import { denormalWeights, nonFiniteWeights } from './checks/weight-values.ts';
@@ -48,7 +49,7 @@ export const CHECKS: readonly Check[] = [
 ];
 
 /** Every id with its meaning, in the order of ids. */
-export const RULES: readonly Rule[] = [refused, rowCoupling, ...CHECKS].sort((a, b) =>
+export const RULES: readonly Rule[] = [refused, rowCoupling, rewritten, ...CHECKS].sort((a, b) =>
   a.id < b.id ? -1 : 1,
 );
 

@@ -1,0 +1,150 @@
+/**
+ * Local functions (ModelProto.functions: PyTorch's new exporter, onnxscript) become the nodes of their bodies.
+ *  1. A function is called by domain, name and overload; its body may call others, which are inlined too.
+ *  2. Formal inputs and outputs become the call's; an input or output that the call omits is omitted inside, or gets a
+ *     name that nobody reads. All other names of the body are made new.
+ *  3. An attribute that refers to one of the function's (ref_attr_name) becomes the call's, else the function's default,
+ *     else it is left out, so that the operator's own default holds.
+ *  4. The operator sets that the body imports must be those of the model, in their versions: the same operator may mean
+ *     something else in another. A domain that only the function imports is imported.
+ * (ONNX IR specification, "Functions".)
+ */
+import { ModelRefused } from '../../errors.ts';
+import {
+  type AttributeProto,
+  allNodes,
+  describeNodeProto,
+  edited,
+  type FunctionProto,
+  type GraphProto,
+  type NodeProto,
+  normalDomain,
+  toNumber,
+} from '../proto.ts';
+import { type FreshName, freshNames, renamedNode } from './names.ts';
+import type { Rewrite } from './rewrite.ts';
+
+/** Functions that call functions twice grow without measure; no network has this many nodes. */
+const MOST_NODES = 50_000;
+
+const keyOf = (domain: string | null | undefined, name: string | null | undefined, overload: string) =>
+  JSON.stringify([normalDomain(domain), name ?? '', overload]);
+
+export const inlineFunctions: Rewrite = {
+  name: 'inlining local functions',
+  apply({ proto, opsets, path }) {
+    const functions = new Map(
+      (proto.functions ?? []).map((f) => [keyOf(f.domain, f.name, f.overload ?? ''), f]),
+    );
+    const calledBy = (node: NodeProto): FunctionProto | undefined =>
+      functions.get(keyOf(node.domain, node.opType, node.overload ?? ''));
+    if (functions.size === 0 || proto.graph == null) return Promise.resolve(null);
+
+    const imports = new Map(opsets);
+    const called = new Set<string>();
+    const fresh = freshNames(proto);
+    let count = 0;
+
+    const inlined = (nodes: readonly NodeProto[], stack: readonly FunctionProto[]): NodeProto[] =>
+      nodes.flatMap((node) => {
+        const callee = calledBy(node);
+        if (callee === undefined) return [withInlinedGraphs(node, stack)];
+        if (stack.includes(callee)) throw fault(`the local function ${callee.name} calls itself`, path);
+        checkImports(callee, imports, (inner) => calledBy(inner) !== undefined, path);
+        called.add(callee.name ?? '');
+        count += callee.node?.length ?? 0;
+        if (count > MOST_NODES)
+          throw fault(`its local functions have more than ${MOST_NODES} nodes once inlined`, path);
+        return inlined(bodyOf(callee, node, fresh), [...stack, callee]);
+      });
+    const withInlinedGraphs = (node: NodeProto, stack: readonly FunctionProto[]): NodeProto => {
+      const inside = (graph: GraphProto): GraphProto =>
+        edited(graph, { node: inlined(graph.node ?? [], stack) });
+      if (!node.attribute?.some((a) => a.g || a.graphs?.length)) return node;
+      const attribute = node.attribute.map((a) =>
+        edited(a, {
+          ...(a.g ? { g: inside(a.g) } : {}),
+          ...(a.graphs?.length ? { graphs: a.graphs.map(inside) } : {}),
+        }),
+      );
+      return edited(node, { attribute });
+    };
+
+    const graph = edited(proto.graph, { node: inlined(proto.graph.node ?? [], []) });
+    const flat = edited(proto, {
+      graph,
+      functions: [],
+      opsetImport: [...imports].map(([domain, version]) => ({ domain, version })),
+    });
+    const names = [...called].sort();
+    if (names.length === 0) return Promise.resolve({ proto: flat, what: 'unused local functions dropped' });
+    const what = `${names.length} local function${names.length === 1 ? '' : 's'} inlined: ${names.join(', ')}`;
+    return Promise.resolve({ proto: flat, what });
+  },
+};
+
+const fault = (what: string, path: string): ModelRefused =>
+  new ModelRefused({
+    what,
+    where: path,
+    why: 'its local functions cannot be replaced by their bodies',
+    remedy: 'Inline them with the onnx Python package: onnx.inliner.inline_local_functions(model, True).',
+  });
+
+/** Rule 4; adds the domains that only the function imports. */
+function checkImports(
+  callee: FunctionProto,
+  imports: Map<string, number>,
+  isCall: (node: NodeProto) => boolean,
+  path: string,
+): void {
+  const used = new Set<string>();
+  for (const node of allNodes({ functions: [callee] }))
+    if (!isCall(node)) used.add(normalDomain(node.domain));
+  for (const { domain, version } of callee.opsetImport ?? []) {
+    const name = normalDomain(domain);
+    if (!used.has(name)) continue;
+    const ours = imports.get(name);
+    if (ours === undefined) imports.set(name, toNumber(version));
+    else if (ours !== toNumber(version)) {
+      throw fault(
+        `the local function ${callee.name} uses operator set ${name === '' ? 'ai.onnx' : name} ${toNumber(version)}, the model ${ours}`,
+        path,
+      );
+    }
+  }
+}
+
+/** The function's nodes as they stand at a call. */
+function bodyOf(callee: FunctionProto, call: NodeProto, fresh: FreshName): NodeProto[] {
+  const prefix = call.name || (call.output?.find((name) => name !== '') ?? describeNodeProto(call));
+  const names = new Map<string, string>();
+  (callee.input ?? []).forEach((formal, k) => {
+    names.set(formal, call.input?.[k] ?? '');
+  });
+  (callee.output ?? []).forEach((formal, k) => {
+    const actual = call.output?.[k] ?? '';
+    if (actual !== '') names.set(formal, actual);
+  });
+  const written = new Set((callee.node ?? []).flatMap((node) => node.output ?? []));
+  for (const name of written)
+    if (name !== '' && !names.has(name)) names.set(name, fresh(`${prefix}/${name}`));
+  const attributes = (list: readonly AttributeProto[]): AttributeProto[] =>
+    list.flatMap((a) => resolved(a, callee, call));
+  // The call knows the module it belongs to; the nodes inside rarely do.
+  const placed = (node: NodeProto): NodeProto =>
+    node.metadataProps?.length || !call.metadataProps?.length
+      ? node
+      : edited(node, { metadataProps: call.metadataProps });
+  return (callee.node ?? []).map((n) => placed(renamedNode(n, names, fresh, prefix, attributes)));
+}
+
+/** Rule 3. */
+function resolved(attribute: AttributeProto, callee: FunctionProto, call: NodeProto): AttributeProto[] {
+  const referred = attribute.refAttrName;
+  if (!referred) return [attribute];
+  const value =
+    call.attribute?.find((a) => a.name === referred) ??
+    callee.attributeProto?.find((a) => a.name === referred);
+  return value === undefined ? [] : [edited(value, { name: attribute.name ?? '' })];
+}
