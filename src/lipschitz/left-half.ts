@@ -200,11 +200,12 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     if (operator === null) {
       throw new ModelRefused({ what: whyUnsupported(node), remedy: 'Cut the network earlier.' });
     }
-    const inputs = node.inputs.map((value) => (value === null ? null : stateOf(value)));
+    const expression = operator.expression?.(node) ?? null;
+    const inputs = (expression ?? node).inputs.map((value) => (value === null ? null : stateOf(value)));
     const operands = inputs.map(
       (state): Operand | null => state && { dims: state.dims, constant: state.constant },
     );
-    const action = operator.compile(node, operands);
+    const action = expression === null ? operator.compile(node, operands) : expression.compile(operands);
     const actions = action.kind === 'several' ? action.outputs : [action];
     actions.forEach((its, position) => {
       const output = node.outputs[position];
@@ -220,7 +221,28 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
         remedy: 'Choose another cut.',
       });
     }
-    return { inputDims, dims: state.dims, steps: steps.slice(), output: state.form };
+    return { inputDims, dims: state.dims, ...needed(steps, state.form) };
+  };
+}
+
+/** The steps that `output` is computed from, and it, with the bases renumbered; nodes inside an expression are none. */
+function needed(steps: readonly Step[], output: AffineForm): Pick<LeftHalf, 'steps' | 'output'> {
+  const used = steps.map(() => false);
+  const use = (form: AffineForm): void => {
+    for (const { base } of form.terms) if (base > 0) used[base - 1] = true;
+  };
+  use(output);
+  for (let k = steps.length - 1; k >= 0; k--) if (used[k]) use(steps[k]!.input);
+  if (used.every((is) => is)) return { steps: steps.slice(), output };
+  let count = 0;
+  const renumbered = [0, ...used.map((is) => (is ? ++count : 0))];
+  const renamed = (form: AffineForm): AffineForm => ({
+    ...form,
+    terms: form.terms.map(({ base, matrix }) => ({ base: renumbered[base]!, matrix })),
+  });
+  return {
+    steps: steps.filter((_, k) => used[k]).map((step) => ({ ...step, input: renamed(step.input) })),
+    output: renamed(output),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelRefused } from '../errors.ts';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
+import { gatedActivation } from './gated-activations.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
@@ -180,6 +181,7 @@ const training: TrainingForms = {
 export const arithmetic: Operator = {
   types: ['Add', 'Sub', 'Mul', 'Div', 'Neg'],
   training,
+  expression: gatedActivation,
   compile(node, operands) {
     if (node.opType === 'Neg') return negation(node, operands);
     if (node.opType === 'Add' || node.opType === 'Sub')

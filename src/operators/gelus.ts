@@ -35,32 +35,39 @@ export const gelu: Activation = smooth(
   SLOPE_ERROR,
 );
 
-const CUBIC = 0.044715;
-const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
-
-/** 2u of z/2 (1 + tanh u) = z logistic(2u). */
-const doubled = (z: number): number => 2 * ROOT_2_OVER_PI * z * (1 + CUBIC * z * z);
+export const CUBIC = 0.044715;
+export const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 /**
- * z/2 (1 + tanh u), u = c z (1 + k z²). phi'(z) + phi'(-z) = 1, so phi'' is even. With q = 3 k z², phi'' > 0 for z > 0
- * exactly if (1 + 2q)/(1 + q)² / (c z) > tanh u; the left side falls from ∞ to 0, since (1 + 2q)/(1 + q)² =
- * 1 - (q/(1 + q))², and the right side rises from 0: one root on either side of 0.
+ * z/2 (1 + tanh u) = z logistic(2u), u = c z (1 + k z²). phi'(z) + phi'(-z) = 1, so phi'' is even. With q = 3 k z²,
+ * phi'' > 0 for z > 0 exactly if (1 + 2q)/(1 + q)² / (c z) > tanh u; the left side falls from ∞ to 0, since
+ * (1 + 2q)/(1 + q)² = 1 - (q/(1 + q))², and the right side rises from 0: one root on either side of 0.
+ *
+ * `c` and `k` are sqrt(2/π) and 0.044715 as some file rounds them, within 2^-22 of them. The roots are those of the exact
+ * constants: they move by less than 2^-20, where the slope changes by less than 2^-40, being level there. The largest
+ * slope changes by less than 4 times the relative change of a constant.
  */
-export const tanhGelu: Activation = smooth(
-  (z) => product(z, logistic(doubled(z))),
-  1.1289930686588,
-  betweenExtrema(
-    (z) => {
-      const y = doubled(z);
-      const slope = logisticSlope(y);
-      return logistic(y) + (slope === 0 ? 0 : z * slope * 2 * ROOT_2_OVER_PI * (1 + 3 * CUBIC * z * z));
-    },
-    -1.4185040087908285,
-    1.4185040087908285,
-  ),
-  ACCURACY,
-  SLOPE_ERROR,
-);
+export function tanhGeluOf(c: number, k: number): Activation {
+  const rounded = c !== ROOT_2_OVER_PI || k !== CUBIC;
+  const doubled = (z: number): number => 2 * c * z * (1 + k * z * z);
+  return smooth(
+    (z) => product(z, logistic(doubled(z))),
+    1.1289930686588 * (rounded ? 1 + 2 ** -18 : 1),
+    betweenExtrema(
+      (z) => {
+        const y = doubled(z);
+        const slope = logisticSlope(y);
+        return logistic(y) + (slope === 0 ? 0 : z * slope * 2 * c * (1 + 3 * k * z * z));
+      },
+      -1.4185040087908285,
+      1.4185040087908285,
+    ),
+    ACCURACY,
+    SLOPE_ERROR,
+  );
+}
+
+export const tanhGelu: Activation = tanhGeluOf(ROOT_2_OVER_PI, CUBIC);
 
 /** τ = tanh(log(1 + e^z)) and τ', by w = e^z or its inverse, whichever is at most 1. */
 function mishFactor(z: number): { tau: number; slope: number } {
@@ -114,6 +121,29 @@ export function swish(alpha: number): Activation {
     ACCURACY,
     SLOPE_ERROR,
   );
+}
+
+/**
+ * outer phi(inner z) for one of the activations above. The rounding of inner z changes phi by what 2^-51 y phi'(y) is at
+ * most, y = inner z, and |y phi'(y)| <= |phi(y)| + y² s'(y) <= |phi(y)| + 1 for phi = y s(y) with these sigmoids s.
+ */
+export function rescaled(phi: Activation, inner: number, outer: number): Activation {
+  if (inner === 1 && outer === 1) return phi;
+  const [stretch, gain] = [Math.abs(inner), Math.abs(outer)];
+  const up = 1 + 2 ** -50;
+  const slope = stretch * gain * up;
+  const reach = (T: number): number => stretch * T * up;
+  const within = (z: number, e: number): number =>
+    (stretch * e + (inner === 1 ? 0 : Math.abs(inner * z) * 2 ** -51)) * up;
+  return {
+    value: (z, i) => outer * phi.value(inner * z, i),
+    relativeError: phi.relativeError + 2 ** -50,
+    absoluteError: gain * (phi.absoluteError + (inner === 1 ? 0 : 2 ** -50)),
+    lipschitz: (i) => slope * phi.lipschitz(i),
+    secant: (z, T, e, i) => slope * phi.secant(inner * z, reach(T), within(z, e), i),
+    displacement: (z, T, e, i) => gain * up * phi.displacement(inner * z, reach(T), within(z, e), i),
+    isConstant: (z, T, e, i) => phi.isConstant(inner * z, reach(T), within(z, e), i),
+  };
 }
 
 function geluOf(node: Node): Activation {

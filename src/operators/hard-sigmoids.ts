@@ -46,6 +46,32 @@ export const hardSwish: Activation = {
   isConstant: (z, T, e) => z + T + e < -3 - 2 ** -50 * (Math.abs(z) + T + e),
 };
 
+/**
+ * z max(0, min(1, alpha z + beta)), alpha > 0, as files spell it out: 0 below the lower kink, z above the upper one, and
+ * between them z (alpha z + beta), whose slope 2 alpha z + beta rises from -beta to 2 - beta.
+ */
+export function hardSwishOf(alpha: number, beta: number): Activation {
+  const [lower, upper] = [-beta / alpha, (1 - beta) / alpha];
+  const size = (1 + Math.abs(beta)) / alpha;
+  const kinkError = 8 * UNIT_ROUNDOFF * size;
+  const phi = smooth(
+    (z) => z * Math.max(0, Math.min(1, alpha * z + beta)),
+    Math.max(1, Math.abs(beta), Math.abs(2 - beta)),
+    (low, high) => {
+      if (high < lower - kinkError) return 0;
+      if (low > upper + kinkError) return 1;
+      const ends = [Math.max(low, lower), Math.min(high, upper)].map((z) => Math.abs(2 * alpha * z + beta));
+      return Math.max(high > upper - kinkError ? 1 : 0, ...ends);
+    },
+    { absoluteError: 8 * UNIT_ROUNDOFF * size * (1 + Math.abs(beta)) },
+    2 ** -40 * (1 + Math.abs(beta)),
+  );
+  return {
+    ...phi,
+    isConstant: (z, T, e) => z + T + e < lower - kinkError - 2 ** -50 * (Math.abs(z) + T + e),
+  };
+}
+
 export const hardSigmoids: Operator = {
   types: ['HardSigmoid', 'HardSwish'],
   compile(node, operands) {

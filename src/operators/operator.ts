@@ -4,7 +4,7 @@
  * float64 evaluation, adjoint and every bound, so that a new operator is one new file.
  */
 import { DataType } from '../onnx/data-type.ts';
-import type { Node, Tensor } from '../onnx/graph.ts';
+import type { Node, Tensor, Value } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
 import type { LinearMap } from './linear-map.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
@@ -83,6 +83,13 @@ export type SingleAction =
 /** An action per output, by position, for nodes with several (Split); outputs beyond the list have no bound. */
 export type Action = SingleAction | { readonly kind: 'several'; readonly outputs: readonly SingleAction[] };
 
+/** An expression of several nodes with a better bound as a whole: the values it is computed from, and what it is. */
+export interface Expression {
+  readonly inputs: readonly (Value | null)[];
+  /** As for an operator, with the operands of `inputs`. */
+  compile(operands: Operands): Action;
+}
+
 export interface Operator {
   /** ONNX operator types of the default domain that this file implements. */
   readonly types: readonly string[];
@@ -90,6 +97,8 @@ export interface Operator {
    * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
    */
   compile(node: Node, operands: Operands): Action;
+  /** The known expression that ends in this node, or null: compiled in its stead, the nodes inside are not asked. */
+  expression?(node: Node): Expression | null;
   /** By type; `train` refuses the types that are missing. */
   readonly training?: TrainingForms;
 }

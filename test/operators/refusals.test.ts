@@ -33,7 +33,7 @@ const refusals: Refusal[] = [
   },
   {
     title: 'a product of two dependent tensors',
-    nodes: [node('Sigmoid', ['x'], 'h'), node('Mul', ['h', 'x'], 'y', { name: 'gate' })],
+    nodes: [node('Tanh', ['x'], 'h'), node('Mul', ['h', 'x'], 'y', { name: 'gate' })],
     says: /Mul node 'gate': .*both depend on the input/,
   },
   {
