@@ -43,6 +43,8 @@ const PROOFS = 3;
 const SHARED_PROOFS = 1;
 /** After a failed proof the next one aims this much below what would just do. */
 const RETRY_MARGIN = 6e-4;
+/** A proof that reaches this share of the latent radius is not improved on, where others are left. */
+const CLOSE = 0.99;
 /** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
 const SEARCH_STEPS = 12;
 const REFINING_STEPS = 36;
@@ -136,12 +138,25 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
         // The short searches sit a little low; one longer estimate tells by how much.
         radius *= Math.min(1, target / estimate(radius, REFINING_STEPS));
       }
+      let best = NOTHING;
       for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
         const proved = displacement(half, evaluation, radius, bound, prove);
-        if (proved <= latentRadius) return { radius, displacement: proved };
-        radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
+        if (proved <= latentRadius) {
+          best = { radius, displacement: proved };
+          // A latent that does not move is certified at any radius: the search has stopped at one that is enough.
+          if (costly || proved === 0 || proved >= CLOSE * latentRadius) break;
+          // `excess` counts every norm in full, D need not: what this proof exceeded its estimate by is what to aim with.
+          const exceeded = proved / estimate(radius, SEARCH_STEPS);
+          const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
+          radius = largestRadius((r) => estimate(r, SEARCH_STEPS), aim);
+          // D jumps where a mask switches on: then no ball lies between.
+          if (!(radius > best.radius * (1 + RETRY_MARGIN))) break;
+        } else {
+          if (best.radius > 0) break;
+          radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
+        }
       }
-      return NOTHING;
+      return best;
     },
   };
 }

@@ -62,9 +62,11 @@ describe('the input radius', () => {
           const { radius, displacement: D } = certifier.inputRadius(evaluation, latent, random.normals);
           expect(radius).toBeGreaterThan(0);
           expect(D).toBeLessThanOrEqual(latent);
-          // Little is given away: the bound is nearly reached. D may grow as a power of r, and r is set back by 0.4 %.
-          expect(D).toBeGreaterThan(latent * 0.98);
-          const again = displacement(half, evaluation, radius, bound, provedNorms(random));
+          // Little is given away: the bound is nearly reached, unless D jumps over it (a mask that switches on).
+          const norms = provedNorms(random);
+          if (!(D > latent * 0.99))
+            expect(displacement(half, evaluation, radius * 1.004, bound, norms)).toBeGreaterThan(latent);
+          const again = displacement(half, evaluation, radius, bound, norms);
           expect(again / D).toBeCloseTo(1, 3);
           const found = attack(half, x, evaluation, radius, random, { directions: 10, ascents: 1 });
           expect(found).toBeLessThanOrEqual(latent);
