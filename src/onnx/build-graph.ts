@@ -52,6 +52,9 @@ export function declaredOf(info: ValueInfoProto): { type: DataType | null; shape
 
 const utf8 = new TextDecoder();
 
+/** An attribute that names its type but holds no string gets protobufjs's default, which is an empty array. */
+const textOf = (bytes: Uint8Array | null | undefined): string => utf8.decode(Uint8Array.from(bytes ?? []));
+
 /** INT64_MAX and its neighbours mean "to the end" (Slice): see Tensor.integers. */
 function attributeInteger(value: number | Long): number {
   const number = toNumber(value);
@@ -67,13 +70,13 @@ function attributeValue(a: AttributeProto, where: string): Attribute {
     case AttributeType.INT:
       return { kind: 'int', value: attributeInteger(a.i ?? 0) };
     case AttributeType.STRING:
-      return { kind: 'string', value: utf8.decode(a.s ?? new Uint8Array()) };
+      return { kind: 'string', value: textOf(a.s) };
     case AttributeType.FLOATS:
       return { kind: 'floats', value: a.floats ?? [] };
     case AttributeType.INTS:
       return { kind: 'ints', value: (a.ints ?? []).map(attributeInteger) };
     case AttributeType.STRINGS:
-      return { kind: 'strings', value: (a.strings ?? []).map((s) => utf8.decode(s)) };
+      return { kind: 'strings', value: (a.strings ?? []).map(textOf) };
     case AttributeType.TENSOR:
       return { kind: 'tensor', value: tensorOf(a.t ?? {}, `attribute '${a.name ?? ''}' of ${where}`) };
     case AttributeType.GRAPH:

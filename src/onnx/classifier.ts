@@ -6,10 +6,13 @@ import { ModelRefused, UsageError } from '../errors.ts';
 import { checkRows } from './check-rows.ts';
 import { encodeModel } from './codec.ts';
 import { DataType, dataTypeName } from './data-type.ts';
+import { inputDependent } from './dependence.ts';
 import { refuseNondeterminism } from './determinism.ts';
+import { refuseEnlargements } from './enlargements.ts';
 import { extract, withInput } from './extract.ts';
 import { withFloat32Ends } from './float32-ends.ts';
 import { type Dim, describeType, sizeOf, type Value } from './graph.ts';
+import { refuseEndlessLoops } from './loops.ts';
 import { type Model, modelOf } from './model.ts';
 import { nearNames } from './near-names.ts';
 import { withSession } from './session.ts';
@@ -38,12 +41,16 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
   const output = chooseOutput(model, options.output);
   const needed = withFloat32Ends(withOnly(model, output));
   const input = onlyInput(needed);
+  refuseConstantOutput(needed);
   const shape = inputShapeOf(needed, input, options.inputShape);
   const [batch = null, ...rest] = shape;
   const inputDims = rest as number[];
   const shaped = withInput(needed, input, [batch, ...inputDims]);
   refuseNondeterminism(shaped);
+  refuseEndlessLoops(shaped);
+  refuseEnlargements(shaped);
   const fixedBatch = typeof batch === 'number' ? batch : null;
+  checkInputSize(shaped, inputDims, fixedBatch ?? 1);
   const classes = await measureClasses(shaped, inputDims, fixedBatch ?? 1);
   const [opened, result] = [shaped.graph.inputs[0], shaped.graph.outputs[0]];
   if (!opened || !result) throw new Error('a classifier has one input and one output');
@@ -101,6 +108,18 @@ function withOnly(model: Model, output: Value): Model {
   if (read.length === inputs.length || read.length === 0) return reduced;
   const kept = inputs.filter((i) => read.some((v) => v.name === i.name));
   return modelOf(extract(model, kept, info ? [info] : []), model);
+}
+
+/** A network whose scores no image can change has nothing to certify. */
+function refuseConstantOutput({ graph, path }: Model): void {
+  const output = graph.outputs[0];
+  if (output === undefined || inputDependent(graph).has(output)) return;
+  throw new ModelRefused({
+    what: `the output '${output.name}' does not depend on the input`,
+    where: path,
+    why: 'every image gets the same scores',
+    remedy: 'Name the output with the class scores (--output), or export the network again.',
+  });
 }
 
 function onlyInput(model: Model): Value {
@@ -178,10 +197,32 @@ function inputShapeOf(model: Model, input: Value, wanted: readonly number[] | un
   return [batch, ...wanted];
 }
 
+/** Numbers in one image, and in a batch whose size the file fixes: a few copies of either must fit in memory. */
+const MOST_NUMBERS = { image: 2 ** 24, batch: 2 ** 26 } as const;
+
+/** Throws ModelRefused for images (or fixed batches) that no classifier takes, before memory is asked for them. */
+function checkInputSize(model: Model, rowDims: readonly number[], batch: number): void {
+  const size = sizeOf(rowDims);
+  const image = size > MOST_NUMBERS.image;
+  if (!image && batch * size <= MOST_NUMBERS.batch) return;
+  throw new ModelRefused({
+    what: image
+      ? `one image of the model has ${size} numbers: [${rowDims.join(',')}]`
+      : `a batch of the model has ${batch * size} numbers: ${batch} images of [${rowDims.join(',')}]`,
+    where: model.path,
+    why: `at most ${image ? MOST_NUMBERS.image : MOST_NUMBERS.batch} are supported`,
+    remedy: image
+      ? 'Check the input shape that the file declares; or export the network for smaller images.'
+      : 'Export the network with a free batch axis, or for batches of one image.',
+  });
+}
+
 /** Runs one batch and reads the number of classes off the result: [N,K], [N,K,1,1], or [K] when N is 1. */
 async function measureClasses(model: Model, rowDims: readonly number[], batch: number): Promise<number> {
-  const rows = checkRows(batch, sizeOf(rowDims));
-  const data = Float32Array.from(rows.flatMap((row) => [...row]));
+  const size = sizeOf(rowDims);
+  const rows = checkRows(Math.min(batch, 3), size);
+  const data = new Float32Array(batch * size);
+  for (let k = 0; k < batch; k++) data.set(rows[k % rows.length] as Float32Array, k * size);
   const result = await withSession(encodeModel(model.proto), model.path, async (session) => {
     const feeds = new Map([[model.graph.inputs[0]?.name ?? '', { data, dims: [batch, ...rowDims] }]]);
     return [...(await session.run(feeds)).values()][0];

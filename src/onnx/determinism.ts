@@ -67,7 +67,7 @@ export function* trainingNodes(proto: ModelProto): Generator<NodeProto> {
 }
 
 /** Tensors by name in all graphs: initializers and Constant nodes. */
-function constantTensors(proto: ModelProto): Map<string, TensorProto> {
+export function constantTensors(proto: ModelProto): Map<string, TensorProto> {
   const found = new Map<string, TensorProto>();
   for (const graph of allGraphs(proto)) for (const t of graph.initializer ?? []) found.set(t.name ?? '', t);
   for (const node of allNodes(proto)) {

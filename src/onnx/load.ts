@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import { ModelRefused, SplitzError, UsageError } from '../errors.ts';
 import { decodeModel } from './codec.ts';
 import { inlineExternalData, mapTensors } from './external-data.ts';
+import { checkFunctionCalls } from './function-calls.ts';
 import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault, tensorOf } from './tensor.ts';
@@ -63,6 +64,7 @@ export function modelFromBytes(bytes: Uint8Array, path = '<memory>'): Model {
 
 function checkedModel(proto: ModelProto, origin: Origin): Model {
   checkTensors(proto);
+  checkFunctionCalls(proto);
   return modelOf(proto, origin);
 }
 

@@ -40,8 +40,9 @@ const notTensors = new Set([
   ...['Optional', 'ZipMap'],
 ]);
 
-/** Outputs per session: enough that few sessions are needed, few enough that a large network's values fit in memory. */
-const chunkSize = 128;
+/** Values in the first session; then as many more as fit in `chunkBytes`, judged by those measured so far. */
+const firstChunk = 32;
+const chunkBytes = 2 ** 27;
 
 /** Throws ModelRefused when ONNX Runtime cannot run the model. */
 export async function measureShapes({ model, batchable }: BatchedModel): Promise<Shapes> {
@@ -58,37 +59,46 @@ export async function measureShapes({ model, batchable }: BatchedModel): Promise
   const shapes = new Map<string, MeasuredValue>([
     [input.name, { type: input.declaredType as DataType, dims: [1, ...rowDims], batchFirst: true }],
   ]);
-  for (let k = 0; k < names.length; k += chunkSize) {
-    await measure(model, names.slice(k, k + chunkSize), rowDims, batchable, shapes);
+  let bytes = 0;
+  for (let k = 0, next = firstChunk; k < names.length; ) {
+    const chunk = names.slice(k, k + next);
+    bytes += await measure(model, chunk, rowDims, batchable, shapes);
+    k += chunk.length;
+    next = Math.max(1, Math.floor((chunkBytes * k) / Math.max(1, bytes)));
   }
   return shapes;
 }
 
+/** @returns bytes that the values took, for one row and for three */
 async function measure(
   model: Model,
   names: readonly string[],
   rowDims: readonly number[],
   batchable: boolean,
   shapes: Map<string, MeasuredValue>,
-): Promise<void> {
+): Promise<number> {
   const graph = model.proto.graph ?? {};
   const declared = new Map((graph.output ?? []).map((o) => [o.name ?? '', o]));
   const output = names.map((name) => declared.get(name) ?? { name });
   const bytes = encodeModel(edited(model.proto, { graph: edited(graph, { output, valueInfo: [] }) }));
-  const run = (count: number) =>
-    withSession(bytes, model.path, (session) => {
+  return withSession(bytes, model.path, async (session) => {
+    const run = (count: number) => {
       const data = new Float32Array(count * sizeOf(rowDims));
       checkRows(count, sizeOf(rowDims)).forEach((row, k) => {
         data.set(row, k * row.length);
       });
       return session.run(new Map([[model.graph.inputs[0]?.name ?? '', { data, dims: [count, ...rowDims] }]]));
-    });
-  const one = await run(1);
-  const three = batchable ? await run(3) : null;
-  for (const [name, tensor] of one) {
-    const batchFirst = tensor.dims[0] === 1 && (three === null || grows(tensor, three.get(name)));
-    shapes.set(name, { type: tensor.type, dims: tensor.dims, batchFirst });
-  }
+    };
+    const one = await run(1);
+    const three = batchable ? await run(3) : null;
+    let taken = 0;
+    for (const [name, tensor] of one) {
+      const batchFirst = tensor.dims[0] === 1 && (three === null || grows(tensor, three.get(name)));
+      shapes.set(name, { type: tensor.type, dims: tensor.dims, batchFirst });
+      taken += 4 * (three === null ? 1 : 4) * sizeOf(tensor.dims);
+    }
+    return taken;
+  });
 }
 
 function grows(one: RuntimeTensor, three: RuntimeTensor | undefined): boolean {

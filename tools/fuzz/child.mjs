@@ -1,0 +1,66 @@
+// Runs mutants one after the other as the product would meet them, and tells the parent about each: what is not a result
+// or a refusal in words is a defect. Started by supervise.mjs with the folder for its files.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspectModel } from '../../dist/certificate/inspection.js';
+import { leftHalfBoundAt, openSmoothedClassifier } from '../../dist/certificate/smoothed-classifier.js';
+import { inspectionDocument } from '../../dist/cli/inspection/document.js';
+import { inspectionMarkdown } from '../../dist/cli/inspection/markdown.js';
+import { sarifOf } from '../../dist/cli/inspection/sarif.js';
+import { ModelRefused, SplitzError } from '../../dist/errors.js';
+import { sizeOf } from '../../dist/onnx/graph.js';
+import { mutant } from './mutate.mjs';
+import { randomSource } from './random.mjs';
+import { weightsData } from './seeds.mjs';
+
+const [folder] = process.argv.slice(2);
+const path = join(folder, 'mutant.onnx');
+writeFileSync(join(folder, 'weights.data'), weightsData);
+
+/** A few draws at some cut that has a bound, through worker threads, as `certify` does. */
+async function certifyOnce({ classifier, cuts }, random) {
+  const bounded = cuts.filter(({ why }) => why === null);
+  const { cut } = random.pick(bounded);
+  const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
+  const image = Float32Array.from({ length: sizeOf(classifier.inputDims) }, () => random.next());
+  const resources = { provider: 'cpu', workers: 1, batch: 4 };
+  const smoothed = await openSmoothedClassifier(classifier, cut, left, resources, [image], 'certified');
+  try {
+    const settings = { sigma: 0.5, n0: 8, n: 24, alpha: 0.001, bound: 'clopper-pearson', seed: 1n };
+    const { radius } = await smoothed.certify(image, 0, null, settings);
+    if (!(radius >= 0 && radius < Number.POSITIVE_INFINITY)) throw new Error(`a radius of ${radius}`);
+  } finally {
+    await smoothed.close();
+  }
+}
+
+/** 'certified', 'opened', 'refused', or the text of a defect. */
+async function outcomeOf({ seed, index, certify }) {
+  const { bytes } = mutant(seed, index);
+  writeFileSync(path, bytes);
+  try {
+    const inspection = await inspectModel(path, { milliseconds: 100 });
+    JSON.stringify(inspectionDocument(inspection));
+    sarifOf(inspection.findings, path, '0');
+    inspectionMarkdown(inspection);
+    if (inspection.refusal !== null) return { kind: 'refused' };
+    if (!certify) return { kind: 'opened' };
+    try {
+      await certifyOnce(inspection, randomSource(seed, index, 1));
+      return { kind: 'certified' };
+    } catch (error) {
+      if (error instanceof ModelRefused) return { kind: 'opened' };
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof SplitzError && error.report.remedy !== undefined) return { kind: 'refused' };
+    return { kind: 'defect', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+process.on('message', async (job) => {
+  const outcome = await outcomeOf(job);
+  process.send({ index: job.index, ...outcome, peak: process.resourceUsage().maxRSS * 1024 });
+});
+process.on('disconnect', () => process.exit());
+process.send('ready');
