@@ -24,8 +24,6 @@ run(
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
-copyFileSync(
-  join(root, 'src/certificate/result.schema.json'),
-  join(root, 'dist/certificate/result.schema.json'),
-);
+for (const schema of ['certificate/result.schema.json', 'cli/config/splitz.config.schema.json'])
+  copyFileSync(join(root, 'src', schema), join(root, 'dist', schema));
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

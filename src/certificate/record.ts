@@ -36,7 +36,15 @@ const guarantee = oneOf(
 const setting = <T>(value: Schema<T>) =>
   object('A setting and where its value came from.', {
     value,
-    origin: oneOf('Where the value came from.', ['flag', 'model metadata', 'data set', 'default', 'derived']),
+    origin: oneOf('Where the value came from.', [
+      'flag',
+      'environment',
+      'config file',
+      'model metadata',
+      'data set',
+      'default',
+      'derived',
+    ]),
   });
 
 const model = object('The model file certified.', {

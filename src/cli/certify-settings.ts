@@ -1,5 +1,6 @@
 /**
- * What `certify` and `predict` are asked to do: flags, then the model's `splitz.*` metadata, then defaults. Everything
+ * What `certify` and `predict` are asked to do: flags (or the environment, or the config file), then the model's `splitz.*`
+ * metadata, then defaults. Everything
  * that can be judged without running the model is judged here.
  */
 
@@ -13,16 +14,19 @@ import type { BoundKind } from '../smoothing/latent-radius.ts';
 import { LAYOUTS } from './options.ts';
 import {
   byDefault,
+  byFlag,
   chosen,
   numberFrom,
   numberList,
+  originOf,
   requireCount,
   type Sourced,
+  type WithOrigins,
   wordFrom,
 } from './sourced.ts';
 
 /** Flags as yargs delivers them; undefined where the user said nothing. */
-export interface SmoothingFlags {
+export interface SmoothingFlags extends WithOrigins {
   readonly split?: string | undefined;
   readonly sigma?: number | undefined;
   readonly n?: number | undefined;
@@ -31,7 +35,7 @@ export interface SmoothingFlags {
   readonly lipschitz?: DisplacementBound | undefined;
 }
 
-export interface PreprocessingFlags {
+export interface PreprocessingFlags extends WithOrigins {
   readonly layout?: Layout | undefined;
   readonly scale?: number | undefined;
   readonly mean?: string | undefined;
@@ -45,16 +49,31 @@ export interface PreprocessingSettings {
   readonly std: Sourced<number[] | null>;
 }
 
-export function preprocessingSettings(flags: PreprocessingFlags, { metadata }: Model): PreprocessingSettings {
+export function preprocessingSettings(
+  flags: PreprocessingFlags,
+  { metadata }: Pick<Model, 'metadata'>,
+): PreprocessingSettings {
   const list = (name: 'mean' | 'std'): Sourced<number[] | null> => {
     const text = flags[name];
     const read = numberList(text === undefined ? `model metadata splitz.${name}` : `--${name}`);
     return (
-      chosen(text === undefined ? undefined : read(text), metadata, `splitz.${name}`, read) ?? byDefault(null)
+      chosen(
+        text === undefined ? undefined : read(text),
+        metadata,
+        `splitz.${name}`,
+        read,
+        originOf(flags, name),
+      ) ?? byDefault(null)
     );
   };
   const scale =
-    chosen(flags.scale, metadata, 'splitz.scale', numberFrom('model metadata splitz.scale')) ?? byDefault(1);
+    chosen(
+      flags.scale,
+      metadata,
+      'splitz.scale',
+      numberFrom('model metadata splitz.scale'),
+      originOf(flags, 'scale'),
+    ) ?? byDefault(1);
   if (!(scale.value > 0)) {
     throw new UsageError({
       what: `--scale is ${scale.value}`,
@@ -64,8 +83,13 @@ export function preprocessingSettings(flags: PreprocessingFlags, { metadata }: M
   }
   return {
     layout:
-      chosen(flags.layout, metadata, 'splitz.layout', wordFrom(LAYOUTS, 'model metadata splitz.layout')) ??
-      byDefault('nchw'),
+      chosen(
+        flags.layout,
+        metadata,
+        'splitz.layout',
+        wordFrom(LAYOUTS, 'model metadata splitz.layout'),
+        originOf(flags, 'layout'),
+      ) ?? byDefault('nchw'),
     scale,
     mean: list('mean'),
     std: list('std'),
@@ -97,15 +121,15 @@ export interface StatisticalSettings {
 export function statisticalSettings(
   flags: SmoothingFlags & { readonly n0?: number | undefined; readonly bound?: BoundKind | undefined },
 ): StatisticalSettings {
-  const or = <T>(flag: T | undefined, fallback: T): Sourced<T> =>
-    flag === undefined ? byDefault(fallback) : { value: flag, origin: 'flag' };
+  const or = <T>(option: string, flag: T | undefined, fallback: T): Sourced<T> =>
+    flag === undefined ? byDefault(fallback) : byFlag(flag, originOf(flags, option));
   const settings: StatisticalSettings = {
-    n0: or(flags.n0, 100),
-    n: or(flags.n, 10_000),
-    alpha: or(flags.alpha, 0.001),
-    bound: or(flags.bound, 'clopper-pearson'),
-    lipschitz: or(flags.lipschitz, 'secant'),
-    seed: or(flags.seed, 0),
+    n0: or('n0', flags.n0, 100),
+    n: or('n', flags.n, 10_000),
+    alpha: or('alpha', flags.alpha, 0.001),
+    bound: or('bound', flags.bound, 'clopper-pearson'),
+    lipschitz: or('lipschitz', flags.lipschitz, 'secant'),
+    seed: or('seed', flags.seed, 0),
   };
   checkAlpha(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);

@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { UsageError } from '../errors.ts';
 import { certify } from './commands/certify.ts';
 import { compare } from './commands/compare.ts';
+import { configCommand } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
@@ -13,6 +14,7 @@ import { replay } from './commands/replay.ts';
 import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
+import { optionSources } from './config/sources.ts';
 import { exitCodeOf } from './exit.ts';
 import { joinedRequirements } from './policy.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
@@ -25,6 +27,7 @@ const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'compare']);
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
 
 try {
+  const sources = optionSources(args, process.env, '.');
   await yargs(args)
     .scriptName('splitz-onnx')
     .usage('$0 <command>\n\nCertified l2 robustness of ONNX classifiers.')
@@ -37,11 +40,24 @@ try {
     .command(replay)
     .command(explain)
     .command(compare)
+    .command(configCommand(sources))
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
+    .option('config', {
+      type: 'string',
+      describe: 'config file [splitz.config.yaml or .json here]; --no-config for none',
+    })
+    // They beat yargs' defaults and lose to the command line.
+    .config(Object.fromEntries([...sources.outside].map(([option, { value }]) => [option, value])))
+    .middleware((argv) => {
+      argv['origins'] = sources.origins;
+      // A file that is found, not named, must not work unseen.
+      const taken = sources.file !== null && argv._[0] === sources.command && argv['quiet'] !== true;
+      if (taken) process.stderr.write(`config ${sources.file}\n`);
+    })
     .demandCommand(
       1,
-      'Name a command: certify, predict, inspect, split, train, verify, replay, explain, compare or doctor.',
+      'Name a command: certify, predict, inspect, split, train, verify, replay, explain, compare, config or doctor.',
     )
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.

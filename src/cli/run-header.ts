@@ -8,11 +8,11 @@ import type { StatisticalSettings } from './certify-settings.ts';
 import { describeEnvironment } from './environment.ts';
 import type { OpenedRun } from './open-run.ts';
 import type { SmoothingPlan } from './smoothing-plan.ts';
-import type { Sourced } from './sourced.ts';
+import { originOrDefault, type Sourced, type WithOrigins } from './sourced.ts';
 import { packageVersion } from './version.ts';
 
 /** Which images. */
-export interface RunSelection {
+export interface RunSelection extends WithOrigins {
   readonly subset: Subset;
   readonly start: number;
   readonly skip: number;
@@ -28,9 +28,9 @@ export function runHeader(
   flags: RunSelection,
 ): RunHeader {
   const { source } = classifier;
-  const flagged = <T>(value: T, isDefault: boolean): Sourced<T> => ({
+  const flagged = <T>(option: string, value: T, isDefault: boolean): Sourced<T> => ({
     value,
-    origin: isDefault ? 'default' : 'flag',
+    origin: originOrDefault(flags, option, isDefault),
   });
   return {
     kind: 'run',
@@ -77,9 +77,9 @@ export function runHeader(
       bound: statistics.bound,
       lipschitz: statistics.lipschitz,
       seed: statistics.seed,
-      start: flagged(flags.start, flags.start === 0),
-      skip: flagged(flags.skip, flags.skip === 1),
-      max: flagged(flags.max ?? null, flags.max === undefined),
+      start: flagged('start', flags.start, flags.start === 0),
+      skip: flagged('skip', flags.skip, flags.skip === 1),
+      max: flagged('max', flags.max ?? null, flags.max === undefined),
       mean: preprocessing.mean,
       std: preprocessing.std,
       scale: preprocessing.scale,

@@ -6,7 +6,15 @@ import { chooseSplit } from './auto-split.ts';
 import { checkSigma, type SmoothingFlags, type StatisticalSettings } from './certify-settings.ts';
 import { boundAt, cutFor, DEFAULT_INPUT_SIGMA, globalLipschitz, shortened } from './choose-cut.ts';
 import type { OpenedRun } from './open-run.ts';
-import { byDefault, chosen, derived, numberFrom, type Sourced } from './sourced.ts';
+import {
+  byDefault,
+  chosen,
+  derived,
+  numberFrom,
+  originOf,
+  type Sourced,
+  type WithOrigins,
+} from './sourced.ts';
 
 export interface SmoothingPlan {
   readonly cut: Cut;
@@ -21,6 +29,32 @@ export interface SmoothingPlan {
   readonly sigma: Sourced<number>;
 }
 
+/** The cut asked for, as it was named. */
+export const splitSetting = (flags: SmoothingFlags, metadata: ReadonlyMap<string, string>): Sourced<string> =>
+  chosen(flags.split, metadata, 'splitz.split', (text) => text, originOf(flags, 'split')) ??
+  byDefault('first');
+
+/** The noise level asked for; null when nobody names one and it follows from the left half. */
+export function sigmaSetting(
+  flags: SmoothingFlags,
+  metadata: ReadonlyMap<string, string>,
+): Sourced<number> | null {
+  const read = numberFrom('model metadata splitz.sigma');
+  const level = chosen(flags.sigma, metadata, 'splitz.sigma', read, originOf(flags, 'sigma'));
+  if (level !== null) checkSigma('--sigma', level.value);
+  return level;
+}
+
+/** The level of plain smoothing beside the split, where somebody names one. */
+export function baselineSetting(
+  flags: WithOrigins & { readonly baselineSigma?: number | undefined },
+  metadata: ReadonlyMap<string, string>,
+): Sourced<number> | null {
+  const key = 'splitz.baseline_sigma';
+  const read = numberFrom(`model metadata ${key}`);
+  return chosen(flags.baselineSigma, metadata, key, read, originOf(flags, 'baseline-sigma'));
+}
+
 /** @param note told what `--split auto` tried */
 export async function planSmoothing(
   opened: OpenedRun,
@@ -32,9 +66,8 @@ export async function planSmoothing(
 ): Promise<SmoothingPlan> {
   const { classifier } = opened;
   const { metadata } = classifier.source;
-  const split = chosen(flags.split, metadata, 'splitz.split', (text) => text) ?? byDefault('first');
-  let level = chosen(flags.sigma, metadata, 'splitz.sigma', numberFrom('model metadata splitz.sigma'));
-  if (level !== null) checkSigma('--sigma', level.value);
+  const split = splitSetting(flags, metadata);
+  let level = sigmaSetting(flags, metadata);
   let cut: Cut;
   let heldOut: readonly number[] = [];
   if (split.value === 'auto') {

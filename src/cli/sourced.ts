@@ -1,6 +1,6 @@
 /**
- * Settings with their origin: a flag beats the model's metadata, which beats the default; each value used is shown and
- * recorded with where it came from.
+ * Settings with their origin: a flag beats the environment, which beats the config file, the model's metadata and the
+ * default; each value used is shown and recorded with where it came from.
  */
 
 import type { SettingOrigin } from '../certificate/record.ts';
@@ -11,18 +11,36 @@ export interface Sourced<T> {
   readonly origin: SettingOrigin;
 }
 
-export const byFlag = <T>(value: T): Sourced<T> => ({ value, origin: 'flag' });
+/** Where options that somebody set were set: those of the config file and the environment reach commands as flags do. */
+export type OptionOrigins = ReadonlyMap<string, OptionOrigin>;
+export type OptionOrigin = Extract<SettingOrigin, 'flag' | 'environment' | 'config file'>;
+
+/** Options as a command gets them. Without origins (a call from a program) all that are set are flags. */
+export interface WithOrigins {
+  readonly origins?: OptionOrigins | undefined;
+}
+
+/** The origin of an option that is set. @param option its name on the command line, without dashes */
+export const originOf = ({ origins }: WithOrigins, option: string): OptionOrigin =>
+  origins?.get(option) ?? 'flag';
+
+/** Whether a value of an option with a default was set by anybody; a program that passes the default has not set it. */
+export const originOrDefault = (flags: WithOrigins, option: string, isDefault: boolean): SettingOrigin =>
+  flags.origins === undefined ? (isDefault ? 'default' : 'flag') : (flags.origins.get(option) ?? 'default');
+
+export const byFlag = <T>(value: T, origin: OptionOrigin = 'flag'): Sourced<T> => ({ value, origin });
 export const byDefault = <T>(value: T): Sourced<T> => ({ value, origin: 'default' });
 export const derived = <T>(value: T): Sourced<T> => ({ value, origin: 'derived' });
 
-/** Flag, else `metadata[key]` read by `parse`, else null. */
+/** Flag (or what stands for one), else `metadata[key]` read by `parse`, else null. */
 export function chosen<T>(
   flag: T | undefined,
   metadata: ReadonlyMap<string, string>,
   key: string,
   parse: (text: string) => T,
+  origin: OptionOrigin = 'flag',
 ): Sourced<T> | null {
-  if (flag !== undefined) return byFlag(flag);
+  if (flag !== undefined) return byFlag(flag, origin);
   const text = metadata.get(key);
   return text === undefined ? null : { value: parse(text), origin: 'model metadata' };
 }

@@ -7,7 +7,7 @@ import { RECIPES, type Recipe, type RecipeName, recipeFor } from '../training/re
 import { REGULARIZERS } from '../training/regularizers.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
 import { checkSigma } from './certify-settings.ts';
-import { requireCount } from './sourced.ts';
+import { originOf, requireCount, type WithOrigins } from './sourced.ts';
 
 export const trainingOptions = <T>(y: Argv<T>) =>
   y
@@ -66,7 +66,7 @@ export const trainingOptions = <T>(y: Argv<T>) =>
     .option('batch', { type: 'number', describe: 'images per step' })
     .option('augment', { choices: AUGMENTATIONS, describe: 'random shifts and mirror images' });
 
-type Flags = Awaited<ReturnType<ReturnType<typeof trainingOptions>['parse']>>;
+type Flags = Awaited<ReturnType<ReturnType<typeof trainingOptions>['parse']>> & WithOrigins;
 
 /** All settings of a run that do not come from the model or the data. */
 export interface TrainingSettings extends Recipe {
@@ -81,6 +81,15 @@ export interface SourcedTrainingSettings {
 }
 
 const DEFAULT_SIGMA = 0.5;
+
+/** Options whose name is not the setting's. */
+const OPTION_OF: { readonly [setting: string]: string } = {
+  threshold: 'lipschitz-threshold',
+  learnThreshold: 'learn-lipschitz-threshold',
+};
+/** The option of a setting. */
+export const optionOf = (setting: string): string =>
+  OPTION_OF[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Throws UsageError for values that are out of range, schedules that are none, combinations that mean nothing. */
 export function trainingSettings(flags: Flags, atInput: boolean, dataset: string): SourcedTrainingSettings {
@@ -130,7 +139,8 @@ export function trainingSettings(flags: Flags, atInput: boolean, dataset: string
     .map(([key, value]) => ({
       name: key,
       value: value === null ? 'none' : String(value),
-      origin: key in chosenOnes ? 'flag' : key === 'sigma' ? 'default' : `recipe ${name}`,
+      origin:
+        key in chosenOnes ? originOf(flags, optionOf(key)) : key === 'sigma' ? 'default' : `recipe ${name}`,
     }));
   return { values: settings, shown };
 }

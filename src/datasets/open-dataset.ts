@@ -47,6 +47,9 @@ export function isKindOnly(spec: string): boolean {
   return spec !== 'glyphs' && KINDS.some((kind) => kind === spec);
 }
 
+/** The kind of data a text names, without opening them. Throws UsageError when it names none. */
+export const kindOf = (spec: string): DatasetKind => parseSpec(spec).kind;
+
 function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   if (spec === 'glyphs') return { kind: 'glyphs', place: '' };
   const colon = spec.indexOf(':');

@@ -1,6 +1,6 @@
 /**
  * One training step, LeNet and a residual network with BatchNormalization, every loss and every regulariser: traced to ONNX
- * and run by ONNX Runtime, it is the step that TensorFlow.js takes. With SPLITZ_TFJS_NODE=1 also on tfjs-node, which has to
+ * and run by ONNX Runtime, it is the step that TensorFlow.js takes. With TFJS_NODE_TESTS=1 also on tfjs-node, which has to
  * be installed (tools/tfjs-node).
  */
 import { afterAll, describe, expect, it } from 'vitest';
@@ -138,12 +138,12 @@ describe.each(Object.keys(subjects))('one step of %s in ONNX Runtime and in Tens
   });
 });
 
-const asked = process.env['SPLITZ_TFJS_NODE'] === '1';
+const asked = process.env['TFJS_NODE_TESTS'] === '1';
 const figures: string[] = [];
 afterAll(() => {
   if (figures.length > 0) console.log(figures.join('\n'));
 });
-describe.skipIf(!asked)('the same step on tfjs-node (skipped: SPLITZ_TFJS_NODE is not 1)', () => {
+describe.skipIf(!asked)('the same step on tfjs-node (skipped: TFJS_NODE_TESTS is not 1)', () => {
   it.each(Object.keys(subjects).flatMap((name) => CASES.map((which) => ({ name, which }))))(
     '$name, $which.loss, $which.regularizer: equal within 1e-5',
     async ({ name, which }) => {

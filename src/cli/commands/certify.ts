@@ -30,8 +30,8 @@ import {
 } from '../options.ts';
 import { applyPolicy } from '../policy.ts';
 import { runHeader } from '../run-header.ts';
-import { planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
-import { byFlag, chosen, derived, numberFrom, requireCount, type Sourced } from '../sourced.ts';
+import { baselineSetting, planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
+import { byFlag, derived, originOf, requireCount, type Sourced, type WithOrigins } from '../sourced.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
@@ -69,7 +69,7 @@ const builder = <T>(y: Argv<T>) =>
     .example('$0 certify models/glyphs-lenet.onnx', 'a shipped model on built-in data')
     .example('$0 certify net.onnx --data cifar10:DIR --mean 0.5,0.5,0.5 --std 0.2,0.2,0.2', 'your own');
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
 
 export const certify: CommandModule<object, Flags> = {
   command: 'certify <model>',
@@ -160,11 +160,10 @@ async function run(flags: Flags): Promise<void> {
 
 /** Noise of plain smoothing beside the split; null when there is none to run. */
 function baselineLevel({ classifier }: OpenedRun, plan: SmoothingPlan, flags: Flags): Sourced<number | null> {
-  if (!flags.baseline) return byFlag(null);
+  if (!flags.baseline) return byFlag(null, originOf(flags, 'baseline'));
   if (plan.left === null) return derived(null);
-  const key = 'splitz.baseline_sigma';
   const level =
-    chosen(flags.baselineSigma, classifier.source.metadata, key, numberFrom(`model metadata ${key}`)) ??
+    baselineSetting(flags, classifier.source.metadata) ??
     derived(shortened(plan.sigma.value / plan.lipschitz));
   checkSigma('--baseline-sigma', level.value);
   return level;

@@ -16,7 +16,7 @@ import {
   smoothingOptions,
 } from '../options.ts';
 import { planSmoothing } from '../smoothing-plan.ts';
-import { requireCount } from '../sourced.ts';
+import { requireCount, type WithOrigins } from '../sourced.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -26,7 +26,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
     .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
 
 export const predict: CommandModule<object, Flags> = {
   command: 'predict <model>',

@@ -23,7 +23,7 @@ import { shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
 import { type OpenedTraining, openTraining } from '../open-training.ts';
 import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
-import { requireCount } from '../sourced.ts';
+import { requireCount, type WithOrigins } from '../sourced.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
 import {
   schedulesOf,
@@ -66,7 +66,7 @@ const builder = <T>(y: Argv<T>) =>
     .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
     .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
 
 export const train: CommandModule<object, Flags> = {
   command: 'train <model>',

@@ -1,0 +1,51 @@
+/**
+ * Which commands take settings from a config file and the environment, and which of their options.
+ *
+ * A file has top-level settings and a section per command, which wins. Top-level settings are the options that mean the same
+ * everywhere; `train` takes of them what concerns model and data, as its sigma, split, batch and seed are those of training.
+ */
+import type { Argv } from 'yargs';
+import { certify } from '../commands/certify.ts';
+import { predict } from '../commands/predict.ts';
+import { train } from '../commands/train.ts';
+import {
+  dataOptions,
+  forceEvalOption,
+  modelArgument,
+  preprocessingOptions,
+  smoothingOptions,
+} from '../options.ts';
+import { type OptionTable, optionsOf, recordOptions } from './option-table.ts';
+
+/** What replaces or drops files, and the form of the answer, is said on the command line alone. */
+const COMMAND_LINE_ONLY = ['force', 'restart', 'json'];
+
+const configurable = (table: OptionTable): OptionTable =>
+  new Map([...table].filter(([name]) => !COMMAND_LINE_ONLY.includes(name)));
+
+const inputs = recordOptions((y: Argv) =>
+  dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))),
+);
+const smoothing = recordOptions(smoothingOptions);
+
+export interface Section {
+  readonly options: OptionTable;
+  /** Names of the top-level settings that the command takes. */
+  readonly shared: ReadonlySet<string>;
+}
+
+function section(table: OptionTable, ...groups: readonly OptionTable[]): Section {
+  const options = configurable(table);
+  const names = groups.flatMap((group) => [...group.keys()]).filter((name) => options.has(name));
+  return { options, shared: new Set(names) };
+}
+
+/** Commands by name. */
+export const SECTIONS: ReadonlyMap<string, Section> = new Map([
+  ['certify', section(optionsOf(certify), inputs, smoothing)],
+  ['predict', section(optionsOf(predict), inputs, smoothing)],
+  ['train', section(optionsOf(train), inputs)],
+]);
+
+/** The settings a file may have at its top. */
+export const SHARED: OptionTable = new Map([...inputs, ...smoothing]);

@@ -1,0 +1,25 @@
+/** The options of a command as a table: what its yargs builder declares, recorded. The one truth that flags, schema,
+ * config file and environment share. */
+import type { Argv, CommandModule, Options } from 'yargs';
+
+export type OptionTable = ReadonlyMap<string, Options>;
+
+/** What `build` declares of options, in order. Builders use `option`, `positional` and `example` alone. */
+export function recordOptions(build: (y: Argv) => unknown): OptionTable {
+  const table = new Map<string, Options>();
+  const recorder = {
+    option(name: string, options: Options) {
+      table.set(name, options);
+      return recorder;
+    },
+    positional: () => recorder,
+    example: () => recorder,
+  };
+  build(recorder as unknown as Argv);
+  return table;
+}
+
+export function optionsOf<F>({ builder, command }: CommandModule<object, F>): OptionTable {
+  if (typeof builder !== 'function') throw new Error(`${String(command)} declares its options in a builder`);
+  return recordOptions(builder as (y: Argv) => unknown);
+}
