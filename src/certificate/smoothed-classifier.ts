@@ -56,6 +56,8 @@ export interface Draw {
   readonly draws: number;
   readonly sigma: number;
   readonly seed: bigint;
+  /** Sample number of the first draw; 0 unless given. Draws of disjoint numbers are independent. */
+  readonly from?: number;
 }
 
 export interface SmoothedClassifier {
@@ -168,15 +170,15 @@ export async function openSmoothedClassifier(
     left,
     resources: { provider, workers: sampler.workers, batch: sampler.batch },
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
-    votes: (image, index, { stage, draws, sigma, seed }, signal) =>
+    votes: (image, index, { stage, draws, sigma, seed, from = 0 }, signal) =>
       sampler.count({
         latent: centre(image).latent,
         sigma,
         seed,
         stage,
         image: index,
-        from: 0,
-        to: draws,
+        from,
+        to: from + draws,
         ...(signal === undefined ? {} : { signal }),
       }),
     async certify(image, index, label, settings, signal, onProgress) {

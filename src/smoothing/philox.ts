@@ -58,6 +58,10 @@ export const Stage = {
   initialWeights: 13,
   /** Start vectors with which `verify` proves operator norms again. */
   verification: 14,
+  /** `attack`: noise of the search, random directions, and the draws that confirm what the search found. */
+  attack: 20,
+  attackDirections: 21,
+  attackConfirmation: 22,
 } as const;
 
 export type Stage = (typeof Stage)[keyof typeof Stage];
