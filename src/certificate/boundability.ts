@@ -97,7 +97,9 @@ function unreachedNodes(dependent: ReadonlySet<Value>): (value: Value) => Node[]
       reached.add(node);
       found.push(node);
       // An expression is one operator: what lies inside is not compiled, and may have no bound.
-      const whole = operatorOf(node)?.expression?.(node)?.inputs.filter((v) => v !== null);
+      const whole = operatorOf(node)
+        ?.expression?.(node)
+        ?.inputs.filter((v) => v !== null);
       waiting.push(...(whole ?? valuesRead(node)));
     }
     return found.sort((a, b) => a.index - b.index);
