@@ -12,6 +12,7 @@ const KINDS = {
   activation: 'elementwise: secant slopes on the ball',
   maximum: 'windows of a maximum: the root of how many share a cell',
   vector: 'sorting, or windows of a norm: a Lipschitz constant of its own',
+  local: 'bounded on the ball around each image; on all of space loosely, or not at all',
   constant: 'the same for every input',
 };
 

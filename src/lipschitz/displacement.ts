@@ -134,6 +134,34 @@ function throughVector(
   return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
 }
 
+/** A map that is bounded on balls; only the secant bound looks at them. */
+function throughLocal(
+  step: Step,
+  centre: Evaluation['inputs'][number],
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): Movement {
+  if (step.rule.kind !== 'local') throw new Error('not a local map');
+  const { map } = step.rule;
+  const all = (): number => masked(step.input, bases, null, bound !== 'global', normOf);
+  if (bound !== 'secant')
+    return {
+      rho: Number.isFinite(map.lipschitz) ? inflate(map.lipschitz * all(), 4) : map.lipschitz,
+      box: null,
+    };
+  const T = reach(step.input, bases);
+  const local = map.on({ centre: centre.value, error: centre.error, T, rho: all });
+  if (local === null) return { rho: Number.POSITIVE_INFINITY, box: null };
+  let rho = 0;
+  for (const slopes of local.slopes) {
+    // What does not move has no slope to count.
+    const counted = slopes.map((slope, i) => (T[i] === 0 ? 0 : slope));
+    if (counted.some((slope) => slope > 0)) rho += masked(step.input, bases, counted, true, normOf);
+  }
+  return { rho: Math.min(inflate(rho, 4), normUp(local.box)), box: local.box };
+}
+
 function throughStep(
   step: Step,
   centre: Evaluation['inputs'][number],
@@ -142,6 +170,7 @@ function throughStep(
   normOf: NormOf,
 ): Movement {
   if (step.rule.kind === 'activation') return throughActivation(step, centre, bases, bound, normOf);
+  if (step.rule.kind === 'local') return throughLocal(step, centre, bases, bound, normOf);
   return step.rule.kind === 'vector'
     ? throughVector(step, bases, bound, normOf)
     : throughMaximum(step, bases, bound, normOf);

@@ -5,6 +5,7 @@
  */
 import type { LinearMap } from '../operators/linear-map.ts';
 import { inflate } from '../operators/rounding.ts';
+import type { AffineForm } from './affine-form.ts';
 import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
 import { type Evaluation, evaluateLeftHalf, type LeftHalf, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
@@ -57,15 +58,16 @@ const POWER_STEPS = 5;
 export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
   const norms = new Map<LinearMap, SpectralNorm>();
   let probabilisticUses = 0;
-  const forms = [
-    ...half.steps.map((step) => segmentsOf(half, step.input, step.dims)),
-    segmentsOf(half, half.output, half.dims),
-  ];
-  for (const { matrix, rowDims, columnDims } of forms.flat()) {
-    const norm = norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
-    norms.set(matrix, norm);
-    if (!norm.deterministic) probabilisticUses++;
-  }
+  const count = (form: AffineForm, dims: readonly number[], uses: number): void => {
+    for (const { matrix, rowDims, columnDims } of segmentsOf(half, form, dims)) {
+      const norm = norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
+      norms.set(matrix, norm);
+      if (!norm.deterministic) probabilisticUses += uses;
+    }
+  };
+  for (const { input, dims, rule } of half.steps)
+    count(input, dims, rule.kind === 'local' ? rule.map.norms : 1);
+  count(half.output, half.dims, 1);
   const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * (PROOFS + SHARED_PROOFS));
   const normOf = (matrix: LinearMap): SpectralNorm => {
     const norm = norms.get(matrix);

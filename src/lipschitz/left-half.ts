@@ -7,6 +7,7 @@ import { ModelRefused } from '../errors.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Activation } from '../operators/activation.ts';
 import { absoluteNorm, apply, isSelection, type LinearMap, longestRow } from '../operators/linear-map.ts';
+import type { LocalMap } from '../operators/local-map.ts';
 import {
   type Constant,
   constantOf,
@@ -34,7 +35,8 @@ export interface Step {
         /** Largest number of windows sharing a cell: the map is sqrt(overlap)-Lipschitz in l2. */
         readonly overlap: number;
       }
-    | { readonly kind: 'vector'; readonly map: VectorMap };
+    | { readonly kind: 'vector'; readonly map: VectorMap }
+    | { readonly kind: 'local'; readonly map: LocalMap };
 }
 
 export interface LeftHalf {
@@ -188,10 +190,23 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     );
   };
 
+  const local = (
+    node: Node,
+    { terms, map, dims, after }: Extract<SingleAction, { kind: 'local' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const z = sumOf(node, terms, terms[0]!.matrix.rows, inputs);
+    const whole = stepped(node, z, dims, { kind: 'local', map });
+    if (after === null) return whole;
+    const form = transformed(after.matrix, formOf(whole), describeNode(node));
+    return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
+  };
+
   const outputState = (node: Node, action: SingleAction, inputs: readonly (State | null)[]): State => {
     if (action.kind === 'constant')
       return { dims: action.constant.dims, constant: action.constant, error: 0 };
     if (action.kind === 'affine') return affine(node, action, inputs);
+    if (action.kind === 'local') return local(node, action, inputs);
     return action.kind === 'vector' ? vector(node, action, inputs) : nonlinear(node, action, inputs);
   };
 
@@ -277,7 +292,7 @@ function applyRule(step: Step, z: Float64Array): Float64Array {
     for (let i = 0; i < out.length; i++) out[i] = activation.value(z[i]!, i);
     return out;
   }
-  if (step.rule.kind === 'vector') return step.rule.map.value(z);
+  if (step.rule.kind === 'vector' || step.rule.kind === 'local') return step.rule.map.value(z);
   const { windows } = step.rule;
   for (let i = 0; i < out.length; i++) {
     let most = Number.NEGATIVE_INFINITY;
@@ -305,7 +320,7 @@ export interface Evaluation {
 export function stepLipschitz(step: Step): number {
   const { rule } = step;
   if (rule.kind === 'maximum') return inflate(Math.sqrt(rule.overlap), 1);
-  if (rule.kind === 'vector') return rule.map.lipschitz;
+  if (rule.kind === 'vector' || rule.kind === 'local') return rule.map.lipschitz;
   let most = 0;
   for (let i = 0; i < step.size; i++) most = Math.max(most, rule.activation.lipschitz(i));
   return most;
@@ -315,11 +330,19 @@ export function stepLipschitz(step: Step): number {
 function propagated(step: Step, z: Approximation): number {
   if (z.error === 0) return 0;
   const steepest = stepLipschitz(step);
-  if (step.rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * z.error;
+  const { rule } = step;
+  if (rule.kind === 'local') {
+    const T = new Float64Array(z.value.length).fill(z.error);
+    const bound = rule.map.on({ centre: z.value, error: 0, T, rho: () => z.error });
+    const slopes = bound?.slopes.map((part) => part.reduce((most, slope) => Math.max(most, slope), 0));
+    const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
+    return Math.min(steepest, local) * z.error;
+  }
+  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * z.error;
   // No slope holds everywhere: the chords from the computed value over the error are what counts.
   let local = 0;
   for (let i = 0; i < step.size; i++)
-    local = Math.max(local, step.rule.activation.secant(z.value[i]!, z.error, 0, i));
+    local = Math.max(local, rule.activation.secant(z.value[i]!, z.error, 0, i));
   return local * z.error;
 }
 
@@ -332,7 +355,9 @@ function through(step: Step, z: Approximation): Approximation {
       ? rule.activation.relativeError * normUp(value) + rule.activation.absoluteError * Math.sqrt(step.size)
       : rule.kind === 'vector'
         ? rule.map.relativeError * normUp(value)
-        : 0;
+        : rule.kind === 'local'
+          ? rule.map.rounding(z.value, value)
+          : 0;
   return { value, error: inflate(propagated(step, z) + rounding, 4) };
 }
 

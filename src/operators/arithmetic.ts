@@ -1,18 +1,21 @@
 /**
  * Add, Sub, Mul, Div, Neg with numpy broadcasting. Sums of input-dependent tensors (residual connections) are affine in
- * both; a product or quotient needs a constant factor or divisor.
+ * both, products and quotients by a constant in the other; of two dependent tensors they are bounded on balls.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelRefused } from '../errors.ts';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
 import { gatedActivation } from './gated-activations.ts';
-import type { Action, Operand, Operands, Operator } from './operator.ts';
+import type { Action, Constant, Operand, Operands, Operator } from './operator.ts';
+import { dividing, squareOf } from './powers.ts';
+import { products, quotients } from './products.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
-import { selection } from './sparse-matrix.ts';
+import { checkEntries, selection } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
 import { operandAt, refuseTraining } from './training-operands.ts';
+import { writtenOutNormalisation } from './written-out-normalization.ts';
 
 /** The second operand's shape; before opset 7 it is aligned at attribute `axis` instead of at the end. */
 function aligned(node: Node, a: readonly number[], b: readonly number[]): readonly number[] {
@@ -57,12 +60,52 @@ function sum(node: Node, operands: Operands, sign: 1 | -1): Action {
   };
 }
 
+/** Both depend on the input: z = [a; b], bounded on balls. */
+function pairwise(
+  node: Node,
+  a: Operand,
+  b: Operand,
+  dims: readonly number[],
+  from: readonly [readonly number[], readonly number[]],
+): Action {
+  const count = sizeOf(dims);
+  checkEntries(2 * count, describeNode(node));
+  const half = (position: 0 | 1, operand: Operand) => {
+    const source = new Int32Array(2 * count).fill(-1);
+    source.set(broadcastIndex(from[position], dims), position * count);
+    return { operand: position, matrix: selection(sizeOf(operand.dims), source) };
+  };
+  const map = node.opType === 'Div' ? quotients(count) : products(count);
+  return { kind: 'local', dims, terms: [half(0, a), half(1, b)], map, after: null };
+}
+
+/** A constant over a dependent divisor. */
+function overDependent(
+  node: Node,
+  dividend: Constant,
+  dims: readonly number[],
+  from: readonly [readonly number[], readonly number[]],
+): Action {
+  const index = broadcastIndex(from[0], dims);
+  if (dividend.values.some((c) => !Number.isFinite(c)))
+    refuse(node, 'its dividend is not finite', 'Re-export the model.');
+  return {
+    kind: 'activation',
+    dims,
+    operand: 1,
+    spread: selection(sizeOf(from[1]), broadcastIndex(from[1], dims)),
+    activation: dividing((i) => dividend.values[index[i]!]!),
+  };
+}
+
 function scaled(node: Node, operands: Operands, divide: boolean): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
   const { dims, from } = broadcast(node, a, b);
   if (divide && b.constant === null)
-    refuse(node, 'its divisor depends on the input: no bound without a range away from zero');
+    return a.constant === null
+      ? pairwise(node, a, b, dims, from)
+      : overDependent(node, a.constant, dims, from);
   if (divide && a.constant !== null)
     refuse(
       node,
@@ -71,8 +114,7 @@ function scaled(node: Node, operands: Operands, divide: boolean): Action {
     );
   const constantSide = b.constant !== null ? 1 : 0;
   const constant = constantSide === 1 ? b.constant : a.constant;
-  if (constant === null)
-    refuse(node, 'a product of two tensors that both depend on the input has no global bound');
+  if (constant === null) return pairwise(node, a, b, dims, from);
   const factor = Float64Array.from(broadcastIndex(from[constantSide]!, dims), (k) =>
     divide ? 1 / constant.values[k]! : constant.values[k]!,
   );
@@ -181,7 +223,10 @@ const training: TrainingForms = {
 export const arithmetic: Operator = {
   types: ['Add', 'Sub', 'Mul', 'Div', 'Neg'],
   training,
-  expression: gatedActivation,
+  expression(node) {
+    if (node.opType === 'Mul') return squareOf(node) ?? gatedActivation(node);
+    return node.opType === 'Div' ? writtenOutNormalisation(node) : null;
+  },
   compile(node, operands) {
     if (node.opType === 'Neg') return negation(node, operands);
     if (node.opType === 'Add' || node.opType === 'Sub')

@@ -75,7 +75,12 @@ function stepsOf(own: readonly Label[], dims: readonly number[], labels: readonl
 
 function dependentOperand(node: Node, operands: readonly Operand[]): number {
   const dependent = operands.flatMap(({ constant }, k) => (constant === null ? [k] : []));
-  if (dependent.length > 1) refuse(node, 'a product of tensors that depend on the input has no global bound');
+  if (dependent.length > 1)
+    refuse(
+      node,
+      'a sum of products of tensors that both depend on the input (attention) has no bound in this version',
+      'Cut the network before it.',
+    );
   return dependent[0] ?? 0;
 }
 

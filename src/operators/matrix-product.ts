@@ -1,4 +1,4 @@
-/** Gemm and MatMul with one constant factor: affine maps. A product of two input-dependent tensors is refused. */
+/** Gemm and MatMul with one constant factor: affine maps. A matrix product of two input-dependent tensors is refused. */
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
@@ -13,7 +13,11 @@ import { operandAt, optionalWeightAt, refuseTraining } from './training-operands
 function variableFactor(node: Node, a: Operand, b: Operand): 0 | 1 {
   if (b.constant !== null) return 0;
   if (a.constant !== null) return 1;
-  return refuse(node, 'a product of two tensors that both depend on the input has no global bound');
+  return refuse(
+    node,
+    'a matrix product of two tensors that both depend on the input (attention) has no bound in this version',
+    'Cut the network before it.',
+  );
 }
 
 /** Flat position of entry (i, j) of the matrix that starts at 0, seen transposed or not. */

@@ -7,6 +7,7 @@ import { DataType } from '../onnx/data-type.ts';
 import type { Node, Tensor, Value } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
 import type { LinearMap } from './linear-map.ts';
+import type { LocalMap } from './local-map.ts';
 import type { SparseMatrix } from './sparse-matrix.ts';
 import type { TrainingForms } from './training-form.ts';
 import type { VectorMap } from './vector-map.ts';
@@ -76,6 +77,18 @@ export type SingleAction =
        * together 1-Lipschitz, apart only sqrt(2). Must determine f(z). null where nothing is shared.
        */
       readonly shared: string | null;
+    }
+  /** y = after f(z), z = sum of matrix_k x_{operand_k}; f is a map bounded on balls. */
+  | {
+      readonly kind: 'local';
+      readonly dims: readonly number[];
+      readonly terms: Terms;
+      readonly map: LocalMap;
+      /** What is made of f(z), which has the shape `dims` itself; null: nothing. */
+      readonly after: {
+        readonly matrix: LinearMap;
+        readonly bias: Float64Array | null;
+      } | null;
     }
   /** The output does not depend on the input's values (Shape). */
   | { readonly kind: 'constant'; readonly constant: Constant };

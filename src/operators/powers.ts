@@ -7,7 +7,7 @@ import type { Node } from '../onnx/graph.ts';
 import { type Activation, smooth, steepSomewhere } from './activation.ts';
 import { constantOperand, required } from './compile-errors.ts';
 import { againstConstant } from './constant-operand.ts';
-import type { Action, Operands, Operator } from './operator.ts';
+import type { Action, Expression, Operands, Operator } from './operator.ts';
 
 const NONE = Number.POSITIVE_INFINITY;
 
@@ -29,13 +29,12 @@ const root = steepSomewhere(Math.sqrt, (low, _, T) =>
 );
 
 /** (1/(z - T) - 1/z)/T = 1/(z (z - T)), for either sign of z. */
-const inverse = steepSomewhere(
-  (z) => 1 / z,
-  (low, high, T) => {
-    const distance = low > 0 ? low : -high;
-    return distance > T ? 1 / (distance * (distance - T)) : NONE;
-  },
-);
+function inverseChord(low: number, high: number, T: number): number {
+  const distance = low > 0 ? low : -high;
+  return distance > T ? 1 / (distance * (distance - T)) : NONE;
+}
+
+const inverse = steepSomewhere((z) => 1 / z, inverseChord);
 
 /**
  * Secants of z^p, no steeper than the largest |p| |z|^(p - 1) on the reach. Even and odd integers are defined
@@ -53,7 +52,36 @@ function powerChord(p: number, low: number, high: number, T: number): number {
   return nearest > 0 ? Math.abs(p) * nearest ** (p - 1) : NONE;
 }
 
-const square = { relativeError: 2 ** -52, absoluteError: 2 ** -1000 };
+/** z², whose value is exact but for one rounding. */
+export const squared: Activation = {
+  ...steepSomewhere(
+    (z) => z * z,
+    (low, high, T) => powerChord(2, low, high, T),
+  ),
+  relativeError: 2 ** -52,
+};
+
+/** x · x as the square it is; null for other products. */
+export function squareOf(node: Node): Expression | null {
+  const [a, b] = node.inputs;
+  if (!a || a !== b) return null;
+  return {
+    inputs: [a],
+    compile: (operands) => ({
+      kind: 'activation',
+      dims: required(node, operands, 0).dims,
+      operand: 0,
+      activation: squared,
+    }),
+  };
+}
+
+/** c / z with c_i per cell. */
+export const dividing = (dividend: (i: number) => number): Activation =>
+  steepSomewhere(
+    (z, i) => dividend(i) / z,
+    (low, high, T, i) => Math.abs(dividend(i)) * inverseChord(low, high, T),
+  );
 
 /** z^p with one exponent for every cell or for each. */
 function power(node: Node, operands: Operands): Action {
@@ -74,7 +102,7 @@ function power(node: Node, operands: Operands): Action {
         { relativeError: 0 },
       )
     : exponent.values.every((value) => value === 2)
-      ? { ...general, ...square, value: (z) => z * z }
+      ? squared
       : general;
   return { kind: 'activation', dims, operand: 0, spread, activation };
 }

@@ -11,6 +11,7 @@ import { hardSigmoids } from './hard-sigmoids.ts';
 import { indexing } from './indexing.ts';
 import { jumps } from './jumps.ts';
 import { matrixProduct } from './matrix-product.ts';
+import { normalizations } from './normalizations.ts';
 import type { Operator } from './operator.ts';
 import { pad } from './pad.ts';
 import { pooling } from './pooling.ts';
@@ -23,6 +24,7 @@ import { resize } from './resize.ts';
 import { saturating } from './saturating.ts';
 import { scattering } from './scattering.ts';
 import { sigmoids } from './sigmoids.ts';
+import { softmax } from './softmax.ts';
 import { splitting } from './splitting.ts';
 import type { TrainingForm } from './training-form.ts';
 import { transposedConvolution } from './transposed-convolution.ts';
@@ -56,6 +58,8 @@ export const OPERATORS: readonly Operator[] = [
   extremes,
   einsum,
   depthSpace,
+  normalizations,
+  softmax,
 ];
 
 const byType = new Map(

@@ -17,9 +17,12 @@ export const over = (a: bigint, b: bigint): bigint => (a << BITS) / b;
 
 export function squareRoot(a: bigint): bigint {
   const target = a << BITS;
-  let root = BigInt(Math.ceil(Math.sqrt(Number(a) / Number(ONE)) * 2 ** 40)) << (BITS - 40n);
-  for (let i = 0; i < 12; i++) root = (root + target / root) / 2n;
-  return root;
+  let root = BigInt(Math.ceil(Math.sqrt(Number(a) / Number(ONE)) * 2 ** 40) + 1) << (BITS - 40n);
+  // From above, Newton's steps fall until they have arrived.
+  for (let next = root; ; root = next) {
+    next = (root + target / root) / 2n;
+    if (next >= root) return root;
+  }
 }
 
 /** e^a by its series after halving the argument 20 times. */
@@ -32,6 +35,16 @@ export function exponential(a: bigint): bigint {
   }
   for (let i = 0; i < 20; i++) sum = times(sum, sum);
   return sum;
+}
+
+/** log a for a > 0, by Halley's iteration on the exponential. */
+export function logarithm(a: bigint): bigint {
+  let log = fixed(Math.log(Number(a) / Number(ONE)));
+  for (let i = 0; i < 4; i++) {
+    const power = exponential(log);
+    log += over(2n * (a - power), a + power);
+  }
+  return log;
 }
 
 /** By Machin's formula, pi = 16 arctan(1/5) - 4 arctan(1/239). */

@@ -11,6 +11,7 @@ import {
   type TensorProto,
 } from '../../src/onnx/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
+import { dependentProduct, dependentQuotient, local } from './local.ts';
 import type { Random } from './random.ts';
 import { structural } from './structural.ts';
 
@@ -87,6 +88,11 @@ function elementwise(type: 'Add' | 'Sub' | 'Mul' | 'Div') {
     return swapped ? { ...model, nodes: [node(type, ['c', 'x'], 'y')] } : model;
   };
 }
+
+const either =
+  (...choices: ((random: Random) => OneOperator)[]) =>
+  (random: Random): OneOperator =>
+    random.pick(choices)(random);
 
 /** Random strides, dilations and padding of a window, automatic padding included. */
 function windowAttributes(random: Random, kernel: number[], dilate: boolean): AttributeProto[] {
@@ -474,7 +480,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Constant: constant,
   Conv: conv,
   Cos: plain('Cos'),
-  Div: elementwise('Div'),
+  Div: either(elementwise('Div'), dependentQuotient),
   Dropout: dropout,
   Elu: plain('Elu', (random) => [floatAttr('alpha', Math.fround(random.uniform(0.2, 2)))]),
   Erf: plain('Erf'),
@@ -499,7 +505,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   MaxPool: pool('MaxPool'),
   Min: extremum('Min'),
   Mish: since(18, 'Mish'),
-  Mul: elementwise('Mul'),
+  Mul: either(elementwise('Mul'), dependentProduct),
   Neg: plain('Neg'),
   PRelu: pRelu,
   Pad: pad,
@@ -526,4 +532,12 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   ...structural,
+  ...local,
+};
+
+/** As `makers`, without the products and quotients of two dependent tensors, which are bounded but not trained. */
+export const makersOfTrained: typeof makers = {
+  ...makers,
+  Div: elementwise('Div'),
+  Mul: elementwise('Mul'),
 };

@@ -23,18 +23,13 @@ const flag: TensorProto = { name: 'training', dataType: DataType.BOOL, dims: [],
 const refusals: Refusal[] = [
   {
     title: 'an operator without bound',
-    nodes: [node('Softmax', ['x'], 'y', { name: 'attention/Softmax' })],
-    says: /Softmax node 'attention\/Softmax' has no Lipschitz bound/,
+    nodes: [node('Hardmax', ['x'], 'y', { name: 'attention/Hardmax' })],
+    says: /Hardmax node 'attention\/Hardmax' has no Lipschitz bound/,
   },
   {
     title: 'an operator of a foreign domain that shares a name',
     nodes: [node('Relu', ['x'], 'y', { name: 'r', domain: 'com.example' })],
     says: /com\.example\.Relu node 'r'/,
-  },
-  {
-    title: 'a product of two dependent tensors',
-    nodes: [node('Tanh', ['x'], 'h'), node('Mul', ['h', 'x'], 'y', { name: 'gate' })],
-    says: /Mul node 'gate': .*both depend on the input/,
   },
   {
     title: 'a matrix product of two dependent tensors',
@@ -47,9 +42,31 @@ const refusals: Refusal[] = [
     says: /Gemm node 'g': .*both depend on the input/,
   },
   {
-    title: 'a dependent divisor',
-    nodes: [node('Sigmoid', ['x'], 'h'), node('Div', ['x', 'h'], 'y', { name: 'd' })],
-    says: /Div node 'd': .*divisor depends on the input/,
+    title: 'an Einsum of two dependent tensors',
+    nodes: [
+      node('Einsum', ['x', 'x'], 'y', { name: 'qk', attribute: [stringAttr('equation', 'bi,bj->bij')] }),
+    ],
+    says: /Einsum node 'qk': .*both depend on the input \(attention\)/,
+  },
+  {
+    title: 'a normalisation whose scale depends on the input',
+    nodes: [node('LayerNormalization', ['x', 'x'], 'y', { name: 'adaptive' })],
+    says: /LayerNormalization node 'adaptive': its scale depends/,
+  },
+  {
+    title: 'a normalisation by an l1 norm',
+    nodes: [node('LpNormalization', ['x'], 'y', { name: 'l1', attribute: [intAttr('p', 1)] })],
+    says: /LpNormalization node 'l1': p = 1 has no bound/,
+  },
+  {
+    title: 'groups that do not divide the channels',
+    nodes: [
+      node('GroupNormalization', ['x', 's', 'b'], 'y', { name: 'gn', attribute: [intAttr('num_groups', 3)] }),
+    ],
+    initializers: statistics,
+    dims: image,
+    opset: 21,
+    says: /GroupNormalization node 'gn': 3 groups do not divide 2 channels/,
   },
   {
     title: 'a division by zero',

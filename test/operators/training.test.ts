@@ -12,7 +12,7 @@ import { trainingFormOf } from '../../src/operators/registry.ts';
 import { apply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
 import { floatTensor } from '../onnx/tiny-model.ts';
 import { compiled, encoded } from './compiled.ts';
-import { makers, type OneOperator } from './one-operator.ts';
+import { makersOfTrained as makers, type OneOperator } from './one-operator.ts';
 import { type Random, randomSource } from './random.ts';
 import { running, type TrainedModel, tensor, tensorsOf, trainedOperator } from './training.ts';
 
