@@ -40,9 +40,19 @@ export interface GradientAttack {
   /** Log mean probabilities of the inputs, one per start, on draws that no step of an attack sees. */
   look(starts: readonly AttackStart[]): Promise<readonly Float64Array[]>;
   /** The input with the least margin seen inside each start's ball: radii by start, never exceeded. */
-  worstInBall(starts: readonly AttackStart[], radii: readonly number[], steps: number): Promise<Candidate[]>;
+  worstInBall(
+    starts: readonly AttackStart[],
+    radii: readonly number[],
+    steps: number,
+    signal?: AbortSignal,
+  ): Promise<Candidate[]>;
   /** An input near the boundary for each start; `first` is the distance the search begins at. */
-  nearest(starts: readonly AttackStart[], first: readonly number[], steps: number): Promise<Candidate[]>;
+  nearest(
+    starts: readonly AttackStart[],
+    first: readonly number[],
+    steps: number,
+    signal?: AbortSignal,
+  ): Promise<Candidate[]>;
 }
 
 export interface GradientAttackSettings {
@@ -133,11 +143,12 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
       return (await evaluate(starts, inputs, Math.floor(SAMPLES_PER_START / Math.max(1, draws)) - 1)).soft;
     },
 
-    async worstInBall(starts, radii, steps) {
+    async worstInBall(starts, radii, steps, signal) {
       let inputs = starts.map((start, i) => begin(start, radii[i] as number));
       const best: (Candidate | null)[] = starts.map(() => null);
       for (let step = 0; step <= steps; step++) {
         const { soft, gradients } = await evaluate(starts, inputs, step);
+        signal?.throwIfAborted();
         starts.forEach(({ image, goal }, i) => {
           const margin = softMargin(soft[i] as Float64Array, goal);
           const input = inputs[i] as Float32Array;
@@ -154,12 +165,13 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
       return starts.map(({ image }, i) => best[i] ?? { input: image, distance: 0, margin: Number.NaN });
     },
 
-    async nearest(starts, first, steps) {
+    async nearest(starts, first, steps, signal) {
       const balls = [...first];
       let inputs = starts.map((start, i) => begin(start, (first[i] as number) / 10));
       const last: { input: Float32Array; margin: number }[] = [];
       for (let step = 0; step < steps; step++) {
         const { soft, gradients } = await evaluate(starts, inputs, step);
+        signal?.throwIfAborted();
         const cooling = (1 + Math.cos((Math.PI * step) / steps)) / 2;
         inputs = inputs.map((input, i) => {
           const { image, goal } = starts[i] as AttackStart;

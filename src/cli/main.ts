@@ -3,6 +3,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UsageError } from '../errors.ts';
+import { attack } from './commands/attack.ts';
 import { certify } from './commands/certify.ts';
 import { compare } from './commands/compare.ts';
 import { configCommand } from './commands/config.ts';
@@ -35,6 +36,7 @@ try {
     .command(predict)
     .command(inspect)
     .command(split)
+    .command(attack)
     .command(train)
     .command(verify)
     .command(replay)
@@ -55,10 +57,7 @@ try {
       const taken = sources.file !== null && argv._[0] === sources.command && argv['quiet'] !== true;
       if (taken) process.stderr.write(`config ${sources.file}\n`);
     })
-    .demandCommand(
-      1,
-      'Name a command: certify, predict, inspect, split, train, verify, replay, explain, compare, config or doctor.',
-    )
+    .demandCommand(1, 'Name a command; splitz-onnx --help lists them.')
     .strict()
     // The last of two equal flags counts, so that a script's own can be overridden.
     .parserConfiguration({ 'duplicate-arguments-array': false })

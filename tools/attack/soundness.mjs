@@ -2,10 +2,11 @@
 // attack at 0.999 of the radius on the soft smoothed classifier, then fresh votes of the certified object. One line per
 // image in a file that a second start continues.
 //
-//   npm run build && nice -n 10 node tools/attack/soundness.mjs FILE.jsonl [--per 100] [--inflate 1]
+//   npm run build && nice -n 10 node tools/attack/soundness.mjs FILE.jsonl [--per 100] [--only 0,1] [--inflate 1]
 //   node tools/attack/soundness.mjs FILE.jsonl --summary
 //
-// --per N: images of each configuration. --inflate 3: pretends that every radius is three times as large, to see that the
+// --per N: images of each configuration; --only: numbers of the configurations to run, so that several processes may
+// share the work (a file each; `cat` puts them together). --inflate 3: pretends that every radius is three times as large, to see that the
 // attack finds what it should. A vote is a success only at level ALPHA; what chance alone may give is printed.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     per: { type: 'string', default: '100' },
+    only: { type: 'string' },
     inflate: { type: 'string', default: '1' },
     summary: { type: 'boolean', default: false },
   },
@@ -102,7 +104,9 @@ const { openGradientAttack } = await from('attack/open-gradient-attack.js');
 
 const data = await openDataset('glyphs', { subset: 'test' });
 const done = new Set(lines().map(({ configuration, index }) => `${configuration} ${index}`));
+const only = values.only?.split(',').map(Number) ?? [...CONFIGURATIONS.keys()];
 for (const [k, configuration] of CONFIGURATIONS.entries()) {
+  if (!only.includes(k)) continue;
   const { model, split, sigma, lipschitz } = configuration;
   const indices = Array.from({ length: Number(values.per) }, (_, i) => (k * 2000 + i) % data.length).filter(
     (index) => !done.has(`${nameOf(configuration)} ${index}`),

@@ -1,0 +1,125 @@
+/**
+ * The lines of an attack file, format `splitz-onnx/attack/1`: one `attack-run` line, then one `attack` line per image.
+ * Certified radii are lower bounds, distances of attacks upper bounds; both are l2 in raw input units (pixels in [0,1]).
+ */
+import {
+  constant,
+  count,
+  flag,
+  inSchemaOrder,
+  type JsonSchema,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  sha256,
+  type TypeOf,
+  text,
+  violation,
+} from '../certificate/json-schema.ts';
+
+export const ATTACK_FORMAT = 'splitz-onnx/attack/1';
+
+export const METHODS = ['gradient', 'gradient-free'] as const;
+
+const run = object('First line: what was attacked, and how.', {
+  kind: constant('attack-run'),
+  schema: constant(ATTACK_FORMAT),
+  tool: object('The program.', { name: constant('splitz-onnx'), version: text('Its version.') }),
+  started: text('When the attack was first started, ISO 8601. A time field.'),
+  model: object('The model attacked.', {
+    name: text('File name, without its folder.'),
+    files: list(
+      'The model file and every external data file.',
+      object('One file.', {
+        name: text('Name, relative to the model.'),
+        sha256: sha256('SHA-256 of its bytes.'),
+      }),
+    ),
+  }),
+  data: object('The images.', {
+    name: text('The data set.'),
+    subset: nullable(text('train or test; null when the data set has no subsets.')),
+    digest: text('Digest of images and labels.'),
+  }),
+  smoothed: nullable(
+    object('The smoothed classifier attacked; null when the classifier itself was, without noise.', {
+      cut: text('Name of the cut; "input" is plain smoothing.'),
+      sigma: number('Deviation of the noise at the cut.', { minimum: 0 }),
+      n0: count('Draws that selected the class of a certificate.'),
+      n: count('Draws that counted its votes.'),
+      alpha: number('Failure probability of its vote-count bound.', { minimum: 0, maximum: 1 }),
+      delta: number('Failure probability of its norm bounds.', { minimum: 0, maximum: 1 }),
+      bound: text('How votes became a latent radius.'),
+      lipschitz: text('How the left half was bounded.'),
+      seed: count('Seed of the certificate.'),
+    }),
+  ),
+  settings: object('The attack.', {
+    method: oneOf('How inputs were searched for.', METHODS),
+    steps: count('Steps of a search.'),
+    restarts: count('Starts per image; 1 without gradients.'),
+    draws: count('Noise draws per step; 0 without noise.'),
+    confirm: count('Fresh draws that confirm an input; 1 without noise.'),
+    alpha: number('Probability that a confirmation answers a wrong class.', { minimum: 0, maximum: 1 }),
+    seed: count('Seed of the attack.'),
+    clipped: flag('Whether pixels were kept in [0,1]. The certificate does not assume that.'),
+  }),
+  environment: object('What computed the attack.', {
+    onnxruntime: text('Version of onnxruntime-node.'),
+    node: text('Version of Node.'),
+    platform: text('Operating system and architecture.'),
+    cpu: text('CPU model.'),
+    provider: text('Execution provider of the confirmations.'),
+  }),
+});
+
+const tried = object('A perturbed image and what the classifier answered.', {
+  distance: number('l2 distance of the float32 input from the image, an upper bound.', { minimum: 0 }),
+  prediction: nullable(count('The answer; null when the votes do not decide.')),
+  votes: count('Votes of the largest count.'),
+  runnerUp: nullable(count('Class with the second largest count; null for non-finite draws.')),
+  runnerUpVotes: count('Its votes.'),
+  draws: count('Draws.'),
+  question: count('Number of the confirmation: its draws begin at question · draws.'),
+});
+
+const attack = object('One image.', {
+  kind: constant('attack'),
+  index: count("The image's index in the data set."),
+  label: nullable(count('True class; null without labels.')),
+  prediction: nullable(
+    count('The answer attacked; null when the classifier abstained, and nothing was attacked.'),
+  ),
+  radius: number('Certified radius, a lower bound; 0 without a certificate.', { minimum: 0 }),
+  inside: nullable(tried),
+  attacked: nullable(tried),
+  questions: count('Confirmations asked for.'),
+  questionsInside: count('Those inside the certified radius.'),
+  contradiction: flag('Whether an answer changed inside the certified radius.'),
+  seconds: number('Wall time spent. A time field.', { minimum: 0 }),
+});
+
+export type AttackHeader = TypeOf<typeof run>;
+export type AttackRecord = TypeOf<typeof attack>;
+export type TriedRecord = NonNullable<AttackRecord['attacked']>;
+
+/** The JSON Schema of one line, as published in `attack.schema.json` beside this file. */
+export const attackSchema = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: ATTACK_FORMAT,
+  title: 'A line of a splitz-onnx attack file (JSON lines)',
+  anyOf: [run.json, attack.json],
+} as const;
+
+export const attackHeaderViolation = (line: unknown): string | null => violation(run.json, line);
+export const attackRecordViolation = (line: unknown): string | null => violation(attack.json, line);
+
+/** The bytes of a line, newline included. Throws a plain Error (a bug of ours) if the line breaks its schema. */
+export function attackLine(line: AttackHeader | AttackRecord): string {
+  const schema: JsonSchema = line.kind === 'attack-run' ? run.json : attack.json;
+  const problem = violation(schema, line);
+  if (problem !== null) throw new Error(`an ${line.kind} line breaks its schema: ${problem}`);
+  return `${JSON.stringify(inSchemaOrder(schema, line))}\n`;
+}

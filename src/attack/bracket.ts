@@ -1,0 +1,108 @@
+/**
+ * The bracket of one image: the certified radius below, the smallest confirmed perturbation above. Between the two lies
+ * the distance at which the smoothed classifier first changes its answer.
+ *
+ *  1. Where there is a certificate, the worst input found inside its ball is put to the judge. A changed answer there
+ *     contradicts the certificate.
+ *  2. A search for the nearest input of another class gives directions; the distance along them is settled by the judge
+ *     alone, by bisection.
+ *
+ * The upper end is what was found, not what is there: a stronger attack may find less.
+ */
+import type { Answer, Judge } from './confirmation.ts';
+import type { Candidate } from './gradient-attack.ts';
+import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
+import type { Search, Target } from './search.ts';
+
+/** A perturbed image with the judge's answer. */
+export interface Tried {
+  readonly input: Float32Array;
+  /** Upper bound on the l2 distance from the image. */
+  readonly distance: number;
+  /** Number of the question the answer was given to: which draws. */
+  readonly question: number;
+  readonly answer: Answer;
+}
+
+export interface Bracket {
+  /** The attack inside the certified ball; null without a certificate. */
+  readonly inside: Tried | null;
+  /** The smallest perturbation whose answer is another class; null when none was found. */
+  readonly attacked: Tried | null;
+  /** Questions put to the judge. */
+  readonly questions: number;
+  /** Those about inputs inside the certified ball: each may be answered wrongly with the judge's alpha. */
+  readonly questionsInside: number;
+}
+
+/** Questions along one direction, at most. */
+const PER_DIRECTION = 9;
+/** The bisection ends when its two ends are this close, relative. */
+const TOLERANCE = 0.01;
+/** A further direction is followed only if it beats the best by this share. */
+const GAIN = 0.02;
+/** How far the search goes beyond the distance a candidate has before it gives the direction up. */
+const LARGEST_STRETCH = 4;
+
+/** @param radius the certified radius; 0 where nothing is certified */
+export async function bracket(
+  target: Target,
+  radius: number,
+  search: Search,
+  judge: Judge,
+  range: PixelRange,
+  signal: AbortSignal,
+): Promise<Bracket> {
+  const { image, index, from } = target;
+  let questions = 0;
+  let questionsInside = 0;
+  let attacked: Tried | null = null;
+  const tryInput = async (input: Float32Array): Promise<Tried> => {
+    const question = questions++;
+    const distance = distanceUp(image, input);
+    if (distance <= radius) questionsInside++;
+    const tried = { input, distance, question, answer: await judge.ask(input, index, question, signal) };
+    if (isChanged(tried, from) && (attacked === null || distance < attacked.distance)) attacked = tried;
+    return tried;
+  };
+  const best = (): number => (attacked as Tried | null)?.distance ?? Number.POSITIVE_INFINITY;
+
+  /** Smallest distance along a candidate's direction: first outwards to a changed answer, then by halves. */
+  const along = async (candidate: Candidate): Promise<void> => {
+    const direction = directionTo(image, candidate.input);
+    const at = (distance: number) => tryInput(inputAt(image, direction, distance, range));
+    // Inside the ball the first attack looked; what lies below there is only searched when it succeeded.
+    let low = best() <= radius ? 0 : radius;
+    let high = Math.min(Math.max(candidate.distance, low * (1 + TOLERANCE)), best() * (1 - GAIN));
+    for (let asked = 0, reached = false; asked < PER_DIRECTION; asked++) {
+      const tried = await at(reached ? (low + high) / 2 : high);
+      const distance = reached ? (low + high) / 2 : high;
+      if (isChanged(tried, from)) {
+        reached = true;
+        high = distance;
+      } else {
+        low = distance;
+        const further = Math.min(distance * 1.12, best() * (1 - GAIN));
+        if (!reached && !(further > distance && further < candidate.distance * LARGEST_STRETCH)) return;
+        if (!reached) high = further;
+      }
+      if (reached && high - low <= TOLERANCE * high) return;
+    }
+  };
+
+  const inside = radius > 0 ? await tryInput((await search.worstInBall(target, radius, signal)).input) : null;
+  const first = radius > 0 ? 1.5 * radius : FIRST_GUESS * Math.sqrt(image.length);
+  for (const candidate of await search.nearest(target, first, signal)) await along(candidate);
+  return { inside, attacked, questions, questionsInside };
+}
+
+/** Distance per root of the number of pixels where a search begins without a certificate: 0.56 for 28×28. */
+const FIRST_GUESS = 0.02;
+
+/** Whether the answer is another class; an abstention is none. */
+export const isChanged = ({ answer }: Tried, from: number): boolean =>
+  answer.prediction !== null && answer.prediction !== from;
+
+/** Whether the bracket contradicts the certificate: another answer at a distance it covers. */
+export const contradicts = ({ attacked }: Bracket, radius: number): boolean =>
+  attacked !== null && attacked.distance <= radius;

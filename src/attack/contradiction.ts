@@ -1,0 +1,114 @@
+/**
+ * A success inside a certified radius: what the certificate says cannot be. Either the certificate failed, which it may
+ * with its stated probability, or a confirmation did, or something is unsound. The evidence is written so that anybody can
+ * repeat it, and two further questions with noise of their own tell chance from fault.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { npyBytes } from '../datasets/write-npy.ts';
+import { ExitCode, SplitzError, ToolError } from '../errors.ts';
+import type { AttackHeader, AttackRecord } from './attack-record.ts';
+import { directionTo } from './perturbation.ts';
+
+/** A second look at a contradiction, with fresh noise throughout. */
+export interface SecondLook {
+  /** The answer at the same input from fresh draws. */
+  readonly answer: {
+    readonly prediction: number | null;
+    readonly votes: number;
+    readonly runnerUp: number | null;
+    readonly runnerUpVotes: number;
+    readonly draws: number;
+    readonly question: number;
+  };
+  /** The image certified anew under another seed. */
+  readonly certificate: {
+    readonly seed: number;
+    readonly prediction: number | null;
+    readonly radius: number;
+  };
+}
+
+/** Whether both second looks say the same again: then chance is no explanation. */
+export function repeats(
+  { prediction, attacked }: AttackRecord,
+  { answer, certificate }: SecondLook,
+): boolean {
+  return (
+    attacked !== null &&
+    answer.prediction !== null &&
+    answer.prediction !== prediction &&
+    certificate.prediction === prediction &&
+    certificate.radius >= attacked.distance
+  );
+}
+
+/** Writes the evidence into a new or existing folder and gives the folder. */
+export async function writeEvidence(
+  folder: string,
+  evidence: {
+    readonly header: AttackHeader;
+    readonly record: AttackRecord;
+    readonly second: SecondLook;
+    /** The certificate as its result file has it. */
+    readonly certificate: unknown;
+    readonly image: Float32Array;
+    readonly input: Float32Array;
+    /** [C,H,W] */
+    readonly shape: readonly number[];
+    readonly command: string;
+  },
+): Promise<string> {
+  const { header, record, second, certificate, image, input, shape, command } = evidence;
+  const files = {
+    'image.npy': npyBytes(image, shape),
+    'perturbed.npy': npyBytes(input, shape),
+    'perturbation.npy': npyBytes(directionTo(image, input), shape),
+    'contradiction.json': `${JSON.stringify(
+      {
+        claim: `no input within ${record.radius} (l2) of image ${record.index} is answered otherwise than ${record.prediction}`,
+        found: `an input at ${record.attacked?.distance} is answered ${record.attacked?.prediction}`,
+        repeated: repeats(record, second),
+        reproduce: [
+          command,
+          `perturbed.npy is the input, float32 [${shape.join(',')}]; its distance from image.npy is taken in float64`,
+          `its votes: noise stage 22, seed ${header.settings.seed}, image ${record.index}, samples from question · draws (see smoothing/philox.ts)`,
+        ],
+        record,
+        second,
+        certificate,
+        attack: header,
+      },
+      null,
+      2,
+    )}\n`,
+  };
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+  } catch (cause) {
+    throw new ToolError({
+      what: `image ${record.index} contradicts its certificate, and the evidence cannot be written`,
+      where: folder,
+      why: (cause as Error).message,
+      remedy: 'Make the folder writable and run the same command again.',
+      cause,
+    });
+  }
+  return folder;
+}
+
+/** The run ends with this when a certificate was contradicted (exit code 1). */
+export class CertificateContradicted extends SplitzError {
+  constructor(what: string, where: string, why: string) {
+    super(
+      {
+        what,
+        where,
+        why,
+        remedy: 'Do not rely on this run. The folders hold what is needed to repeat it; please report it.',
+      },
+      ExitCode.policyNotMet,
+    );
+  }
+}

@@ -1,0 +1,68 @@
+/** Soft scores of noisy copies of inputs by ONNX Runtime alone: what a search without gradients looks at. */
+import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
+import type { Cut } from '../onnx/cuts.ts';
+import { sizeOf } from '../onnx/graph.ts';
+import { runRows, type Session, withSession } from '../onnx/session.ts';
+import { splitModel } from '../onnx/split.ts';
+import { createNoiseKernel } from '../smoothing/noise-kernel.ts';
+import { keyWords, Stage } from '../smoothing/philox.ts';
+import { logSoftProbabilities } from './soft-margin.ts';
+
+export interface NoisyScores {
+  readonly classes: number;
+  /** [C,H,W] */
+  readonly imageDims: readonly number[];
+  /** log p̄ of each input under the same draws, those of image `index`: differences are not blurred by the noise. */
+  soft(inputs: readonly Float32Array[], index: number): Promise<Float64Array[]>;
+}
+
+/** Rows that are run together. */
+const BATCH = 32;
+
+/**
+ * @param draws noise draws per input; 0 for the classifier without noise, cut at the input
+ * @throws ModelRefused when ONNX Runtime does not take a half
+ */
+export async function withNoisyScores<T>(
+  classifier: PreparedClassifier,
+  cut: Cut,
+  { draws, sigma, seed }: { readonly draws: number; readonly sigma: number; readonly seed: bigint },
+  use: (scores: NoisyScores) => Promise<T>,
+): Promise<T> {
+  const { model, batchable, classes, inputDims } = classifier;
+  const split = splitModel(model, cut);
+  const imageDims = inputDims.slice(1);
+  const latentDims = cut.dims.slice(1);
+  const size = sizeOf(latentDims);
+  const kernel = createNoiseKernel(Math.max(1, draws * size));
+  const [k0, k1] = keyWords(seed);
+
+  const rows = async (session: Session, all: readonly Float32Array[], dims: readonly number[]) => {
+    const batch = batchable ? BATCH : 1;
+    const results: Float32Array[] = [];
+    for (let start = 0; start < all.length; start += batch)
+      results.push((await runRows(session, all.slice(start, start + batch), dims)).data);
+    return Float32Array.from(results.flatMap((part) => [...part]));
+  };
+  const scoresOf = (left: Session | null, right: Session): NoisyScores => ({
+    classes,
+    imageDims,
+    async soft(inputs, index) {
+      const flat = left === null ? null : await rows(left, inputs, imageDims);
+      const latents = inputs.map((input, i) => flat?.subarray(i * size, (i + 1) * size) ?? input);
+      const noisy: Float32Array[] = draws === 0 ? [...latents] : [];
+      for (let q = 0; q < draws; q++) {
+        kernel.exports.fill(kernel.base, size, Stage.attack, index, q, k0, k1);
+        for (const latent of latents)
+          noisy.push(latent.map((value, i) => value + sigma * (kernel.floats[i] as number)));
+      }
+      const logits = await rows(right, noisy, latentDims);
+      return logSoftProbabilities(logits, Math.max(1, draws), inputs.length, classes);
+    },
+  });
+  return withSession(split.right, model.path, async (right) =>
+    split.left === null
+      ? use(scoresOf(null, right))
+      : withSession(split.left, model.path, (left) => use(scoresOf(left, right))),
+  );
+}
