@@ -1,9 +1,13 @@
 /** The library: what the command line is made of, for programs of your own. */
 
+export { type Comparison, compareRuns } from './certificate/comparison.ts';
+export { type Derivation, type DerivationStep, derivationOf } from './certificate/derivation.ts';
 export { type Inspection, type InspectionOptions, inspectModel } from './certificate/inspection.ts';
+export { type Judgement, judge, parseRequirements, type Requirement } from './certificate/policy.ts';
 export { type PredictedClass, predictedClass } from './certificate/prediction.ts';
 export { type PreparedClassifier, prepareClassifier } from './certificate/prepare-classifier.ts';
-export type { CertificateRecord, RunHeader, SmoothingCertificate } from './certificate/record.ts';
+export { type Run, readRun } from './certificate/read-results.ts';
+export type { CertificateRecord, RunEnd, RunHeader, SmoothingCertificate } from './certificate/record.ts';
 export { openResultFile, type ResultFile } from './certificate/result-file.ts';
 export {
   leftHalfBoundAt,
@@ -13,6 +17,11 @@ export {
   type SmoothingSettings,
 } from './certificate/smoothed-classifier.ts';
 export { type RunSummary, summarise } from './certificate/summary.ts';
+export {
+  type Fault,
+  type FileVerification,
+  verifyFile,
+} from './certificate/verification/verify-file.ts';
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
 export { ModelRefused, SplitzError, ToolError, UsageError } from './errors.ts';

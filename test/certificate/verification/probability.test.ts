@@ -68,6 +68,37 @@ describe('the binomial tail by direct summation', () => {
   });
 });
 
+const BITS = 256n;
+
+/** x · 2^256 as an integer; exact for x a multiple of 2^-256, else cut off. */
+function fixed(x: number): bigint {
+  if (x === 0) return 0n;
+  const exponent = Math.floor(Math.log2(Math.abs(x))) - 60;
+  const digits = BigInt(x * 2 ** -exponent);
+  const shift = BITS + BigInt(exponent);
+  return shift >= 0n ? digits << shift : digits >> -shift;
+}
+
+/** floor(2^256 / sqrt(2π)), by mpmath. */
+const DENSITY = 46194360132781112550002021175736725500524138381534012844286371432913401257262n;
+
+/** (Φ(x) - 1/2) · 2^256 by the series, in integers. */
+function excessIn256Bits(x: number): bigint {
+  const at = fixed(x);
+  const half = (at * at) >> (BITS + 1n);
+  let power = at;
+  let sum = at;
+  for (let k = 1n; power > 0n; k++) {
+    power = ((power * half) >> BITS) / k;
+    const term = power / (2n * k + 1n);
+    sum += k % 2n === 0n ? term : -term;
+  }
+  return (sum * DENSITY) >> BITS;
+}
+
+/** A float64 near Φ(x), so that the difference cancels. */
+const quantileInverse = (x: number): number => 0.5 + Number(excessIn256Bits(x) >> 200n) / 2 ** 56;
+
 describe('the normal distribution by its Maclaurin series', () => {
   // Below 1 - 1e-11 lies every p_A that 2^30 draws can give.
   const reachable = fixture.normalQuantile.filter(({ p }) => p > 1e-11 && p < 1 - 1e-11);
@@ -82,6 +113,27 @@ describe('the normal distribution by its Maclaurin series', () => {
       expect(normalQuantileUpper(p)).toBeGreaterThanOrEqual(lower);
       if (p > 0.5) expect(upper - lower, String(p)).toBeLessThanOrEqual(1e-9 * upper);
     }
+  });
+
+  test('the enclosure of Φ(x) - p contains the value of the series in 256-bit integers, and is narrow', () => {
+    const points = fc.tuple(
+      fc.double({ min: 1e-9, max: 6.5, noNaN: true }),
+      fc.double({ min: 0.5, max: 1, noNaN: true }),
+    );
+    fc.assert(
+      fc.property(points, ([x, p]) => {
+        for (const at of [p, Math.min(1, quantileInverse(x))]) {
+          const exact = excessIn256Bits(x) - fixed(at - 0.5);
+          const { lower, upper } = distributionMinus(x, at);
+          // The reference itself is off by a few hundred units of 2^-256.
+          expect(fixed(lower) <= exact + 1000n).toBe(true);
+          expect(fixed(upper) >= exact - 1000n).toBe(true);
+          const width = 2 ** -52 * (Math.abs(lower) + Math.abs(upper)) + 1e-28 * Math.exp((x * x) / 2);
+          expect(upper - lower).toBeLessThan(2 * width + 1e-29);
+        }
+      }),
+      { numRuns: 300, seed: 8 },
+    );
   });
 
   test('the enclosures of Φ(x) - p are ordered in x', () => {
