@@ -17,7 +17,7 @@ import {
 } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
-import { inputDependent, valuesRead } from '../onnx/dependence.ts';
+import { valueDependent, valuesRead } from '../onnx/dependence.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Shapes } from '../onnx/shapes.ts';
 import { workOf } from '../operators/convolution-map.ts';
@@ -49,8 +49,7 @@ export function boundability(
   milliseconds: number,
 ): { cuts: CutBoundability[]; segments: SegmentNorm[] } {
   const budget = timeBudget(milliseconds);
-  const dependent = inputDependent(model.graph);
-  const left = unreachedNodes(dependent);
+  const left = unreachedNodes(valueDependent(model.graph));
   const compile = leftHalfCompiler(input, inputDims);
   const norms = new Map<LinearMap, number>();
   const segments: SegmentNorm[] = [];
@@ -85,7 +84,7 @@ export function boundability(
 
 const isConstant = (node: Node): boolean => node.opType === 'Constant' && node.domain === '';
 
-/** The input-dependent nodes that a value needs and that no value asked for before needed, in topological order. */
+/** The nodes that a value needs, depend on the image's values, and that no value asked for before needed, in topological order. */
 function unreachedNodes(dependent: ReadonlySet<Value>): (value: Value) => Node[] {
   const reached = new Set<Node>();
   return (value) => {

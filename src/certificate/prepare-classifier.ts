@@ -9,8 +9,7 @@ import { type CutList, listCuts } from '../onnx/cuts.ts';
 import type { Value } from '../onnx/graph.ts';
 import type { Model } from '../onnx/model.ts';
 import { type Preprocessing, prependPreprocessing } from '../onnx/preprocessing.ts';
-import type { Rewrite } from '../onnx/rewrites/rewrite.ts';
-import { REWRITES, type Simplified, simplify } from '../onnx/rewrites/simplify.ts';
+import { REWRITES, SHAPE_REWRITES, type Simplified, simplify } from '../onnx/rewrites/simplify.ts';
 import { measureShapes, type Shapes } from '../onnx/shapes.ts';
 
 export interface PreparedClassifier {
@@ -34,7 +33,7 @@ export interface PreparedClassifier {
 /**
  * @param preprocessing what the model expects of its pixels; null leaves its input as it is (for `inspect`)
  * @param inputShape dimensions of one row where the model leaves them open
- * @param rewrites passes that simplify the graph first; none for training, which writes to tensors of the file by name
+ * @param graph 'as delivered' for training, which writes to tensors of the file by name
  * @throws ModelRefused, UsageError as the passes it consists of do
  */
 export async function prepareClassifier(
@@ -42,15 +41,18 @@ export async function prepareClassifier(
   output: string | undefined,
   preprocessing: Preprocessing | null,
   inputShape?: readonly number[],
-  rewrites: readonly Rewrite[] = REWRITES,
+  graph: 'simplified' | 'as delivered' = 'simplified',
 ): Promise<PreparedClassifier> {
   const opened = await openClassifier(source, {
     ...(output === undefined ? {} : { output }),
     ...(inputShape === undefined ? {} : { inputShape }),
   });
-  const { model: simple, ...told } = await simplify(opened.model, rewrites);
-  const canonical = preprocessing === null ? simple : prependPreprocessing(simple, preprocessing);
-  const batched = await makeBatchSymbolic(canonical);
+  const simplifies = graph === 'simplified';
+  const first = await simplify(opened.model, simplifies ? REWRITES : []);
+  const canonical = preprocessing === null ? first.model : prependPreprocessing(first.model, preprocessing);
+  const freed = await makeBatchSymbolic(canonical);
+  const second = await simplify(freed.model, simplifies ? SHAPE_REWRITES : [], freed.batchable);
+  const batched = { ...freed, model: second.model };
   const shapes = await measureShapes(batched);
   const cuts = listCuts(batched.model, shapes);
   const input = batched.model.graph.inputs[0];
@@ -64,7 +66,10 @@ export async function prepareClassifier(
     classes: opened.classes,
     batchable: batched.batchable,
     whyNotBatchable: batched.reason,
-    rewrites: told,
+    rewrites: {
+      changes: [...first.changes, ...second.changes],
+      leftOut: [...first.leftOut, ...second.leftOut],
+    },
     shapes,
     cuts,
   };

@@ -63,7 +63,7 @@ export async function openTraining(
   const settings = settingsFor(split === 'input', data.kind);
   const preprocessing = preprocessingSettings(flags, loaded);
   const prepare = (model: Model): Promise<PreparedClassifier> =>
-    prepareClassifier(model, flags.output, preprocessingOf(preprocessing, data), undefined, []);
+    prepareClassifier(model, flags.output, preprocessingOf(preprocessing, data), undefined, 'as delivered');
   const { recipe, reluTheta, learnTheta, regularizer } = settings.values;
 
   let source = loaded;

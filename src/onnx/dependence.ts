@@ -16,6 +16,20 @@ export function inputDependent(graph: Graph): ReadonlySet<Value> {
   return dependent;
 }
 
+/**
+ * Values that change with the values of the inputs: not shapes, which only change with the number of rows, nor what is
+ * computed from shapes.
+ */
+export function valueDependent(graph: Graph): ReadonlySet<Value> {
+  const dependent = new Set<Value>(graph.inputs);
+  for (const node of graph.nodes) {
+    if (node.domain === '' && (node.opType === 'Shape' || node.opType === 'Size')) continue;
+    if (!valuesRead(node).some((v) => dependent.has(v))) continue;
+    for (const output of node.outputs) if (output !== null) dependent.add(output);
+  }
+  return dependent;
+}
+
 /** Values that some output needs, the outputs included. */
 export function outputAncestors(graph: Graph): ReadonlySet<Value> {
   const needed = new Set<Value>(graph.outputs);

@@ -20,6 +20,9 @@ import { CUBIC, gelu, mish, ROOT_2_OVER_PI, rescaled, swish, tanhGeluOf } from '
 import { hardSwishOf } from './hard-sigmoids.ts';
 import type { Expression } from './operator.ts';
 
+/** No exporter takes more nodes for a factor or a gate. */
+const MOST_NODES = 12;
+
 /** The expression that ends in this node, if it is the product of a tensor and its gate. */
 export function gatedActivation(node: Node): Expression | null {
   const [a, b] = node.inputs;
@@ -73,7 +76,7 @@ const standard = (value: Value): Node | null =>
 /** The value, and what it is a multiple of: itself, and on through products with numbers. */
 function multiples(value: Value, ranks: number[]): { x: Value; times: number }[] {
   const found = [{ x: value, times: 1 }];
-  for (let last = found[0]; last !== undefined; ) {
+  for (let last = found[0]; last !== undefined && found.length < MOST_NODES; ) {
     const next = scaledFrom(last.x, ranks);
     if (next !== null) found.push({ x: next.x, times: last.times * next.times });
     last = next === null ? undefined : found.at(-1);
@@ -102,21 +105,21 @@ interface AffineInCore {
 }
 
 /** Takes sums and products with numbers off a value. */
-function affineIn(value: Value, ranks: number[]): AffineInCore | null {
+function affineIn(value: Value, ranks: number[], left = MOST_NODES): AffineInCore | null {
   const node = standard(value);
-  if (node === null) return null;
+  if (node === null || left === 0) return null;
   const multiple = scaledFrom(value, ranks);
   if (multiple !== null) {
-    const inner = affineIn(multiple.x, ranks);
+    const inner = affineIn(multiple.x, ranks, left - 1);
     const { times } = multiple;
     return inner && { core: inner.core, gain: times * inner.gain, offset: times * inner.offset };
   }
   if (node.opType !== 'Add') return { core: node, gain: 1, offset: 0 };
   const [a, b] = node.inputs;
-  const [left, right] = [scalar(a, ranks), scalar(b, ranks)];
-  const [operand, number] = right === null ? [b, left] : [a, right];
+  const [before, after] = [scalar(a, ranks), scalar(b, ranks)];
+  const [operand, number] = after === null ? [b, before] : [a, after];
   if (!operand || number === null) return null;
-  const inner = affineIn(operand, ranks);
+  const inner = affineIn(operand, ranks, left - 1);
   return inner && { ...inner, offset: inner.offset + number };
 }
 
@@ -182,8 +185,6 @@ function limitsFromZero(clip: Node, ranks: number[]): number | null {
 
 /** Up to the last bits: exporters multiply such constants out in different orders. */
 const sameInFloat32 = (a: number, b: number): boolean => Math.abs(a - b) <= 2 ** -22 * Math.abs(b);
-
-const MOST_NODES = 12;
 
 /** Coefficients (constant first, no zero at the end) of a value that is a polynomial of x, up to x³; else null. */
 function polynomialIn(value: Value, x: Value, ranks: number[]): readonly number[] | null {

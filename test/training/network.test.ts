@@ -12,6 +12,7 @@ import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { loadModel, modelFromBytes } from '../../src/onnx/load.ts';
+import type { Model } from '../../src/onnx/model.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
 import { AttributeType } from '../../src/onnx/proto.ts';
 import type { TrainingContext } from '../../src/operators/training-form.ts';
@@ -56,8 +57,11 @@ function someCuts<T>(cuts: readonly T[]): T[] {
   return [...new Set(at)].flatMap((k) => cuts[k] ?? []);
 }
 
+/** As `train` prepares it: tensors are written back by the names of the file. */
+const prepared = (model: Model) => prepareClassifier(model, undefined, null, undefined, 'as delivered');
+
 async function compare(path: string): Promise<void> {
-  const { model, inputDims, cuts } = await prepareClassifier(await loadModel(path), undefined, null);
+  const { model, inputDims, cuts } = await prepared(await loadModel(path));
   const rowDims = inputDims.slice(1);
   const rows = checkRows(2, sizeOf(rowDims));
   const expected = await runtimeScores(model, rows, rowDims);
@@ -76,7 +80,7 @@ async function compare(path: string): Promise<void> {
 /** The file with every trained tensor changed a little, run by ONNX Runtime and by us. */
 async function compareChanged(path: string): Promise<void> {
   const source = await loadModel(path);
-  const { model, inputDims, cuts } = await prepareClassifier(source, undefined, null);
+  const { model, inputDims, cuts } = await prepared(source);
   const rowDims = inputDims.slice(1);
   const rows = checkRows(2, sizeOf(rowDims));
   const network = trainableNetwork(model, (cuts.cuts[1] ?? cuts.cuts[0])?.value ?? namedValue(model, ''));
@@ -96,11 +100,7 @@ async function compareChanged(path: string): Promise<void> {
   const written = writeBack(source.proto, changed);
   expect(written.graph?.input).toBe(source.proto.graph?.input);
   expect(written.graph?.output).toBe(source.proto.graph?.output);
-  const again = await prepareClassifier(
-    modelFromBytes(encodeModel(written), basename(path)),
-    undefined,
-    null,
-  );
+  const again = await prepared(modelFromBytes(encodeModel(written), basename(path)));
   const theirs = await runtimeScores(again.model, rows, rowDims);
   expect(relativeDifference(theirs, ours)).toBeLessThan(1e-5);
 }

@@ -26,6 +26,7 @@ import type { Rewrite } from './rewrite.ts';
 
 /** Functions that call functions twice grow without measure; no network has this many nodes. */
 const MOST_NODES = 50_000;
+const DEEPEST = 100;
 
 const keyOf = (domain: string | null | undefined, name: string | null | undefined, overload: string) =>
   JSON.stringify([normalDomain(domain), name ?? '', overload]);
@@ -50,6 +51,8 @@ export const inlineFunctions: Rewrite = {
         const callee = calledBy(node);
         if (callee === undefined) return [withInlinedGraphs(node, stack)];
         if (stack.includes(callee)) throw fault(`the local function ${callee.name} calls itself`, path);
+        if (stack.length >= DEEPEST)
+          throw fault(`its local functions call each other ${DEEPEST} levels deep`, path);
         checkImports(callee, imports, (inner) => calledBy(inner) !== undefined, path);
         called.add(callee.name ?? '');
         count += callee.node?.length ?? 0;

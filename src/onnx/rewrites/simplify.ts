@@ -14,18 +14,21 @@ import { type Model, modelOf } from '../model.ts';
 import type { ModelProto } from '../proto.ts';
 import { withSession } from '../session.ts';
 import { foldConstants } from './fold-constants.ts';
+import { foldShapes } from './fold-shapes.ts';
 import { inlineFunctions } from './inline-functions.ts';
 import { removeIdentities } from './remove-identities.ts';
 import { resolveConditions } from './resolve-conditions.ts';
 import type { Rewrite } from './rewrite.ts';
 
-/** In the order in which they help each other. */
+/** In the order in which they help each other. Shapes are folded afterwards, once the batch axis is as free as it gets. */
 export const REWRITES: readonly Rewrite[] = [
   inlineFunctions,
   foldConstants,
   resolveConditions,
   removeIdentities,
 ];
+
+export const SHAPE_REWRITES: readonly Rewrite[] = [foldShapes, foldConstants];
 
 export interface Simplified {
   readonly model: Model;
@@ -40,21 +43,28 @@ const MOST_ROUNDS = 20;
 
 const ROWS = 4;
 
-/** @param model from `openClassifier`: one input whose row shape is known, one output of scores */
-export async function simplify(model: Model, rewrites: readonly Rewrite[] = REWRITES): Promise<Simplified> {
+/**
+ * @param model from `openClassifier`: one input whose row shape is known, one output of scores
+ * @param batchable whether rows may run together (`makeBatchSymbolic`): then they are compared so, too
+ */
+export async function simplify(
+  model: Model,
+  rewrites: readonly Rewrite[] = REWRITES,
+  batchable = false,
+): Promise<Simplified> {
   const untouched: Simplified = { model, changes: [], leftOut: [] };
   const all = await rewritten(model, rewrites);
   if (all.changes.length === 0) return { ...untouched, leftOut: all.leftOut };
-  const expected = await scores(model);
+  const expected = await scores(model, batchable);
   // What is not finite cannot be compared; it is refused, with its own words, when the batch is looked at.
   if (expected.some((row) => !row.every(Number.isFinite))) return untouched;
-  if ((await difference(all.model, expected)) === null) return all;
+  if ((await difference(all.model, expected, batchable)) === null) return all;
 
   let kept = untouched;
   for (const rewrite of rewrites) {
     const next = await rewritten(kept.model, [rewrite]);
     const leftOut = [...kept.leftOut, ...next.leftOut];
-    const why = next.changes.length === 0 ? null : await difference(next.model, expected);
+    const why = next.changes.length === 0 ? null : await difference(next.model, expected, batchable);
     kept =
       why === null
         ? { model: next.model, changes: [...kept.changes, ...next.changes], leftOut }
@@ -95,18 +105,25 @@ function reduced(proto: ModelProto, before: Model): Model {
   return modelOf(extract(next, infos, proto.graph?.output ?? []), before);
 }
 
-/** The scores of each row alone; a fixed batch is filled with the same row. */
-async function scores(model: Model): Promise<Float32Array[]> {
+/** The scores of each row alone (a fixed batch is filled with the same row), and of all together where that is free. */
+async function scores(model: Model, batchable: boolean): Promise<Float32Array[]> {
   const dims = rowDimsOf(model);
   const declared = model.graph.inputs[0]?.declaredShape?.[0];
   const batch = typeof declared === 'number' ? declared : 1;
   const name = model.graph.inputs[0]?.name ?? '';
   return withSession(encodeModel(model.proto), model.path, async (session) => {
     const found: Float32Array[] = [];
-    for (const row of checkRows(ROWS, sizeOf(dims), 4)) {
-      const data = new Float32Array(batch * row.length);
-      for (let k = 0; k < batch; k++) data.set(row, k * row.length);
-      const [result] = (await session.run(new Map([[name, { data, dims: [batch, ...dims] }]]))).values();
+    const rows = checkRows(ROWS, sizeOf(dims), 4);
+    const batches = rows.map((row) => new Array<Float32Array>(batch).fill(row));
+    if (batchable) batches.push(rows);
+    for (const batch of batches) {
+      const data = new Float32Array(batch.length * sizeOf(dims));
+      batch.forEach((row, k) => {
+        data.set(row, k * row.length);
+      });
+      const [result] = (
+        await session.run(new Map([[name, { data, dims: [batch.length, ...dims] }]]))
+      ).values();
       if (!result?.float32)
         throw new ModelRefused({ what: 'the model’s output is not float32', where: model.path });
       found.push(result.float32);
@@ -116,9 +133,13 @@ async function scores(model: Model): Promise<Float32Array[]> {
 }
 
 /** Null when the model gives the expected scores; else how it does not. */
-async function difference(model: Model, expected: readonly Float32Array[]): Promise<string | null> {
+async function difference(
+  model: Model,
+  expected: readonly Float32Array[],
+  batchable: boolean,
+): Promise<string | null> {
   try {
-    const actual = await scores(model);
+    const actual = await scores(model, batchable);
     for (const [k, row] of expected.entries()) {
       const its = actual[k] ?? new Float32Array();
       if (!sameLogits(row, its))
