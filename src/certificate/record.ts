@@ -199,9 +199,12 @@ const smoothed = {
   localLipschitz: nullable(
     number('D(radius)/radius, an upper bound; null when the radius is 0.', { minimum: 0 }),
   ),
-  forwardError: number('η, an upper bound on the rounding error of f_L(x) in l2; 2η was taken off R_u.', {
-    minimum: 0,
-  }),
+  forwardError: nullable(
+    number(
+      'η, an upper bound on the rounding error of f_L(x) in l2; 2η was taken off R_u. Null where there is none (f_L jumps within rounding of x, or x is outside of its domain): the radius is 0 then.',
+      { minimum: 0 },
+    ),
+  ),
   alphaTotal: number('Failure probability of this certificate: alpha plus what the norm bounds spent.', {
     minimum: 0,
     maximum: 1,
@@ -303,6 +306,7 @@ export function recordViolation(line: unknown): string | null {
 function contradiction(c: SmoothingCertificate): string | null {
   if (c.abstained !== (c.prediction === null)) return 'prediction: is null exactly when abstaining';
   if (c.abstained && c.radius !== 0) return 'radius: is not 0 although it abstained';
+  if (c.forwardError === null && c.radius !== 0) return 'radius: is not 0 although forwardError is null';
   if (c.abstained && c.correct === true) return 'correct: is true although it abstained';
   const votes = c.counts.reduce((sum, k) => sum + k, c.nonFinite);
   return votes === c.n ? null : `counts: ${votes} votes with nonFinite, but n is ${c.n}`;

@@ -207,7 +207,7 @@ export async function openSmoothedClassifier(
           : latentRadius(votes, top, { sigma, alpha, bound });
       const usable = (inLatent.radius - 2 * eta) * (1 - 2 ** -50);
       const reach =
-        inLatent.abstained || usable <= 0
+        inLatent.abstained || !(usable > 0)
           ? { radius: 0, displacement: 0 }
           : left === null || evaluation === null
             ? { radius: usable, displacement: usable }
@@ -235,7 +235,7 @@ export async function openSmoothedClassifier(
             : left === null
               ? 1
               : (reach.displacement / reach.radius) * (1 + 2 ** -52),
-        forwardError: eta,
+        forwardError: Number.isFinite(eta) ? eta : null,
         alphaTotal: alpha + (left?.failureProbability ?? 0),
         seconds: (performance.now() - started) / 1000,
       };

@@ -88,6 +88,17 @@ describe('result lines', () => {
     }
   });
 
+  test('an unbounded rounding error is null, with a radius of 0, and valid under the published schema', () => {
+    const unbounded = {
+      ...exampleRecord(0),
+      radius: 0,
+      displacement: 0,
+      localLipschitz: null,
+      forwardError: null,
+    };
+    expect(valid(publishedSchema, JSON.parse(lineOf(unbounded)))).toBe(true);
+  });
+
   test('numbers come back as the same float64 and keys stand in one order whatever order they came in', () => {
     const record = { ...exampleRecord(3), radius: 0.1 + 0.2, pA: 1 - 2 ** -53 };
     expect(JSON.parse(lineOf(record))).toEqual(record);
@@ -104,6 +115,10 @@ describe('result lines', () => {
     expect(() => lineOf({ ...record, nonFinite: 2 })).toThrow(
       'counts: 10001 votes with nonFinite, but n is 10000',
     );
+    expect(() => lineOf({ ...record, forwardError: null })).toThrow(
+      'radius: is not 0 although forwardError is null',
+    );
+    expect(() => lineOf({ ...record, forwardError: Number.POSITIVE_INFINITY })).toThrow('forwardError: ');
     expect(() => lineOf({ ...record, abstained: true })).toThrow(
       'prediction: is null exactly when abstaining',
     );

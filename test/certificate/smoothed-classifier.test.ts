@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkLeftHalf } from '../../src/certificate/left-half-check.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
+import { lineOf } from '../../src/certificate/record.ts';
 import {
   largestBatch,
   leftHalfBoundAt,
@@ -14,6 +15,7 @@ import {
 } from '../../src/certificate/smoothed-classifier.ts';
 import { ModelRefused } from '../../src/errors.ts';
 import type { DisplacementBound } from '../../src/lipschitz/displacement.ts';
+import { findCut } from '../../src/onnx/cuts.ts';
 import { firstActivationCut } from '../../src/onnx/first-activation.ts';
 import type { Preprocessing } from '../../src/onnx/preprocessing.ts';
 import type { TensorProto } from '../../src/onnx/proto.ts';
@@ -377,6 +379,52 @@ describe('a left half', () => {
     await expect(checkLeftHalf(bound, wrong, [image], 'net')).rejects.toThrow(
       /something else in ONNX Runtime/,
     );
+  });
+});
+
+describe('an image on a jump of the left half', () => {
+  it('has a radius of 0 and no bound on the rounding error; one beside it has both', async () => {
+    const classifier = await prepareClassifier(
+      tinyModel({
+        nodes: [
+          node('MatMul', ['x', 'I'], 'h'),
+          node('Relu', ['h'], 'r'),
+          node('ThresholdedRelu', ['r'], 'u'),
+          node('MatMul', ['u', 'I'], 'y'),
+        ],
+        initializers: [floatTensor('I', [2, 2], [1, 0, 0, 1])],
+        input: ['N', 2],
+        output: ['N', 2],
+      }),
+      undefined,
+      null,
+    );
+    const [onJump, beside] = [Float32Array.of(1, 8), Float32Array.of(2, 8)];
+    const cut = findCut(classifier.cuts, '3');
+    const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
+    const images = [onJump, beside];
+    const smoothed = await openSmoothedClassifier(classifier, cut, left, RESOURCES, images, 'certified');
+    try {
+      const settings = {
+        sigma: 0.5,
+        n0: 20,
+        n: 200,
+        alpha: 0.001,
+        bound: 'clopper-pearson',
+        seed: 1n,
+      } as const;
+      const [at1, at2] = [
+        await smoothed.certify(onJump, 0, 1, settings),
+        await smoothed.certify(beside, 1, 1, settings),
+      ];
+      expect([at1.prediction, at1.radius, at1.forwardError]).toEqual([1, 0, null]);
+      const record = { kind: 'certificate', index: 0, label: 1, ...at1, baseline: null } as const;
+      expect(JSON.parse(lineOf(record))).toEqual(record);
+      expect(at2.radius).toBeGreaterThan(0.1);
+      expect(at2.forwardError).toBeLessThan(1e-12);
+    } finally {
+      await smoothed.close();
+    }
   });
 });
 
