@@ -3,6 +3,7 @@
  * Tensors' `rawData` are views into the given bytes (no copy); whoever needs an aligned array copies (tensor.ts).
  */
 import protobuf from 'protobufjs';
+import { mapTensors } from './external-data.ts';
 import type { ModelProto } from './proto.ts';
 import { onnxSchema } from './schema.ts';
 
@@ -15,7 +16,24 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   return modelType.decode(reader) as unknown as ModelProto;
 }
 
+/** From so many bytes of weights on, the message is written into one buffer that fits, not into one that grows by doubling. */
+const LARGE = 2 ** 24;
+
 /** Fields in the order of their numbers, as every protobuf writer in C++, Python and Go does. */
 export function encodeModel(model: ModelProto): Uint8Array {
-  return modelType.encode(model).finish();
+  const weights = rawBytes(model);
+  const writer = protobuf.Writer.create();
+  if (weights < LARGE) return modelType.encode(model, writer).finish();
+  writer.buf = Buffer.allocUnsafe(Math.ceil((65 / 64) * weights) + LARGE);
+  // A view, not a copy of half a gigabyte.
+  return modelType.encode(model, writer).finish(true);
+}
+
+function rawBytes(model: ModelProto): number {
+  let sum = 0;
+  mapTensors(model, (tensor) => {
+    sum += tensor.rawData?.length ?? 0;
+    return tensor;
+  });
+  return sum;
 }

@@ -11,7 +11,7 @@ import { inlineExternalData, mapTensors } from './external-data.ts';
 import { checkFunctionCalls } from './function-calls.ts';
 import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
 import type { ModelProto } from './proto.ts';
-import { checkTensor, nonFiniteFault, tensorOf } from './tensor.ts';
+import { checkTensor, nonFiniteFault } from './tensor.ts';
 
 /** Throws UsageError for a path that leads to no file, ModelRefused for a file that is no usable model. */
 export async function loadModel(path: string): Promise<Model> {
@@ -147,7 +147,7 @@ function checkTensors(proto: ModelProto): void {
   mapTensors(proto, (tensor) => {
     const where = tensor.name ? `tensor '${tensor.name}'` : 'a tensor without a name (a Constant node)';
     checkTensor(tensor, where);
-    const fault = nonFiniteFault(tensorOf(tensor, where));
+    const fault = nonFiniteFault(tensor, where);
     if (fault !== null) {
       throw new ModelRefused({
         what: `a weight holds ${fault} values`,

@@ -257,21 +257,45 @@ export function sparseTensorOf(proto: SparseTensorProto, where: string): Tensor 
   };
 }
 
+/** Elements per block of `floatBlocks`. */
+const BLOCK = 2 ** 16;
+
+/**
+ * The values of a floating-point tensor, in blocks: a network's largest weight is never decoded as a whole for a look at
+ * its values. Nothing for other types. The tensor must have passed `checkTensor`.
+ */
+export function* floatBlocks(tensor: TensorProto, where: string): Generator<ArrayLike<number>> {
+  const floating: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
+  const type = tensor.dataType ?? 0;
+  if (!floating.includes(type)) return;
+  const raw = hasRawData(tensor) ? tensor.rawData : null;
+  if (!raw) {
+    yield tensorOf(tensor, where).float64();
+    return;
+  }
+  const bytes = BLOCK * (rawByteLength(type, 1) ?? 1);
+  for (let from = 0; from < raw.length; from += bytes) {
+    yield elements({ dataType: type, rawData: raw.subarray(from, from + bytes) }) as ArrayLike<number>;
+  }
+}
+
 /**
  * What is wrong with a weight's values: null when all are finite. A single infinite number is allowed (the bound of a
  * Clip, the fill of a mask); NaN never is.
  */
-export function nonFiniteFault(tensor: Tensor): string | null {
-  const floating: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];
-  if (!floating.includes(tensor.type)) return null;
-  const values = tensor.float64();
+export function nonFiniteFault(tensor: TensorProto, where: string): string | null {
+  let count = 0;
   let nan = 0;
   let infinite = 0;
-  for (const v of values) {
-    if (Number.isNaN(v)) nan++;
-    else if (!Number.isFinite(v)) infinite++;
+  for (const values of floatBlocks(tensor, where)) {
+    count += values.length;
+    for (let k = 0; k < values.length; k++) {
+      const v = values[k] as number;
+      if (Number.isNaN(v)) nan++;
+      else if (!Number.isFinite(v)) infinite++;
+    }
   }
-  if (nan === 0 && (infinite === 0 || values.length === 1)) return null;
+  if (nan === 0 && (infinite === 0 || count === 1)) return null;
   return [nan > 0 ? `${nan} NaN` : '', infinite > 0 ? `${infinite} infinite` : '']
     .filter((s) => s !== '')
     .join(' and ');

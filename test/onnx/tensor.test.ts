@@ -129,7 +129,7 @@ describe('constant tensors', () => {
 
   it('may hold one infinite bound, but no NaN and no infinite weights', () => {
     const fault = (values: number[]) =>
-      nonFiniteFault(tensorOf({ dataType: DataType.FLOAT, dims: [values.length], floatData: values }, 't'));
+      nonFiniteFault({ dataType: DataType.FLOAT, dims: [values.length], floatData: values }, 't');
     expect(fault([Number.POSITIVE_INFINITY])).toBeNull();
     expect(fault([Number.NaN])).toBe('1 NaN');
     expect(fault([1, Number.NEGATIVE_INFINITY, Number.NaN])).toBe('1 NaN and 1 infinite');

@@ -279,7 +279,7 @@ function otherValue(random, field, old, names) {
     case 'string':
       return random.chance(0.5) ? random.pick(names) : random.pick(STRINGS);
     case 'bytes':
-      return otherBytes(random, old ?? new Uint8Array());
+      return otherBytes(random, old instanceof Uint8Array ? old : new Uint8Array());
     case 'float':
     case 'double':
       return random.pick(FLOATS);

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Of processor time, so that other work on the machine is not held against a mutant; and of the clock. */
 export const HANG_MS = 10_000;
+const WAITING_MS = 120_000;
 export const MEMORY_BYTES = 2 ** 30;
 /** A child is replaced after so many mutants, or when it has grown so large. */
 const MUTANTS_PER_CHILD = 1000;
@@ -18,6 +20,16 @@ const script = fileURLToPath(new URL('child.mjs', import.meta.url));
 function residentBytes(pid) {
   try {
     return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+  } catch {
+    return null;
+  }
+}
+
+/** Milliseconds that the threads of a process have computed so far; null where the system has no /proc. */
+function processorMs(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return 10 * (Number(fields[11]) + Number(fields[12]));
   } catch {
     return null;
   }
@@ -38,9 +50,12 @@ async function startChild() {
       let ended = null;
       const answer = new Promise((resolve) => child.once('message', resolve));
       const started = Date.now();
+      const computed = processorMs(child.pid);
+      const spent = () =>
+        computed === null ? Date.now() - started : (processorMs(child.pid) ?? computed) - computed;
       const watch = setInterval(() => {
         const memory = residentBytes(child.pid) ?? 0;
-        if (Date.now() - started > HANG_MS) ended = { kind: 'hang' };
+        if (spent() > HANG_MS || Date.now() - started > WAITING_MS) ended = { kind: 'hang' };
         else if (memory > MEMORY_BYTES) ended = { kind: 'memory', peak: memory };
         if (ended !== null) child.kill('SIGKILL');
       }, 50);
@@ -51,7 +66,7 @@ async function startChild() {
         );
         const outcome = await Promise.race([answer, dead]);
         if (outcome.peak > MEMORY_BYTES) return { ...outcome, kind: 'memory' };
-        return { ...outcome, seconds: (Date.now() - started) / 1000 };
+        return { ...outcome, seconds: spent() / 1000 };
       } finally {
         clearInterval(watch);
       }

@@ -2,7 +2,7 @@
 import { DataType } from '../../data-type.ts';
 import { mapTensors } from '../../external-data.ts';
 import { EXTERNAL, type ModelProto, type TensorProto } from '../../proto.ts';
-import { nonFiniteFault, tensorFault, tensorOf } from '../../tensor.ts';
+import { floatBlocks, nonFiniteFault, tensorFault } from '../../tensor.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 
@@ -32,7 +32,7 @@ export const nonFiniteWeights: Check = {
     // A model with a graph has passed the loader, which refuses such weights.
     if (graph !== null) return [];
     const faults = floatTensors(proto).flatMap((tensor) => {
-      const fault = nonFiniteFault(tensorOf(tensor, nameOf(tensor)));
+      const fault = nonFiniteFault(tensor, nameOf(tensor));
       return fault === null ? [] : [`${nameOf(tensor)} (${fault})`];
     });
     return faults.length === 0
@@ -60,7 +60,12 @@ export const denormalWeights: Check = {
     const faults = floatTensors(proto).flatMap((tensor) => {
       const least = smallestNormal.get(tensor.dataType ?? 0) ?? 0;
       let count = 0;
-      for (const v of tensorOf(tensor, nameOf(tensor)).float64()) if (v !== 0 && Math.abs(v) < least) count++;
+      for (const values of floatBlocks(tensor, nameOf(tensor))) {
+        for (let k = 0; k < values.length; k++) {
+          const v = Math.abs(values[k] as number);
+          if (v !== 0 && v < least) count++;
+        }
+      }
       return count === 0 ? [] : [`${nameOf(tensor)} (${count})`];
     });
     return faults.length === 0
