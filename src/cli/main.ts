@@ -12,6 +12,7 @@ import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
 import { predict } from './commands/predict.ts';
 import { replay } from './commands/replay.ts';
+import { report } from './commands/report.ts';
 import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
@@ -24,7 +25,7 @@ import { packageVersion } from './version.ts';
 
 const args = joinedRequirements(hideBin(process.argv));
 /** Commands whose first argument is a result file. */
-const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'compare']);
+const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare']);
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
 
 try {
@@ -42,6 +43,7 @@ try {
     .command(replay)
     .command(explain)
     .command(compare)
+    .command(report)
     .command(configCommand(sources))
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })

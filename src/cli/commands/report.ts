@@ -1,0 +1,166 @@
+/** `report`: one or several result files as a document to hand to somebody else: HTML, figures, tables. */
+import { realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Argv, CommandModule } from 'yargs';
+import { ToolError, UsageError } from '../../errors.ts';
+import type { Report } from '../../report/report.ts';
+import { packageVersion } from '../version.ts';
+
+/** File name endings by flag. Figures get the figure's name before theirs. */
+const ENDINGS = { html: 'html', svg: 'svg', png: 'png', markdown: 'md', tsv: 'tsv', latex: 'tex' } as const;
+type Format = keyof typeof ENDINGS;
+const FORMATS = Object.keys(ENDINGS) as Format[];
+
+const builder = <T>(y: Argv<T>) =>
+  y
+    // Every run counts; of two equal flags the last one does, as everywhere (`withoutRepeats`).
+    .parserConfiguration({ 'duplicate-arguments-array': true })
+    .positional('runs', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'result files of certify, or logs in the format of Cohen et al. (.gz too)',
+    })
+    .option('html', { type: 'boolean', describe: 'one self-contained page [when no format is named]' })
+    .option('svg', { type: 'boolean', describe: 'each figure as SVG' })
+    .option('png', { type: 'boolean', describe: 'each figure as PNG' })
+    .option('markdown', { type: 'boolean', describe: 'tables and statements as Markdown' })
+    .option('tsv', { type: 'boolean', describe: 'the curves, a row per step' })
+    .option('latex', { type: 'boolean', describe: 'certified accuracies as a booktabs table' })
+    .option('out', {
+      type: 'string',
+      nargs: 1,
+      describe: 'name without ending [of the first run]; - for stdout, with one format of text',
+    })
+    .option('title', { type: 'string', nargs: 1, describe: 'title of the document' })
+    .option('data', { type: 'string', nargs: 1, describe: 'the data, as for certify, to draw images' })
+    .option('labels', { type: 'string', nargs: 1, describe: 'the label file, if certify was given one' })
+    .option('model', { type: 'string', nargs: 1, describe: 'the model [beside the result file]' })
+    .option('output', { type: 'string', nargs: 1, describe: 'the output, if certify was given one' })
+    .option('segments', {
+      choices: ['left', 'all'] as const,
+      default: 'left' as const,
+      describe: 'norms of the left half, or of all the network',
+    })
+    .option('quiet', { type: 'boolean', default: false, describe: 'no notes on stderr' })
+    .example('$0 report run.jsonl --data mnist:DIR', 'run.html, with images drawn')
+    .example('$0 report a.jsonl b.jsonl --out audit --html --latex', 'two runs: audit.html, audit.tex');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { runs: string[] };
+
+export const report: CommandModule<object, Flags> = {
+  command: 'report <runs..>',
+  describe: 'result files as one HTML page, or as figures and tables for a paper',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => run(withoutRepeats(flags)),
+};
+
+/** Of a flag given more than once, the last. */
+const withoutRepeats = (flags: Flags): Flags =>
+  Object.fromEntries(
+    Object.entries(flags).map(([name, value]) => [
+      name,
+      Array.isArray(value) && name !== 'runs' ? value.at(-1) : value,
+    ]),
+  ) as Flags;
+
+async function run(flags: Flags): Promise<void> {
+  const named = FORMATS.filter((format) => flags[format] === true);
+  const formats = named.length === 0 ? (['html'] as const) : named;
+  const toStdout = flags.out === '-';
+  if (toStdout && (formats.length > 1 || formats.some((format) => format === 'svg' || format === 'png'))) {
+    throw new UsageError({
+      what: 'standard output takes one document of text',
+      where: '--out -',
+      remedy: 'Choose one of --html, --markdown, --tsv and --latex, or name files with --out.',
+    });
+  }
+  // Plotting is loaded here, not with the command line: certify does not pay for it.
+  const [{ readRuns }, { buildReport }, { reportSources }] = await Promise.all([
+    import('../../report/audited-run.ts'),
+    import('../../report/report.ts'),
+    import('../report-sources.ts'),
+  ]);
+  const runs = await readRuns(flags.runs);
+  const sources = await reportSources(runs, flags.runs, flags);
+  const built = buildReport(runs, sources, `splitz-onnx ${packageVersion()}`, flags.title);
+  const stem = flags.out?.replace(/\.(html|svg|png|md|tsv|tex)$/iu, '') ?? runs[0]?.name ?? 'report';
+  const documents: [path: string, content: string | Buffer][] = [];
+  for (const format of formats) documents.push(...(await documentsIn(format, built, stem)));
+  if (toStdout) {
+    for (const [, content] of documents) process.stdout.write(content);
+    return;
+  }
+  await refuseInputs(documents, flags.runs);
+  for (const [path, content] of documents) {
+    await writeWhole(path, content);
+    if (!flags.quiet) process.stderr.write(`${path}  ${kilobytes(content)} kB\n`);
+  }
+}
+
+/** A format's files, with their contents. */
+async function documentsIn(
+  format: Format,
+  built: Report,
+  stem: string,
+): Promise<[path: string, content: string | Buffer][]> {
+  const path = `${stem}.${ENDINGS[format]}`;
+  switch (format) {
+    case 'html':
+      return [[path, (await import('../../report/html/page.ts')).htmlReport(built)]];
+    case 'markdown':
+      return [[path, (await import('../../report/markdown-report.ts')).markdownReport(built)]];
+    case 'tsv':
+      return [[path, (await import('../../report/tsv-report.ts')).tsvReport(built)]];
+    case 'latex':
+      return [[path, (await import('../../report/latex-report.ts')).latexReport(built)]];
+    case 'svg':
+    case 'png': {
+      const { standaloneSvg, pngOf } = await import('../../report/standalone-svg.ts');
+      const { figuresOf } = await import('../../report/report.ts');
+      const files: [string, string | Buffer][] = [];
+      for (const figure of figuresOf(built)) {
+        const svg = standaloneSvg(figure);
+        files.push([`${stem}.${figure.id}.${format}`, format === 'svg' ? svg : await pngOf(svg)]);
+      }
+      return files;
+    }
+  }
+}
+
+/** A report must not take the place of what it reports on. */
+async function refuseInputs(
+  documents: readonly (readonly [path: string, content: unknown])[],
+  inputs: readonly string[],
+): Promise<void> {
+  const real = await Promise.all(inputs.map((path) => realpath(path)));
+  for (const [path] of documents) {
+    const target = await realpath(path).catch(() => resolve(path));
+    if (!real.includes(target)) continue;
+    throw new UsageError({
+      what: 'the report would overwrite one of the result files',
+      where: path,
+      remedy: 'Choose another name with --out.',
+    });
+  }
+}
+
+/** Writes a file so that it is there whole or not at all. */
+async function writeWhole(path: string, content: string | Buffer): Promise<void> {
+  const aside = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  try {
+    await writeFile(aside, content, { flag: 'wx' });
+    await rename(aside, path);
+  } catch (cause) {
+    await rm(aside, { force: true });
+    throw new ToolError({
+      what: 'the report cannot be written',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Choose another place with --out.',
+      cause,
+    });
+  }
+}
+
+const kilobytes = (content: string | Buffer): number => Math.ceil(Buffer.byteLength(content) / 1000);

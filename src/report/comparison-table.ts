@@ -1,0 +1,34 @@
+/** One row per method and run: the figures that sum a run up. */
+import { averageRadius } from '../certificate/accuracy.ts';
+import { roundDown, roundUp } from '../certificate/rounding.ts';
+import type { NamedSeries } from './audited-run.ts';
+import type { Table } from './figure.ts';
+
+export function comparisonTable(all: readonly NamedSeries[]): Table {
+  return {
+    caption:
+      'Average certified radius (ACR: 0 where an image does not count), its 95 % lower bound, and ± of a normal approximation',
+    columns: [
+      { header: 'method', align: 'left' },
+      ...['images', 'abstained', 'ACR', 'at least', '±', 'median D(r)/r'].map((header) => ({
+        header,
+        align: 'right' as const,
+      })),
+    ],
+    rows: all.map(({ name, series, run }) => {
+      const { score } = series;
+      const { mean, lower, approximateHalfWidth: half } = averageRadius(score);
+      const none = score.images === 0;
+      const lipschitz = series.method === 'SPLITZ' ? run.medianLipschitz : null;
+      return [
+        name,
+        String(score.images),
+        String(score.abstained),
+        none ? '–' : roundDown(mean, 4),
+        none ? '–' : roundDown(lower, 4),
+        Number.isFinite(half) ? roundUp(half, 4) : '–',
+        lipschitz === null ? '–' : roundUp(lipschitz, 3),
+      ];
+    }),
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What comes from files (names, findings, classes) is data in every format: no markup, no formula, no line break, and no
+ * control or direction character that would show the reader something else than what is there.
+ */
+
+/** Controls, line separators, zero-width and direction characters, lone surrogates: written out instead of obeyed. */
+const UNSEEN =
+  /[\p{Cc}\p{Cs}\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff]/gu;
+
+/** `text` on one line, every invisible character as \uXXXX. */
+export const visible = (text: string): string =>
+  text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+const HTML: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** For text and for quoted attributes, in HTML and in SVG. */
+export const escapeHtml = (text: string): string => visible(text).replace(/[&<>"']/g, (c) => HTML[c] ?? c);
+
+/** For a cell of a Markdown table (GitHub's). HTML, links, emphasis, code, mentions and bare addresses are switched off. */
+export const escapeMarkdown = (text: string): string =>
+  visible(text)
+    .replace(/[\\`*_{}[\]()<>#+!|~$^=-]/g, '\\$&')
+    .replace(/&/g, '&amp;')
+    .replace(/@/g, '&#64;')
+    .replace(/:\/\//g, ':&#47;&#47;')
+    .replace(/www\./gi, '$&&#8203;');
+
+const LATEX: Readonly<Record<string, string>> = {
+  '\\': '\\textbackslash{}',
+  '{': '\\{',
+  '}': '\\}',
+  $: '\\$',
+  '&': '\\&',
+  '%': '\\%',
+  '#': '\\#',
+  _: '\\_',
+  '^': '\\textasciicircum{}',
+  '~': '\\textasciitilde{}',
+  '<': '\\textless{}',
+  '>': '\\textgreater{}',
+  '|': '\\textbar{}',
+  '"': '\\textquotedbl{}',
+  '`': '\\textasciigrave{}',
+  "'": '\\textquotesingle{}',
+  '-': '{-}',
+  '[': '{[}',
+  ']': '{]}',
+};
+
+/** For LaTeX text. Ligatures and the optional argument of a line end are switched off too. */
+export const escapeLatex = (text: string): string =>
+  visible(text).replace(/[\\{}$&%#_^~<>|"`'[\]-]/g, (c) => LATEX[c] ?? c);
+
+/** For a field of a tab-separated file. A spreadsheet must not take a name for a formula. */
+export const escapeTsv = (text: string): string => visible(text).replace(/^(?=[=+\-@"'])/, "'");

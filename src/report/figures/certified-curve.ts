@@ -1,0 +1,109 @@
+/** Certified accuracy over radius, every series with its confidence band. */
+import { certifiedShare } from '../../certificate/accuracy.ts';
+import { percentDown, percentUp, shareDown } from '../../certificate/rounding.ts';
+import type { NamedSeries } from '../audited-run.ts';
+import { type CurvePoint, curvePoints } from '../curve-points.ts';
+import { type Figure, seriesStyle, type Table, variable } from '../figure.ts';
+import { Plot, plotSvg, tickText } from '../plot.ts';
+
+/** @param radii radii of the table, round numbers */
+export function certifiedCurve(all: readonly NamedSeries[], radii: readonly number[]): Figure {
+  const measure = all.some(({ series }) => series.score.measure === 'certified fraction')
+    ? 'certified fraction'
+    : 'certified accuracy';
+  const curves = all.map(({ name, series }, k) => ({
+    ...{ name, ...seriesStyle(k), images: series.score.images },
+    points: curvePoints(series.score),
+  }));
+  const largest = Math.max(0, ...curves.map(({ points }) => points.at(-1)?.radius ?? 0));
+  const end = largest > 0 ? largest * 1.03 : 1;
+  const table = shareTable(all, radii, measure);
+  return {
+    id: 'certified-curve',
+    title: `${measure === 'certified accuracy' ? 'Certified accuracy' : 'Certified fraction'} over radius`,
+    summary: `${measure} falls from ${all
+      .map(({ name, series }) => `${atZero(series.score)} (${name})`)
+      .join(', ')} at radius 0 to nothing beyond radius ${tickText(Number(largest.toFixed(3)))}.`,
+    legend: curves.map(({ name, colour, line }) => ({ name, colour, line })),
+    table,
+    tableOpen: true,
+    draw: (width) =>
+      plotSvg(width, `${measure} over certified radius; the table below has the numbers`, {
+        x: {
+          label: 'certified l2 radius, pixels in [0,1]',
+          domain: [0, end],
+          labelAnchor: 'center',
+          ticks: width < 480 ? 5 : 9,
+          tickFormat: tickText,
+          labelArrow: 'none',
+        },
+        y: { label: `${measure}, %`, domain: [0, 100], grid: true, ticks: 5, labelArrow: 'none' },
+        marks: [
+          ...curves.map(({ points, images, colour }) =>
+            Plot.areaY(toTheEnd(points, images, end), {
+              x: 'radius',
+              y1: 'lower',
+              y2: 'upper',
+              curve: 'step-before',
+              fill: variable(colour),
+              fillOpacity: 0.14,
+            }),
+          ),
+          ...curves.map(({ points, images, colour, line }) =>
+            Plot.line(toTheEnd(points, images, end), {
+              x: 'radius',
+              y: 'share',
+              curve: 'step-before',
+              stroke: variable(colour),
+              strokeWidth: 2,
+              ...(line === 'none' ? {} : { strokeDasharray: line }),
+            }),
+          ),
+          Plot.ruleY([0], { stroke: variable('soft') }),
+        ],
+      }),
+  };
+}
+
+const atZero = ({ radii, images }: NamedSeries['series']['score']): string =>
+  images === 0 ? 'no image' : `${shareDown(radii.length, images, 1)} %`;
+
+/** In percent, and on to the end of the axis, where no image counts. */
+function toTheEnd(
+  points: readonly CurvePoint[],
+  images: number,
+  end: number,
+): { radius: number; share: number; lower: number; upper: number }[] {
+  const last = points.at(-1);
+  if (last === undefined) return [];
+  const nothing = { radius: end, certified: 0, lower: 0, upper: 1 - 0.025 ** (1 / images) };
+  return [...points, { ...nothing, radius: last.radius }, nothing].map(
+    ({ radius, certified, lower, upper }) => ({
+      radius,
+      share: (100 * certified) / images,
+      lower: 100 * lower,
+      upper: 100 * upper,
+    }),
+  );
+}
+
+/** Share and band at round radii: shares and lower ends rounded down, upper ends up. */
+function shareTable(all: readonly NamedSeries[], radii: readonly number[], measure: string): Table {
+  return {
+    caption: `${measure} at radius, % of images, with the 95 % band for the population in brackets`,
+    columns: [
+      { header: 'radius', align: 'right' },
+      { header: 'of 255', align: 'right' },
+      ...all.map(({ name }) => ({ header: name, align: 'right' as const })),
+    ],
+    rows: radii.map((radius) => [
+      String(radius),
+      tickText(Math.floor(radius * 2550) / 10),
+      ...all.map(({ series: { score } }) => {
+        if (score.images === 0) return '–';
+        const { certified, images, lower, upper } = certifiedShare(score, radius);
+        return `${shareDown(certified, images, 1)} (${percentDown(lower, 1)}–${percentUp(upper, 1)})`;
+      }),
+    ]),
+  };
+}

@@ -1,0 +1,94 @@
+/** Per image: the latent radius R_u that the votes gave, and the input radius r that D(r) <= R_u - 2η made of it. */
+import { roundDown, roundUp } from '../../certificate/rounding.ts';
+import type { AuditedRun } from '../audited-run.ts';
+import { type Figure, variable } from '../figure.ts';
+import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
+
+/** Images in the table: evenly spread over the radii. All of them stand in the table of images. */
+const ROWS = 12;
+/** Dots drawn; beyond this they only hide each other. */
+const DOTS = 1000;
+
+/** Null for plain smoothing, where R_u is the radius, for logs, and when no image has a certificate. */
+export function latentRadius(run: AuditedRun): Figure | null {
+  if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return null;
+  const certified = run.images
+    .filter(({ abstained, displacement }) => !abstained && displacement !== null)
+    .sort((a, b) => a.radius - b.radius || a.index - b.index);
+  if (certified.length === 0) return null;
+  const wrong = certified.filter(({ correct }) => correct === false);
+  const labelled = certified.every(({ correct }) => correct !== null);
+  const dots = spread(certified, DOTS);
+  const largest = {
+    x: certified.reduce((m, c) => Math.max(m, c.latentRadius), 0),
+    y: certified.at(-1)?.radius ?? 0,
+  };
+  return {
+    id: 'latent-radius',
+    title: 'From latent radius to certified radius',
+    summary: `Latent radii up to ${roundDown(largest.x, 3)} become certified radii up to ${roundDown(largest.y, 3)} in input units.`,
+    legend: [
+      { name: labelled ? 'right prediction' : 'certified (no labels)', colour: 'series-1', line: null },
+      ...(wrong.length > 0 ? [{ name: 'wrong prediction', colour: 'wrong' as const, line: null }] : []),
+    ],
+    tableOpen: false,
+    table: {
+      caption: `${Math.min(ROWS, certified.length)} of ${certified.length} certified images, from the smallest radius to the largest`,
+      columns: ['image', 'p_A', 'R_u', 'radius r', 'D(r)', 'D(r)/r'].map((header) => ({
+        header,
+        align: 'right',
+      })),
+      rows: spread(certified, ROWS).map((c) => [
+        String(c.index),
+        roundDown(c.pA, 5),
+        roundDown(c.latentRadius, 4),
+        roundDown(c.radius, 4),
+        c.displacement === null ? '–' : roundUp(c.displacement, 4),
+        c.localLipschitz === null ? '–' : roundUp(c.localLipschitz, 4),
+      ]),
+    },
+    draw: (width) =>
+      plotSvg(width, 'Certified radius over latent radius per image; the table below has numbers', {
+        height: isNarrow(width) ? 240 : 280,
+        x: {
+          label: 'latent radius R_u',
+          labelAnchor: 'center',
+          labelArrow: 'none',
+          domain: [0, largest.x * 1.04 || 1],
+          ticks: isNarrow(width) ? 5 : 9,
+          tickFormat: tickText,
+        },
+        y: {
+          label: 'certified radius r',
+          labelArrow: 'none',
+          domain: [0, largest.y * 1.08 || 1],
+          grid: true,
+          ticks: 5,
+          tickFormat: tickText,
+        },
+        marks: [
+          Plot.dot(
+            dots.filter(({ correct }) => correct !== false),
+            { x: 'latentRadius', y: 'radius', r: 2.5, fill: variable('series-1'), fillOpacity: 0.45 },
+          ),
+          Plot.dot(
+            dots.filter(({ correct }) => correct === false),
+            {
+              ...{ x: 'latentRadius', y: 'radius', r: 3.5, symbol: 'times' as const },
+              ...{ stroke: variable('wrong'), strokeWidth: 1.5 },
+            },
+          ),
+          Plot.ruleY([0], { stroke: variable('soft') }),
+        ],
+      }),
+  };
+}
+
+/** At most `most` of `items`, evenly spread, the first and the last among them. */
+export function spread<T>(items: readonly T[], most: number): T[] {
+  if (items.length <= most) return [...items];
+  return Array.from(
+    { length: most },
+    (_, k) => items[Math.round((k * (items.length - 1)) / (most - 1))] as T,
+  );
+}

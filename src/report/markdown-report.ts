@@ -1,0 +1,108 @@
+/** The report in Markdown (GitHub's): tables and statements, no figures. For a pull request, an issue or a model card. */
+import { abstentions } from './abstentions.ts';
+import { comparisonTable } from './comparison-table.ts';
+import { escapeMarkdown } from './escape.ts';
+import type { Table } from './figure.ts';
+import type { Report, RunSection } from './report.ts';
+import { settingsTable, sourceTable } from './settings-table.ts';
+import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from './statements.ts';
+
+export function markdownReport(report: Report): string {
+  const { title, series, curve, sections } = report;
+  const several = sections.length > 1;
+  const level = several ? '###' : '##';
+  const lines = [
+    `# ${escapeMarkdown(title)}`,
+    '',
+    ...sections
+      .filter(({ run }) => run.kind === 'result' && run.header.guarantee !== 'certificate')
+      .flatMap(({ run }) => [
+        `> **${several ? `${escapeMarkdown(run.name)}: ` : ''}${ESTIMATE_WARNING}**`,
+        '',
+      ]),
+    `## ${curve.title}`,
+    '',
+    ...tableLines(curve.table),
+    ...tableLines(comparisonTable(series)),
+    ...sections.flatMap((section) => [
+      ...(several ? [`## ${escapeMarkdown(section.run.name)}`, ''] : []),
+      ...runLines(section, level),
+    ]),
+    '## What is not guaranteed',
+    '',
+    ...NOT_GUARANTEED.map(([head, text]) => `- **${head}** ${escapeMarkdown(text)}`),
+    '',
+    '## References',
+    '',
+    ...REFERENCES.map(([text, url], k) => `${k + 1}. ${escapeMarkdown(text)} <${url}>`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function runLines({ run, histogram, segments, lipschitz, latent }: RunSection, level: string): string[] {
+  const figures = [histogram, segments, lipschitz, latent].flatMap((part) =>
+    part === null
+      ? []
+      : typeof part === 'string'
+        ? [escapeMarkdown(part), '']
+        : [`${level}# ${part.title}`, '', ...tableLines(part.table)],
+  );
+  const allowance = allowanceOf(run);
+  const part = (title: string, lines: readonly string[]): string[] => [`${level} ${title}`, '', ...lines];
+  return [
+    ...part('Radii', run.images.length === 0 ? ['No image was certified in this run.', ''] : figures),
+    ...part(
+      'Method',
+      [...methodOf(run), ...(allowance === null ? [] : [allowance])].flatMap((text) => [
+        escapeMarkdown(text),
+        '',
+      ]),
+    ),
+    ...(run.kind === 'log'
+      ? []
+      : [
+          ...part('Abstentions', abstentionLines(run.images)),
+          ...part('Findings', findingLines(run.header.findings)),
+          ...part('Settings', [
+            ...tableLines(settingsTable(run.header)),
+            ...tableLines(sourceTable(run.header)),
+          ]),
+        ]),
+  ];
+}
+
+function abstentionLines(records: Parameters<typeof abstentions>[0]): string[] {
+  const reasons = abstentions(records);
+  if (reasons.length === 0) return ['None.', ''];
+  return [
+    ...reasons.map(
+      ({ reason, remedy, images }) =>
+        `- **${images.length}**: ${escapeMarkdown(`${reason}. What may help: ${remedy}.`)}`,
+    ),
+    '',
+  ];
+}
+
+function findingLines(
+  found: readonly { id: string; severity: string; where: string; what: string }[] | undefined,
+): string[] {
+  if (found === undefined) return ['Not recorded.', ''];
+  if (found.length === 0) return ['None.', ''];
+  return tableLines({
+    caption: 'What preflight found in the model file',
+    columns: ['id', 'severity', 'where', 'what'].map((header) => ({ header, align: 'left' })),
+    rows: found.map(({ id, severity, where, what }) => [id, severity, where, what]),
+  });
+}
+
+function tableLines({ caption, columns, rows }: Table): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
+  return [
+    `${escapeMarkdown(caption)}:`,
+    '',
+    line(columns.map(({ header }) => header)),
+    `| ${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join(' | ')} |`,
+    ...rows.map(line),
+    '',
+  ];
+}

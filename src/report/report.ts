@@ -1,0 +1,90 @@
+/** A report as data: what every format is a rendering of. */
+import { roundRadii } from '../certificate/accuracy.ts';
+import type { SegmentNorm } from '../certificate/boundability.ts';
+import { type AuditedRun, type NamedSeries, namedSeries } from './audited-run.ts';
+import type { Figure } from './figure.ts';
+import { certifiedCurve } from './figures/certified-curve.ts';
+import { latentRadius } from './figures/latent-radius.ts';
+import { localLipschitz } from './figures/local-lipschitz.ts';
+import { radiusHistogram } from './figures/radius-histogram.ts';
+import { segmentNorms } from './figures/segment-norms.ts';
+
+/** What was at hand besides the result file. */
+export interface RunSources {
+  /** Norms of the affine segments, how many lie before the cut; or why there are none. */
+  readonly segments: { readonly norms: readonly SegmentNorm[]; readonly left: number } | string;
+  /** Pictures by image index, as data URIs; or why there are none. */
+  readonly pictures: ReadonlyMap<number, string> | string;
+  readonly classNames: readonly string[] | null;
+}
+
+export interface RunSection {
+  readonly run: AuditedRun;
+  readonly sources: RunSources;
+  readonly histogram: Figure | null;
+  readonly segments: Figure | string | null;
+  readonly lipschitz: Figure | string | null;
+  readonly latent: Figure | null;
+}
+
+export interface Report {
+  readonly title: string;
+  readonly tool: string;
+  readonly series: readonly NamedSeries[];
+  /** Radii of the tables, input units. */
+  readonly radii: readonly number[];
+  readonly curve: Figure;
+  readonly sections: readonly RunSection[];
+}
+
+const MOST_RADII = 10;
+
+/** @param tool name and version of the program that writes the report */
+export function buildReport(
+  runs: readonly AuditedRun[],
+  sources: readonly RunSources[],
+  tool: string,
+  title?: string,
+): Report {
+  const series = namedSeries(runs);
+  const largest = Math.max(0, ...series.map(({ series: { score } }) => score.radii.at(-1) ?? 0));
+  const radii = roundRadii(largest, MOST_RADII);
+  return {
+    title: title ?? defaultTitle(runs),
+    tool,
+    series,
+    radii,
+    curve: certifiedCurve(series, radii),
+    sections: runs.map((run, k): RunSection => {
+      const its = sources[k] ?? { segments: 'not asked for', pictures: 'not asked for', classNames: null };
+      const prefix = runs.length > 1 ? `run-${k + 1}-` : '';
+      const own = <F extends Figure | string | null>(figure: F): F =>
+        (figure !== null && typeof figure === 'object' ? { ...figure, id: prefix + figure.id } : figure) as F;
+      return {
+        run,
+        sources: its,
+        histogram: own(radiusHistogram(run)),
+        segments:
+          typeof its.segments === 'string' ? null : own(segmentNorms(its.segments.norms, its.segments.left)),
+        lipschitz: own(localLipschitz(run)),
+        latent: own(latentRadius(run)),
+      };
+    }),
+  };
+}
+
+function defaultTitle(runs: readonly AuditedRun[]): string {
+  const [only] = runs;
+  if (only === undefined || runs.length > 1) return `Robustness audit of ${runs.length} runs`;
+  return `Robustness audit of ${only.kind === 'result' ? only.header.model.name : only.name}`;
+}
+
+/** Every figure of the report, in reading order. */
+export const figuresOf = ({ curve, sections }: Report): Figure[] => [
+  curve,
+  ...sections.flatMap(({ histogram, segments, lipschitz, latent }) =>
+    [histogram, segments, lipschitz, latent].filter(
+      (figure): figure is Figure => figure !== null && typeof figure === 'object',
+    ),
+  ),
+];
