@@ -175,9 +175,19 @@ function latent({ c, sigma, plain }: Facts): DerivationStep {
 }
 
 function rounding({ c }: Facts): DerivationStep {
-  return {
+  const step = {
     title: 'Take off what f_L(x) may be off by in floating point',
     formula: 'R_u − 2η',
+  };
+  if (c.forwardError === null) {
+    return {
+      ...step,
+      numbers: 'η has no bound: nothing is left of R_u',
+      meaning: 'f_L jumps within rounding of this image, or the image lies outside of its domain.',
+    };
+  }
+  return {
+    ...step,
     numbers: `η ≤ ${small(c.forwardError)},   R_u − 2η ≥ ${down(Math.max(0, c.latentRadius - 2 * c.forwardError * (1 + 1e-9)))}`,
     meaning:
       'η bounds the distance between the exact f_L(x) and the float32 latent that is sampled around; once at x, once at the perturbed image.',

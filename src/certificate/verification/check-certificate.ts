@@ -205,7 +205,8 @@ function radiusFault(c: SmoothingCertificate): string | null {
     if (c.displacement !== null) return 'displacement is given although it abstained';
     return c.localLipschitz === null ? null : 'localLipschitz is given although it abstained';
   }
-  const { radius, displacement, localLipschitz, latentRadius, forwardError } = c;
+  const { radius, displacement, localLipschitz, latentRadius } = c;
+  const forwardError = c.forwardError ?? Number.POSITIVE_INFINITY;
   if (displacement === null) return 'displacement is missing';
   // 2η is exact and a difference of float64 is rounded to nearest: one rounding may hide here.
   const usable = (latentRadius - 2 * forwardError) * (1 + 2 ** -52);

@@ -57,7 +57,8 @@ export function boundConfirmer(
 
   return (image, { radius, latentRadius, forwardError, abstained }) => {
     const { evaluation, eta } = latentCentre(left, image);
-    if (!(Math.abs(eta - forwardError) <= SAME * eta)) {
+    const same = forwardError === null ? !Number.isFinite(eta) : Math.abs(eta - forwardError) <= SAME * eta;
+    if (!same) {
       const fault = `forwardError is ${forwardError}, but evaluating f_L again gives ${eta}`;
       return { fault, displacement: 0, independent: true };
     }
