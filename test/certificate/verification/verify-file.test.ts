@@ -49,6 +49,17 @@ describe('an honest file', () => {
     expect((await verified(lines, true)).fault).toBeNull();
   });
 
+  test('holds where the rounding error has no bound, which leaves no radius', async () => {
+    const header = honestHeader();
+    const record = honestRecord(0, header);
+    expect(record.abstained).toBe(false);
+    const without = { ...record, radius: 0, displacement: 0, localLipschitz: null, forwardError: null };
+    expect(await verified([lineOf(header), lineOf(without)], true)).toMatchObject({
+      fault: null,
+      records: 1,
+    });
+  });
+
   test('abstentions and certificates of both methods are among them', () => {
     const text = honest.join('');
     for (const part of ['"abstained":true', '"abstained":false', '"correct":false'])
