@@ -59,6 +59,9 @@ ${Object.entries(KINDS)
   .map(([kind, meaning]) => `- **${kind}**: ${meaning}.`)
   .join('\n')}
 
+Activations that exporters spell out as x times a gate of x (SiLU and Swish, Gelu with erf or tanh, Mish, HardSwish with Clip or
+HardSigmoid) count as the operator, with its secant bound (\`src/operators/gated-activations.ts\`).
+
 "Node tests" counts the tests of the ONNX project that contain the operator, have float input and output, and are
 reproduced in float64. "Trained" says whether \`train\` has its gradient.
 

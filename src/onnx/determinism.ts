@@ -61,7 +61,7 @@ export function* trainingNodes(proto: ModelProto): Generator<NodeProto> {
     if (normalDomain(node.domain) !== '') continue;
     const trains =
       (node.opType === 'Dropout' && dropoutTrains(node, opset, constants)) ||
-      (node.opType === 'BatchNormalization' && normalizationTrains(node, opset));
+      (node.opType === 'BatchNormalization' && normalizationTrains(node, opset, proto));
     if (trains) yield node;
   }
 }
@@ -93,9 +93,17 @@ function dropoutTrains(node: NodeProto, opset: number, constants: ReadonlyMap<st
   );
 }
 
+/** Whether some call, or some default, of the model's functions sets an attribute of this name, or hands another on. */
+function mayBeSet(name: string, proto: ModelProto): boolean {
+  const defaults = (proto.functions ?? []).flatMap((f) => f.attributeProto ?? []);
+  const calls = [...allNodes(proto)].flatMap((node) => node.attribute ?? []);
+  return [...defaults, ...calls].some((a) => a.name === name && (toNumber(a.i) !== 0 || !!a.refAttrName));
+}
+
 /** Before version 14 there is no `training_mode`: further outputs (the running statistics) mean training. */
-function normalizationTrains(node: NodeProto, opset: number): boolean {
+function normalizationTrains(node: NodeProto, opset: number, proto: ModelProto): boolean {
   if (opset < 7 && toNumber(attributeOf(node, 'is_test')?.i) === 0) return true;
-  if (toNumber(attributeOf(node, 'training_mode')?.i) !== 0) return true;
+  const mode = attributeOf(node, 'training_mode');
+  if (mode?.refAttrName ? mayBeSet(mode.refAttrName, proto) : toNumber(mode?.i) !== 0) return true;
   return opset < 14 && (node.output ?? []).slice(1).some((name) => name !== '');
 }

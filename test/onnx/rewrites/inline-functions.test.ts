@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../../src/errors.ts';
 import { encodeModel } from '../../../src/onnx/codec.ts';
+import { trainingNodes } from '../../../src/onnx/determinism.ts';
 import { modelFromBytes } from '../../../src/onnx/load.ts';
 import type { Model } from '../../../src/onnx/model.ts';
 import {
@@ -256,5 +257,45 @@ describe('what cannot be inlined is left, with the reason', () => {
 
   it('a model without functions has nothing to inline', async () => {
     expect(await inlineFunctions.apply(withFunctions([], { nodes: [node('Neg', ['x'], 'y')] }))).toBeNull();
+  });
+});
+
+describe('a function in training mode by an attribute of its call', () => {
+  const normal = definition(
+    'Normal',
+    ['a', 'g', 'b', 'm', 'v'],
+    ['n'],
+    [
+      node('BatchNormalization', ['a', 'g', 'b', 'm', 'v'], 'n', {
+        attribute: [referring('training_mode', 'training', AttributeType.INT)],
+      }),
+    ],
+    { attribute: ['training'] },
+  );
+  const outer = definition(
+    'Outer',
+    ['a', 'g', 'b', 'm', 'v'],
+    ['n'],
+    [
+      call('Normal', ['a', 'g', 'b', 'm', 'v'], 'n', {
+        attribute: [referring('training', 'training', AttributeType.INT)],
+      }),
+    ],
+    { attribute: ['training'] },
+  );
+  const model = (opType: string, training: number): Model =>
+    withFunctions([normal, outer], {
+      nodes: [call(opType, ['x', 'g', 'b', 'm', 'v'], 'y', { attribute: [intAttr('training', training)] })],
+      initializers: ['g', 'b', 'm', 'v'].map((name) => floatTensor(name, [4], [1, 1, 1, 1])),
+    });
+
+  it('is seen', () => {
+    expect([...trainingNodes(model('Normal', 1).proto)]).toHaveLength(1);
+    expect([...trainingNodes(model('Outer', 1).proto)]).toHaveLength(1);
+  });
+
+  it('is not taken for one that is in inference', () => {
+    const alone = model('Normal', 0).proto;
+    expect([...trainingNodes({ ...alone, functions: [normal] })]).toEqual([]);
   });
 });

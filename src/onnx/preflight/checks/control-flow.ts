@@ -11,7 +11,7 @@ export const controlFlow: Check = {
   severity: 'warning',
   title: 'The network branches or loops.',
   why: 'what it computes may jump with the input: a node with a sub-graph has no bound and stays right of the cut',
-  remedy: 'Cut before it. A condition that is always the same disappears with onnxsim, or when tracing.',
+  remedy: 'Cut before it. A condition that is a constant is resolved, which finding SPLITZ028 then says.',
   run({ proto }) {
     const names = [...allNodes(proto)]
       .filter((n) => normalDomain(n.domain) === '' && types.has(n.opType ?? ''))
