@@ -14,6 +14,7 @@ import {
   type LeftHalfCompiler,
   leftHalfCompiler,
   segmentsOf,
+  stepLipschitz,
 } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
@@ -21,6 +22,7 @@ import { valueDependent, valuesRead } from '../onnx/dependence.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Shapes } from '../onnx/shapes.ts';
 import { workOf } from '../operators/convolution-map.ts';
+import { einsumEntries } from '../operators/einsum.ts';
 import { isConvolution, type LinearMap, WRITTEN_OUT } from '../operators/linear-map.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
@@ -35,6 +37,8 @@ export interface CutBoundability {
   readonly checked: boolean;
   /** Upper bound on the left half's Lipschitz constant on all of space; null when there is none, or not in time. */
   readonly latentLipschitz: number | null;
+  /** True where only balls have a bound, and all of space certainly has none (a product, Exp, a jump). */
+  readonly localOnly: boolean;
 }
 
 export interface SegmentNorm {
@@ -57,27 +61,29 @@ export function boundability(
   let building = true;
   let product: number | null = 1;
   const listed = cuts.cuts.map((cut): CutBoundability => {
-    if (cut.value === input) return { cut, why: null, checked: true, latentLipschitz: 1 };
+    const unmeasured = { latentLipschitz: null, localOnly: false };
+    if (cut.value === input) return { cut, why: null, checked: true, latentLipschitz: 1, localOnly: false };
     const nodes = left(cut.value);
-    if (failure !== null) return { cut, why: failure, checked: true, latentLipschitz: null };
+    if (failure !== null) return { cut, why: failure, checked: true, ...unmeasured };
     const unsupported = nodes.find((node) => operatorOf(node) === null && !isConstant(node));
     if (building) {
       try {
         building = build(nodes, compile, shapes, budget);
         if (building) {
           const half = compile(cut.value);
+          const localOnly = half.steps.some((step) => !Number.isFinite(stepLipschitz(step)));
           const measured: boolean = product !== null && measure(half, norms, segments, budget);
           product = measured ? lipschitzOf(half, norms) : null;
-          return { cut, why: null, checked: true, latentLipschitz: product };
+          return { cut, why: null, checked: true, latentLipschitz: product, localOnly };
         }
       } catch (error) {
         if (!(error instanceof ModelRefused)) throw error;
         failure = error.report.what;
-        return { cut, why: failure, checked: true, latentLipschitz: null };
+        return { cut, why: failure, checked: true, ...unmeasured };
       }
     }
     failure = unsupported === undefined ? null : whyUnsupported(unsupported);
-    return { cut, why: failure, checked: failure !== null, latentLipschitz: null };
+    return { cut, why: failure, checked: failure !== null, ...unmeasured };
   });
   return { cuts: listed, segments };
 }
@@ -119,17 +125,26 @@ function build(
   });
 }
 
+/** Times that an entry of an Einsum takes, by its labels, longer than one of a convolution by its window. */
+const BY_LABELS = 10;
+
 /**
- * Entries of a weighted node's matrix, every output reading one kernel, for the estimate of its time; others are quick, and so
- * are convolutions too large to be written out.
+ * Entries of a node's matrix, every output reading one kernel, for the estimate of its time. Nodes without weights are
+ * quick, and so are convolutions too large to be written out; a deviation from a mean reads all that is averaged.
  */
 function matrixEntries(node: Node, shapes: Shapes): number {
-  const dims = shapes.get(node.outputs[0]?.name ?? '')?.dims ?? [];
+  const dimsOf = (value: Value | null | undefined): readonly number[] =>
+    value?.constant?.dims ?? shapes.get(value?.name ?? '')?.dims ?? [];
+  const dims = dimsOf(node.outputs[0]);
+  if (node.opType === 'Einsum') return BY_LABELS * einsumEntries(node, node.inputs.map(dimsOf));
+  if (node.opType === 'Sub' && node.inputs[1]?.producer?.opType === 'ReduceMean')
+    return sizeOf(dims) ** 2 / Math.max(1, sizeOf(dimsOf(node.inputs[1])));
   const weight = node.inputs[1]?.constant?.dims ?? [];
-  const weighted = ['Conv', 'Gemm', 'MatMul'].includes(node.opType) && weight.length > 1;
-  const outputs = node.opType === 'Conv' ? (weight[0] ?? 1) : (dims.at(-1) ?? 1);
+  const windowed = node.opType === 'Conv' || node.opType === 'ConvTranspose';
+  if (weight.length < 2 || !(windowed || node.opType === 'Gemm' || node.opType === 'MatMul')) return 0;
+  const outputs = (windowed ? dims[1] : dims.at(-1)) ?? 1;
   const entries = (sizeOf(dims) * sizeOf(weight)) / Math.max(1, outputs);
-  return !weighted || (node.opType === 'Conv' && entries > WRITTEN_OUT) ? 0 : entries;
+  return node.opType === 'Conv' && entries > WRITTEN_OUT ? 0 : entries;
 }
 
 /** Products with the matrix that a bound takes: Lanczos steps and the probe (spectral-norm.ts), each out and back. */

@@ -84,6 +84,12 @@ function dependentOperand(node: Node, operands: readonly Operand[]): number {
   return dependent[0] ?? 0;
 }
 
+/** Entries of the matrix of an Einsum whose inputs have these shapes: one per combination of its labels. */
+export function einsumEntries(node: Node, shapes: readonly (readonly number[])[]): number {
+  const operands = shapes.map((dims) => ({ dims, constant: null }));
+  return sizeOf([...lengthsOf(node, parsed(node, operands), operands).values()]);
+}
+
 export const einsum: Operator = {
   types: ['Einsum'],
   compile(node, given: Operands) {

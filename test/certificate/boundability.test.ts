@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { boundability } from '../../src/certificate/boundability.ts';
 import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
-import { node, type Parts, tinyModel, twoLayers, weights } from '../onnx/tiny-model.ts';
+import { boundInWords } from '../../src/cli/inspection/markdown.ts';
+import { AttributeType } from '../../src/onnx/proto.ts';
+import { intsAttr, node, type Parts, tinyModel, twoLayers, weights } from '../onnx/tiny-model.ts';
 
 const prepared = (parts: Parts) => prepareClassifier(tinyModel(parts), undefined, null);
 const names = (list: readonly { cut: { name: string } }[]) => list.map(({ cut }) => cut.name);
@@ -73,6 +75,52 @@ describe('the cuts of a network', () => {
     );
     expect(cuts.map(({ why }) => why)).toEqual([null, null, null]);
     expect(cuts.map(({ latentLipschitz }) => latentLipschitz === null)).toEqual([false, false, true]);
+    expect(cuts.map(({ localOnly }) => localOnly)).toEqual([false, false, true]);
+    expect(boundInWords(cuts[2]!)).toBe('yes, on a ball around each image (none holds on all of space)');
+  });
+
+  it('leave out what takes long to build: a transposed convolution, an Einsum, a mean of many cells', async () => {
+    const long: [string, Parts][] = [
+      [
+        'ConvTranspose',
+        {
+          nodes: [node('ConvTranspose', ['x', 'w'], 'h'), node('Relu', ['h'], 'a')],
+          initializers: [weights('w', [16, 16, 5, 5])],
+          input: ['N', 16, 32, 32],
+        },
+      ],
+      [
+        'Einsum',
+        {
+          nodes: [
+            node('Einsum', ['x', 'w'], 'h', {
+              attribute: [{ name: 'equation', type: AttributeType.STRING, s: Buffer.from('nchw,cd->ndhw') }],
+            }),
+            node('Relu', ['h'], 'a'),
+          ],
+          initializers: [weights('w', [16, 64])],
+          input: ['N', 16, 32, 32],
+        },
+      ],
+      [
+        'mean',
+        {
+          nodes: [
+            node('ReduceMean', ['x'], 'm', { attribute: [intsAttr('axes', [2, 3])] }),
+            node('Sub', ['x', 'm'], 'h'),
+            node('Relu', ['h'], 'a'),
+          ],
+          input: ['N', 3, 32, 32],
+        },
+      ],
+    ];
+    for (const [title, parts] of long) {
+      const rest = [node('GlobalAveragePool', ['a'], 'p'), node('Flatten', ['p'], 'y')];
+      const classifier = await prepared({ ...parts, nodes: [...parts.nodes, ...rest], output: ['N', null] });
+      const [quick, patient] = [20, 3000].map((time) => boundability(classifier, time).cuts);
+      expect(quick?.map(({ checked }) => checked).slice(0, 2), title).toEqual([true, false]);
+      expect(patient?.[1]?.checked, title).toBe(true);
+    }
   });
 
   it('are told boundable or not even when there is no time to measure', async () => {

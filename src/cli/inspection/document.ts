@@ -34,7 +34,7 @@ export function inspectionDocument({
       whyNotBatchable: classifier?.whyNotBatchable ?? null,
     },
     findings,
-    cuts: cuts.map(({ cut, why, checked, latentLipschitz }) => ({
+    cuts: cuts.map(({ cut, why, checked, latentLipschitz, localOnly }) => ({
       index: cut.index,
       name: cut.name,
       tensor: cut.value.name,
@@ -48,6 +48,8 @@ export function inspectionDocument({
       checked,
       why,
       lipschitz: latentLipschitz,
+      // True where no Lipschitz constant holds on all of space: the bound is that of a ball around each image.
+      localOnly,
     })),
     segments,
   };

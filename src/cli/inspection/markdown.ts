@@ -1,4 +1,5 @@
 /** An inspection as Markdown, for an issue, a pull request or a report. */
+import type { CutBoundability } from '../../certificate/boundability.ts';
 import type { Inspection } from '../../certificate/inspection.ts';
 import { roundUp } from '../../certificate/rounding.ts';
 import { printable } from '../terminal/width.ts';
@@ -27,12 +28,12 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
       ...['', '## Cuts', ''],
       ...table(
         ['#', 'cut', 'latent', 'nodes left/right', 'bound of the left half'],
-        cuts.map(({ cut, why, checked, latentLipschitz }) => [
-          String(cut.index),
-          cut.name,
-          cut.dims.slice(1).join('×'),
-          `${cut.nodesLeft}/${cut.nodesRight}`,
-          boundInWords(why, checked, latentLipschitz),
+        cuts.map((one) => [
+          String(one.cut.index),
+          one.cut.name,
+          one.cut.dims.slice(1).join('×'),
+          `${one.cut.nodesLeft}/${one.cut.nodesRight}`,
+          boundInWords(one),
         ]),
       ),
     );
@@ -41,11 +42,12 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
 }
 
 /** What is known of a left half's bound, in words. */
-export function boundInWords(why: string | null, checked: boolean, lipschitz: number | null): string {
+export function boundInWords({ why, checked, latentLipschitz, localOnly }: CutBoundability): string {
   if (why !== null) return `none: ${why}`;
   if (!checked) return 'not tried in the time given (no operator in its way)';
-  if (lipschitz === null) return 'yes (not measured in the time given)';
-  return `yes, at most ${roundUp(lipschitz, 3)}-Lipschitz`;
+  if (localOnly) return 'yes, on a ball around each image (none holds on all of space)';
+  if (latentLipschitz === null) return 'yes (not measured in the time given)';
+  return `yes, at most ${roundUp(latentLipschitz, 3)}-Lipschitz`;
 }
 
 const table = (header: readonly string[], rows: readonly (readonly string[])[]): string[] =>
