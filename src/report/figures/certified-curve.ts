@@ -20,8 +20,8 @@ export function certifiedCurve(all: readonly NamedSeries[], radii: readonly numb
   const table = shareTable(all, radii, measure);
   return {
     id: 'certified-curve',
-    title: `${measure === 'certified accuracy' ? 'Certified accuracy' : 'Certified fraction'} over radius`,
-    summary: `${measure} falls from ${all
+    title: `${capital(measure)} over radius`,
+    summary: `${capital(measure)} falls from ${all
       .map(({ name, series }) => `${atZero(series.score)} (${name})`)
       .join(', ')} at radius 0 to nothing beyond radius ${tickText(Number(largest.toFixed(3)))}.`,
     legend: curves.map(({ name, colour, line }) => ({ name, colour, line })),
@@ -90,7 +90,7 @@ function toTheEnd(
 /** Share and band at round radii: shares and lower ends rounded down, upper ends up. */
 function shareTable(all: readonly NamedSeries[], radii: readonly number[], measure: string): Table {
   return {
-    caption: `${measure} at radius, % of images, with the 95 % band for the population in brackets`,
+    caption: `${capital(measure)} at radius, % of images, with the 95 % band for the population in brackets`,
     columns: [
       { header: 'radius', align: 'right' },
       { header: 'of 255', align: 'right' },
@@ -107,3 +107,5 @@ function shareTable(all: readonly NamedSeries[], radii: readonly number[], measu
     ]),
   };
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -51,7 +51,7 @@ export function latentRadius(run: AuditedRun): Figure | null {
       plotSvg(width, 'Certified radius over latent radius per image; the table below has numbers', {
         height: isNarrow(width) ? 240 : 280,
         x: {
-          label: 'latent radius R_u',
+          label: 'latent radius',
           labelAnchor: 'center',
           labelArrow: 'none',
           domain: [0, largest.x * 1.04 || 1],

@@ -7,7 +7,7 @@ import { extremes } from '../extremes.ts';
 import { html, Markup } from '../markup.ts';
 import type { Report } from '../report.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from '../statements.ts';
-import { figureOf, tableOf } from './parts.ts';
+import { figureOf, formula, tableOf } from './parts.ts';
 import { runSection } from './run-section.ts';
 import { STYLESHEET } from './stylesheet.ts';
 
@@ -52,7 +52,7 @@ ${sections.map((section, k) => runSection(section, { k, of: sections.length }))}
 <section><h2 id="method">Method</h2>
 ${sections.map(
   ({ run }) =>
-    html`${several ? html`<h3>${run.name}</h3>` : null}${methodOf(run).map((text) => html`<p>${text}</p>`)}`,
+    html`${several ? html`<h3>${run.name}</h3>` : null}${methodOf(run).map((text) => html`<p>${formula(text)}</p>`)}`,
 )}
 </section>
 <section><h2 id="limits">What is not guaranteed</h2>

@@ -6,10 +6,10 @@ import { html, Markup } from '../markup.ts';
 const WIDE = 720;
 const NARROW = 340;
 
-/** Tables may be wider than the screen: they scroll, and can be reached by keyboard to do so. */
+/** Tables may be wider than the screen: they scroll (their caption does not), by keyboard too. */
 export const tableOf = ({ caption, columns, rows }: Table, kind: 'plain' | 'wide' = 'plain'): Markup =>
-  html`<div class="scroll" tabindex="0" role="group" aria-label="${caption}"><table class="${kind}"><caption>${caption}</caption><thead><tr>${columns.map(
-    ({ header, align }) => html`<th scope="col"${cls(align)}>${header}</th>`,
+  html`<p class="caption">${formula(caption)}</p><div class="scroll" tabindex="0" role="group" aria-label="${caption}"><table class="${kind}" aria-label="${caption}"><thead><tr>${columns.map(
+    ({ header, align }) => html`<th scope="col"${cls(align)}>${formula(header)}</th>`,
   )}</tr></thead><tbody>${rows.map(
     (row) =>
       html`<tr>${row.map((cell, c) =>
@@ -24,7 +24,7 @@ const cls = (align: 'left' | 'right' | undefined): Markup => (align === 'right' 
 /** A figure with its legend, in two widths of which the style sheet shows one, and its table. */
 export function figureOf(figure: Figure): Markup {
   const table = tableOf(figure.table);
-  return html`<figure id="${figure.id}">${legendOf(figure.legend)}<div class="wideplot">${drawn(figure, WIDE)}</div><div class="narrow">${drawn(figure, NARROW)}</div><figcaption>${figure.summary}</figcaption></figure>${
+  return html`<figure id="${figure.id}">${legendOf(figure.legend)}<div class="wideplot">${drawn(figure, WIDE)}</div><div class="narrow">${drawn(figure, NARROW)}</div><figcaption>${formula(figure.summary)}</figcaption></figure>${
     figure.tableOpen
       ? table
       : html`<details class="short"><summary>Numbers of this figure</summary>${table}</details>`
@@ -41,6 +41,10 @@ const swatch = (colour: LegendEntry['colour'], line: string | null): Markup =>
   line === null
     ? html`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${variable(colour)}"/></svg>`
     : html`<svg width="30" height="12" aria-hidden="true"><path d="M0 6H30" fill="none" stroke="${variable(colour)}" stroke-width="2.5" stroke-dasharray="${line}"/></svg>`;
+
+/** Text of our own in which p_A and R_u are set as symbols with an index. */
+export const formula = (text: string): Markup =>
+  new Markup(html`${text}`.text.replace(/\b([pR])_([ABu])\b/g, '<i>$1</i><sub>$2</sub>'));
 
 /** One sentence in place of a figure. */
 export const said = (text: string): Markup => html`<p>${text}</p>`;

@@ -8,7 +8,7 @@ import type { Figure, Table } from '../figure.ts';
 import { html, type Markup } from '../markup.ts';
 import type { RunSection } from '../report.ts';
 import { settingsTable, sourceTable } from '../settings-table.ts';
-import { figureOf, said, tableOf } from './parts.ts';
+import { figureOf, formula, said, tableOf } from './parts.ts';
 
 /** Rows of the table of images; what is beyond them stands in the raw results. */
 const MOST_ROWS = 2000;
@@ -64,7 +64,7 @@ function stretching(
     return part(
       'left-half',
       'Left half',
-      html`<p>The cut is the input: nothing lies before it, the local Lipschitz bound is 1 and R_u is the radius.</p>${
+      html`<p>The cut is the input: nothing lies before it, the local Lipschitz bound is 1 and ${formula('R_u')} is the radius.</p>${
         segments === null ? null : shownOr(segments, NORMS, sub)
       }`,
     );
@@ -140,7 +140,7 @@ function without(run: AuditedRun, { part }: Headings): Markup | null {
         : `${abstained} of ${run.images.length} images abstain: no class could be shown to have more than half of the votes.`
     }</p>${reasons.map(
       ({ reason, remedy, images }) =>
-        html`<p><strong>${images.length} ${images.length === 1 ? 'image' : 'images'}:</strong> ${reason}. What may help: ${remedy}.</p>${tableOf(
+        html`<p><strong>${images.length} ${images.length === 1 ? 'image' : 'images'}:</strong> ${formula(`${reason}. What may help: ${remedy}.`)}</p>${tableOf(
           {
             caption: `The first ${Math.min(EXAMPLES, images.length)} of them, with the votes of the leading classes`,
             columns: [

@@ -35,7 +35,7 @@ nav ul{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;f
 nav li{margin:0}
 .warning{background:var(--warn-paper);color:var(--warn-ink);border-left:4px solid currentColor;padding:.75rem 1rem;margin:1.25rem 0;font-weight:600}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.5rem 0;padding:0}
-.tiles div{background:var(--raised);border-radius:.5rem;padding:.8rem 1rem}
+.tiles div{display:flex;flex-direction:column;justify-content:space-between;background:var(--raised);border-radius:.5rem;padding:.8rem 1rem}
 .tiles dt{color:var(--soft);font-size:.82rem;line-height:1.3}
 .tiles dd{margin:.25rem 0 0;font-size:1.45rem;line-height:1.2;font-weight:600;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
 .tiles dd small{display:block;font-size:.8rem;line-height:1.35;font-weight:400;letter-spacing:0;color:var(--soft);margin-top:.2rem}
@@ -46,19 +46,21 @@ figure svg{display:block;max-width:100%;height:auto}
 .legend li{display:flex;align-items:center;gap:.5rem;margin:0}
 .legend svg{flex:none}
 figcaption{color:var(--soft);font-size:.9rem;margin:.35rem 0}
-.scroll{overflow-x:auto;margin:.6rem 0;border-radius:.25rem}
+.scroll{overflow-x:auto;margin:.3rem 0 .8rem;border-radius:.25rem}
 table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums;min-width:min(100%,20rem)}
-caption{caption-side:top;text-align:left;color:var(--soft);padding:0 0 .4rem;font-size:.875rem}
+.caption{color:var(--soft);font-size:.875rem;line-height:1.45;margin:1.1rem 0 .3rem}
+sub{font-size:.75em;line-height:0}
 th,td{padding:.32rem .9rem .32rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th:last-child,td:last-child{padding-right:.25rem}
 thead th{font-weight:600;vertical-align:bottom;border-bottom-color:var(--soft)}
 tbody th{font-weight:400}
 .r{text-align:right}
 table.wide{width:100%}
-td.hash{overflow-wrap:anywhere}
+table.wide th[scope=row]{width:36%}
+table.wide td{overflow-wrap:anywhere}
 details{margin:.6rem 0}
 summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:fit-content}
-.pictures{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(6.2rem,1fr));gap:1rem .75rem;margin:.75rem 0}
+.pictures{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(4.75rem,1fr));gap:1rem .75rem;margin:.75rem 0}
 .pictures li{margin:0;font-size:.8rem;line-height:1.4;font-variant-numeric:tabular-nums}
 .pictures img{display:block;width:100%;max-width:6.5rem;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--raised);border:1px solid var(--line);border-radius:.25rem;margin-bottom:.3rem}
 .pictures .bad{color:var(--wrong)}
@@ -80,7 +82,8 @@ body{font-size:10.5pt}
 main,header,footer{max-width:none;padding:0}
 header{padding-top:0}
 nav,.download{display:none}
-h2,h3,h4{break-after:avoid}
+h2,h3,h4,.caption{break-after:avoid}
+th,td{padding-top:.12rem;padding-bottom:.12rem}
 h2{margin-top:1.8rem}
 figure,.tiles,.pictures li,tr,li,.warning{break-inside:avoid}
 .legend,figcaption{break-inside:avoid}

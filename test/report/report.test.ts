@@ -1,0 +1,252 @@
+import { gunzipSync } from 'node:zlib';
+import { parseHTML } from 'linkedom';
+import { describe, expect, test } from 'vitest';
+import { scoreOf } from '../../src/certificate/accuracy.ts';
+import { abstentions } from '../../src/report/abstentions.ts';
+import { matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
+import { curvePoints } from '../../src/report/curve-points.ts';
+import { extremes } from '../../src/report/extremes.ts';
+import { htmlReport } from '../../src/report/html/page.ts';
+import { latexReport } from '../../src/report/latex-report.ts';
+import { markdownReport } from '../../src/report/markdown-report.ts';
+import { buildReport, figuresOf } from '../../src/report/report.ts';
+import { pngOf, standaloneSvg } from '../../src/report/standalone-svg.ts';
+import { thumbnail } from '../../src/report/thumbnail.ts';
+import { tsvReport } from '../../src/report/tsv-report.ts';
+import { exampleHeader, exampleRecord } from '../certificate/run.ts';
+import { abstaining, NOTHING_AT_HAND, records, reportOf, runOf, textOf } from './runs.ts';
+
+describe('the curve', () => {
+  test('is the share of images with at least that radius, at every point of it', () => {
+    const score = scoreOf(records(60));
+    for (const { radius, certified } of curvePoints(score))
+      expect(certified).toBe(score.radii.filter((r) => r >= radius).length);
+    expect(curvePoints(score).at(-1)?.radius).toBe(score.radii.at(-1));
+  });
+
+  test('with steps left out, is never above the truth', () => {
+    const header = exampleHeader();
+    const many = records(2000, { ...header, data: { ...header.data, length: 100_000 } });
+    const score = scoreOf(many);
+    const points = curvePoints(score);
+    expect(points.length).toBeLessThan(250);
+    points.slice(1).forEach(({ certified, radius }, k) => {
+      const before = points[k]?.radius ?? 0;
+      // Drawn with the value of its right end: every radius in between has at least as many images.
+      for (const r of score.radii.filter((each) => each > before && each <= radius))
+        expect(score.radii.filter((each) => each >= r).length).toBeGreaterThanOrEqual(certified);
+    });
+    expect(points.at(-1)?.radius).toBe(score.radii.at(-1));
+  });
+
+  test('has a band that holds the share', () => {
+    const score = scoreOf(records(60));
+    for (const { certified, lower, upper } of curvePoints(score)) {
+      expect(lower).toBeLessThanOrEqual(certified / 60);
+      expect(upper).toBeGreaterThanOrEqual(certified / 60);
+    }
+  });
+});
+
+describe('the comparison with plain smoothing', () => {
+  test('calls noise matched when it is the noise at the cut over the median local bound', () => {
+    const split = runOf(records(20), exampleHeader());
+    expect(matchedSigma(split)).toBeCloseTo(0.5 / 1.25, 12);
+    const at = (sigma: number) =>
+      namedSeries([
+        runOf(
+          records(20),
+          exampleHeader({
+            baselineSigma: { value: sigma, origin: 'flag' },
+          }),
+        ),
+      ]).map(({ name }) => name);
+    expect(at(0.4)).toEqual(['SPLITZ σ=0.5', 'plain smoothing σ=0.4 (matched noise)']);
+    expect(at(0.5)).toEqual(['SPLITZ σ=0.5', 'plain smoothing σ=0.5']);
+  });
+
+  test('takes a run of plain smoothing in a file of its own as well', () => {
+    const header = exampleHeader({ sigma: { value: 0.4, origin: 'flag' }, baselineSigma: { value: null, origin: 'flag' } });
+    const plain = { ...header, split: { ...header.split, cut: 'input', nodesLeft: 0 } };
+    const images = records(20, plain).map((record) => ({ ...record, baseline: null }));
+    const names = namedSeries([runOf(records(20)), runOf(images, plain, 'plain')]).map(({ name }) => name);
+    expect(names).toEqual([
+      'run: SPLITZ σ=0.5',
+      'run: plain smoothing σ=0.5',
+      'plain: plain smoothing σ=0.4 (matched noise)',
+    ]);
+  });
+});
+
+describe('abstentions', () => {
+  const record = abstaining(exampleRecord(0));
+  const n = record.n;
+  const voting = (counts: number[], selected: number | null) => ({
+    ...record,
+    selected,
+    counts,
+    nonFinite: n - counts.reduce((a, b) => a + b, 0),
+  });
+  test('are told apart by their votes', () => {
+    const reasons = abstentions([
+      voting([4000, 6000], 0),
+      voting([5010, 4990], 0),
+      voting([4000, 6000], 0),
+      voting([0, 0], null),
+      { ...exampleRecord(0), radius: 0 },
+    ]);
+    expect(reasons.map(({ images }) => images.length)).toEqual([2, 1, 1, 1]);
+    expect(reasons[0]?.reason).toMatch(/half of the votes or less/);
+    expect(reasons.map(({ remedy }) => remedy).join()).toMatch(/more draws/);
+  });
+
+  test('are none where every image has a radius', () => {
+    expect(abstentions([exampleRecord(0)])).toEqual([]);
+  });
+});
+
+test('the images shown are the largest and the smallest radii, none of them twice', () => {
+  const run = runOf(records(30));
+  const [largest, smallest] = extremes(run);
+  const sorted = run.images
+    .filter(({ radius }) => radius > 0)
+    .map(({ radius }) => radius)
+    .sort((a, b) => b - a);
+  expect(largest?.images.map(({ radius }) => radius)).toEqual(sorted.slice(0, 8));
+  expect(smallest?.images.map(({ radius }) => radius)).toEqual(sorted.slice(-8).reverse());
+  const few = extremes(runOf(records(3))).slice(0, 2);
+  const indices = few.flatMap(({ images }) => images.map(({ index }) => index));
+  expect(new Set(indices).size).toBe(indices.length);
+  expect(indices).toHaveLength(3);
+});
+
+const formats = { htmlReport, markdownReport, latexReport, tsvReport };
+
+describe('every format', () => {
+  const header = exampleHeader();
+  const runs = {
+    'no image': runOf([]),
+    'one image': runOf(records(1)),
+    'all abstaining': runOf(records(20).map(abstaining)),
+    'no labels': runOf(
+      records(20, { ...header, data: { ...header.data, labelled: false } }).map((r) => ({
+        ...r,
+        label: null,
+        correct: null,
+        baseline: r.baseline && { ...r.baseline, correct: null },
+      })),
+      { ...header, data: { ...header.data, labelled: false } },
+    ),
+    'an estimate': runOf(records(20), { ...header, guarantee: 'estimate, not a bound' }),
+  };
+  for (const [what, run] of Object.entries(runs)) {
+    test(`reports a run with ${what}, the same bytes each time, without undefined or NaN`, () => {
+      for (const write of Object.values(formats)) {
+        const text = write(reportOf(run));
+        expect(text).toBe(write(reportOf(run)));
+        expect(text.replace(/base64,[^"]*/g, '')).not.toMatch(/undefined|NaN|Infinity|\[object/);
+      }
+    });
+  }
+
+  test('says that an estimate is none', () => {
+    for (const write of [htmlReport, markdownReport, latexReport])
+      expect(write(reportOf(runs['an estimate']))).toMatch(/Estimate, not a bound/);
+    expect(tsvReport(reportOf(runs['an estimate']))).toMatch(/estimate, not a bound/);
+    for (const write of [htmlReport, markdownReport, latexReport, tsvReport])
+      expect(write(reportOf(runs['one image']))).not.toMatch(/stimate, not a bound/);
+  });
+
+  test('speaks of a certified fraction, not of accuracy, without labels', () => {
+    expect(markdownReport(reportOf(runs['no labels']))).toMatch(/Certified fraction over radius/);
+    expect(latexReport(reportOf(runs['no labels']))).not.toMatch(/accuracy/i);
+  });
+
+  test('never rounds a certified accuracy or a radius up', () => {
+    const table = figuresOf(reportOf(runOf(records(17))))[0]?.table;
+    const score = scoreOf(records(17));
+    for (const [radius, , cell] of table?.rows ?? []) {
+      const share = Number(/^[\d.]+/.exec(cell ?? '')?.[0]);
+      const truth = (100 * score.radii.filter((r) => r >= Number(radius)).length) / 17;
+      expect(share).toBeLessThanOrEqual(truth);
+      expect(share).toBeGreaterThan(truth - 0.1);
+    }
+  });
+});
+
+describe('the page', () => {
+  const run = runOf(records(40));
+  const page = htmlReport(reportOf(run));
+  const { document } = parseHTML(page);
+
+  test('runs no script and loads nothing', () => {
+    expect(document.querySelectorAll('script,iframe,object,embed,link[rel=stylesheet],form')).toHaveLength(0);
+    for (const element of document.querySelectorAll('*')) {
+      for (const { name, value } of element.attributes) {
+        expect(name).not.toMatch(/^on/);
+        if (name === 'src') expect(value).toMatch(/^data:image\/png;base64,/);
+      }
+    }
+    expect(page).not.toMatch(/@import|url\(/);
+    expect(document.querySelector('meta[http-equiv]')?.getAttribute('content')).toMatch(/default-src 'none'/);
+  });
+
+  test('holds the result file byte for byte', () => {
+    const link = document.querySelector('a[download]');
+    const data = link?.getAttribute('href')?.replace('data:application/gzip;base64,', '') ?? '';
+    expect(gunzipSync(Buffer.from(data, 'base64')).toString()).toBe(textOf(exampleHeader(), records(40)));
+    expect(link?.getAttribute('download')).toBe('run.jsonl.gz');
+  });
+
+  test('has a table with every figure, a label with every picture, and every id once', () => {
+    for (const figure of document.querySelectorAll('figure')) {
+      const next = figure.nextElementSibling;
+      expect(next?.matches('.caption') === true || next?.querySelector('table') !== null).toBe(true);
+      for (const svg of figure.querySelectorAll('.wideplot svg'))
+        expect(svg.getAttribute('aria-label')).toBeTruthy();
+    }
+    const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const link of document.querySelectorAll('nav a')) expect(ids).toContain(link.getAttribute('href')?.slice(1));
+  });
+
+  test('shows every setting with its origin', () => {
+    const text = document.body.textContent ?? '';
+    for (const words of ['α, failure probability', 'σ, noise at the cut', 'seed of the noise', 'layout of an image'])
+      expect(text).toContain(words);
+    expect(text).toContain('What is not guaranteed');
+  });
+
+  test('of several runs has each id once and a section for each', () => {
+    const two = parseHTML(htmlReport(reportOf(run, runOf(records(30), exampleHeader(), 'other')))).document;
+    const ids = [...two.querySelectorAll('[id]')].map((element) => element.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toEqual(expect.arrayContaining(['run-1', 'run-2']));
+  });
+
+  test('stays below 2 MB for 1,000 images, plain smoothing beside them', () => {
+    const header = exampleHeader({ skip: { value: 1, origin: 'default' } });
+    expect(htmlReport(reportOf(runOf(records(1000, header), header))).length).toBeLessThan(2e6);
+  });
+
+  test('draws images that are at hand', async () => {
+    const picture = await thumbnail(new Float32Array(28 * 28).fill(0.5), [1, 28, 28]);
+    const pictures = new Map(run.images.map(({ index }) => [index, picture]));
+    const drawn = htmlReport(
+      buildReport([run], [{ ...NOTHING_AT_HAND, pictures, classNames: ['nought'] }], 'splitz-onnx 0.1.0'),
+    );
+    expect(drawn).toContain(`src="${picture}"`);
+    expect(drawn).toContain('nought');
+    expect(page).toContain('They are not drawn: the data were not at hand');
+  });
+});
+
+test('a figure as SVG has no variable left, and becomes a PNG of twice its size', async () => {
+  const [curve] = figuresOf(reportOf(runOf(records(20))));
+  if (curve === undefined) throw new Error('no figure');
+  const svg = standaloneSvg(curve);
+  expect(svg).not.toMatch(/var\(|currentColor/);
+  const png = await pngOf(svg);
+  expect(png.subarray(1, 4).toString('latin1')).toBe('PNG');
+  expect(png.readUInt32BE(16)).toBe(1440);
+});
