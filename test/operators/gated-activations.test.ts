@@ -97,6 +97,26 @@ const forms: Record<string, Form> = {
     numbers: [number('inverse', Math.SQRT1_2, 2), number('one', 1, 1), number('half', 0.5, 3)],
     lipschitz: GELU,
   },
+  'x (1 + erf(3 x)), steeper': {
+    nodes: [
+      node('Mul', ['x', 'three'], 'd'),
+      node('Erf', ['d'], 'e'),
+      node('Add', ['e', 'one'], 'a'),
+      node('Mul', ['x', 'a'], 'y'),
+    ],
+    numbers: [number('three', 3), number('one', 1)],
+    lipschitz: 2 * GELU,
+  },
+  'x tanh(softplus(-x/2)), turned and wider': {
+    nodes: [
+      node('Mul', ['x', 'a'], 'u'),
+      node('Softplus', ['u'], 'p'),
+      node('Tanh', ['p'], 't'),
+      node('Mul', ['x', 't'], 'y'),
+    ],
+    numbers: [number('a', -0.5)],
+    lipschitz: 1.08849816125172,
+  },
   'Gelu by tanh, TorchScript': {
     nodes: [
       node('Mul', ['x', 'x'], 'q'),
