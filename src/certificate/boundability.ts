@@ -121,8 +121,14 @@ function build(
   return nodes.every((node) => {
     const output = node.outputs[0];
     if (output === null || output === undefined) return true;
-    return budget.spend('build', matrixEntries(node, shapes), () => compile(output)) !== null;
+    return budget.spend('build', matrixEntries(node, shapes), () => prepared(compile, output)) !== null;
   });
+}
+
+/** A result that is no null, which would say that time was over. */
+function prepared(compile: LeftHalfCompiler, value: Value): true {
+  compile.prepare(value);
+  return true;
 }
 
 /** Times that an entry of an Einsum takes, by its labels, longer than one of a convolution by its window. */

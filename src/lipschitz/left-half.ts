@@ -67,7 +67,11 @@ const zeroForm = (size: number): AffineForm => ({
 });
 
 /** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
-export type LeftHalfCompiler = (cut: Value) => LeftHalf;
+export interface LeftHalfCompiler {
+  (cut: Value): LeftHalf;
+  /** The work for a value on the way to a cut, which need not depend on the input (a shape). */
+  prepare(value: Value): void;
+}
 
 /**
  * @param input the network's input
@@ -228,7 +232,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     });
   };
 
-  return (cut) => {
+  const compile = (cut: Value): LeftHalf => {
     const state = stateOf(cut);
     if (state.constant !== null) {
       throw new ModelRefused({
@@ -238,6 +242,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     }
     return { inputDims, dims: state.dims, ...needed(steps, state.form) };
   };
+  return Object.assign(compile, { prepare: (value: Value) => void stateOf(value) });
 }
 
 /** The steps that `output` is computed from, and it, with the bases renumbered; nodes inside an expression are none. */

@@ -123,6 +123,27 @@ describe('the cuts of a network', () => {
     }
   });
 
+  it('may lie behind shape arithmetic, which depends on no value of the input', async () => {
+    const { cuts } = boundability(
+      await prepared({
+        ...twoLayers,
+        nodes: [
+          node('Gemm', ['x', 'fc1.weight', 'fc1.bias'], 'h'),
+          node('Shape', ['h'], 's'),
+          node('Reshape', ['h', 's'], 'r'),
+          node('Relu', ['r'], 'a'),
+          node('Gemm', ['a', 'fc2.weight'], 'y'),
+        ],
+      }),
+      60_000,
+    );
+    expect(cuts.length).toBeGreaterThan(2);
+    for (const { why, checked, latentLipschitz } of cuts) {
+      expect([why, checked]).toEqual([null, true]);
+      expect(latentLipschitz).toBeGreaterThan(0);
+    }
+  });
+
   it('are told boundable or not even when there is no time to measure', async () => {
     const { cuts, segments } = boundability(await prepared(twoLayers), 0);
     expect(cuts.map(({ why }) => why)).toEqual([null, null, null]);
