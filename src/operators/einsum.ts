@@ -78,8 +78,8 @@ function dependentOperand(node: Node, operands: readonly Operand[]): number {
   if (dependent.length > 1)
     refuse(
       node,
-      'a sum of products of tensors that both depend on the input (attention) has no bound in this version',
-      'Cut the network before it.',
+      'a sum of products of tensors that both depend on the input (attention) has no bound here',
+      'Export it as MatMul, or cut the network before it.',
     );
   return dependent[0] ?? 0;
 }

@@ -1,6 +1,10 @@
-/** Gemm and MatMul with one constant factor: affine maps. A matrix product of two input-dependent tensors is refused. */
+/**
+ * Gemm and MatMul with one constant factor: affine maps. MatMul of two input-dependent tensors (attention): bounded on
+ * balls (bilinear.ts).
+ */
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
+import { type Blocks, matrixProducts } from './bilinear.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { UNIT_ROUNDOFF } from './rounding.ts';
@@ -9,15 +13,10 @@ import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-mat
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
 import { operandAt, optionalWeightAt, refuseTraining } from './training-operands.ts';
 
-/** Which factor depends on the input, the other being constant (both may be: then the first). */
-function variableFactor(node: Node, a: Operand, b: Operand): 0 | 1 {
+/** Which factor depends on the input, the other being constant (both may be: then the first); null when both depend. */
+function variableFactor(a: Operand, b: Operand): 0 | 1 | null {
   if (b.constant !== null) return 0;
-  if (a.constant !== null) return 1;
-  return refuse(
-    node,
-    'a matrix product of two tensors that both depend on the input (attention) has no bound in this version',
-    'Cut the network before it.',
-  );
+  return a.constant !== null ? 1 : null;
 }
 
 /** Flat position of entry (i, j) of the matrix that starts at 0, seen transposed or not. */
@@ -30,7 +29,13 @@ const entryOf =
 function gemm(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
-  const variable = variableFactor(node, a, b);
+  const variable =
+    variableFactor(a, b) ??
+    refuse(
+      node,
+      'a Gemm of two tensors that both depend on the input has no bound here',
+      'Export it as MatMul.',
+    );
   if (a.dims.length !== 2 || b.dims.length !== 2)
     refuse(node, 'expects two matrices', 'Re-export the model.');
   const seen = (operand: Operand, transposed: boolean): [number, number] => {
@@ -77,11 +82,30 @@ function gemm(node: Node, operands: Operands): Action {
   return { kind: 'affine', dims, terms, bias: null };
 }
 
-/** MatMul with one constant factor of any rank, as numpy defines it: leading axes broadcast, vectors gain an axis. */
+/** Both factors depend on the input: z = [blocks of A; blocks of B], as often as they are used. */
+function ofDependents(
+  dims: readonly number[],
+  shape: Blocks,
+  factors: readonly [Operand, Operand],
+  used: readonly [Int32Array, Int32Array],
+): Action {
+  const sizes = [shape.rows * shape.inner, shape.inner * shape.columns] as const;
+  const count = shape.blocks * (sizes[0] + sizes[1]);
+  const starts = [0, shape.blocks * sizes[0]] as const;
+  const terms = ([0, 1] as const).map((k) => {
+    const source = new Int32Array(count).fill(-1);
+    for (let h = 0; h < shape.blocks; h++)
+      for (let i = 0; i < sizes[k]; i++) source[starts[k] + h * sizes[k] + i] = used[k][h]! * sizes[k] + i;
+    return { operand: k, matrix: selection(sizeOf(factors[k].dims), source) };
+  });
+  return { kind: 'local', dims, terms, map: matrixProducts(shape), after: null };
+}
+
+/** MatMul of any rank, as numpy defines it: leading axes broadcast, vectors gain an axis. */
 function matMul(node: Node, operands: Operands): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
-  const variable = variableFactor(node, a, b);
+  const variable = variableFactor(a, b);
   const left = a.dims.length === 1 ? [1, ...a.dims] : a.dims;
   const right = b.dims.length === 1 ? [...b.dims, 1] : b.dims;
   const [m = 0, inner = 0] = left.slice(-2);
@@ -94,6 +118,11 @@ function matMul(node: Node, operands: Operands): Action {
   checkEntries(rows * inner, describeNode(node));
   const blockA = broadcastIndex(left.slice(0, -2), outer);
   const blockB = broadcastIndex(right.slice(0, -2), outer);
+  const dims = [...outer, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])];
+  if (variable === null) {
+    const shape = { blocks: blockA.length, rows: m, inner, columns: n };
+    return ofDependents(dims, shape, [a, b], [blockA, blockB]);
+  }
   const weight = (variable === 0 ? b : a).constant!.values;
   const size = sizeOf((variable === 0 ? a : b).dims);
   const matrix = buildMatrix(rows, size, rows * inner, (row, add) => {
@@ -107,7 +136,7 @@ function matMul(node: Node, operands: Operands): Action {
   });
   return {
     kind: 'affine',
-    dims: [...outer, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])],
+    dims,
     terms: [{ operand: variable, matrix }],
     bias: null,
   };

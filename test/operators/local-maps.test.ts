@@ -1,6 +1,7 @@
 /** Maps that are bounded on balls: what each promises about its slopes, its cells and its rounding. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { matrixProducts } from '../../src/operators/bilinear.ts';
 import type { LocalMap } from '../../src/operators/local-map.ts';
 import { normalized } from '../../src/operators/normalized.ts';
 import { products, quotients } from '../../src/operators/products.ts';
@@ -32,6 +33,9 @@ const maps: Readonly<Record<string, LocalMap>> = {
   softmax: softmaxOf(first(N), N, false),
   'softmax of interleaved groups': softmaxOf(interleaved, 3, false),
   'log softmax': softmaxOf(first(N), N, true),
+  'matrix product': matrixProducts({ blocks: 1, rows: 2, inner: 1, columns: 4 }),
+  'matrix product of a row': matrixProducts({ blocks: 1, rows: 1, inner: 2, columns: 2 }),
+  'matrix product of numbers, in blocks': matrixProducts({ blocks: 3, rows: 1, inner: 1, columns: 1 }),
 };
 
 /** Without the last digit that the distance is rounded up by. */
@@ -209,6 +213,18 @@ describe('the rounding of float64 is within what is stated, against 320-bit arit
         expect(logError).toBeLessThanOrEqual(log.rounding(z, logs));
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('matrix products', () => {
+    const map = matrixProducts({ blocks: 1, rows: 1, inner: 3, columns: 1 });
+    fc.assert(
+      fc.property(cells, (list) => {
+        const z = Float64Array.from(list);
+        const exact = [0, 1, 2].reduce((sum, k) => sum + times(fixed(z[k]!), fixed(z[3 + k]!)), 0n);
+        const value = map.value(z);
+        expect(distance(value, [exact])).toBeLessThanOrEqual(map.rounding(z, value));
+      }),
     );
   });
 

@@ -163,6 +163,20 @@ function quotient(random: Random): Made {
 
 export const dependentQuotient = (random: Random): Made => random.pick([writtenOut, quotient])(random);
 
+/** Attention without its softmax, or a product of blocks of which one is used for all. */
+export function dependentMatrixProduct(random: Random): Made {
+  const [heads, rows, columns] = [random.integer(1, 2), random.integer(2, 3), random.integer(2, 3)];
+  const dims = [1, heads, rows, columns];
+  const shared = random.integer(0, 2) === 0;
+  const nodes = [
+    node('Transpose', ['x'], 't', { attribute: [intsAttr('perm', [0, 1, 3, 2])] }),
+    ...(shared ? [node('ReduceMean', ['t'], 'k', { attribute: [intsAttr('axes', [1])] })] : []),
+    node('Tanh', ['x'], 'q'),
+    node('MatMul', ['q', shared ? 'k' : 't'], 'y'),
+  ];
+  return { nodes, initializers: [], dims, opset: 13 };
+}
+
 export const local: Readonly<Record<string, (random: Random) => Made>> = {
   GroupNormalization: groupNormalization,
   InstanceNormalization: instanceNormalization,

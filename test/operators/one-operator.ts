@@ -11,7 +11,7 @@ import {
   type TensorProto,
 } from '../../src/onnx/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
-import { dependentProduct, dependentQuotient, local } from './local.ts';
+import { dependentMatrixProduct, dependentProduct, dependentQuotient, local } from './local.ts';
 import type { Random } from './random.ts';
 import { structural } from './structural.ts';
 
@@ -500,7 +500,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
     random.integer(0, 1) ? [floatAttr('alpha', Math.fround(random.normal()))] : [],
   ),
   Log: ofPositive('Log'),
-  MatMul: matMul,
+  MatMul: either(matMul, matMul, dependentMatrixProduct),
   Max: extremum('Max'),
   MaxPool: pool('MaxPool'),
   Min: extremum('Min'),
@@ -539,5 +539,6 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
 export const makersOfTrained: typeof makers = {
   ...makers,
   Div: elementwise('Div'),
+  MatMul: matMul,
   Mul: elementwise('Mul'),
 };

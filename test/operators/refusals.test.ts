@@ -32,11 +32,6 @@ const refusals: Refusal[] = [
     says: /com\.example\.Relu node 'r'/,
   },
   {
-    title: 'a matrix product of two dependent tensors',
-    nodes: [node('Transpose', ['x'], 't'), node('MatMul', ['x', 't'], 'y', { name: 'qk' })],
-    says: /MatMul node 'qk': .*both depend on the input/,
-  },
-  {
     title: 'a Gemm of two dependent tensors',
     nodes: [node('Transpose', ['x'], 't'), node('Gemm', ['x', 't'], 'y', { name: 'g' })],
     says: /Gemm node 'g': .*both depend on the input/,
