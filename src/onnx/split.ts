@@ -53,8 +53,9 @@ export async function proveSplit(
 ): Promise<SplitProof> {
   const inputDims = rowDimsOf(model);
   const rows = [...checkRows(3, sizeOf(inputDims), 2), ...images];
-  const full = await rowByRow(encodeModel(model.proto), model.path, rows, inputDims);
   const { left } = split;
+  const whole = left === null ? split.right : encodeModel(model.proto);
+  const full = await rowByRow(whole, model.path, rows, inputDims);
   const latents = left === null ? rows : await rowByRow(left, `${model.path} (left half)`, rows, inputDims);
   const right = await rowByRow(split.right, `${model.path} (right half)`, latents, cut.dims.slice(1));
   let largestDifference = 0;

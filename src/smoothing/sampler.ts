@@ -82,10 +82,13 @@ export async function createSampler(settings: SamplerSettings): Promise<Sampler>
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} is ${value}`);
 
   await requireProvider(provider);
+  const rows = firstBatch(batch, size);
+  // Before the other workers start: two sessions of a large model less at a time.
+  const alone = await oneByOne(settings, rows);
   let seats = await startAll(workers, { model, latentDims, classes, batch, provider });
   let providerDifference: number | null = null;
   try {
-    const { alone, together } = await firstBatch(seats[0], settings, batch, size);
+    const together = await refusingModel(() => logitsOf(seats[0], rows));
     if (provider !== 'cpu') providerDifference = requireAgreement(provider, alone, together);
     else if (together.some((value, i) => !Object.is(value, alone[i]))) {
       await closeAll(seats);
@@ -150,16 +153,8 @@ async function logitsOf(seat: WorkerSeat, rows: Float32Array): Promise<Float32Ar
   return reply.logits;
 }
 
-/**
- * One batch before anything is believed: the output has the right shape, and there are the same rows' logits from the
- * CPU, one row at a time, to compare with.
- */
-async function firstBatch(
-  seat: WorkerSeat,
-  { model, latentDims, classes }: SamplerSettings,
-  batch: number,
-  size: number,
-): Promise<{ alone: Float32Array; together: Float32Array }> {
+/** One batch of noise, run before anything is believed. */
+function firstBatch(batch: number, size: number): Float32Array {
   const rows = new Float32Array(batch * size);
   const origin = new Float32Array(size);
   for (let sample = 0; sample < batch; sample++)
@@ -167,10 +162,17 @@ async function firstBatch(
       perturbedLatent(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
       sample * size,
     );
-  const together = await refusingModel(() => logitsOf(seat, rows));
+  return rows;
+}
+
+/** The rows' logits on the CPU, one row at a time, to compare a batch with. */
+async function oneByOne(
+  { model, latentDims, classes }: SamplerSettings,
+  rows: Float32Array,
+): Promise<Float32Array> {
   const single = await startWorker({ model, latentDims, classes, batch: 1, provider: 'cpu' });
   try {
-    return { alone: await logitsOf(single, rows), together };
+    return await refusingModel(() => logitsOf(single, rows));
   } finally {
     await single.close();
   }

@@ -21,7 +21,8 @@ import {
 if (parentPort === null) throw new Error('sampling-worker.ts runs in a worker thread only');
 const port = parentPort;
 
-const { model, latentDims, classes, batch, provider } = workerData as WorkerSettings;
+const settings = workerData as WorkerSettings;
+const { latentDims, classes, batch, provider } = settings;
 const size = latentDims.reduce((product, dim) => product * dim, 1);
 const PROGRESS_EVERY_MS = 100;
 
@@ -38,7 +39,7 @@ async function serve(): Promise<void> {
   // The batch first, the centre behind it.
   const kernel = createNoiseKernel((batch + 1) * size);
   const centre = kernel.floats.subarray(batch * size);
-  const session = await InferenceSession.create(model, {
+  const session = await InferenceSession.create(settings.model, {
     executionProviders: [provider],
     // At 'all' a row's logits are bit-identical for every batch size; at lower levels they are not.
     graphOptimizationLevel: 'all',
@@ -47,6 +48,8 @@ async function serve(): Promise<void> {
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   });
+  // The session has its own copy, and this one may be half a gigabyte.
+  Object.assign(settings, { model: null });
   const input = onlyName(session.inputNames, 'input');
   const output = onlyName(session.outputNames, 'output');
   /** The batch, read in place at every run. */

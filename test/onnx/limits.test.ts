@@ -1,0 +1,200 @@
+/** Files that would take all memory or never end are refused in words, before ONNX Runtime sees them. */
+import { describe, expect, it } from 'vitest';
+import { ModelRefused } from '../../src/errors.ts';
+import { openClassifier } from '../../src/onnx/classifier.ts';
+import { encodeModel } from '../../src/onnx/codec.ts';
+import { DataType } from '../../src/onnx/data-type.ts';
+import { tensorInfo } from '../../src/onnx/extract.ts';
+import { modelFromBytes } from '../../src/onnx/load.ts';
+import { AttributeType, type FunctionProto, type ModelProto, type NodeProto } from '../../src/onnx/proto.ts';
+import { intsAttr, intTensor, node, type Parts, tinyModel, tinyProto, weights } from './tiny-model.ts';
+
+const floatOne = (name: string) => ({ name, dataType: DataType.FLOAT, dims: [], floatData: [1] });
+const scalar = (name: string, value: number) => ({
+  name,
+  dataType: DataType.INT64,
+  dims: [],
+  int64Data: [value],
+});
+
+async function refusal(work: () => unknown): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof ModelRefused && error.report.remedy !== undefined) return error.report.what;
+    throw error;
+  }
+  throw new Error('it was not refused');
+}
+const opening = (parts: Parts): Promise<string> => refusal(() => openClassifier(tinyModel(parts)));
+
+describe('local functions', () => {
+  /** f0 is a Relu, or calls the last; each other one calls the one before it twice. */
+  const nested = (depth: number, cyclic: boolean): ModelProto => {
+    const call = (k: number, from: string, to: string): NodeProto =>
+      node(`f${k}`, [from], to, { domain: 'local' });
+    const functions = Array.from(
+      { length: depth },
+      (_, k): FunctionProto => ({
+        name: `f${k}`,
+        domain: 'local',
+        input: ['a'],
+        output: ['c'],
+        opsetImport: [
+          { domain: '', version: 17 },
+          { domain: 'local', version: 1 },
+        ],
+        node:
+          k === 0 && !cyclic
+            ? [node('Relu', ['a'], 'c')]
+            : [call((k + depth - 1) % depth, 'a', 'b'), call((k + depth - 1) % depth, 'b', 'c')],
+      }),
+    );
+    const proto = tinyProto({ nodes: [call(depth - 1, 'x', 'y')], output: ['N', 4] });
+    return {
+      ...proto,
+      functions,
+      opsetImport: [...(proto.opsetImport ?? []), { domain: 'local', version: 1 }],
+    };
+  };
+  const loading = (proto: ModelProto): Promise<string> => refusal(() => modelFromBytes(encodeModel(proto)));
+
+  it('may call each other', () => {
+    expect(() => modelFromBytes(encodeModel(nested(10, false)))).not.toThrow();
+  });
+
+  it('that expand to more nodes than any memory holds are refused', async () => {
+    expect(await loading(nested(60, false))).toBe("the model's local functions expand to 5.8e+17 nodes");
+  });
+
+  it('that call themselves are refused', async () => {
+    expect(await loading(nested(3, true))).toMatch(/local function 'f\d' calls itself/);
+  });
+});
+
+describe('loops', () => {
+  const looped = (trips: number | null): Parts => {
+    const body = {
+      name: 'body',
+      node: [node('Identity', ['going'], 'goes_on'), node('Tanh', ['state'], 'next')],
+      input: [
+        tensorInfo('iteration', DataType.INT64, []),
+        tensorInfo('going', DataType.BOOL, []),
+        tensorInfo('state', DataType.FLOAT, ['N', 4]),
+      ],
+      output: [tensorInfo('goes_on', DataType.BOOL, []), tensorInfo('next', DataType.FLOAT, ['N', 4])],
+    };
+    const attribute = [{ name: 'body', type: AttributeType.GRAPH, g: body }];
+    return {
+      nodes: [node('Loop', [trips === null ? '' : 'trips', '', 'x'], 'y', { name: 'loop', attribute })],
+      initializers: trips === null ? [] : [scalar('trips', trips)],
+      output: ['N', 4],
+    };
+  };
+
+  it('of a few trips run', async () => {
+    expect((await openClassifier(tinyModel(looped(3)))).classes).toBe(4);
+  });
+
+  it('of too many trips are refused', async () => {
+    expect(await opening(looped(2 ** 31))).toBe("Loop node 'loop' makes 2147483648 trips");
+  });
+
+  it('without a constant trip count are refused', async () => {
+    expect(await opening(looped(null))).toBe("Loop node 'loop' has no constant trip count");
+  });
+});
+
+describe('sizes written in the file', () => {
+  /** x, enlarged by `middle` to h, which is joined with x where their shapes allow it. */
+  const convolved = (middle: NodeProto, constants: Parts['initializers'] = [], pooled = 'joined'): Parts => ({
+    nodes: [
+      middle,
+      node('Add', ['h', 'x'], 'joined'),
+      node('GlobalAveragePool', [pooled], 'p'),
+      node('Flatten', ['p'], 'y'),
+    ],
+    initializers: [...constants],
+    input: ['N', 3, 4, 4],
+  });
+
+  it.each<[string, Parts]>([
+    [
+      'pads',
+      convolved(
+        node('MaxPool', ['x'], 'h', {
+          name: 'n',
+          attribute: [intsAttr('kernel_shape', [2, 2]), intsAttr('pads', [0, 2 ** 28, 0, 0])],
+        }),
+      ),
+    ],
+    [
+      'pads as an input',
+      convolved(node('Pad', ['x', 'pads'], 'h', { name: 'n' }), [
+        intTensor('pads', [0, 0, 0, 0, 0, 0, 2 ** 27, 0]),
+      ]),
+    ],
+    [
+      'repeats',
+      convolved(node('Tile', ['x', 'repeats'], 'h', { name: 'n' }), [
+        intTensor('repeats', [1, 1, 2 ** 14, 2 ** 14]),
+      ]),
+    ],
+    [
+      'a target shape',
+      convolved(node('Expand', ['x', 'shape'], 'h', { name: 'n' }), [
+        intTensor('shape', [1, 3, 2 ** 20, 2 ** 20]),
+      ]),
+    ],
+    [
+      'strides',
+      convolved(
+        node('ConvTranspose', ['x', 'w'], 'h', {
+          name: 'n',
+          attribute: [intsAttr('strides', [2 ** 13, 2 ** 13])],
+        }),
+        [weights('w', [3, 3, 2, 2])],
+      ),
+    ],
+    [
+      'a range',
+      convolved(node('Range', ['from', 'to', 'step'], 'h', { name: 'n' }), [
+        scalar('from', 0),
+        scalar('to', 2 ** 40),
+        scalar('step', 1),
+      ]),
+    ],
+  ])('%s beyond any classifier are refused by the name of the node', async (_, parts) => {
+    expect(await opening(parts)).toMatch(/node 'n' (pads|enlarges|gives)/);
+  });
+
+  it('of ordinary networks pass', async () => {
+    const pads = [0, 0, 3, 3, 0, 0, 3, 3];
+    const parts = convolved(node('Pad', ['x', 'pads'], 'h'), [intTensor('pads', pads)], 'h');
+    expect((await openClassifier(tinyModel(parts))).classes).toBe(3);
+  });
+});
+
+describe('the input', () => {
+  it.each([
+    ['one image', ['N', 3, 2 ** 20, 2 ** 20]],
+    ['a batch', [2 ** 20, 3, 64, 64]],
+  ])('of which %s fits in no memory is refused', async (what, input) => {
+    const nodes = [node('GlobalAveragePool', ['x'], 'p'), node('Flatten', ['p'], 'y')];
+    expect(await opening({ nodes, input })).toMatch(new RegExp(`^${what} of the model has \\d+ numbers`));
+  });
+
+  it('that the output does not depend on is refused', async () => {
+    const nodes = [node('Neg', ['c'], 'y')];
+    const what = await opening({ nodes, initializers: [floatOne('c')], output: [] });
+    expect(what).toBe("the output 'y' does not depend on the input");
+  });
+});
+
+describe('attributes', () => {
+  it('of a kind they hold nothing of are empty', () => {
+    const attribute = [{ name: 'auto_pad', type: AttributeType.STRING }];
+    const model = tinyModel({ nodes: [node('Relu', ['x'], 'y', { attribute })], output: ['N', 4] });
+    expect(model.graph.nodes[0]?.attributes.get('auto_pad')).toEqual({ kind: 'string', value: '' });
+  });
+});
