@@ -10,6 +10,7 @@ import { configCommand } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { inspect } from './commands/inspect.ts';
+import { plan } from './commands/plan.ts';
 import { predict } from './commands/predict.ts';
 import { replay } from './commands/replay.ts';
 import { report } from './commands/report.ts';
@@ -35,6 +36,7 @@ try {
     .usage('$0 <command>\n\nCertified l2 robustness of ONNX classifiers.')
     .command(certify)
     .command(predict)
+    .command(plan)
     .command(inspect)
     .command(split)
     .command(attack)

@@ -50,14 +50,19 @@ export const dataOptions = <T>(y: Argv<T>) =>
     })
     .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" });
 
-export const smoothingOptions = <T>(y: Argv<T>) =>
+/** What is sampled, and where. */
+const noiseOptions = <T>(y: Argv<T>) =>
   y
     .option('split', {
       type: 'string',
       describe:
         'cut name or index; input = plain smoothing; first = after the first activation [first]; auto',
     })
-    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' })
+    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' });
+
+/** How it is sampled and bounded. */
+export const drawOptions = <T>(y: Argv<T>) =>
+  y
     .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
     .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
     .option('seed', { type: 'number', describe: 'seed of the noise [0]' })
@@ -77,6 +82,25 @@ export const smoothingOptions = <T>(y: Argv<T>) =>
       describe: 'worker threads; changes no count',
     })
     .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' });
+
+export const smoothingOptions = <T>(y: Argv<T>) => drawOptions(noiseOptions(y));
+
+/** For commands that certify a set of images, or plan to. */
+export const selectionOptions = <T>(y: Argv<T>) =>
+  y
+    .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
+    .option('bound', {
+      choices: ['clopper-pearson', 'runner-up'] as const,
+      describe: 'how votes become a latent radius [clopper-pearson]',
+    })
+    .option('baseline', {
+      type: 'boolean',
+      default: true,
+      describe: 'run plain smoothing beside it; --no-baseline to skip',
+    })
+    .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
+    .option('skip', { type: 'number', default: 1, describe: 'take every K-th image' })
+    .option('max', { type: 'number', describe: 'stop after this many certified images' });
 
 export const outputOptions = <T>(y: Argv<T>) =>
   y

@@ -13,6 +13,9 @@ const activations = new Set([
 
 const weighted = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
+/** Whether a node is an activation that networks are commonly cut behind. */
+export const isActivation = ({ domain, opType }: Node): boolean => domain === '' && activations.has(opType);
+
 /** Null when there is no activation behind a weighted layer, or no cut behind that activation. */
 export function firstActivationCut(cuts: readonly Cut[], graph: Graph): Cut | null {
   const dependent = inputDependent(graph);

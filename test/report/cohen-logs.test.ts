@@ -74,8 +74,22 @@ describe('a log', () => {
 
   test('of our own has the verdicts of the run it was written from', () => {
     const read = readCohenTsv(Buffer.from(table), 'a.tsv');
-    expect(read.map(({ index, label, prediction, abstained, correct }) => ({ index, label, prediction, abstained, correct }))).toEqual(
-      records(20).map(({ index, label, prediction, abstained, correct }) => ({ index, label, prediction, abstained, correct })),
+    expect(
+      read.map(({ index, label, prediction, abstained, correct }) => ({
+        index,
+        label,
+        prediction,
+        abstained,
+        correct,
+      })),
+    ).toEqual(
+      records(20).map(({ index, label, prediction, abstained, correct }) => ({
+        index,
+        label,
+        prediction,
+        abstained,
+        correct,
+      })),
     );
     expect(readCohenTsv(gzipSync(Buffer.from(table)), 'a.gz')).toEqual(read);
   });

@@ -19,9 +19,31 @@ const hostile = fc
     fc.oneof(
       fc.string({ unit: 'binary', maxLength: 6 }),
       fc.constantFrom(
-        ...['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "'", '"', '&lt;', '</style>', ']]>'],
+        ...[
+          '<script>alert(1)</script>',
+          '"><img src=x onerror=alert(1)>',
+          "'",
+          '"',
+          '&lt;',
+          '</style>',
+          ']]>',
+        ],
         ...['\\input{/etc/passwd}', '$x$', '%', '_', '^', '{', '}', '~', '#', '\\\\', '&', '\\end{table}'],
-        ...['|', '\n', '\r', '\t', '`', '**', '[a](javascript:alert(1))', '![', '<!--', '://', 'www.', '@', '---'],
+        ...[
+          '|',
+          '\n',
+          '\r',
+          '\t',
+          '`',
+          '**',
+          '[a](javascript:alert(1))',
+          '![',
+          '<!--',
+          '://',
+          'www.',
+          '@',
+          '---',
+        ],
         ...['=1+1', '+1', '-1', '@SUM(A1)', '\u202e', '\u2028', '\u0000', '\u200b', '\ud800', 'p_A', 'R_u'],
       ),
     ),
@@ -97,7 +119,8 @@ describe('names in result files', () => {
   });
 
   test('run no LaTeX command, open no group, start no comment', () => {
-    const ours = /\\(?:textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar|textquotedbl|textasciigrave|textquotesingle)\{\}|\\[{}$&%#_]|\{[-[\]]\}/g;
+    const ours =
+      /\\(?:textbackslash|textasciicircum|textasciitilde|textless|textgreater|textbar|textquotedbl|textasciigrave|textquotesingle)\{\}|\\[{}$&%#_]|\{[-[\]]\}/g;
     fc.assert(
       fc.property(hostile, (text) => {
         expect(escapeLatex(text).replace(ours, '')).not.toMatch(/[\\{}$&%#_^~<>|"`'[\]\n\r-]/);

@@ -66,7 +66,10 @@ describe('the comparison with plain smoothing', () => {
   });
 
   test('takes a run of plain smoothing in a file of its own as well', () => {
-    const header = exampleHeader({ sigma: { value: 0.4, origin: 'flag' }, baselineSigma: { value: null, origin: 'flag' } });
+    const header = exampleHeader({
+      sigma: { value: 0.4, origin: 'flag' },
+      baselineSigma: { value: null, origin: 'flag' },
+    });
     const plain = { ...header, split: { ...header.split, cut: 'input', nodesLeft: 0 } };
     const images = records(20, plain).map((record) => ({ ...record, baseline: null }));
     const names = namedSeries([runOf(records(20)), runOf(images, plain, 'plain')]).map(({ name }) => name);
@@ -207,12 +210,18 @@ describe('the page', () => {
     }
     const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const link of document.querySelectorAll('nav a')) expect(ids).toContain(link.getAttribute('href')?.slice(1));
+    for (const link of document.querySelectorAll('nav a'))
+      expect(ids).toContain(link.getAttribute('href')?.slice(1));
   });
 
   test('shows every setting with its origin', () => {
     const text = document.body.textContent ?? '';
-    for (const words of ['α, failure probability', 'σ, noise at the cut', 'seed of the noise', 'layout of an image'])
+    for (const words of [
+      'α, failure probability',
+      'σ, noise at the cut',
+      'seed of the noise',
+      'layout of an image',
+    ])
       expect(text).toContain(words);
     expect(text).toContain('What is not guaranteed');
   });

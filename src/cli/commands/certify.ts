@@ -26,6 +26,7 @@ import {
   outputOptions,
   policyOption,
   preprocessingOptions,
+  selectionOptions,
   smoothingOptions,
 } from '../options.ts';
 import { applyPolicy } from '../policy.ts';
@@ -41,25 +42,16 @@ const FORMATS = ['table', 'tsv', 'jsonl'] as const;
 
 const builder = <T>(y: Argv<T>) =>
   policyOption(
-    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+    outputOptions(
+      selectionOptions(
+        smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+      ),
+    ),
   )
-    .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
-    .option('bound', {
-      choices: ['clopper-pearson', 'runner-up'] as const,
-      describe: 'how votes become a latent radius [clopper-pearson]',
-    })
     .option('baseline-sigma', {
       type: 'number',
       describe: 'noise of plain smoothing beside it [sigma / Lipschitz bound]',
     })
-    .option('baseline', {
-      type: 'boolean',
-      default: true,
-      describe: 'run plain smoothing beside it; --no-baseline to skip',
-    })
-    .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
-    .option('skip', { type: 'number', default: 1, describe: 'take every K-th image' })
-    .option('max', { type: 'number', describe: 'stop after this many certified images' })
     .option('out', {
       type: 'string',
       nargs: 1,

@@ -6,6 +6,7 @@
  */
 import type { Argv } from 'yargs';
 import { certify } from '../commands/certify.ts';
+import { plan } from '../commands/plan.ts';
 import { predict } from '../commands/predict.ts';
 import { train } from '../commands/train.ts';
 import {
@@ -43,6 +44,7 @@ function section(table: OptionTable, ...groups: readonly OptionTable[]): Section
 /** Commands by name. */
 export const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['certify', section(optionsOf(certify), inputs, smoothing)],
+  ['plan', section(optionsOf(plan), inputs, smoothing)],
   ['predict', section(optionsOf(predict), inputs, smoothing)],
   ['train', section(optionsOf(train), inputs)],
 ]);
