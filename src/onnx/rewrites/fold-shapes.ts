@@ -289,14 +289,21 @@ function repeated(
   ];
 }
 
-/** Whether all rows that `value` counts are counted on operands of the reader. */
+/** What `repeated` writes, and so never again. */
+const REPEATING = new Set(['Shape', 'Gather', 'Concat', 'Expand']);
+
+/** Whether all rows that `value` counts are counted as `repeated` does it, on operands of the reader. */
 function countedOn(value: Value, kinds: ReadonlyMap<Value, Dependence>, reader: Node): boolean {
   const behind = new Set([value]);
   // A set hands out what is added while it is walked.
   for (const each of behind)
     if (kinds.get(each) === 'rows')
       for (const v of each.producer?.inputs ?? []) if (v !== null) behind.add(v);
-  return [...behind].every((v) => kinds.get(v) !== 'image' || reader.inputs.includes(v));
+  return [...behind].every((v) => {
+    const kind = kinds.get(v);
+    if (kind === 'rows') return REPEATING.has(v.producer?.opType ?? '');
+    return kind === 'constant' || reader.inputs.includes(v);
+  });
 }
 
 /** The target of a Reshape whose results have these shapes; null where more than one length counts rows. */

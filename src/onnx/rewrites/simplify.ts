@@ -41,7 +41,7 @@ export interface Simplified {
 /** Folding opens conditions, whose branches hold constants, …: real graphs are done in three. */
 const MOST_ROUNDS = 20;
 
-const ROWS = 4;
+const ROWS = 3;
 
 /**
  * @param model from `openClassifier`: one input whose row shape is known, one output of scores

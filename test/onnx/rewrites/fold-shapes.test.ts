@@ -157,6 +157,35 @@ describe('what is the same for every row', () => {
     expect(await foldShapes.apply(model)).toBeNull();
   });
 
+  it('is counted without detours: what an exporter puts in place of -1 (Equal, Where) has no bound', async () => {
+    const detour = {
+      ...tokens,
+      nodes: [
+        node('Relu', ['x'], 'a'),
+        ...rowsOf('a'),
+        node('Concat', ['u', 'ones'], 'wanted', { attribute: [intAttr('axis', 0)] }),
+        node('Equal', ['wanted', 'free'], 'open'),
+        node('Where', ['open', 'present', 'wanted'], 'size'),
+        node('Expand', ['token', 'size'], 'tokens'),
+        node('Concat', ['tokens', 'a'], 'c', { attribute: [intAttr('axis', 1)] }),
+        node('ReduceMean', ['c'], 'y', { attribute: [intsAttr('axes', [2]), intAttr('keepdims', 0)] }),
+      ],
+      initializers: [
+        ...(tokens.initializers ?? []),
+        intTensor('free', [-1]),
+        intTensor('present', [1, 1, 3]),
+      ],
+      output: ['N', 4],
+    };
+    expect(types(await folded(detour))).not.toContain('Where');
+    const { cuts } = boundability(await prepareClassifier(tinyModel(detour), undefined, null), 5000);
+    expect(cuts.map(({ cut, why }) => [cut.value.name, why])).toEqual([
+      ['x', null],
+      ['a', null],
+      ['c', null],
+    ]);
+  });
+
   it('leaves the tensors that it went around as cuts with a bound', async () => {
     const classifier = await prepareClassifier(tinyModel(tokens), undefined, null);
     const { cuts } = boundability(classifier, 5000);
