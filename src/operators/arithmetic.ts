@@ -98,6 +98,32 @@ function overDependent(
   };
 }
 
+/**
+ * Quotients of whole numbers, which may be integers: they are not rounded, or refused. Null where a fraction among the
+ * operands says that they are floats.
+ */
+function wholeQuotients(
+  node: Node,
+  a: Constant,
+  b: Constant,
+  dims: readonly number[],
+  from: readonly [readonly number[], readonly number[]],
+): Action | null {
+  if (![...a.values, ...b.values].every(Number.isInteger)) return null;
+  const inB = broadcastIndex(from[1], dims);
+  const values = Float64Array.from(
+    broadcastIndex(from[0], dims),
+    (k, i) => a.values[k]! / b.values[inB[i]!]!,
+  );
+  if (!values.every(Number.isInteger))
+    refuse(
+      node,
+      'it divides one constant by another, whose rounding depends on their type',
+      'Fold constants at export.',
+    );
+  return { kind: 'constant', constant: { dims, values } };
+}
+
 function scaled(node: Node, operands: Operands, divide: boolean): Action {
   const a = required(node, operands, 0);
   const b = required(node, operands, 1);
@@ -106,12 +132,11 @@ function scaled(node: Node, operands: Operands, divide: boolean): Action {
     return a.constant === null
       ? pairwise(node, a, b, dims, from)
       : overDependent(node, a.constant, dims, from);
-  if (divide && a.constant !== null)
-    refuse(
-      node,
-      'it divides one constant by another, whose rounding depends on their type',
-      'Fold constants at export.',
-    );
+  const whole =
+    divide && a.constant !== null && b.constant !== null
+      ? wholeQuotients(node, a.constant, b.constant, dims, from)
+      : null;
+  if (whole !== null) return whole;
   const constantSide = b.constant !== null ? 1 : 0;
   const constant = constantSide === 1 ? b.constant : a.constant;
   if (constant === null) return pairwise(node, a, b, dims, from);

@@ -163,7 +163,7 @@ function quotient(random: Random): Made {
 
 export const dependentQuotient = (random: Random): Made => random.pick([writtenOut, quotient])(random);
 
-/** Attention without its softmax, or a product of blocks of which one is used for all. */
+/** Attention scaled by a quotient of constants, without its softmax, or a product of blocks of which one is used for all. */
 export function dependentMatrixProduct(random: Random): Made {
   const [heads, rows, columns] = [random.integer(1, 2), random.integer(2, 3), random.integer(2, 3)];
   const dims = [1, heads, rows, columns];
@@ -172,9 +172,12 @@ export function dependentMatrixProduct(random: Random): Made {
     node('Transpose', ['x'], 't', { attribute: [intsAttr('perm', [0, 1, 3, 2])] }),
     ...(shared ? [node('ReduceMean', ['t'], 'k', { attribute: [intsAttr('axes', [1])] })] : []),
     node('Tanh', ['x'], 'q'),
-    node('MatMul', ['q', shared ? 'k' : 't'], 'y'),
+    node('Div', ['one', 'root'], 's'),
+    node('Mul', ['q', 's'], 'p'),
+    node('MatMul', ['p', shared ? 'k' : 't'], 'y'),
   ];
-  return { nodes, initializers: [], dims, opset: 13 };
+  const initializers = [scalar('one', 1), scalar('root', random.pick([2.5, 1, Math.fround(Math.sqrt(8))]))];
+  return { nodes, initializers, dims, opset: 13 };
 }
 
 export const local: Readonly<Record<string, (random: Random) => Made>> = {

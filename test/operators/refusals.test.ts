@@ -64,6 +64,12 @@ const refusals: Refusal[] = [
     says: /GroupNormalization node 'gn': 3 groups do not divide 2 channels/,
   },
   {
+    title: 'a quotient of whole constants that is rounded if they are integers',
+    nodes: [node('Div', ['a', 'b'], 'q', { name: 'd' }), node('Mul', ['x', 'q'], 'y')],
+    initializers: [floatTensor('a', [], [7]), floatTensor('b', [], [2])],
+    says: /Div node 'd': .*rounding depends on their type/,
+  },
+  {
     title: 'a division by zero',
     nodes: [node('Div', ['x', 'z'], 'y', { name: 'd' })],
     initializers: [floatTensor('z', [4], [1, 0, 1, 1])],
