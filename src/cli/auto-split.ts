@@ -59,8 +59,15 @@ export async function chooseSplit(
       note(`auto   '${cut.name}' and everything behind it: ${error.report.what}`);
       break;
     }
+    const lipschitz = globalLipschitz(left, statistics.seed.value);
+    if (!Number.isFinite(lipschitz)) {
+      note(
+        `auto   '${cut.name}' and everything behind it: bounded on balls only, so no noise level is matched to the input's`,
+      );
+      break;
+    }
     tried++;
-    const sigma = shortened(inputSigma * globalLipschitz(left, statistics.seed.value));
+    const sigma = shortened(inputSigma * lipschitz);
     const smoothed = await openSmoothedClassifier(
       classifier,
       cut,

@@ -1,5 +1,6 @@
 /** Where a run cuts the network and how much noise it adds there: flags, then the model's metadata, then defaults. */
 import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
+import { UsageError } from '../errors.ts';
 import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { chooseSplit } from './auto-split.ts';
@@ -89,6 +90,14 @@ export async function planSmoothing(
   const lipschitz = globalLipschitz(left, statistics.seed.value);
   const fallback =
     left === null ? byDefault(DEFAULT_INPUT_SIGMA) : derived(shortened(DEFAULT_INPUT_SIGMA * lipschitz));
+  if (level === null && !Number.isFinite(lipschitz)) {
+    throw new UsageError({
+      what: `the cut '${cut.name}' needs a --sigma`,
+      why: 'the default is matched to noise at the input by the Lipschitz constant of the left half, and only balls around images have a bound here',
+      remedy:
+        'Write --sigma with a part of what the latent varies by, or cut earlier (inspect lists the bounds).',
+    });
+  }
   const sigma = level ?? fallback;
   checkSigma('--sigma', sigma.value);
   return { cut, splitOrigin: split.origin, heldOut, left, lipschitz, sigma };

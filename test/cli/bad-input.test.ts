@@ -300,7 +300,31 @@ const data: Case[] = [
   },
 ];
 
+/** The network with h² for its activation, which has no Lipschitz constant. */
+const squared = (folder: string): string =>
+  writeModel(
+    folder,
+    'squared.onnx',
+    glyphProto({
+      nodes: nodes.map((n) => (n.opType === 'Relu' ? node('Mul', ['h', 'h'], 'a', { name: 'Mul_1' }) : n)),
+    }),
+  );
+
 const settings: Case[] = [
+  {
+    name: 'no sigma where only balls have a bound',
+    model: squared,
+    flags: ['--split', 'Mul_1'],
+    code: 4,
+    says: /the cut 'Mul_1' needs a --sigma[\s\S]*only balls around images have a bound/,
+  },
+  {
+    name: 'no baseline sigma where only balls have a bound',
+    model: squared,
+    flags: ['--split', 'Mul_1', '--sigma', '0.1'],
+    code: 4,
+    says: /needs a --baseline-sigma[\s\S]*--no-baseline/,
+  },
   { name: 'sigma 0', flags: ['--sigma', '0'], code: 4, says: /--sigma is 0/ },
   { name: 'a negative sigma', flags: ['--sigma', '-1'], code: 4, says: /--sigma is -1/ },
   { name: 'a sigma below what float32 holds', flags: ['--sigma', '1e-60'], code: 4, says: /sigma/ },

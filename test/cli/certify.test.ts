@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CertificateRecord } from '../../src/certificate/record.ts';
 import { npy, npz } from '../datasets/files.ts';
+import { node } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 import {
   newFolder,
@@ -14,7 +15,7 @@ import {
   start,
   withoutTimes,
 } from './command-line.ts';
-import { glyphProto, writeModel } from './glyph-network.ts';
+import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 
 const { folder, remove } = newFolder();
 const path = (name: string) => join(folder, name);
@@ -128,6 +129,38 @@ describe.concurrent('which images', () => {
     const chosen = tried.find(([, cut]) => cut === header.split.cut);
     expect(Number(chosen?.[2])).toBe(most);
     expect(most).toBeGreaterThan(0);
+  });
+
+  it('--split auto ends where only balls have a bound, which match no noise level', async () => {
+    const nodes = (glyphParts.nodes ?? []).map((n) =>
+      n.opType === 'Relu' ? node('Mul', ['h', 'h'], 'a', { name: 'Mul_1' }) : n,
+    );
+    writeModel(folder, 'squared.onnx', glyphProto({ nodes }));
+    const auto = [
+      '--data',
+      'glyphs',
+      '--max',
+      '1',
+      '--n',
+      '100',
+      '--n0',
+      '20',
+      '--split',
+      'auto',
+      '--sigma',
+      '0.1',
+    ];
+    const ended = await splitz(
+      folder,
+      'certify',
+      'squared.onnx',
+      ...auto,
+      '--no-baseline',
+      '--out',
+      's.jsonl',
+    );
+    expect(ended.stderr).toMatch(/^auto {3}'Mul_1' and everything behind it: bounded on balls only/m);
+    expect(ended.code).toBe(0);
   });
 });
 

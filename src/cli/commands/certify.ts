@@ -154,9 +154,15 @@ async function run(flags: Flags): Promise<void> {
 function baselineLevel({ classifier }: OpenedRun, plan: SmoothingPlan, flags: Flags): Sourced<number | null> {
   if (!flags.baseline) return byFlag(null, originOf(flags, 'baseline'));
   if (plan.left === null) return derived(null);
-  const level =
-    baselineSetting(flags, classifier.source.metadata) ??
-    derived(shortened(plan.sigma.value / plan.lipschitz));
+  const told = baselineSetting(flags, classifier.source.metadata);
+  if (told === null && !Number.isFinite(plan.lipschitz)) {
+    throw new UsageError({
+      what: `plain smoothing beside the cut '${plan.cut.name}' needs a --baseline-sigma`,
+      why: 'the default is sigma by the Lipschitz constant of the left half, and only balls around images have a bound here',
+      remedy: 'Write --baseline-sigma 0.25, for instance, or --no-baseline.',
+    });
+  }
+  const level = told ?? derived(shortened(plan.sigma.value / plan.lipschitz));
   checkSigma('--baseline-sigma', level.value);
   return level;
 }
