@@ -59,8 +59,10 @@ ${Object.entries(KINDS)
   .map(([kind, meaning]) => `- **${kind}**: ${meaning}.`)
   .join('\n')}
 
-Activations that exporters spell out as x times a gate of x (SiLU and Swish, Gelu with erf or tanh, Mish, HardSwish with Clip or
-HardSigmoid) count as the operator, with its secant bound (\`src/operators/gated-activations.ts\`).
+Expressions that exporters write for one function are bounded as that function: x times a gate of x (SiLU and Swish, Gelu with erf
+or tanh, Mish, HardSwish with Clip or HardSigmoid), x·x, and d / sqrt(mean(d²) + epsilon) (a LayerNormalization or RMSNormalization
+written out). Other products and quotients of two tensors that depend on the input are bounded part by part, and so is attention; the
+radius is 0 where a divisor may become 0 on every ball.
 
 "Node tests" counts the tests of the ONNX project that contain the operator, have float input and output, and are
 reproduced in float64. "Trained" says whether \`train\` has its gradient.

@@ -8,7 +8,8 @@
  *
  *   rho = sum_j ||diag(m) A_j diag(I_j)|| rho_j,     m_i = 1 (global), mask_i (SPLITZ eq. 18), secant slope (secant),
  *
- * where I_j keeps the coordinates of base j that can move at all.
+ * where I_j keeps the coordinates of base j that can move at all. A map of whole vectors enters by its Lipschitz constant,
+ * or by row scalings that hold on the ball (local-map.ts): rho = sum_k sum_j ||diag(slopes_k) A_j diag(I_j)|| rho_j.
  */
 
 import { applyAbsolute, type LinearMap, rowNorms } from '../operators/linear-map.ts';
