@@ -117,6 +117,11 @@ const settings = object('Every setting, each with its origin.', {
   std: setting(nullable(list('Deviation per channel it expects to be divided by.', number('Deviation.')))),
   scale: setting(number('The model expects pixels in [0, scale].', { minimum: 0 })),
   layout: setting(oneOf('How the model expects an image.', ['nchw', 'nhwc', 'hw', 'flat'])),
+  channelOrder: optional(
+    setting(
+      oneOf('Order in which it expects the colours; absent: rgb, as the data have them.', ['bgr', 'rgb']),
+    ),
+  ),
 });
 
 const environment = object('What computed the run.', {

@@ -4,47 +4,47 @@
  */
 import type { Dataset } from '../datasets/dataset.ts';
 import { argmax } from '../onnx/check-rows.ts';
-import { openClassifier } from '../onnx/classifier.ts';
 import { encodeModel } from '../onnx/codec.ts';
-import type { Model } from '../onnx/model.ts';
+import { sizeOf } from '../onnx/graph.ts';
 import { type ScaleAnswers, scaleFromData } from '../onnx/preflight/checks/preprocessing.ts';
 import type { Finding } from '../onnx/preflight/finding.ts';
-import { type Preprocessing, prependPreprocessing } from '../onnx/preprocessing.ts';
 import { runRows, withSession } from '../onnx/session.ts';
+import type { PreparedClassifier } from './prepare-classifier.ts';
 
-/** Enough to tell 90 % from 10 %, few enough to take no time. */
-const IMAGES = 64;
+/** Enough to tell 90 % from 10 %, few enough to take no time; fewer of large images, whose networks take longer. */
+const IMAGES = { usual: 64, large: 32 } as const;
+const LARGE = 2 ** 15;
 
 /**
- * @param output name of the output with the scores, where there are several
+ * @param classifier with its preprocessing inside, so that pixels c times as large stand for a scale c times as large
+ * @param scale what its preprocessing multiplies pixels by
  * @returns the finding, or null when the images look right
- * @throws UsageError when the images do not fit the model
+ * @throws UsageError when an image cannot be read
  */
 export async function checkScale(
-  model: Model,
-  output: string | undefined,
+  { model }: PreparedClassifier,
   data: Dataset,
-  preprocessing: Preprocessing,
+  scale: number,
 ): Promise<Finding | null> {
-  const opened = await openClassifier(model, output === undefined ? {} : { output });
-  const count = Math.min(IMAGES, data.length);
+  const count = Math.min(sizeOf(data.shape) < LARGE ? IMAGES.usual : IMAGES.large, data.length);
   const indices = Array.from({ length: count }, (_, k) => Math.floor((k * data.length) / count));
   const images = await Promise.all(indices.map((index) => data.image(index)));
   const labels = data.labels && indices.map((index) => data.labels?.[index] ?? -1);
-  const at = async (scale: number): Promise<ScaleAnswers> => {
-    const canonical = prependPreprocessing(opened.model, { ...preprocessing, scale });
-    const answers = await withSession(encodeModel(canonical.proto), model.path, async (session) => {
+  const other = scale === 1 ? 255 : 1;
+  const [now, then] = await withSession(encodeModel(model.proto), model.path, async (session) => {
+    const at = async (wanted: number): Promise<ScaleAnswers> => {
       const found: number[] = [];
-      for (const image of images) found.push(argmax((await runRows(session, [image], data.shape)).data));
-      return found;
-    });
-    return {
-      scale,
-      accuracy: labels && answers.filter((answer, k) => answer === labels[k]).length / count,
-      sameAnswer: Math.max(...answers.map((a) => answers.filter((b) => a === b).length)) / count,
+      for (const image of images) {
+        const pixels = wanted === scale ? image : image.map((v) => v * (wanted / scale));
+        found.push(argmax((await runRows(session, [pixels], data.shape)).data));
+      }
+      return {
+        scale: wanted,
+        accuracy: labels && found.filter((answer, k) => answer === labels[k]).length / count,
+        sameAnswer: Math.max(...found.map((a) => found.filter((b) => a === b).length)) / count,
+      };
     };
-  };
-  const now = await at(preprocessing.scale);
-  const other = await at(preprocessing.scale === 1 ? 255 : 1);
-  return scaleFromData(now, other, count, data.name);
+    return [await at(scale), await at(other)] as const;
+  });
+  return scaleFromData(now, then, count, data.name);
 }

@@ -8,10 +8,10 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { UsageError } from '../errors.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
 import type { Model } from '../onnx/model.ts';
-import type { Layout, Preprocessing } from '../onnx/preprocessing.ts';
+import type { ChannelOrder, Layout, Preprocessing } from '../onnx/preprocessing.ts';
 import { checkAlpha, smallestUsefulN } from '../smoothing/clopper-pearson.ts';
 import type { BoundKind } from '../smoothing/latent-radius.ts';
-import { LAYOUTS } from './options.ts';
+import { CHANNEL_ORDERS, LAYOUTS } from './options.ts';
 import {
   byDefault,
   byFlag,
@@ -37,6 +37,7 @@ export interface SmoothingFlags extends WithOrigins {
 
 export interface PreprocessingFlags extends WithOrigins {
   readonly layout?: Layout | undefined;
+  readonly channels?: ChannelOrder | undefined;
   readonly scale?: number | undefined;
   readonly mean?: string | undefined;
   readonly std?: string | undefined;
@@ -44,6 +45,7 @@ export interface PreprocessingFlags extends WithOrigins {
 
 export interface PreprocessingSettings {
   readonly layout: Sourced<Layout>;
+  readonly channelOrder: Sourced<ChannelOrder>;
   readonly scale: Sourced<number>;
   readonly mean: Sourced<number[] | null>;
   readonly std: Sourced<number[] | null>;
@@ -90,6 +92,14 @@ export function preprocessingSettings(
         wordFrom(LAYOUTS, 'model metadata splitz.layout'),
         originOf(flags, 'layout'),
       ) ?? byDefault('nchw'),
+    channelOrder:
+      chosen(
+        flags.channels,
+        metadata,
+        'splitz.channels',
+        wordFrom(CHANNEL_ORDERS, 'model metadata splitz.channels'),
+        originOf(flags, 'channels'),
+      ) ?? byDefault('rgb'),
     scale,
     mean: list('mean'),
     std: list('std'),
@@ -101,6 +111,7 @@ export function preprocessingOf(settings: PreprocessingSettings, { shape }: Data
   const [channels, rows, columns] = shape;
   return {
     layout: settings.layout.value,
+    channelOrder: settings.channelOrder.value,
     scale: settings.scale.value,
     ...(settings.mean.value === null ? {} : { mean: settings.mean.value }),
     ...(settings.std.value === null ? {} : { std: settings.std.value }),

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 
 import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
+import { checkScale } from '../certificate/scale-check.ts';
 import type { Dataset, Subset } from '../datasets/dataset.ts';
 import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
 import { UsageError } from '../errors.ts';
@@ -9,7 +10,7 @@ import { forceEval } from '../onnx/force-eval.ts';
 import { loadModel } from '../onnx/load.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
 import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
-import type { Finding } from '../onnx/preflight/finding.ts';
+import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
 import {
@@ -18,6 +19,7 @@ import {
   preprocessingOf,
   preprocessingSettings,
 } from './certify-settings.ts';
+import { classNamesFor } from './class-names.ts';
 
 export interface RunFlags extends PreprocessingFlags {
   readonly model: string;
@@ -26,13 +28,16 @@ export interface RunFlags extends PreprocessingFlags {
   readonly subset: Subset;
   readonly labels?: string | undefined;
   readonly forceEval?: boolean | undefined;
+  readonly classNames?: string | undefined;
 }
 
 export interface OpenedRun {
   readonly classifier: PreparedClassifier;
   readonly data: Dataset;
   readonly preprocessing: PreprocessingSettings;
-  /** What preflight found in the model file. */
+  /** By class index, for people; null where nothing tells them. */
+  readonly classNames: readonly string[] | null;
+  /** What preflight found in the model file, and in the answers on some images. */
   readonly findings: readonly Finding[];
 }
 
@@ -61,11 +66,14 @@ export async function openRun(flags: RunFlags): Promise<OpenedRun> {
   const preprocessing = preprocessingSettings(flags, source);
   const classifier = await prepareClassifier(source, flags.output, preprocessingOf(preprocessing, data));
   checkLabels(data, classifier.classes);
+  const classNames = await classNamesFor(flags.classNames, source, data, classifier.classes);
   const name = basename(flags.model);
   const ofFile = findingsOf(subjectOfModel(source, name, preprocessing.scale.value));
   const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
-  const findings = withRewrites(measured, classifier.rewrites, name);
-  return { classifier, data, preprocessing, findings };
+  const told = withRewrites(measured, classifier.rewrites, name);
+  const scale = await checkScale(classifier, data, preprocessing.scale.value);
+  const findings = scale === null ? told : bySeverity([...told, scale]);
+  return { classifier, data, preprocessing, classNames, findings };
 }
 
 /** Labels must be classes of the model; a wrong data set or a shifted label file shows here. */

@@ -117,11 +117,12 @@ function isometryCut(split: string | undefined): string {
 }
 
 /** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would be none. */
-function refusePreprocessing({ layout, scale, mean, std }: PreprocessingSettings): void {
-  if (layout.value === 'nchw' && scale.value === 1 && mean.value === null && std.value === null) return;
+function refusePreprocessing({ layout, channelOrder, scale, mean, std }: PreprocessingSettings): void {
+  const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
+  if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;
   throw new UsageError({
     what: '--recipe warm takes a model of pixels in [0,1], layout nchw',
-    why: 'its isometric left half stands in front of the network, where --layout, --scale, --mean and --std would come between',
+    why: 'its isometric left half stands in front of the network, where --layout, --channels, --scale, --mean and --std would come between',
     remedy: 'Start from a model that normalises inside its graph, or use --recipe matched.',
   });
 }

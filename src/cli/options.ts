@@ -5,6 +5,7 @@ import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
 export const LAYOUTS = ['nchw', 'nhwc', 'hw', 'flat'] as const;
+export const CHANNEL_ORDERS = ['rgb', 'bgr'] as const;
 
 export const modelArgument = <T>(y: Argv<T>) =>
   y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }).option('output', {
@@ -24,6 +25,10 @@ export const forceEvalOption = <T>(y: Argv<T>) =>
 export const preprocessingOptions = <T>(y: Argv<T>) =>
   y
     .option('layout', { choices: LAYOUTS, describe: 'how the model expects pixels [nchw]' })
+    .option('channels', {
+      choices: CHANNEL_ORDERS,
+      describe: 'order of the colours it expects; --mean and --std are in that order [rgb]',
+    })
     .option('scale', { type: 'number', describe: 'the model expects pixels in 0..SCALE, e.g. 255 [1]' })
     .option('mean', {
       type: 'string',
@@ -49,6 +54,14 @@ export const dataOptions = <T>(y: Argv<T>) =>
       describe: 'part of the data set',
     })
     .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" });
+
+/** For commands that show answers to people. */
+export const classNamesOption = <T>(y: Argv<T>) =>
+  y.option('class-names', {
+    type: 'string',
+    nargs: 1,
+    describe: 'names of the classes: cat,dog or a file (one per line, JSON list or label map)',
+  });
 
 /** What is sampled, and where. */
 const noiseOptions = <T>(y: Argv<T>) =>

@@ -84,6 +84,7 @@ export function runHeader(
       std: preprocessing.std,
       scale: preprocessing.scale,
       layout: preprocessing.layout,
+      ...(preprocessing.channelOrder.value === 'rgb' ? {} : { channelOrder: preprocessing.channelOrder }),
     },
     environment: describeEnvironment(main.resources),
     checks: main.checks,

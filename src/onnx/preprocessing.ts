@@ -2,9 +2,9 @@
  * Puts what a model expects of its pixels into the model: its input becomes the canonical image, float32 pixels in [0,1]
  * of shape [N,C,H,W], and the first nodes do the rest. Noise, distances and radii then always live in pixel units.
  *
- *   x ↦ layout( (scale·x − mean) / std )        mean and std per channel, in the model's own units
+ *   x ↦ layout( (scale·order(x) − mean) / std )        mean and std per channel, in the model's own units and order
  *
- * with layout: nchw (none), nhwc (Transpose), hw ([N,H,W], one channel), flat ([N, C·H·W]).
+ * with order: rgb (none), bgr (the three channels in reverse, an isometry); layout: nchw (none), nhwc (Transpose), hw ([N,H,W], one channel), flat ([N, C·H·W]).
  */
 import { UsageError } from '../errors.ts';
 import { DataType } from './data-type.ts';
@@ -15,8 +15,13 @@ import { AttributeType, edited, type NodeProto } from './proto.ts';
 
 export type Layout = 'nchw' | 'nhwc' | 'hw' | 'flat';
 
+/** Images are red, green, blue; some models (Caffe's, OpenCV's) take them the other way round. */
+export type ChannelOrder = 'rgb' | 'bgr';
+
 export interface Preprocessing {
   readonly layout: Layout;
+  /** Absent: rgb. */
+  readonly channelOrder?: ChannelOrder;
   /** 255 for a model that takes 0..255. */
   readonly scale: number;
   readonly mean?: readonly number[];
@@ -88,6 +93,16 @@ export function prependPreprocessing(model: Model, wanted: Preprocessing): Model
     type: DataType.INT64,
   });
 
+  if (wanted.channelOrder === 'bgr') {
+    if (channels !== 3) {
+      throw new UsageError({
+        what: `--channels bgr does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`,
+        why: 'only red, green and blue can be put in another order',
+        remedy: 'Leave it out.',
+      });
+    }
+    append('order', 'Gather', integers([2, 1, 0]), [{ name: 'axis', type: AttributeType.INT, i: 1 }]);
+  }
   if (wanted.scale !== 1) append('scale', 'Mul', floats([wanted.scale], []));
   if (mean.some((v) => v !== 0)) append('mean', 'Sub', floats(mean, [1, channels, 1, 1]));
   if (std.some((v) => v !== 1)) append('std', 'Div', floats(std, [1, channels, 1, 1]));

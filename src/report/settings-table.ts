@@ -20,6 +20,7 @@ const WORDS: Readonly<Record<keyof RunHeader['settings'], string>> = {
   std: 'deviation it expects divided by',
   scale: 'pixels up to',
   layout: 'layout of an image',
+  channelOrder: 'order of the colours',
 };
 
 export function settingsTable({ settings }: RunHeader): Table {
@@ -27,10 +28,12 @@ export function settingsTable({ settings }: RunHeader): Table {
   return {
     caption: 'Settings, each with where its value came from',
     columns: ['setting', 'value', 'origin'].map((header) => ({ header, align: 'left' })),
-    rows: keys.map((key) => {
-      const { value, origin } = settings[key];
+    rows: keys.flatMap((key) => {
+      const setting = settings[key];
+      if (setting === undefined) return [];
+      const { value, origin } = setting;
       const text = value === null ? 'none' : Array.isArray(value) ? value.join(', ') : String(value);
-      return [WORDS[key], text, origin];
+      return [[WORDS[key], text, origin]];
     }),
   };
 }

@@ -11,7 +11,7 @@ export interface TrainingRecord {
   /** Clip levels of the left half, trained or not, in order. */
   readonly thetas: readonly number[];
   /** What the model expects of its pixels, as flags of `certify`; only what differs from pixels in [0,1], NCHW. */
-  readonly preprocessing: { readonly [key in 'layout' | 'scale' | 'mean' | 'std']?: string };
+  readonly preprocessing: { readonly [key in 'layout' | 'channels' | 'scale' | 'mean' | 'std']?: string };
   /** Kind of the data set: "mnist". */
   readonly dataset: string;
   readonly dataDigest: string;

@@ -1,10 +1,11 @@
 /** The scale of the pixels judged from images: told when another one is clearly better, and only then. */
 import { describe, expect, it } from 'vitest';
+import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
 import { checkScale } from '../../src/certificate/scale-check.ts';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
 import { scaleFromData } from '../../src/onnx/preflight/checks/preprocessing.ts';
 import type { Preprocessing } from '../../src/onnx/preprocessing.ts';
-import { floatTensor, intAttr, node, tinyModel } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
 
 const answers = (scale: number, accuracy: number | null, sameAnswer: number) => ({
   scale,
@@ -13,7 +14,7 @@ const answers = (scale: number, accuracy: number | null, sameAnswer: number) => 
 });
 
 /** Two classes by the mean of the pixels, its threshold in units of `top`: below it class 0. */
-const byBrightness = (top: number) =>
+const byBrightness = (top: number, input: Parts['input'] = ['N', 1, 28, 28]) =>
   tinyModel({
     nodes: [
       node('Flatten', ['x'], 'flat'),
@@ -25,24 +26,34 @@ const byBrightness = (top: number) =>
       node('Concat', ['dark', 'bright'], 'y', { attribute: [intAttr('axis', 1)] }),
     ],
     initializers: [floatTensor('threshold', [1], [0.13 * top])],
-    input: ['N', 1, 28, 28],
-    output: ['N', 2],
+    input,
+    output: [input[0] ?? null, 2],
   });
 
 const unlabelled = async () => ({ ...(await openDataset('glyphs', { subset: 'test' })), labels: null });
-const expecting = (scale: number): Preprocessing => ({ layout: 'nchw', scale, imageShape: [1, 28, 28] });
+
+/** What is found for a model of pixels in 0..top that is fed pixels in 0..scale. */
+async function checked(top: number, scale: number, input: Parts['input'] = ['N', 1, 28, 28]) {
+  const expecting: Preprocessing = { layout: 'nchw', scale, imageShape: [1, 28, 28] };
+  const classifier = await prepareClassifier(byBrightness(top, input), undefined, expecting);
+  return checkScale(classifier, await unlabelled(), scale);
+}
 
 describe('the scale judged from images', () => {
   it('is told when the answers are all the same on the scale used and not on the other', async () => {
-    const finding = await checkScale(byBrightness(255), undefined, await unlabelled(), expecting(1));
+    const finding = await checked(255, 1);
     expect(finding).toMatchObject({ id: 'SPLITZ026', severity: 'warning', where: 'input' });
     expect(finding?.remedy).toContain('--scale 255');
     expect(finding?.what).toContain('100 % of the images the same answer with pixels in 0..1');
   });
 
   it('is not told on the right scale', async () => {
-    expect(await checkScale(byBrightness(1), undefined, await unlabelled(), expecting(1))).toBeNull();
-    expect(await checkScale(byBrightness(255), undefined, await unlabelled(), expecting(255))).toBeNull();
+    expect(await checked(1, 1)).toBeNull();
+    expect(await checked(255, 255)).toBeNull();
+  });
+
+  it('is told of a model whose batch size is fixed', async () => {
+    expect(await checked(255, 1, [4, 1, 28, 28])).toMatchObject({ id: 'SPLITZ026' });
   });
 
   it('is told in both directions, and with labels only for clearly more of them', () => {

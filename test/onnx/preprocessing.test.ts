@@ -54,6 +54,26 @@ describe('prepended preprocessing', () => {
     }
   });
 
+  it('puts the colours into the order of the model first, so that mean and std are in that order', async () => {
+    const image = Float32Array.from({ length: c * h * w }, (_, k) => k / 24);
+    const model = prependPreprocessing(mirror(rowOf.nhwc), {
+      ...{ layout: 'nhwc', channelOrder: 'bgr', scale: 255, mean: [104, 117, 123], imageShape: [c, h, w] },
+    });
+    const actual = await seen(model, image, [c, h, w]);
+    for (let pixel = 0; pixel < h * w; pixel++)
+      for (const [k, mean] of [104, 117, 123].entries())
+        expect(actual[3 * pixel + k]).toBeCloseTo(255 * (image[(2 - k) * h * w + pixel] as number) - mean, 4);
+  });
+
+  it('has no other order of colours for images without', () => {
+    const grey = () =>
+      prependPreprocessing(mirror([1, h, w]), {
+        ...{ layout: 'nchw', channelOrder: 'bgr', scale: 1, imageShape: [1, h, w] },
+      });
+    expect(grey).toThrow(UsageError);
+    expect(grey).toThrow('--channels bgr does not fit images of 1 channel');
+  });
+
   it('drops the channel axis for hw, and works below IR version 4', async () => {
     const image = Float32Array.from({ length: h * w }, (_, k) => k / 8);
     const model = prependPreprocessing(mirror([h, w], { ir: 3 }), {

@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { type Inspection, inspectModel } from '../../certificate/inspection.ts';
+import { prepareClassifier } from '../../certificate/prepare-classifier.ts';
 import { roundUp } from '../../certificate/rounding.ts';
 import { checkScale } from '../../certificate/scale-check.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
@@ -78,7 +79,8 @@ async function withDataLookedAt(inspection: Inspection, flags: Flags): Promise<I
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
   });
   const preprocessing = preprocessingOf(preprocessingSettings(flags, model), data);
-  const finding = await checkScale(model, flags.output, data, preprocessing);
+  const classifier = await prepareClassifier(model, flags.output, preprocessing);
+  const finding = await checkScale(classifier, data, preprocessing.scale);
   return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
 }
 

@@ -8,6 +8,7 @@ import { statisticalSettings } from '../certify-settings.ts';
 import { interruptible } from '../interrupt.ts';
 import { openRun } from '../open-run.ts';
 import {
+  classNamesOption,
   dataOptions,
   forceEvalOption,
   modelArgument,
@@ -22,7 +23,9 @@ import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))))
+  classNamesOption(
+    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+  )
     .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
     .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
 
@@ -105,7 +108,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       `cut '${cut.name}', sigma ${sigma.value} (${sigma.origin}), n ${statistics.n.value}, alpha ${statistics.alpha.value}\n`,
     );
   }
-  const name = (k: number | null): string => (k === null ? '-' : (data.classNames?.[k] ?? String(k)));
+  const name = (k: number | null): string => (k === null ? '-' : (opened.classNames?.[k] ?? String(k)));
   process.stdout.write(
     renderTable(
       [

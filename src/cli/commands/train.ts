@@ -239,9 +239,10 @@ function thetasOf(
 }
 
 function preprocessingRecord({ preprocessing }: OpenedTraining): { [key: string]: string } {
-  const { layout, scale, mean, std } = preprocessing;
+  const { layout, channelOrder, scale, mean, std } = preprocessing;
   return {
     ...(layout.value === 'nchw' ? {} : { layout: layout.value }),
+    ...(channelOrder.value === 'rgb' ? {} : { channels: channelOrder.value }),
     ...(scale.value === 1 ? {} : { scale: String(scale.value) }),
     ...(mean.value === null ? {} : { mean: mean.value.join(',') }),
     ...(std.value === null ? {} : { std: std.value.join(',') }),

@@ -41,9 +41,11 @@ export function effectiveSettings(
   model: Model | null,
 ): EffectiveSetting[] {
   const metadata: Model['metadata'] = model?.metadata ?? new Map();
+  const { channelOrder, ...preprocessing } = preprocessingSettings(flags, { metadata });
   const settled = new Map<string, { readonly value: unknown; readonly origin: string }>(
     Object.entries({
-      ...preprocessingSettings(flags, { metadata }),
+      ...preprocessing,
+      channels: channelOrder,
       data: dataSetting(flags, metadata),
       ...(command === 'train' ? ofTraining(flags, metadata) : ofSmoothing(flags, metadata)),
     }),
