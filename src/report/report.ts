@@ -38,6 +38,8 @@ export interface Report {
 }
 
 const MOST_RADII = 10;
+const USUAL_STEP = 0.25;
+const MOST_USUAL = 16;
 
 /** @param tool name and version of the program that writes the report */
 export function buildReport(
@@ -48,7 +50,7 @@ export function buildReport(
 ): Report {
   const series = namedSeries(runs);
   const largest = Math.max(0, ...series.map(({ series: { score } }) => score.radii.at(-1) ?? 0));
-  const radii = roundRadii(largest, MOST_RADII);
+  const radii = tableRadii(largest);
   return {
     title: title ?? defaultTitle(runs),
     tool,
@@ -79,10 +81,21 @@ function defaultTitle(runs: readonly AuditedRun[]): string {
   return `Robustness audit of ${only.kind === 'result' ? only.header.model.name : only.name}`;
 }
 
+/** The field's radii, multiples of 0.25, where they are neither too few nor too many; round numbers else. */
+function tableRadii(largest: number): number[] {
+  if (!(largest >= 2 * USUAL_STEP && largest <= MOST_USUAL * USUAL_STEP))
+    return roundRadii(largest, MOST_RADII);
+  return Array.from({ length: Math.floor(largest / USUAL_STEP) + 1 }, (_, k) => k * USUAL_STEP);
+}
+
+/** Whether there is any image, so that a curve can be drawn. */
+export const drawable = ({ series }: Report): boolean =>
+  series.some(({ series: { score } }) => score.images > 0);
+
 /** Every figure of the report, in reading order. */
-export const figuresOf = ({ curve, sections }: Report): Figure[] => [
-  curve,
-  ...sections.flatMap(({ histogram, segments, lipschitz, latent }) =>
+export const figuresOf = (report: Report): Figure[] => [
+  ...(drawable(report) ? [report.curve] : []),
+  ...report.sections.flatMap(({ histogram, segments, lipschitz, latent }) =>
     [histogram, segments, lipschitz, latent].filter(
       (figure): figure is Figure => figure !== null && typeof figure === 'object',
     ),

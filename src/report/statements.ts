@@ -53,6 +53,7 @@ function comparison(run: AuditedRun): string[] {
 export function allowanceOf({ series }: AuditedRun): string | null {
   const allowance = series[0]?.failureAllowance;
   if (allowance === null || allowance === undefined || series[0]?.score.images === 0) return null;
+  if (allowance === 0) return 'Allowing for certificates that failed (95 %) takes nothing off here.';
   return `Allowing for certificates that failed (95 %), take ${percentUp(allowance, 1)} points off a certified accuracy.`;
 }
 

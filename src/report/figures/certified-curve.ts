@@ -1,6 +1,6 @@
 /** Certified accuracy over radius, every series with its confidence band. */
 import { certifiedShare } from '../../certificate/accuracy.ts';
-import { percentDown, percentUp, shareDown } from '../../certificate/rounding.ts';
+import { percentDown, percentUp, roundUp, shareDown } from '../../certificate/rounding.ts';
 import type { NamedSeries } from '../audited-run.ts';
 import { type CurvePoint, curvePoints } from '../curve-points.ts';
 import { type Figure, seriesStyle, type Table, variable } from '../figure.ts';
@@ -21,9 +21,7 @@ export function certifiedCurve(all: readonly NamedSeries[], radii: readonly numb
   return {
     id: 'certified-curve',
     title: `${capital(measure)} over radius`,
-    summary: `${capital(measure)} falls from ${all
-      .map(({ name, series }) => `${atZero(series.score)} (${name})`)
-      .join(', ')} at radius 0 to nothing beyond radius ${tickText(Number(largest.toFixed(3)))}.`,
+    summary: summaryOf(all, largest),
     legend: curves.map(({ name, colour, line }) => ({ name, colour, line })),
     table,
     tableOpen: true,
@@ -65,8 +63,16 @@ export function certifiedCurve(all: readonly NamedSeries[], radii: readonly numb
   };
 }
 
-const atZero = ({ radii, images }: NamedSeries['series']['score']): string =>
-  images === 0 ? 'no image' : `${shareDown(radii.length, images, 1)} %`;
+function summaryOf(all: readonly NamedSeries[], largest: number): string {
+  const shares = all.map(({ name, series: { score } }) =>
+    score.images === 0 ? `${name} no image` : `${name} ${shareDown(score.radii.length, score.images, 1)} %`,
+  );
+  return `At radius 0: ${shares.join('; ')}. ${
+    largest > 0
+      ? `Nothing is certified beyond radius ${roundUp(largest, 3)}.`
+      : 'No image counts at any radius.'
+  }`;
+}
 
 /** In percent, and on to the end of the axis, where no image counts. */
 function toTheEnd(

@@ -69,7 +69,13 @@ export function latentRadius(run: AuditedRun): Figure | null {
         marks: [
           Plot.dot(
             dots.filter(({ correct }) => correct !== false),
-            { x: 'latentRadius', y: 'radius', r: 2.5, fill: variable('series-1'), fillOpacity: 0.45 },
+            {
+              x: 'latentRadius',
+              y: 'radius',
+              r: 2.5,
+              fill: variable('series-1'),
+              fillOpacity: dots.length < 100 ? 0.9 : 0.45,
+            },
           ),
           Plot.dot(
             dots.filter(({ correct }) => correct === false),

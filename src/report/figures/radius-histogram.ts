@@ -33,7 +33,7 @@ export function radiusHistogram({ images, series }: AuditedRun): Figure | null {
   return {
     id: 'radius-histogram',
     title: 'Certified radii',
-    summary: `${certified.length} of ${images.length} images have a certified radius; ${abstained} abstain.`,
+    summary: `Images with a certified radius: ${certified.length} of ${images.length}; abstaining: ${abstained}.`,
     legend: labelled
       ? [
           { name: 'right prediction', colour: 'series-1', line: null },

@@ -5,9 +5,9 @@ import type { AuditedRun, NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
 import { extremes } from '../extremes.ts';
 import { html, Markup } from '../markup.ts';
-import type { Report } from '../report.ts';
+import { drawable, type Report } from '../report.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from '../statements.ts';
-import { figureOf, formula, tableOf } from './parts.ts';
+import { figureOf, formula, said, tableOf } from './parts.ts';
 import { runSection } from './run-section.ts';
 import { STYLESHEET } from './stylesheet.ts';
 
@@ -44,7 +44,7 @@ ${contents(report)}
 </header>
 <main>
 <section><h2 id="curve">${curve.title}</h2>
-${figureOf(curve)}
+${drawable(report) ? figureOf(curve) : said('No image was certified: there is nothing to draw.')}
 ${allowances(report)}
 ${tableOf(comparisonTable(series))}
 </section>
@@ -132,7 +132,7 @@ function tiles(series: readonly NamedSeries[]): Markup {
       roundDown(score.radii.at(-1) ?? 0, 3),
       plain && roundDown(plain.radii.at(-1) ?? 0, 3),
     ],
-    ['abstained', `${score.abstained} of ${score.images}`, plain && `${plain.abstained} of ${plain.images}`],
+    [`abstained, of ${score.images} images`, String(score.abstained), plain && String(plain.abstained)],
   ];
   return html`<dl class="tiles">${facts.map(
     ([name, value, other]) => html`<div><dt>${name}</dt><dd>${value}${comparedWith(other)}</dd></div>`,

@@ -11,7 +11,7 @@ import { settingsTable, sourceTable } from '../settings-table.ts';
 import { figureOf, formula, said, tableOf } from './parts.ts';
 
 /** Rows of the table of images; what is beyond them stands in the raw results. */
-const MOST_ROWS = 2000;
+const MOST_ROWS = 1000;
 
 /** The sections of a run. With several runs they are one level down, below the run's name. */
 export function runSection(section: RunSection, place: { readonly k: number; readonly of: number }): Markup {
@@ -30,7 +30,7 @@ export function runSection(section: RunSection, place: { readonly k: number; rea
   const { part } = headings;
   const empty = run.images.length === 0;
   return html`${several ? html`<h2 id="run-${place.k + 1}">${run.name}</h2>` : null}${
-    empty ? said('No image was certified in this run: there is nothing to draw.') : null
+    empty && several ? said('No image was certified in this run: there is nothing to draw.') : null
   }${
     section.histogram === null
       ? empty

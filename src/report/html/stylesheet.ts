@@ -52,12 +52,13 @@ table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-nu
 sub{font-size:.75em;line-height:0}
 th,td{padding:.32rem .9rem .32rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th:last-child,td:last-child{padding-right:.25rem}
+td{white-space:nowrap}
+table.wide td{white-space:normal;overflow-wrap:anywhere}
 thead th{font-weight:600;vertical-align:bottom;border-bottom-color:var(--soft)}
 tbody th{font-weight:400}
 .r{text-align:right}
 table.wide{width:100%}
 table.wide th[scope=row]{width:36%}
-table.wide td{overflow-wrap:anywhere}
 details{margin:.6rem 0}
 summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:fit-content}
 .pictures{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(4.75rem,1fr));gap:1rem .75rem;margin:.75rem 0}
