@@ -24,6 +24,6 @@ run(
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
-for (const schema of ['certificate/result.schema.json', 'cli/config/splitz.config.schema.json'])
-  copyFileSync(join(root, 'src', schema), join(root, 'dist', schema));
+for (const schema of ['attack/attack', 'certificate/result', 'cli/config/splitz.config'])
+  copyFileSync(join(root, `src/${schema}.schema.json`), join(root, `dist/${schema}.schema.json`));
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

@@ -33,8 +33,8 @@ const MEMORY = 0.6;
 const BISECTIONS = 7;
 /** Proposals of a round of the random search. */
 const PROPOSALS = 8;
-/** Sides of the blocks, pixels: images have little that is finer than one and coarser than the largest. */
-const BLOCKS = [1, 2, 4, 7] as const;
+/** Sides of the blocks in turn, pixels: images answer to coarse ones more, but only single pixels span everything. */
+const BLOCKS = [1, 2, 1, 4] as const;
 
 export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings): Search {
   const { range, seed, steps, others } = settings;

@@ -35,15 +35,14 @@ export interface Bracket {
   readonly questionsInside: number;
 }
 
-/** Questions along one direction, at most. */
-const PER_DIRECTION = 9;
+/** Where along a candidate's direction the judge is asked until the answer changes, in units of its distance. */
+const OUTWARDS = [1, 1.06, 1.2, 1.5, 2.2, 4.5];
+/** Questions of a bisection, at most. */
+const BISECTIONS = 7;
 /** The bisection ends when its two ends are this close, relative. */
 const TOLERANCE = 0.01;
 /** A further direction is followed only if it beats the best by this share. */
 const GAIN = 0.02;
-/** How far the search goes beyond the distance a candidate has before it gives the direction up. */
-const LARGEST_STRETCH = 4;
-
 /** @param radius the certified radius; 0 where nothing is certified */
 export async function bracket(
   target: Target,
@@ -73,20 +72,22 @@ export async function bracket(
     const at = (distance: number) => tryInput(inputAt(image, direction, distance, range));
     // Inside the ball the first attack looked; what lies below there is only searched when it succeeded.
     let low = best() <= radius ? 0 : radius;
-    let high = Math.min(Math.max(candidate.distance, low * (1 + TOLERANCE)), best() * (1 - GAIN));
-    for (let asked = 0, reached = false; asked < PER_DIRECTION; asked++) {
-      const tried = await at(reached ? (low + high) / 2 : high);
-      const distance = reached ? (low + high) / 2 : high;
-      if (isChanged(tried, from)) {
-        reached = true;
+    const first = Math.max(candidate.distance, low * (1 + TOLERANCE));
+    const limit = best() * (1 - GAIN);
+    let high: number | null = null;
+    for (const stretch of OUTWARDS) {
+      const distance = Math.min(first * stretch, limit);
+      if (distance <= low) return;
+      if (isChanged(await at(distance), from)) {
         high = distance;
-      } else {
-        low = distance;
-        const further = Math.min(distance * 1.12, best() * (1 - GAIN));
-        if (!reached && !(further > distance && further < candidate.distance * LARGEST_STRETCH)) return;
-        if (!reached) high = further;
+        break;
       }
-      if (reached && high - low <= TOLERANCE * high) return;
+      low = distance;
+    }
+    for (let k = 0; high !== null && k < BISECTIONS && high - low > TOLERANCE * high; k++) {
+      const middle = (low + high) / 2;
+      if (isChanged(await at(middle), from)) high = middle;
+      else low = middle;
     }
   };
 

@@ -29,18 +29,17 @@ export interface SecondLook {
   };
 }
 
-/** Whether both second looks say the same again: then chance is no explanation. */
-export function repeats(
+/** What the second looks say: chance, a record that claims too much, or something unsound. */
+export function readingOf(
   { prediction, attacked }: AttackRecord,
   { answer, certificate }: SecondLook,
-): boolean {
-  return (
-    attacked !== null &&
-    answer.prediction !== null &&
-    answer.prediction !== prediction &&
-    certificate.prediction === prediction &&
-    certificate.radius >= attacked.distance
-  );
+): string {
+  if (attacked === null) throw new Error('nothing contradicts the certificate');
+  if (answer.prediction === null || answer.prediction === prediction)
+    return 'fresh draws do not confirm the answer: the first confirmation may have failed by chance';
+  if (certificate.prediction === prediction && certificate.radius >= attacked.distance)
+    return 'fresh draws confirm the answer, and a certificate under another seed covers it again: chance is no explanation, the certificate is unsound';
+  return `fresh draws confirm the answer, and a certificate under another seed covers only ${certificate.radius}: the recorded one claims too much, by chance or because it was altered`;
 }
 
 /** Writes the evidence into a new or existing folder and gives the folder. */
@@ -68,7 +67,7 @@ export async function writeEvidence(
       {
         claim: `no input within ${record.radius} (l2) of image ${record.index} is answered otherwise than ${record.prediction}`,
         found: `an input at ${record.attacked?.distance} is answered ${record.attacked?.prediction}`,
-        repeated: repeats(record, second),
+        reading: readingOf(record, second),
         reproduce: [
           command,
           `perturbed.npy is the input, float32 [${shape.join(',')}]; its distance from image.npy is taken in float64`,

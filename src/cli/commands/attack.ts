@@ -33,46 +33,61 @@ import { screenOf } from '../terminal/style.ts';
 import { packageVersion } from '../version.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(smoothingOptions(dataOptions(preprocessingOptions(y))))
-    .positional('source', {
-      type: 'string',
-      demandOption: true,
-      describe: 'a result file (RUN.jsonl), or an ONNX model to certify and attack',
-    })
-    .option('model', { type: 'string', nargs: 1, describe: 'the model of the result file [beside it]' })
-    .option('image', { type: 'number', describe: 'index of the one image to attack' })
-    .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
-    .option('max', { type: 'number', describe: 'attack at most so many images' })
-    .option('method', {
-      choices: ['auto', ...METHODS] as const,
-      default: 'auto' as const,
-      describe: 'auto: by gradients where the model has them',
-    })
-    .option('steps', { type: 'number', default: 40, describe: 'steps of each search' })
-    .option('restarts', { type: 'number', default: 3, describe: 'starts per image (gradient)' })
-    .option('draws', { type: 'number', default: 16, describe: 'noise draws per step' })
-    .option('confirm', { type: 'number', describe: 'fresh draws that confirm a success [n, at most 10000]' })
-    .option('confirm-alpha', { type: 'number', describe: 'probability of a wrong confirmation [alpha]' })
-    .option('clip', {
-      type: 'boolean',
-      default: false,
-      describe: 'keep pixels in [0,1]; the certificate does not',
-    })
-    .option('undefended', {
-      type: 'boolean',
-      default: false,
-      describe: 'attack the model itself, without noise',
-    })
-    .option('out', {
-      type: 'string',
-      nargs: 1,
-      describe: 'attack file [SOURCE.attack.jsonl]; resumed if it is there',
-    })
-    .option('output', { type: 'string', describe: 'which output holds the class scores' })
+  outputOptions(
+    smoothingOptions(
+      dataOptions(
+        preprocessingOptions(
+          y
+            .positional('source', {
+              type: 'string',
+              demandOption: true,
+              describe: 'a result file (RUN.jsonl), or an ONNX model to certify and attack',
+            })
+            .option('image', { type: 'number', describe: 'index of the one image to attack' })
+            .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
+            .option('max', { type: 'number', describe: 'attack at most so many images' })
+            .option('method', {
+              choices: ['auto', ...METHODS] as const,
+              default: 'auto' as const,
+              describe: 'auto: by gradients where the model has them',
+            })
+            .option('steps', { type: 'number', default: 40, describe: 'steps of each search' })
+            .option('restarts', { type: 'number', default: 3, describe: 'starts per image (gradient)' })
+            .option('draws', { type: 'number', default: 16, describe: 'noise draws per step' })
+            .option('confirm', {
+              type: 'number',
+              describe: 'fresh draws that confirm a success [n, at most 10000]',
+            })
+            .option('confirm-alpha', {
+              type: 'number',
+              describe: 'probability of a wrong confirmation [alpha]',
+            })
+            .option('clip', { type: 'boolean', default: false, describe: 'keep pixels in [0,1]' })
+            .option('undefended', {
+              type: 'boolean',
+              default: false,
+              describe: 'attack the model itself, without noise',
+            })
+            .option('out', {
+              type: 'string',
+              nargs: 1,
+              describe: 'attack file [SOURCE.attack.jsonl]; resumed if it is there',
+            })
+            .option('model', {
+              type: 'string',
+              nargs: 1,
+              describe: 'where the model of the result file is [beside it]',
+            }),
+        ),
+      ),
+    ),
+  )
+    .option('output', { type: 'string', hidden: true })
     .option('force-eval', { type: 'boolean', hidden: true, default: false })
     .option('n0', { type: 'number', hidden: true })
     .option('bound', { choices: ['clopper-pearson', 'runner-up'] as const, hidden: true })
-    .example('$0 attack glyphs-splitz.conv1.jsonl --max 10', 'ten certificates of a run');
+    .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
+    .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
 
 type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { source: string };
 
