@@ -104,6 +104,11 @@ const FIRST_GUESS = 0.02;
 export const isChanged = ({ answer }: Tried, from: number): boolean =>
   answer.prediction !== null && answer.prediction !== from;
 
-/** Whether the bracket contradicts the certificate: another answer at a distance it covers. */
-export const contradicts = ({ attacked }: Bracket, radius: number): boolean =>
-  attacked !== null && attacked.distance <= radius;
+/**
+ * What contradicts the certificate: another answer at a distance it covers; null when nothing does. The worst input of
+ * the ball comes first: its votes are clearer than those of the smallest success, which lies where they only just decide.
+ */
+export function refutation({ inside, attacked }: Bracket, from: number, radius: number): Tried | null {
+  if (inside !== null && isChanged(inside, from) && inside.distance <= radius) return inside;
+  return attacked !== null && attacked.distance <= radius ? attacked : null;
+}

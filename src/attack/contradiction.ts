@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { npyBytes } from '../datasets/write-npy.ts';
 import { ExitCode, SplitzError, ToolError } from '../errors.ts';
 import type { AttackHeader, AttackRecord } from './attack-record.ts';
+import type { Tried } from './bracket.ts';
 import { directionTo } from './perturbation.ts';
 
 /** A second look at a contradiction, with fresh noise throughout. */
@@ -30,14 +31,10 @@ export interface SecondLook {
 }
 
 /** What the second looks say: chance, a record that claims too much, or something unsound. */
-export function readingOf(
-  { prediction, attacked }: AttackRecord,
-  { answer, certificate }: SecondLook,
-): string {
-  if (attacked === null) throw new Error('nothing contradicts the certificate');
+export function readingOf(prediction: number, distance: number, { answer, certificate }: SecondLook): string {
   if (answer.prediction === null || answer.prediction === prediction)
-    return 'fresh draws do not confirm the answer: the first confirmation may have failed by chance';
-  if (certificate.prediction === prediction && certificate.radius >= attacked.distance)
+    return 'fresh draws do not confirm the answer: it is close, or the first confirmation failed by chance';
+  if (certificate.prediction === prediction && certificate.radius >= distance)
     return 'fresh draws confirm the answer, and a certificate under another seed covers it again: chance is no explanation, the certificate is unsound';
   return `fresh draws confirm the answer, and a certificate under another seed covers only ${certificate.radius}: the recorded one claims too much, by chance or because it was altered`;
 }
@@ -52,13 +49,15 @@ export async function writeEvidence(
     /** The certificate as its result file has it. */
     readonly certificate: unknown;
     readonly image: Float32Array;
-    readonly input: Float32Array;
+    /** What contradicts the certificate. */
+    readonly refuting: Tried;
     /** [C,H,W] */
     readonly shape: readonly number[];
     readonly command: string;
   },
 ): Promise<string> {
-  const { header, record, second, certificate, image, input, shape, command } = evidence;
+  const { header, record, second, certificate, image, refuting, shape, command } = evidence;
+  const { input, distance, answer, question } = refuting;
   const files = {
     'image.npy': npyBytes(image, shape),
     'perturbed.npy': npyBytes(input, shape),
@@ -66,13 +65,14 @@ export async function writeEvidence(
     'contradiction.json': `${JSON.stringify(
       {
         claim: `no input within ${record.radius} (l2) of image ${record.index} is answered otherwise than ${record.prediction}`,
-        found: `an input at ${record.attacked?.distance} is answered ${record.attacked?.prediction}`,
-        reading: readingOf(record, second),
+        found: `an input at ${distance} is answered ${answer.prediction}`,
+        reading: readingOf(record.prediction ?? Number.NaN, distance, second),
         reproduce: [
           command,
           `perturbed.npy is the input, float32 [${shape.join(',')}]; its distance from image.npy is taken in float64`,
           `its votes: noise stage 22, seed ${header.settings.seed}, image ${record.index}, samples from question · draws (see smoothing/philox.ts)`,
         ],
+        input: { distance, ...answer, question },
         record,
         second,
         certificate,

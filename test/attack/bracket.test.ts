@@ -1,6 +1,6 @@
 /** The bracket: what the judge says counts, and nothing else. */
 import { describe, expect, it } from 'vitest';
-import { bracket, contradicts } from '../../src/attack/bracket.ts';
+import { bracket, refutation } from '../../src/attack/bracket.ts';
 import { type Judge, smoothedJudge } from '../../src/attack/confirmation.ts';
 import { distanceUp, inputAt } from '../../src/attack/perturbation.ts';
 import type { Search } from '../../src/attack/search.ts';
@@ -50,7 +50,7 @@ describe('the bracket of an image', () => {
       expect(found.attacked?.distance).toBeGreaterThan(1);
       // A candidate far too short is followed outwards as far as four times its distance.
       if (first > 0.3) expect(found.attacked?.distance).toBeLessThan(first === 3 ? 1.05 : 1.02);
-      expect(contradicts(found, 0.3)).toBe(false);
+      expect(refutation(found, 2, 0.3)).toBeNull();
     }
   });
 
@@ -92,7 +92,7 @@ describe('the bracket of an image', () => {
   it('contradicts a certificate that reaches beyond the boundary, and goes on to the smallest success', async () => {
     const found = await bracket(target, 1.5, searchAlong([0, 1.5]), judgeAt(0.5), null, never);
     expect(found.inside?.answer.prediction).toBe(4);
-    expect(contradicts(found, 1.5)).toBe(true);
+    expect(refutation(found, 2, 1.5)).toBe(found.inside);
     expect(found.attacked?.distance).toBeLessThan(0.52);
   });
 
@@ -100,7 +100,7 @@ describe('the bracket of an image', () => {
     const found = await bracket(target, 0.5, searchAlong([0, 0.6]), judgeAt(0.5), null, never);
     expect(found.inside?.distance).toBeLessThanOrEqual(0.5);
     expect(found.inside?.distance).toBeGreaterThan(0.4999);
-    expect(contradicts(found, 0.5)).toBe(false);
+    expect(refutation(found, 2, 0.5)).toBeNull();
   });
 });
 

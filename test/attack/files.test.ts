@@ -103,7 +103,6 @@ describe('an attack file', () => {
 });
 
 describe('the second look at a contradiction', () => {
-  const record = { ...recordOf(0), radius: 1, contradiction: true };
   const answer = { prediction: 1, votes: 9, runnerUp: 3, runnerUpVotes: 1, draws: 10, question: 9 };
   it.each([
     [
@@ -113,7 +112,7 @@ describe('the second look at a contradiction', () => {
     [{ answer, certificate: { seed: 1, prediction: 3, radius: 0.9 } }, /unsound/],
     [{ answer, certificate: { seed: 1, prediction: 3, radius: 0.7 } }, /covers only 0.7/],
   ])('tells chance from a record that claims too much and from a fault', (second, reading) => {
-    expect(readingOf(record, second)).toMatch(reading);
+    expect(readingOf(3, 0.75, second)).toMatch(reading);
   });
 });
 

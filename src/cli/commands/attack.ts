@@ -10,7 +10,7 @@ import {
   type TriedRecord,
 } from '../../attack/attack-record.ts';
 import { boundaryWalk } from '../../attack/boundary-walk.ts';
-import { bracket, contradicts, type Tried } from '../../attack/bracket.ts';
+import { bracket, refutation, type Tried } from '../../attack/bracket.ts';
 import { type Judge, plainJudge, smoothedJudge } from '../../attack/confirmation.ts';
 import { CertificateContradicted, type SecondLook, writeEvidence } from '../../attack/contradiction.ts';
 import { withNoisyScores } from '../../attack/noisy-scores.ts';
@@ -371,17 +371,17 @@ async function attackImage(work: Work, index: number): Promise<AttackRecord> {
       ...{ questions: 0, questionsInside: 0, contradiction: false, seconds: seconds() },
     };
   const found = await bracket({ image, index, from: prediction }, radius, search, judge, range, signal);
+  const refuting = refutation(found, prediction, radius);
   const record: AttackRecord = {
     ...{ ...common, prediction, radius },
     inside: found.inside && triedRecord(found.inside),
     attacked: found.attacked && triedRecord(found.attacked),
     questions: found.questions,
     questionsInside: found.questionsInside,
-    contradiction: contradicts(found, radius),
+    contradiction: refuting !== null,
     seconds: seconds(),
   };
-  if (record.contradiction && found.attacked !== null)
-    await keepEvidence(work, record, claim, image, found.attacked, found.questions);
+  if (refuting !== null) await keepEvidence(work, record, claim, image, refuting, found.questions);
   return record;
 }
 
@@ -397,13 +397,13 @@ async function keepEvidence(
   record: AttackRecord,
   { certificate }: Claim,
   image: Float32Array,
-  { input }: Tried,
+  refuting: Tried,
   question: number,
 ): Promise<void> {
   const { smoothed } = target;
   const { smoothing, opened } = plan;
   if (smoothed === null || smoothing === null) throw new Error('only a certificate can be contradicted');
-  const answer = await judge.ask(input, record.index, question, signal);
+  const answer = await judge.ask(refuting.input, record.index, question, signal);
   // Another seed: the noise of neither the certificate nor the attack.
   const seed = smoothing.seed + 1n + BigInt(header.settings.seed);
   const again = await smoothed.certify(image, record.index, null, { ...smoothing, seed }, signal);
@@ -412,7 +412,7 @@ async function keepEvidence(
     certificate: { seed: Number(seed), prediction: again.prediction, radius: again.radius },
   };
   await writeEvidence(evidenceFolder(path, record.index), {
-    ...{ header, record, second, certificate, image, input },
+    ...{ header, record, second, certificate, image, refuting },
     shape: opened.data.shape,
     command: ['splitz-onnx', ...process.argv.slice(2)].join(' '),
   });
