@@ -1,5 +1,10 @@
 /** The library: what the command line is made of, for programs of your own. */
 
+export { mlBom } from './certificate/attestation/cyclonedx.ts';
+export { generateKey, readPrivateKey, readPublicKey } from './certificate/attestation/keys.ts';
+export { readAttestedRun } from './certificate/attestation/run-digest.ts';
+export { signedStatement, verifySignedStatement } from './certificate/attestation/signed-statement.ts';
+export type { Statement } from './certificate/attestation/statement.ts';
 export { type Comparison, compareRuns } from './certificate/comparison.ts';
 export { type Derivation, type DerivationStep, derivationOf } from './certificate/derivation.ts';
 export { type Inspection, type InspectionOptions, inspectModel } from './certificate/inspection.ts';

@@ -14,6 +14,7 @@ import { plan } from './commands/plan.ts';
 import { predict } from './commands/predict.ts';
 import { replay } from './commands/replay.ts';
 import { report } from './commands/report.ts';
+import { sign } from './commands/sign.ts';
 import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
@@ -46,6 +47,7 @@ try {
     .command(explain)
     .command(compare)
     .command(report)
+    .command(sign)
     .command(configCommand(sources))
     .command(doctor)
     .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })

@@ -1,0 +1,114 @@
+/** `sign`: a signed in-toto statement about a result file, and a CycloneDX fragment for a bill of materials. */
+import { writeFileSync } from 'node:fs';
+import type { Argv, CommandModule } from 'yargs';
+import { mlBom } from '../../certificate/attestation/cyclonedx.ts';
+import { generateKey, keyId, readPrivateKey } from '../../certificate/attestation/keys.ts';
+import { type AttestedRun, readAttestedRun } from '../../certificate/attestation/run-digest.ts';
+import { signedStatement } from '../../certificate/attestation/signed-statement.ts';
+import { codeOf } from '../../certificate/system-error.ts';
+import { verifyFile } from '../../certificate/verification/verify-file.ts';
+import { DoesNotHold, ToolError, UsageError } from '../../errors.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  y
+    .positional('run', { type: 'string', describe: 'a result file of splitz-onnx certify' })
+    .option('key', { type: 'string', nargs: 1, describe: 'Ed25519 private key (PEM) to sign with' })
+    .option('generate-key', {
+      type: 'string',
+      nargs: 1,
+      describe: 'make a key pair: this file (mode 600) and NAME.pub.pem beside it',
+    })
+    .option('out', { type: 'string', nargs: 1, describe: 'the signed statement [RUN.intoto.jsonl]' })
+    .option('cyclonedx', {
+      type: 'string',
+      nargs: 1,
+      describe: 'write a CycloneDX 1.6 fragment for a bill of materials',
+    })
+    .option('unfinished', { type: 'boolean', default: false, describe: 'accept a run that is not finished' })
+    .option('force', { type: 'boolean', default: false, describe: 'replace output files; never a key' })
+    .example('$0 sign --generate-key key.pem', 'once')
+    .example('$0 sign run.jsonl --key key.pem', 'writes run.intoto.jsonl')
+    .example('$0 sign run.jsonl --cyclonedx bom.json', 'no key needed');
+
+type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
+
+export const sign: CommandModule<object, Flags> = {
+  command: 'sign [run]',
+  describe: 'sign a statement about a result file (in-toto, DSSE); CycloneDX fragment; make a key pair',
+  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  handler: (flags) => run(flags),
+};
+
+async function run(flags: Flags): Promise<void> {
+  if (flags.generateKey !== undefined) {
+    const { publicPath, id } = generateKey(flags.generateKey);
+    process.stdout.write(`${flags.generateKey}: private key, keep it\n${publicPath}: public key, id ${id}\n`);
+    if (flags.run === undefined) return;
+  }
+  if (flags.run === undefined) {
+    throw new UsageError({
+      what: 'the result file is missing',
+      remedy: 'Write splitz-onnx sign RUN.jsonl --key key.pem, or --generate-key key.pem.',
+    });
+  }
+  if (flags.key === undefined && flags.cyclonedx === undefined) {
+    throw new UsageError({
+      what: 'nothing is asked for',
+      remedy: 'Add --key key.pem to sign, --cyclonedx bom.json for a bill of materials, or both.',
+    });
+  }
+  const key = flags.key === undefined ? null : readPrivateKey(flags.key);
+  const attested = await readAttestedRun(flags.run);
+  await requireHolding(flags.run, attested, flags.unfinished);
+  if (key !== null) {
+    const out = flags.out ?? `${flags.run.replace(/\.jsonl$/i, '')}.intoto.jsonl`;
+    writeOutput(out, signedStatement(flags.run, attested, key), flags.force);
+    process.stdout.write(`${out}: signed with key ${keyId(key)}\n`);
+  }
+  if (flags.cyclonedx !== undefined) {
+    const text = `${JSON.stringify(mlBom(flags.run, attested), null, 2)}\n`;
+    writeOutput(flags.cyclonedx, text, flags.force);
+    process.stdout.write(`${flags.cyclonedx}: CycloneDX 1.6\n`);
+  }
+}
+
+/** A signature under a file that does not hold would lend it credit. */
+async function requireHolding(path: string, { finished }: AttestedRun, unfinished: boolean): Promise<void> {
+  if (!finished && !unfinished) {
+    throw new UsageError({
+      what: 'the run is not finished, or its last lines are lost',
+      where: path,
+      why: 'there is no closing line',
+      remedy: 'Run `splitz-onnx certify` to its end, or add --unfinished.',
+    });
+  }
+  const { fault } = await verifyFile(path, unfinished);
+  if (fault === null) return;
+  throw new DoesNotHold({
+    what: `the result file does not hold and was not signed: ${fault.record}`,
+    where: `${path}, line ${fault.line}`,
+    why: fault.why.join('; '),
+    remedy: 'Get the file again from its source, or certify the images again.',
+  });
+}
+
+function writeOutput(path: string, text: string, force: boolean): void {
+  try {
+    writeFileSync(path, text, { flag: force ? 'w' : 'wx' });
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') {
+      throw new UsageError({
+        what: 'the output file is there already',
+        where: path,
+        remedy: 'Name another file, or replace it with --force.',
+      });
+    }
+    throw new ToolError({
+      what: 'the output file cannot be written',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Name a file in a folder that can be written to.',
+      cause,
+    });
+  }
+}
