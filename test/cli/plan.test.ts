@@ -73,7 +73,17 @@ describe('plan', () => {
   });
 
   it('judges by certified accuracy where a radius is given, tries the cuts named, and shows a screen', async () => {
-    const args = ['plan', model, ...small, '--cuts', '1', '--at', '0.05', '--no-baseline', '--no-config'];
+    const args = [
+      'plan',
+      model,
+      ...small,
+      '--cuts',
+      'input,1',
+      '--at',
+      '0.05',
+      '--no-baseline',
+      '--no-config',
+    ];
     const { code, stdout } = await splitz(work.folder, ...args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^best {3}--split .* --sigma /m);

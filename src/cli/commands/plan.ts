@@ -5,7 +5,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { leftHalfBoundAt } from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
-import { type Cut, findCut } from '../../onnx/cuts.ts';
+import type { Cut } from '../../onnx/cuts.ts';
 import { statisticalSettings } from '../certify-settings.ts';
 import { cutFor, globalLipschitz, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
@@ -88,7 +88,6 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
     flags.cuts === undefined
       ? candidateCuts(classifier, own, CUTS)
       : [...new Set(flags.cuts.split(',').map((name) => cutFor(classifier, name.trim())))];
-  const input = findCut(classifier.cuts, '0');
   const levels = noiseLevels(opened, own, flags);
   const settings = {
     n0: statistics.n0.value,
@@ -99,7 +98,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   };
   const points = await runGrid(
     classifier,
-    [...new Set([input, ...cuts])],
+    cuts,
     levels,
     pilot,
     settings,

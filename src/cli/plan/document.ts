@@ -30,7 +30,8 @@ export interface Plan {
   readonly n: number;
   readonly grid: readonly PlannedPoint[];
   readonly best: PlannedPoint;
-  readonly bestAtInput: PlannedPoint;
+  /** Null when the input was not tried. */
+  readonly bestAtInput: PlannedPoint | null;
   readonly usefulN: number;
   readonly forecast: {
     readonly images: number;
@@ -91,7 +92,7 @@ export function planDocument(
     n,
     grid: points.map(planned),
     best: planned(best),
-    bestAtInput: planned(bestOf(atInput, n, statistics, at)),
+    bestAtInput: atInput.length === 0 ? null : planned(bestOf(atInput, n, statistics, at)),
     usefulN,
     forecast: {
       images,

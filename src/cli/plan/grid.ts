@@ -13,7 +13,7 @@ import {
   type SmoothedClassifier,
   type SmoothingSettings,
 } from '../../certificate/smoothed-classifier.ts';
-import { ModelRefused } from '../../errors.ts';
+import { ModelRefused, UsageError } from '../../errors.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import { firstActivationCut, isActivation } from '../../onnx/first-activation.ts';
@@ -180,6 +180,12 @@ export function bestOf(
     })
     .sort((a, b) => b.share - a.share || b.expected.averageRadius - a.expected.averageRadius);
   const [best] = ranked;
-  if (best === undefined) throw new Error('the input is always a candidate');
+  if (best === undefined) {
+    throw new UsageError({
+      what: 'none of the cuts can be planned',
+      why: 'their left halves have no bound',
+      remedy: 'Name others with --cuts; input always works, `splitz-onnx inspect` lists the rest.',
+    });
+  }
   return best.point;
 }

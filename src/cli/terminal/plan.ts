@@ -53,7 +53,7 @@ function tradeOff({ best, bestAtInput, grid }: Plan, screen: Screen): string {
   const others = grid
     .filter((point) => point !== best && (point.cut !== best.cut || point.sigma !== best.sigma))
     .sort((a, b) => b.averageRadius - a.averageRadius);
-  const second = bestAtInput.cut === best.cut ? others[0] : bestAtInput;
+  const second = bestAtInput === null || bestAtInput.cut === best.cut ? others[0] : bestAtInput;
   const largest = Math.max(0, ...best.credited, ...(second?.credited ?? []));
   const curve = (point: PlannedPoint): Curve => ({
     name: label(point),
@@ -95,9 +95,7 @@ function leverTable({ levers }: Plan, { style }: Screen): string {
 function notes({ pilot, usefulN, best, bestAtInput }: Plan, { columns }: Screen): string {
   const text = [
     `Chosen on ${pilot.images} images (${pilot.from}) with ${pilot.draws} draws each: estimates, no certificates. Smallest useful n: ${usefulN}, where 95 % of what a million draws would buy is reached.`,
-    ...(best.cut === 'input' || bestAtInput.averageRadius >= best.averageRadius
-      ? ['No cut beats plain smoothing here.']
-      : []),
+    ...(bestAtInput?.cut === best.cut ? ['No cut beats plain smoothing here.'] : []),
   ];
   return text.map((line) => `${wrap(line, columns)}\n`).join('');
 }
