@@ -53,7 +53,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('at', { type: 'number', describe: 'judge by certified accuracy at this radius [average radius]' })
     .option('out', { type: 'string', nargs: 1, describe: 'write the settings found, as splitz.config.yaml' })
     .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
-    .example('$0 plan net.onnx --data mnist:DIR --out splitz.config.yaml', 'then: $0 certify net.onnx');
+    .example('$0 plan net.onnx --data mnist:DIR --out splitz.config.yaml', 'certify then takes that file');
 
 type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
 
