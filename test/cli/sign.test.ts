@@ -48,6 +48,21 @@ describe('sign', () => {
     expect(told.code).toBe(0);
   });
 
+  it('is checked by verify --key: this key, this file', async () => {
+    await splitz(work.folder, 'sign', '--generate-key', 'other.pem');
+    const holds = await splitz(work.folder, 'verify', 'run.jsonl', '--key', 'key.pub.pem');
+    expect(holds.code).toBe(0);
+    expect(holds.stdout).toMatch(/signed statement about these bytes/);
+    const stranger = await splitz(work.folder, 'verify', 'run.jsonl', '--key', 'other.pub.pem');
+    expect([stranger.code, stranger.stderr]).toEqual([1, expect.stringMatching(/not signed with this key/)]);
+    writeFileSync(at('six.jsonl'), honestLines(6).join(''));
+    const args = ['verify', 'six.jsonl', '--key', 'key.pub.pem', '--statement', 'run.intoto.jsonl'];
+    const another = await splitz(work.folder, ...args);
+    expect([another.code, another.stderr]).toEqual([1, expect.stringMatching(/not about this result file/)]);
+    const keyless = await splitz(work.folder, 'verify', 'run.jsonl', '--statement', 'run.intoto.jsonl');
+    expect(keyless.code).toBe(4);
+  });
+
   it('says what is missing', async () => {
     expect((await splitz(work.folder, 'sign')).stderr).toMatch(/result file is missing/);
     expect((await splitz(work.folder, 'sign', 'run.jsonl')).stderr).toMatch(/nothing is asked for/);

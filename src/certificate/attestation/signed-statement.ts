@@ -8,6 +8,10 @@ import { keyId } from './keys.ts';
 import { type AttestedRun, readAttestedRun } from './run-digest.ts';
 import { PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, type Statement, statementOf } from './statement.ts';
 
+/** Where `sign` writes the statement about a result file, and `verify` looks for it. */
+export const statementPathOf = (runPath: string): string =>
+  `${runPath.replace(/\.jsonl$/i, '')}.intoto.jsonl`;
+
 /** One line of JSON, newline included; the same bytes for the same file and key. */
 export function signedStatement(path: string, run: AttestedRun, key: KeyObject): string {
   const payload = Buffer.from(JSON.stringify(statementOf(path, run)));

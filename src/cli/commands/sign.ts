@@ -4,7 +4,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { mlBom } from '../../certificate/attestation/cyclonedx.ts';
 import { generateKey, keyId, readPrivateKey } from '../../certificate/attestation/keys.ts';
 import { type AttestedRun, readAttestedRun } from '../../certificate/attestation/run-digest.ts';
-import { signedStatement } from '../../certificate/attestation/signed-statement.ts';
+import { signedStatement, statementPathOf } from '../../certificate/attestation/signed-statement.ts';
 import { codeOf } from '../../certificate/system-error.ts';
 import { verifyFile } from '../../certificate/verification/verify-file.ts';
 import { DoesNotHold, ToolError, UsageError } from '../../errors.ts';
@@ -61,7 +61,7 @@ async function run(flags: Flags): Promise<void> {
   const attested = await readAttestedRun(flags.run);
   await requireHolding(flags.run, attested, flags.unfinished);
   if (key !== null) {
-    const out = flags.out ?? `${flags.run.replace(/\.jsonl$/i, '')}.intoto.jsonl`;
+    const out = flags.out ?? statementPathOf(flags.run);
     writeOutput(out, signedStatement(flags.run, attested, key), flags.force);
     process.stdout.write(`${out}: signed with key ${keyId(key)}\n`);
   }

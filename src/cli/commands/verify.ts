@@ -1,6 +1,8 @@
 /** `verify`: recomputes what a result file claims, from its counts, its chain and, given them, the model and the data. */
 import { createHash } from 'node:crypto';
 import type { Argv, CommandModule } from 'yargs';
+import { keyId, readPublicKey } from '../../certificate/attestation/keys.ts';
+import { statementPathOf, verifySignedStatement } from '../../certificate/attestation/signed-statement.ts';
 import { parseRequirements } from '../../certificate/policy.ts';
 import { boundConfirmer } from '../../certificate/verification/confirm-bounds.ts';
 import {
@@ -29,6 +31,12 @@ const builder = <T>(y: Argv<T>) =>
         'prove the left half’s bound again for this many records, drawn by --seed; needs model and data',
     })
     .option('seed', { type: 'number', default: 0, describe: 'seed of that draw' })
+    .option('key', {
+      type: 'string',
+      nargs: 1,
+      describe: 'Ed25519 public key (PEM): verify the signed statement about the file, too',
+    })
+    .option('statement', { type: 'string', nargs: 1, describe: 'that statement [RUN.intoto.jsonl]' })
     .option('unfinished', {
       type: 'boolean',
       default: false,
@@ -36,7 +44,8 @@ const builder = <T>(y: Argv<T>) =>
     })
     .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
     .example('$0 verify glyphs-splitz.conv1.jsonl', 'the file alone, offline')
-    .example('$0 verify run.jsonl net.onnx --data mnist:DIR --bounds 10', 'with model and data');
+    .example('$0 verify run.jsonl net.onnx --data mnist:DIR --bounds 10', 'with model and data')
+    .example('$0 verify run.jsonl --key key.pub.pem', 'and who signed it');
 
 type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
 
@@ -61,7 +70,10 @@ async function run(flags: Flags): Promise<void> {
   const found = fileFindings(file);
   let problem = faultOf(flags.run, file);
   try {
-    if (problem === null) await checkSources(flags, file, found);
+    if (problem === null) {
+      await checkSignature(flags, file, found);
+      await checkSources(flags, file, found);
+    }
   } catch (error) {
     if (!(error instanceof DoesNotHold)) throw error;
     problem = error;
@@ -102,13 +114,30 @@ function fileFindings({ records, chained, finished }: FileVerification): Finding
     unchecked: [
       'that the votes were drawn as stated: `splitz-onnx replay` draws them again',
       ...(chained
-        ? ['who wrote the file: a chain shows accidents and casual edits, not a forger, who can rebuild it']
+        ? []
         : [
             'seconds, dates and names, and whether records are missing at the end: the file has no chain (it is of an earlier version)',
           ]),
       ...(chained && !finished ? ['whether records are missing at the end: the run is not finished'] : []),
     ],
   };
+}
+
+/** Who vouches for the file, if a key was given. */
+async function checkSignature(flags: Flags, { chained }: FileVerification, found: Findings): Promise<void> {
+  if (flags.key === undefined) {
+    if (flags.statement !== undefined)
+      throw new UsageError({ what: '--statement needs a key', remedy: 'Add --key key.pub.pem.' });
+    if (chained) {
+      found.unchecked.push(
+        'who wrote the file: a chain shows accidents and casual edits, not a forger, who can rebuild it; --key checks a signature',
+      );
+    }
+    return;
+  }
+  const key = readPublicKey(flags.key);
+  await verifySignedStatement(flags.run, flags.statement ?? statementPathOf(flags.run), key);
+  found.checked.push(`the signed statement about these bytes, by key ${keyId(key)}`);
 }
 
 /** Digests, labels and bounds, as far as model and data are given. */
