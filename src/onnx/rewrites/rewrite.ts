@@ -16,7 +16,7 @@ export interface Rewrite {
   readonly name: string;
   /**
    * Null when there is nothing to rewrite.
-   * @throws ModelRefused when the model asks for the rewrite in a way that it cannot follow; the model is then left as it is
+   * @throws SplitzError when the model asks for the rewrite in a way that it cannot follow; the model is then left as it is
    */
   apply(model: Model): Promise<Rewritten | null>;
 }
