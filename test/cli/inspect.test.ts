@@ -84,6 +84,6 @@ describe.concurrent('certify', () => {
     expect(code).toBe(0);
     const { header } = parseResults(stdout);
     expect(header.model.modified).toEqual(["Dropout node 'drop' switched to inference"]);
-    expect(header.findings?.map(({ id }) => id)).toEqual(['SPLITZ027']);
+    expect(header.findings?.map(({ id }) => id)).toEqual(['SPLITZ027', 'SPLITZ028']);
   });
 });
