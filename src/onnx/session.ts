@@ -73,14 +73,20 @@ const meanings: readonly { pattern: RegExp; what: (m: RegExpExecArray) => string
   },
 ];
 
+/** Of a message; names in it are the file's, and may be of any length. */
+const READABLE = 4000;
+
 /** ONNX Runtime's message without its source positions and C++ signatures. */
 export function cleanMessage(message: string): string {
-  const text = message.replace(/^\/\S*onnxruntime\S*:\d+ .*\) (?=[A-Z])/s, '').replace(/\s+/g, ' ');
+  const text = message
+    .slice(0, READABLE)
+    .replace(/^\/\S*onnxruntime\S*:\d+ .*\) (?=[A-Z])/s, '')
+    .replace(/\s+/g, ' ');
   return text.length > 400 ? `${text.slice(0, 400)}…` : text;
 }
 
 function inWords(error: unknown, doing: string, where: string): ModelRefused {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, READABLE);
   for (const { pattern, what, remedy } of meanings) {
     const match = pattern.exec(message);
     if (match)
