@@ -20,7 +20,7 @@ export function localLipschitz({ images, series }: AuditedRun): Figure | string 
   if (values.length === 1)
     return `The local Lipschitz bound of the only certified image is ${roundUp(high, 4)}.`;
   if (high - low <= SAME * high) {
-    return `The local Lipschitz bound is the same for all ${values.length} certified images, up to 0.1 %: at most ${roundUp(high, 4)}. The clipping of the left half does not come into play within the certified radii.`;
+    return `The local Lipschitz bound is the same for all ${values.length} certified images, up to 0.1 %: at most ${roundUp(high, 4)}. It does not depend on the image here.`;
   }
   const step = (high - low) / BINS;
   const edges = Array.from({ length: BINS + 1 }, (_, k) => low + k * step);

@@ -37,7 +37,9 @@ export function radiusHistogram({ images, series }: AuditedRun): Figure | null {
     legend: labelled
       ? [
           { name: 'right prediction', colour: 'series-1', line: null },
-          { name: 'wrong prediction', colour: 'wrong', line: null },
+          ...(bins.some(({ wrong }) => wrong > 0)
+            ? [{ name: 'wrong prediction', colour: 'wrong' as const, line: null }]
+            : []),
         ]
       : [{ name: 'certified (no labels)', colour: 'series-1', line: null }],
     tableOpen: false,

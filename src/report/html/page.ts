@@ -144,6 +144,6 @@ function allowances({ sections }: Report): Markup[] {
     const text = allowanceOf(run);
     return text === null
       ? []
-      : [html`<p class="soft">${sections.length > 1 ? `${run.name}: ` : ''}${text}</p>`];
+      : [html`<p class="soft">${sections.length > 1 ? `${run.name}: ` : ''}${formula(text)}</p>`];
   });
 }

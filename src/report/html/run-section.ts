@@ -142,7 +142,7 @@ function without(run: AuditedRun, { part }: Headings): Markup | null {
       ({ reason, remedy, images }) =>
         html`<p><strong>${images.length} ${images.length === 1 ? 'image' : 'images'}:</strong> ${formula(`${reason}. What may help: ${remedy}.`)}</p>${tableOf(
           {
-            caption: `The first ${Math.min(EXAMPLES, images.length)} of them, with the votes of the leading classes`,
+            caption: `${Math.min(EXAMPLES, images.length)} of them, with the votes of the leading classes`,
             columns: [
               { header: 'image', align: 'right' },
               { header: 'label', align: 'right' },

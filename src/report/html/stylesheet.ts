@@ -56,6 +56,7 @@ td{white-space:nowrap}
 table.wide td{white-space:normal;overflow-wrap:anywhere}
 thead th{font-weight:600;vertical-align:bottom;border-bottom-color:var(--soft)}
 tbody th{font-weight:400}
+tbody th:not(.r){min-width:8.5rem}
 .r{text-align:right}
 table.wide{width:100%}
 table.wide th[scope=row]{width:36%}
@@ -92,6 +93,8 @@ figure,.tiles,.pictures li,tr,li,.warning{break-inside:avoid}
 thead{display:table-header-group}
 a{color:inherit}
 .references a::after{content:" " attr(href);font-size:.85em;color:var(--soft)}
+tbody th{min-width:0}
+.pictures{grid-template-columns:repeat(8,1fr)}
 details.short::details-content{content-visibility:visible;display:block;height:auto}
 details.short>summary{display:none}
 details.long{display:none}
