@@ -70,7 +70,7 @@ try {
     .version(packageVersion())
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .epilogue(
-      'Exit codes: 0 ok, 1 policy not met or result does not hold, 2 tool error, 3 model refused, 4 usage, 130 interrupted (resumable).',
+      'Exit codes: 0 ok, 1 policy not met, result does not hold or certificate contradicted, 2 tool error, 3 model refused, 4 usage, 130 interrupted (resumable).',
     )
     .fail((message, error) => {
       // YError is yargs' own: an option without its value.
