@@ -30,7 +30,7 @@ const NOTHING: OptionSources = { command: null, file: null, outside: new Map(), 
 /**
  * @param args the command line behind the program's name
  * @param folder where `splitz.config.*` is looked for
- * @throws UsageError for a config file or a variable that is not in order, even if the command needs none of it
+ * @throws UsageError for a config file or a variable that is not in order, whatever of it the command takes
  */
 export function optionSources(
   args: readonly string[],
