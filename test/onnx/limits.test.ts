@@ -6,6 +6,8 @@ import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
 import { tensorInfo } from '../../src/onnx/extract.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
+import { findingsOf } from '../../src/onnx/preflight/registry.ts';
+import { subjectOf } from '../../src/onnx/preflight/subject.ts';
 import { AttributeType, type FunctionProto, type ModelProto, type NodeProto } from '../../src/onnx/proto.ts';
 import {
   intAttr,
@@ -15,6 +17,7 @@ import {
   type Parts,
   tinyModel,
   tinyProto,
+  twoLayers,
   weights,
 } from './tiny-model.ts';
 
@@ -208,6 +211,18 @@ describe('names of any length', () => {
       'ONNX Runtime cannot load the model',
     );
   });
+});
+
+describe('texts of any length', () => {
+  it.each(['x', '\n', 'a@', '1.', ' at', ':1'])(
+    'made of %j are looked through for what they leak',
+    (part) => {
+      // By a pattern that starts again at every character, it would take hours.
+      const proto = { ...tinyProto(twoLayers), docString: part.repeat(2_000_000 / part.length) };
+      const findings = findingsOf(subjectOf('tiny.onnx', proto, [], null));
+      expect(findings.filter(({ id }) => ['SPLITZ011', 'SPLITZ012', 'SPLITZ013'].includes(id))).toEqual([]);
+    },
+  );
 });
 
 describe('attributes', () => {

@@ -34,11 +34,12 @@ function* textsIn(proto: ModelProto): Generator<Text> {
   for (const node of allNodes(proto)) yield* of(describeNodeProto(node), node);
 }
 
+// Texts are the file's and may be of any length: no pattern may take more than a few steps per character.
 const stackTrace =
-  /File "[^"\n]+", line \d+|Traceback \(most recent call last\)|\S\.py[(:]\d+|^\s*at .+:\d+:\d+\)?$/m;
+  /File "[^"\n]+", line \d+|Traceback \(most recent call last\)|\S\.py[(:]\d+|^[ \t]*at .+:\d+:\d+\)?$/m;
 const path =
   /(?:^|[\s"'(=[:])\/(?:home|Users|root|mnt|opt|usr|data|workspace|tmp|var|srv|content|private|scratch)\/[^\s"']+|\b[A-Za-z]:\\[^\s"']+/;
-const email = /[\w.+-]+@[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*\.[A-Za-z]{2,}/;
+const email = /[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){0,8}\.[A-Za-z]{2,63}/;
 
 function leaking(proto: ModelProto, what: string, matches: (text: string) => boolean): Occurrence[] {
   const places = [...textsIn(proto)].filter(({ text }) => matches(text)).map(({ where }) => where);
