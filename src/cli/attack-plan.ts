@@ -1,6 +1,7 @@
 /** What `attack` is to attack: the certificates of a result file, a model certified on the way, or a model as it is. */
 import { readFileSync } from 'node:fs';
 import type { AttackHeader } from '../attack/attack-record.ts';
+import { readRun } from '../certificate/read-results.ts';
 import type { SmoothedClassifier, SmoothingSettings } from '../certificate/smoothed-classifier.ts';
 import { UsageError } from '../errors.ts';
 import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
@@ -9,7 +10,7 @@ import type { BoundKind } from '../smoothing/latent-radius.ts';
 import { checkSigma, type SmoothingFlags, statisticalSettings } from './certify-settings.ts';
 import { cutFor } from './choose-cut.ts';
 import { type OpenedRun, openRun, type RunFlags } from './open-run.ts';
-import { type RecordedRun, type ReopenFlags, readRecordedRun, reopenRun } from './recorded-run.ts';
+import { reopenRun, type SourceFlags } from './reopen-run.ts';
 import { planSmoothing } from './smoothing-plan.ts';
 
 /** One image's claim: what is answered, and within which radius it is certified. */
@@ -38,7 +39,7 @@ export interface AttackPlan {
   ): Promise<Claim>;
 }
 
-export interface AttackPlanFlags extends Omit<RunFlags, 'model'>, ReopenFlags, SmoothingFlags {
+export interface AttackPlanFlags extends Omit<RunFlags, 'model'>, Omit<SourceFlags, 'run'>, SmoothingFlags {
   readonly source: string;
   readonly n0?: number | undefined;
   readonly bound?: BoundKind | undefined;
@@ -74,9 +75,9 @@ export async function planAttack(
   if (isResultFile(flags.source)) return planOfRecords(flags);
   if (flags.model !== undefined)
     throw new UsageError({
-      what: '--model is given although a model is attacked',
-      where: flags.source,
-      remedy: '--model says where the model of a result file is.',
+      what: 'two models are named',
+      where: `${flags.source} and ${flags.model}`,
+      remedy: 'Name one model, or a result file and its model.',
     });
   const opened = await openRun({ ...flags, model: flags.source });
   const indices = selected(opened.data.length, flags);
@@ -108,6 +109,7 @@ const RECORDED = [
   'bound',
   'lipschitz',
   'layout',
+  'channels',
   'scale',
   'mean',
   'std',
@@ -123,8 +125,8 @@ async function planOfRecords(flags: AttackPlanFlags): Promise<AttackPlan> {
       why: 'the certificates are attacked as they were made',
       remedy: 'Leave it out, or name the model instead of the result file.',
     });
-  const run: RecordedRun = readRecordedRun(flags.source);
-  const opened = await reopenRun(run, flags);
+  const run = await readRun(flags.source);
+  const { opened, cut, left } = await reopenRun({ ...flags, run: flags.source }, run.header);
   const { settings } = run.header;
   const byIndex = new Map(run.records.map((record) => [record.index, record]));
   const wanted =
@@ -153,10 +155,10 @@ async function planOfRecords(flags: AttackPlanFlags): Promise<AttackPlan> {
   };
   return {
     opened,
-    cut: opened.cut,
-    left: opened.left,
+    cut,
+    left,
     smoothing,
-    smoothed: described(opened.cut, smoothing, settings.delta.value, settings.lipschitz.value),
+    smoothed: described(cut, smoothing, settings.delta.value, settings.lipschitz.value),
     indices: wanted,
     claim: async (index) => {
       const certificate = byIndex.get(index);

@@ -64,6 +64,7 @@ export async function reopenRun(flags: SourceFlags, header: RunHeader): Promise<
     subset: data.subset === 'train' ? 'train' : 'test',
     forceEval: header.model.modified !== undefined,
     layout: settings.layout.value,
+    channels: settings.channelOrder?.value,
     scale: settings.scale.value,
     mean: list(settings.mean.value),
     std: list(settings.std.value),

@@ -7,26 +7,47 @@ import { type FunctionProto, type ModelProto, type NodeProto, normalDomain, subg
 
 /** Far beyond any network: ResNet-152 has 500 nodes, its functions expanded. */
 const MOST_NODES = 100_000;
+/** onnxscript's own functions call each other a few levels deep. */
+const DEEPEST = 100;
 
-const keyOf = (domain: string | null | undefined, name: string | null | undefined): string =>
-  `${normalDomain(domain)}:${name ?? ''}`;
+type Text = string | null | undefined;
 
-/** Throws ModelRefused for functions that call themselves, or that expand to more nodes than any classifier has. */
+export const functionKey = (domain: Text, name: Text, overload: Text): string =>
+  JSON.stringify([normalDomain(domain), name ?? '', overload ?? '']);
+
+/** What a call expands to. */
+interface Expansion {
+  readonly nodes: number;
+  /** Calls within calls. */
+  readonly levels: number;
+}
+
+/**
+ * Throws ModelRefused for functions that call themselves, or that expand to more nodes or deeper than those of any
+ * classifier.
+ */
 export function checkFunctionCalls({ graph, functions }: ModelProto): void {
   if (!functions?.length) return;
-  const byKey = new Map<string, FunctionProto>(functions.map((f) => [keyOf(f.domain, f.name), f]));
-  const sizes = new Map<string, number>();
+  const byKey = new Map<string, FunctionProto>(
+    functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]),
+  );
+  const known = new Map<string, Expansion>();
   const open = new Set<string>();
-  const sizeOfNodes = (nodes: readonly NodeProto[]): number =>
-    nodes.reduce((sum, node) => {
-      const inside = subgraphs(node).reduce((s, g) => s + sizeOfNodes(g.node ?? []), 0);
-      return sum + inside + sizeOfCall(keyOf(node.domain, node.opType));
-    }, 0);
-  const sizeOfCall = (key: string): number => {
+  const ofNodes = (nodes: readonly NodeProto[]): Expansion =>
+    nodes
+      .flatMap((node) => [
+        ofCall(functionKey(node.domain, node.opType, node.overload)),
+        ...subgraphs(node).map((g) => ofNodes(g.node ?? [])),
+      ])
+      .reduce((all, one) => ({ nodes: all.nodes + one.nodes, levels: Math.max(all.levels, one.levels) }), {
+        nodes: 0,
+        levels: 0,
+      });
+  const ofCall = (key: string): Expansion => {
     const called = byKey.get(key);
-    if (called === undefined) return 1;
-    const known = sizes.get(key);
-    if (known !== undefined) return known;
+    if (called === undefined) return { nodes: 1, levels: 0 };
+    const before = known.get(key);
+    if (before !== undefined) return before;
     if (open.has(key)) {
       throw new ModelRefused({
         what: `the local function '${called.name ?? ''}' calls itself`,
@@ -35,11 +56,15 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
       });
     }
     open.add(key);
-    const size = sizeOfNodes(called.node ?? []);
-    sizes.set(key, size);
-    return size;
+    if (open.size > DEEPEST) throw tooDeep();
+    const inside = ofNodes(called.node ?? []);
+    open.delete(key);
+    const expansion = { nodes: inside.nodes, levels: inside.levels + 1 };
+    if (expansion.levels > DEEPEST) throw tooDeep();
+    known.set(key, expansion);
+    return expansion;
   };
-  const total = sizeOfNodes(graph?.node ?? []);
+  const { nodes: total } = ofNodes(graph?.node ?? []);
   if (total <= MOST_NODES) return;
   throw new ModelRefused({
     what: `the model's local functions expand to ${total < 1e6 ? total : total.toExponential(1)} nodes`,
@@ -47,3 +72,9 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
     remedy: 'The file is damaged or hostile; or export the network without local functions.',
   });
 }
+
+const tooDeep = (): ModelRefused =>
+  new ModelRefused({
+    what: `the model's local functions call each other more than ${DEEPEST} levels deep`,
+    remedy: 'The file is damaged or hostile; or export the network without local functions.',
+  });

@@ -12,6 +12,7 @@ import {
 import { distanceUp } from '../../src/attack/perturbation.ts';
 import { lineOf } from '../../src/certificate/record.ts';
 import { parseNpy } from '../../src/datasets/npy.ts';
+import { rechained } from '../certificate/verification/honest.ts';
 import { node } from '../onnx/tiny-model.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
@@ -95,7 +96,8 @@ describe.concurrent('attacking the certificates of a result file', () => {
     ).toBe(0);
     const { header, records } = readResults(path('true.jsonl'));
     const lies = records.map((record) => ({ ...record, radius: 3 * record.radius }));
-    writeFileSync(path('lies.jsonl'), [header, ...lies].map(lineOf).join(''));
+    // A forger builds the chain again.
+    writeFileSync(path('lies.jsonl'), rechained([header, ...lies].map(lineOf)).join(''));
     const ended = await attack('lies.jsonl', '--quiet');
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('CONTRADICTION: image');
@@ -134,8 +136,8 @@ describe.concurrent('attacking the certificates of a result file', () => {
       expect(ended.stderr).toContain(why);
       expect(existsSync(path('never.jsonl'))).toBe(false);
     };
-    await refused('not the one of the run', '--model', 'other.onnx', '--data', 'glyphs');
-    await refused('not those of the run', '--data', 'glyphs:5');
+    await refused('not the model of the result file', 'other.onnx', '--data', 'glyphs');
+    await refused('not the data of the result file', '--data', 'glyphs:5');
     await refused('--sigma does not go with a result file', '--data', 'glyphs', '--sigma', '1');
     await refused('image 77 has no certificate', '--data', 'glyphs', '--image', '77');
     await refused('can confirm nothing', '--data', 'glyphs', '--confirm', '9');

@@ -79,6 +79,23 @@ describe('local functions', () => {
     expect(await loading(nested(60, false))).toBe("the model's local functions expand to 5.8e+17 nodes");
   });
 
+  it('that call each other without end in sight are refused, in whatever order they are called', async () => {
+    const chain = (calls: readonly number[]): ModelProto => {
+      const proto = nested(150, false);
+      const functions = proto.functions?.map((f) => ({ ...f, node: f.node?.slice(-1) ?? [] })) ?? [];
+      const [call] = proto.graph?.node ?? [];
+      const node = calls.map((k, n) => ({
+        ...call,
+        opType: `f${k}`,
+        output: [n === 0 ? 'y' : `unused${n}`],
+      }));
+      return { ...proto, functions, graph: { ...proto.graph, node } };
+    };
+    const why = "the model's local functions call each other more than 100 levels deep";
+    expect(await loading(chain([149]))).toBe(why);
+    expect(await loading(chain([60, 120, 149]))).toBe(why);
+  });
+
   it('that call themselves are refused', async () => {
     expect(await loading(nested(3, true))).toMatch(/local function 'f\d' calls itself/);
   });

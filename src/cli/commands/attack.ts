@@ -43,6 +43,10 @@ const builder = <T>(y: Argv<T>) =>
               demandOption: true,
               describe: 'a result file (RUN.jsonl), or an ONNX model to certify and attack',
             })
+            .positional('model', {
+              type: 'string',
+              describe: 'the model of the result file [beside it]',
+            })
             .option('image', { type: 'number', describe: 'index of the one image to attack' })
             .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
             .option('max', { type: 'number', describe: 'attack at most so many images' })
@@ -72,11 +76,6 @@ const builder = <T>(y: Argv<T>) =>
               type: 'string',
               nargs: 1,
               describe: 'attack file [SOURCE.attack.jsonl]; resumed if it is there',
-            })
-            .option('model', {
-              type: 'string',
-              nargs: 1,
-              describe: 'where the model of the result file is [beside it]',
             }),
         ),
       ),
@@ -92,7 +91,7 @@ const builder = <T>(y: Argv<T>) =>
 type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { source: string };
 
 export const attack: CommandModule<object, Flags> = {
-  command: 'attack <source>',
+  command: 'attack <source> [model]',
   describe: 'the smallest perturbation found that changes the answer, beside every certified radius',
   builder: (y) => builder(y) as unknown as Argv<Flags>,
   handler: (flags) =>
