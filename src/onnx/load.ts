@@ -10,6 +10,7 @@ import { decodeModel } from './codec.ts';
 import { inlineExternalData, mapTensors } from './external-data.ts';
 import { checkFunctionCalls } from './function-calls.ts';
 import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
+import { checkOmittedOperands } from './omitted-operands.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
 
@@ -65,6 +66,7 @@ export function modelFromBytes(bytes: Uint8Array, path = '<memory>'): Model {
 function checkedModel(proto: ModelProto, origin: Origin): Model {
   checkTensors(proto);
   checkFunctionCalls(proto);
+  checkOmittedOperands(proto);
   return modelOf(proto, origin);
 }
 

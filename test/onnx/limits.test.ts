@@ -101,6 +101,26 @@ describe('local functions', () => {
   });
 });
 
+describe('an operand left out of any number of them', () => {
+  it.each(['Max', 'Mean', 'Min', 'Sum'])(
+    'is refused, in functions too: ONNX Runtime dies of it (%s)',
+    async (type) => {
+      const gap = (from: string, to: string) => node(type, [from, '', from], to, { name: 'gap' });
+      const why = `${type} node 'gap' leaves out its operand 2`;
+      expect(await refusal(() => tinyModel({ nodes: [gap('x', 'y')], output: ['N', 4] }))).toBe(why);
+      const inside: FunctionProto = {
+        name: 'f',
+        domain: 'local',
+        input: ['a'],
+        output: ['c'],
+        node: [gap('a', 'c')],
+      };
+      const proto = tinyProto({ nodes: [node('f', ['x'], 'y', { domain: 'local' })], output: ['N', 4] });
+      expect(await refusal(() => modelFromBytes(encodeModel({ ...proto, functions: [inside] })))).toBe(why);
+    },
+  );
+});
+
 describe('loops', () => {
   const looped = (trips: number | null): Parts => {
     const body = {
