@@ -58,6 +58,13 @@ const padding = (values: readonly number[] | null): Growth[] => {
   );
   return [{ what: 'pads one pixel to', size: product(places), most: MOST_PADDED }];
 };
+/** Blocks moved between channels and places: ONNX Runtime dies where the square of their side overflows. */
+const block = ({ attribute }: Written): Growth[] =>
+  (attribute('blocksize') ?? []).map((side) => ({
+    what: 'has blocks of side',
+    size: side,
+    most: MOST_TIMES,
+  }));
 const window = (values: readonly number[] | null): Growth[] =>
   values === null ? [] : [{ what: 'has a window of', size: product(values), most: MOST_CELLS }];
 
@@ -96,6 +103,8 @@ const growths: ReadonlyMap<string, (written: Written) => Growth[]> = new Map([
     'Pad',
     ({ attribute, input }) => [...padding(input(1)), ...padding(attribute('pads') ?? attribute('paddings'))],
   ],
+  ['DepthToSpace', block],
+  ['SpaceToDepth', block],
   ['Tile', ({ input }) => times(input(1))],
   ['Upsample', ({ attribute, input }) => [...times(input(1)), ...times(attribute('scales'))]],
   ['Resize', ({ input }) => [...times(input(1)), ...times(input(2)), ...shape(input(3))]],

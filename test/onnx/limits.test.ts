@@ -213,8 +213,12 @@ describe('sizes written in the file', () => {
         scalar('step', 1),
       ]),
     ],
+    [
+      'blocks',
+      convolved(node('DepthToSpace', ['x'], 'h', { name: 'n', attribute: [intAttr('blocksize', 2 ** 32)] })),
+    ],
   ])('%s beyond any classifier are refused by the name of the node', async (_, parts) => {
-    expect(await opening(parts)).toMatch(/node 'n' (pads|enlarges|gives)/);
+    expect(await opening(parts)).toMatch(/node 'n' (pads|enlarges|gives|has blocks)/);
   });
 
   it('of ordinary networks pass', async () => {
