@@ -23,17 +23,17 @@ export interface Search {
  */
 export function gradientSearch(attack: GradientAttack, steps: number): Search {
   const startsOf = async ({ image, index, from }: Target): Promise<AttackStart[]> => {
-    const any: AttackStart = { image, index, start: 0, goal: { from, to: null } };
-    const [soft = new Float64Array()] = await attack.look([any]);
+    const toAnyClass: AttackStart = { image, index, start: 0, goal: { from, to: null } };
+    const [soft = new Float64Array()] = await attack.look([toAnyClass]);
     const others = [...soft.keys()]
       .filter((c) => c !== from)
       .sort((a, b) => (soft[b] as number) - (soft[a] as number) || a - b);
     const further = Array.from({ length: attack.rows - 1 }, (_, k) => ({
-      ...any,
+      ...toAnyClass,
       start: k + 1,
       goal: { from, to: others[k % others.length] ?? null },
     }));
-    return [any, ...further];
+    return [toAnyClass, ...further];
   };
   return {
     method: 'gradient',
