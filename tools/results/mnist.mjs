@@ -3,8 +3,9 @@
  * (every 20th) with `splitz-onnx certify`, and prints the table of docs/results.md. Each finished step is kept in the
  * work folder and not repeated; a killed run is resumed.
  *
- *   node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n 10000] [--table]
+ *   node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n 10000] [--threads N] [--table]
  *
+ * --threads 1 lets two runs share two cores, each with its own --only; the weights then differ in their last bits.
  * Needs a build (npm run build). Takes hours on two cores.
  */
 import { spawnSync } from 'node:child_process';
@@ -24,12 +25,13 @@ const { values: flags } = parseArgs({
     work: { type: 'string' },
     only: { type: 'string', multiple: true },
     n: { type: 'string', default: '10000' },
+    threads: { type: 'string' },
     table: { type: 'boolean', default: false },
   },
 });
 if (flags.data === undefined || flags.work === undefined) {
   console.error(
-    'usage: node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n N] [--table]',
+    'usage: node tools/results/mnist.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n N] [--threads N] [--table]',
   );
   process.exit(4);
 }
@@ -92,6 +94,7 @@ function train({ name, from, architecture: untrained = 'lenet-strided', flags: g
     ...given,
     '--epochs',
     String(epochs),
+    ...(flags.threads === undefined ? [] : ['--threads', flags.threads]),
     '--out',
     at(name, '.onnx'),
   ]);
