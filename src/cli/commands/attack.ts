@@ -23,6 +23,7 @@ import { encodeModel } from '../../onnx/codec.ts';
 import { checkAlpha } from '../../smoothing/clopper-pearson.ts';
 import { createSampler, type Sampler } from '../../smoothing/sampler.ts';
 import { type AttackPlan, type Claim, planAttack } from '../attack-plan.ts';
+import { briefHelp } from '../brief-help.ts';
 import { describeEnvironment } from '../environment.ts';
 import { interruptible } from '../interrupt.ts';
 import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
@@ -92,8 +93,19 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { source
 
 export const attack: CommandModule<object, Flags> = {
   command: 'attack <source> [model]',
-  describe: 'the smallest perturbation found that changes the answer, beside every certified radius',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'smallest perturbation found, beside every certified radius',
+  builder: briefHelp(builder, [
+    'image',
+    'max',
+    'method',
+    'steps',
+    'draws',
+    'clip',
+    'undefended',
+    'data',
+    'out',
+    'json',
+  ]),
   handler: (flags) =>
     interruptible('Run the same command again: it continues after the last whole line.', (signal) =>
       run(flags, signal),

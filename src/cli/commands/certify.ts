@@ -15,6 +15,7 @@ import {
 import { summarise } from '../../certificate/summary.ts';
 import { UsageError } from '../../errors.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import { briefHelp } from '../brief-help.ts';
 import { checkSigma, type StatisticalSettings, statisticalSettings } from '../certify-settings.ts';
 import { cutFor, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
@@ -65,9 +66,25 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const certify: CommandModule<object, Flags> = {
   command: 'certify <model>',
-  describe:
-    'certify how far each image can be perturbed (l2) before the smoothed classifier changes its answer',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'certify l2 radii of the answers of the smoothed classifier',
+  builder: briefHelp(builder, [
+    'data',
+    'mean',
+    'std',
+    'scale',
+    'split',
+    'sigma',
+    'n',
+    'alpha',
+    'lipschitz',
+    'provider',
+    'baseline',
+    'max',
+    'require',
+    'out',
+    'format',
+    'json',
+  ]),
   handler: (flags) => run(flags),
 };
 

@@ -5,6 +5,7 @@ import { certifiedCount } from '../../certificate/accuracy.ts';
 import { type Comparison, compareRuns, LEVEL } from '../../certificate/comparison.ts';
 import { readRun } from '../../certificate/read-results.ts';
 import { roundDown, roundUp, shareDown } from '../../certificate/rounding.ts';
+import { briefHelp } from '../brief-help.ts';
 import { renderCurves } from '../terminal/curve.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -28,8 +29,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { first:
 
 export const compare: CommandModule<object, Flags> = {
   command: 'compare <first> <second>',
-  describe: 'two runs over the same images, image by image, with exact significance statements',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'two runs over the same images, with significance',
+  builder: briefHelp(builder, ['format', 'json']),
   handler: async ({ first, second, format, json }) => {
     const comparison = compareRuns(await readRun(first), await readRun(second), [first, second]);
     process.stdout.write(

@@ -28,18 +28,19 @@ export function configCommand(sources: OptionSources): CommandModule {
       .example('SPLITZ_N=1000 $0 config show --sigma 0.5', 'a variable and a flag');
   return {
     command: 'config',
-    describe: 'show every setting with its origin (config show), print the schema of config files',
+    describe: 'settings with their origin; JSON Schema of config files',
     builder: (y) =>
       y
         .command({
           command: 'show [for] [model]',
-          describe: 'every setting of a command, with where its value comes from; takes its options, too',
-          builder: showBuilder,
+          describe: 'settings of a command and where each comes from',
+          builder: (y) => showBuilder(y).showHidden('all', "with --help: the command's options, too"),
           handler: (flags) => show(sources, command, flags as unknown as ShownFlags),
         })
         .command({
           command: 'schema',
-          describe: 'the JSON Schema of splitz.config.yaml and splitz.config.json',
+          describe: 'JSON Schema of splitz.config.yaml and .json',
+          builder: (y) => y.example('$0 config schema > splitz.config.schema.json', 'for an editor'),
           handler: () => {
             process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
           },

@@ -8,6 +8,7 @@ import { createNoiseKernel } from '../../smoothing/noise-kernel.ts';
 import { gaussianNoise, keyWords } from '../../smoothing/philox.ts';
 import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
 import { probeTfjsNode } from '../../training/engines/tfjs-node.ts';
+import { briefHelp } from '../brief-help.ts';
 import { outputOptions } from '../options.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
@@ -25,8 +26,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
 
 export const doctor: CommandModule<object, Flags> = {
   command: 'doctor',
-  describe: 'check Node, ONNX Runtime, providers, training engines, the noise kernel and write access',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'check Node, ONNX Runtime, providers, engines, the kernel',
+  builder: briefHelp(builder, ['json']),
   handler: (flags) => run(flags),
 };
 

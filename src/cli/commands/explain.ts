@@ -4,6 +4,7 @@ import { type Derivation, derivationOf } from '../../certificate/derivation.ts';
 import { readRun } from '../../certificate/read-results.ts';
 import type { CertificateRecord } from '../../certificate/record.ts';
 import { UsageError } from '../../errors.ts';
+import { briefHelp } from '../brief-help.ts';
 import { findRecord } from '../find-record.ts';
 import { runArgument } from '../options.ts';
 import { requireCount } from '../sourced.ts';
@@ -29,8 +30,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: s
 
 export const explain: CommandModule<object, Flags> = {
   command: 'explain <run>',
-  describe: 'one certificate as a worked derivation: votes, p_A, radius at the cut, radius at the input',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'one certificate as a worked derivation',
+  builder: briefHelp(builder, ['image', 'baseline', 'json']),
   handler: async (flags) => {
     requireCount('--image', flags.image, 0);
     const run = await readRun(flags.run);

@@ -12,6 +12,7 @@ import { openDataset } from '../../datasets/open-dataset.ts';
 import { describeType } from '../../onnx/graph.ts';
 import type { Model } from '../../onnx/model.ts';
 import { bySeverity } from '../../onnx/preflight/finding.ts';
+import { briefHelp } from '../brief-help.ts';
 import { preprocessingOf, preprocessingSettings } from '../certify-settings.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { inspectionDocument } from '../inspection/document.ts';
@@ -52,9 +53,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const inspect: CommandModule<object, Flags> = {
   command: 'inspect <model>',
-  describe:
-    'findings, the cuts of a model, which of them can be bounded (or why not), and its operator norms',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'findings, cuts, which have a bound or why not, norms',
+  builder: briefHelp(builder, ['data', 'mean', 'std', 'scale', 'input-shape', 'format']),
   handler: (flags) => run(flags),
 };
 

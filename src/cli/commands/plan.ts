@@ -6,6 +6,7 @@ import { leftHalfBoundAt } from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import { briefHelp } from '../brief-help.ts';
 import { statisticalSettings } from '../certify-settings.ts';
 import { cutFor, globalLipschitz, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
@@ -59,8 +60,20 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const plan: CommandModule<object, Flags> = {
   command: 'plan <model>',
-  describe: 'pilot run: time, memory, smallest useful n, best cut and noise; writes a config file',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'pilot run: time, memory, useful n, best cut and noise',
+  builder: briefHelp(builder, [
+    'data',
+    'mean',
+    'std',
+    'scale',
+    'max',
+    'cuts',
+    'levels',
+    'images',
+    'at',
+    'out',
+    'json',
+  ]),
   handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
 };
 

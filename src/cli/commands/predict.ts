@@ -4,6 +4,7 @@ import { type PredictedClass, predictedClass } from '../../certificate/predictio
 import { openSmoothedClassifier } from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import { Stage } from '../../smoothing/philox.ts';
+import { briefHelp } from '../brief-help.ts';
 import { statisticalSettings } from '../certify-settings.ts';
 import { interruptible } from '../interrupt.ts';
 import { openRun } from '../open-run.ts';
@@ -33,8 +34,20 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const predict: CommandModule<object, Flags> = {
   command: 'predict <model>',
-  describe: "the smoothed classifier's answer for single images, or an abstention",
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'answers of the smoothed classifier, or abstentions',
+  builder: briefHelp(builder, [
+    'data',
+    'mean',
+    'std',
+    'scale',
+    'class-names',
+    'index',
+    'split',
+    'sigma',
+    'n',
+    'alpha',
+    'json',
+  ]),
   handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
 };
 

@@ -8,6 +8,7 @@ import { roundDown } from '../../certificate/rounding.ts';
 import { openSmoothedClassifier, type SamplingResources } from '../../certificate/smoothed-classifier.ts';
 import { DoesNotHold } from '../../errors.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
+import { briefHelp } from '../brief-help.ts';
 import { cutFor } from '../choose-cut.ts';
 import { findRecord } from '../find-record.ts';
 import { interruptible } from '../interrupt.ts';
@@ -40,8 +41,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: s
 
 export const replay: CommandModule<object, Flags> = {
   command: 'replay <run> [model]',
-  describe: 'draw the noise of single records again and compare counts and radii; exit code 1 if they differ',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'draw the noise of records again; exit 1 if counts differ',
+  builder: briefHelp(builder, ['data', 'image', 'json']),
   handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
 };
 

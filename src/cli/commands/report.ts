@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { ToolError, UsageError } from '../../errors.ts';
 import type { Report } from '../../report/report.ts';
+import { briefHelp } from '../brief-help.ts';
 import { packageVersion } from '../version.ts';
 
 /** File name endings by flag. Figures get the figure's name before theirs. */
@@ -50,8 +51,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { runs: 
 
 export const report: CommandModule<object, Flags> = {
   command: 'report <runs..>',
-  describe: 'result files as one HTML page, or as figures and tables for a paper',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'result files as one HTML page, or figures and tables',
+  builder: briefHelp(builder, ['html', 'svg', 'png', 'markdown', 'tsv', 'latex', 'data', 'out', 'title']),
   handler: (flags) => run(withoutRepeats(flags)),
 };
 

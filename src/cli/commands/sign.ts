@@ -8,6 +8,7 @@ import { signedStatement, statementPathOf } from '../../certificate/attestation/
 import { codeOf } from '../../certificate/system-error.ts';
 import { verifyFile } from '../../certificate/verification/verify-file.ts';
 import { DoesNotHold, ToolError, UsageError } from '../../errors.ts';
+import { briefHelp } from '../brief-help.ts';
 
 const builder = <T>(y: Argv<T>) =>
   y
@@ -34,8 +35,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
 
 export const sign: CommandModule<object, Flags> = {
   command: 'sign [run]',
-  describe: 'sign a statement about a result file (in-toto, DSSE); CycloneDX fragment; make a key pair',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'sign a statement about a result file; CycloneDX; make keys',
+  builder: briefHelp(builder, ['key', 'generate-key', 'out', 'cyclonedx']),
   handler: (flags) => run(flags),
 };
 

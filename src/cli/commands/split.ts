@@ -8,6 +8,7 @@ import { forceEval } from '../../onnx/force-eval.ts';
 import { loadModel } from '../../onnx/load.ts';
 import { saveModel } from '../../onnx/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
+import { briefHelp } from '../brief-help.ts';
 import { cutFor } from '../choose-cut.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
@@ -38,8 +39,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const split: CommandModule<object, Flags> = {
   command: 'split <model>',
-  describe: 'write left.onnx and right.onnx, proven to compose to the whole',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'write left.onnx and right.onnx, proven to compose',
+  builder: briefHelp(builder, ['at', 'out-dir', 'force']),
   handler: (flags) => run(flags),
 };
 

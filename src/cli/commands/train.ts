@@ -19,6 +19,7 @@ import { writeBack } from '../../training/parameters.ts';
 import type { HostTensor, Program } from '../../training/program.ts';
 import { splitzProgram } from '../../training/step.ts';
 import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
+import { briefHelp } from '../brief-help.ts';
 import { shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
 import { type OpenedTraining, openTraining } from '../open-training.ts';
@@ -70,8 +71,23 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model:
 
 export const train: CommandModule<object, Flags> = {
   command: 'train <model>',
-  describe: 'train an ONNX classifier with the SPLITZ loss and write it as ONNX',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'train a classifier with the SPLITZ loss, ONNX in and out',
+  builder: briefHelp(builder, [
+    'data',
+    'split',
+    'recipe',
+    'sigma',
+    'loss',
+    'regularizer',
+    'lambda',
+    'relu-theta',
+    'epochs',
+    'learning-rate',
+    'augment',
+    'engine',
+    'out',
+    'restart',
+  ]),
   handler: (flags) => run(flags),
 };
 

@@ -15,6 +15,7 @@ import { DoesNotHold, UsageError } from '../../errors.ts';
 import { loadModel } from '../../onnx/load.ts';
 import { Stage } from '../../smoothing/philox.ts';
 import { gaussianProbe } from '../../smoothing/probe.ts';
+import { briefHelp } from '../brief-help.ts';
 import { policyOption, runArgument, sourceOptions } from '../options.ts';
 import { applyPolicy } from '../policy.ts';
 import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../reopen-run.ts';
@@ -51,8 +52,8 @@ type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: s
 
 export const verify: CommandModule<object, Flags> = {
   command: 'verify <run> [model]',
-  describe: 'recompute every claim of a result file; exit code 1 names the first record that does not hold',
-  builder: (y) => builder(y) as unknown as Argv<Flags>,
+  describe: 'recompute every claim of a result file; exit 1 if one fails',
+  builder: briefHelp(builder, ['data', 'labels', 'bounds', 'key', 'require', 'json']),
   handler: (flags) => run(flags),
 };
 

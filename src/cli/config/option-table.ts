@@ -4,16 +4,20 @@ import type { Argv, CommandModule, Options } from 'yargs';
 
 export type OptionTable = ReadonlyMap<string, Options>;
 
-/** What `build` declares of options, in order. Builders use `option`, `positional` and `example` alone. */
+/** What `build` declares of options, in order. Of yargs it may use what the recorder has. */
 export function recordOptions(build: (y: Argv) => unknown): OptionTable {
   const table = new Map<string, Options>();
+  const unrecorded = () => recorder;
   const recorder = {
     option(name: string, options: Options) {
       table.set(name, options);
       return recorder;
     },
-    positional: () => recorder,
-    example: () => recorder,
+    positional: unrecorded,
+    example: unrecorded,
+    hide: unrecorded,
+    showHidden: unrecorded,
+    parserConfiguration: unrecorded,
   };
   build(recorder as unknown as Argv);
   return table;
