@@ -6,12 +6,14 @@
 import type { PreparedClassifier } from '../../certificate/prepare-classifier.ts';
 import type { SmoothingCertificate } from '../../certificate/record.ts';
 import {
+  type Draw,
   openSmoothedClassifier,
   probesOf,
   type SamplingResources,
   type SmoothedClassifier,
   type SmoothingSettings,
 } from '../../certificate/smoothed-classifier.ts';
+import { Stage } from '../../smoothing/philox.ts';
 import type { StatisticalSettings } from '../certify-settings.ts';
 import { boundAt, cutFor, globalLipschitz } from '../choose-cut.ts';
 import { correctness, FIRST_PILOT_INDEX, type GridPoint, reachOf } from './grid.ts';
@@ -37,10 +39,10 @@ export interface Forecast {
   readonly point: GridPoint;
 }
 
-/** Longest that one image's draws may take here; what is more is extrapolated. */
+/** Longest that one image's draws may take here, about; what is more is extrapolated. */
 const SECONDS_PER_IMAGE = 2;
 const TIMED_IMAGES = 12;
-/** Draws of the first, untimed image, which finds out how many fit. */
+/** Draws of the first, untimed certificate; twice as many find out how many fit. */
 const WARMING_DRAWS = 500;
 
 /** @param openedSeconds from the start of the process to the model and data open */
@@ -67,43 +69,53 @@ export async function forecast(
       plain = await openSmoothedClassifier(classifier, input, null, resources, probes, 'baseline');
     }
     const startSeconds = openedSeconds + (performance.now() - started) / 1000;
+    const seed = BigInt(statistics.seed.value);
     const settingsAt = (level: number, n: number): SmoothingSettings => ({
       sigma: level,
       n0: statistics.n0.value,
       n,
       alpha: statistics.alpha.value,
       bound: statistics.bound.value,
-      seed: BigInt(statistics.seed.value),
+      seed,
     });
     const n = statistics.n.value;
     const images = pilot.images.slice(0, TIMED_IMAGES);
     const [first] = images;
     if (first === undefined) throw new Error('a pilot has images');
     const warming = Math.min(n, WARMING_DRAWS);
-    const warmed = await main.certify(first, FIRST_PILOT_INDEX, null, settingsAt(sigma, warming), signal);
+    await main.certify(first, FIRST_PILOT_INDEX, null, settingsAt(sigma, warming), signal);
     if (plain !== null && baselineSigma !== null)
       await plain.certify(first, FIRST_PILOT_INDEX, null, settingsAt(baselineSigma, warming), signal);
-    const fitting = Math.floor((warming / warmed.seconds) * SECONDS_PER_IMAGE);
+    const fitting = Math.floor(
+      SECONDS_PER_IMAGE / (await secondsPerDraw(main, [first], { sigma, seed, draws: 2 * warming }, signal)),
+    );
     const draws = Math.min(n, Math.max(2 * WARMING_DRAWS, fitting));
-    const timed = async (smoothed: SmoothedClassifier, level: number, k: number) => {
-      const image = images[k];
-      if (image === undefined) throw new Error('one image per index');
-      const certify = (count: number) =>
-        smoothed.certify(image, FIRST_PILOT_INDEX + k, null, settingsAt(level, count), signal);
-      const whole = await certify(draws);
-      const slope = draws === n ? 0 : await slopeOf(certify, whole, draws >> 1);
-      return { certificate: whole, seconds: whole.seconds + slope * (n - draws) };
+    /** Certificates at the draws that fit; the seconds are those of n. */
+    const timer = async (smoothed: SmoothedClassifier, level: number) => {
+      const perDraw =
+        draws === n
+          ? 0
+          : await secondsPerDraw(smoothed, images.slice(0, 3), { sigma: level, seed, draws }, signal);
+      return async (k: number) => {
+        const image = images[k];
+        if (image === undefined) throw new Error('one image per index');
+        const index = FIRST_PILOT_INDEX + k;
+        const certificate = await smoothed.certify(image, index, null, settingsAt(level, draws), signal);
+        return { certificate, seconds: certificate.seconds + perDraw * (n - draws) };
+      };
     };
+    const timeOwn = await timer(main, sigma);
+    const timeBeside = plain === null || baselineSigma === null ? null : await timer(plain, baselineSigma);
     const perImage: ImageTimes[] = [];
     const pilots: SmoothingCertificate[] = [];
     for (const k of images.keys()) {
-      const own = await timed(main, sigma, k);
-      const beside = plain === null || baselineSigma === null ? null : await timed(plain, baselineSigma, k);
+      const own = await timeOwn(k);
+      const beside = await timeBeside?.(k);
       perImage.push({ own: own.seconds, baseline: beside?.seconds ?? 0 });
       pilots.push(own.certificate);
       signal.throwIfAborted();
     }
-    const boundSeconds = timeBound(main, images, pilots, BigInt(statistics.seed.value));
+    const boundSeconds = timeBound(main, images, pilots, seed);
     const meanOwn = perImage.reduce((sum, { own }) => sum + own, 0) / perImage.length;
     const judged = pilots.map((certificate, k) => ({
       ...certificate,
@@ -124,14 +136,25 @@ export async function forecast(
   }
 }
 
-/** Seconds per further draw, from the same image at fewer draws. */
-async function slopeOf(
-  certify: (draws: number) => Promise<SmoothingCertificate>,
-  whole: SmoothingCertificate,
-  fewer: number,
+/**
+ * Seconds per further draw: those of `draws` less those of half as many, as what comes before the first draw is the same.
+ * Not taken from whole certificates: at fewer draws an image may abstain, which spares its bound.
+ */
+async function secondsPerDraw(
+  smoothed: SmoothedClassifier,
+  images: readonly Float32Array[],
+  { draws, ...noise }: Pick<Draw, 'sigma' | 'seed' | 'draws'>,
+  signal: AbortSignal,
 ): Promise<number> {
-  const part = await certify(fewer);
-  return Math.max(0, whole.seconds - part.seconds) / (whole.n - fewer);
+  const timed = async (image: Float32Array, count: number): Promise<number> => {
+    const started = performance.now();
+    const draw = { ...noise, stage: Stage.estimation, draws: count };
+    await smoothed.votes(image, FIRST_PILOT_INDEX, draw, signal);
+    return (performance.now() - started) / 1000;
+  };
+  let seconds = 0;
+  for (const image of images) seconds += (await timed(image, draws)) - (await timed(image, draws >> 1));
+  return Math.max(1e-9, seconds / (images.length * (draws - (draws >> 1))));
 }
 
 /** Mean seconds of evaluating and bounding the left half, over images that are certified. */
