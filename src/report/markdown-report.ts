@@ -6,6 +6,7 @@ import type { Table } from './figure.ts';
 import type { Report, RunSection } from './report.ts';
 import { settingsTable, sourceTable } from './settings-table.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from './statements.ts';
+import type { WorkedExample } from './worked-example.ts';
 
 export function markdownReport(report: Report): string {
   const { title, series, curve, sections } = report;
@@ -39,7 +40,8 @@ export function markdownReport(report: Report): string {
   return `${lines.join('\n')}\n`;
 }
 
-function runLines({ run, histogram, segments, lipschitz, latent }: RunSection, level: string): string[] {
+function runLines(section: RunSection, level: string): string[] {
+  const { run, histogram, segments, lipschitz, latent, example } = section;
   const figures = [histogram, segments, lipschitz, latent].flatMap((part) =>
     part === null
       ? []
@@ -51,6 +53,7 @@ function runLines({ run, histogram, segments, lipschitz, latent }: RunSection, l
   const part = (title: string, lines: readonly string[]): string[] => [`${level} ${title}`, '', ...lines];
   return [
     ...part('Radii', run.images.length === 0 ? ['No image was certified in this run.', ''] : figures),
+    ...(example === null ? [] : part(example.title, workedLines(example))),
     ...part(
       'Method',
       [...methodOf(run), ...(allowance === null ? [] : [allowance])].flatMap((text) => [
@@ -68,6 +71,24 @@ function runLines({ run, histogram, segments, lipschitz, latent }: RunSection, l
             ...tableLines(sourceTable(run.header)),
           ]),
         ]),
+  ];
+}
+
+function workedLines({ chosen, derivation }: WorkedExample): string[] {
+  const { steps, conclusion, symbols } = derivation;
+  return [
+    escapeMarkdown(chosen),
+    '',
+    ...steps.flatMap(({ title, formula, numbers, meaning }, k) => [
+      `${k + 1}. **${escapeMarkdown(title)}.** ${escapeMarkdown(meaning)}`,
+      `   - ${escapeMarkdown(formula)}`,
+      `   - ${escapeMarkdown(numbers)}`,
+    ]),
+    '',
+    `**${escapeMarkdown(conclusion)}**`,
+    '',
+    ...symbols.map(([symbol, meaning]) => `- ${escapeMarkdown(symbol)}: ${escapeMarkdown(meaning)}`),
+    '',
   ];
 }
 

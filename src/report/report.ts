@@ -8,6 +8,7 @@ import { latentRadius } from './figures/latent-radius.ts';
 import { localLipschitz } from './figures/local-lipschitz.ts';
 import { radiusHistogram } from './figures/radius-histogram.ts';
 import { segmentNorms } from './figures/segment-norms.ts';
+import { type WorkedExample, workedExample } from './worked-example.ts';
 
 /** What was at hand besides the result file. */
 export interface RunSources {
@@ -25,6 +26,7 @@ export interface RunSection {
   readonly segments: Figure | string | null;
   readonly lipschitz: Figure | string | null;
   readonly latent: Figure | null;
+  readonly example: WorkedExample | null;
 }
 
 export interface Report {
@@ -70,6 +72,7 @@ export function buildReport(
           typeof its.segments === 'string' ? null : own(segmentNorms(its.segments.norms, its.segments.left)),
         lipschitz: own(localLipschitz(run)),
         latent: own(latentRadius(run)),
+        example: workedExample(run),
       };
     }),
   };

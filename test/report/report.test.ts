@@ -3,8 +3,9 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { scoreOf } from '../../src/certificate/accuracy.ts';
 import { abstentions } from '../../src/report/abstentions.ts';
-import { matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
+import { loggedRun, matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
 import { curvePoints } from '../../src/report/curve-points.ts';
+import { escapeMarkdown } from '../../src/report/escape.ts';
 import { extremes } from '../../src/report/extremes.ts';
 import { htmlReport } from '../../src/report/html/page.ts';
 import { latexReport } from '../../src/report/latex-report.ts';
@@ -13,6 +14,7 @@ import { buildReport, figuresOf } from '../../src/report/report.ts';
 import { pngOf, standaloneSvg } from '../../src/report/standalone-svg.ts';
 import { thumbnail } from '../../src/report/thumbnail.ts';
 import { tsvReport } from '../../src/report/tsv-report.ts';
+import { workedExample } from '../../src/report/worked-example.ts';
 import { exampleHeader, exampleRecord } from '../certificate/run.ts';
 import { abstaining, NOTHING_AT_HAND, records, reportOf, runOf, textOf } from './runs.ts';
 
@@ -247,6 +249,34 @@ describe('the page', () => {
     expect(drawn).toContain(`src="${picture}"`);
     expect(drawn).toContain('nought');
     expect(page).toContain('They are not drawn: the data were not at hand');
+  });
+});
+
+describe('the worked derivation', () => {
+  test('is that of the median radius, with every number of explain, in HTML and Markdown', () => {
+    const run = runOf(records(40));
+    const example = workedExample(run);
+    if (example === null) throw new Error('no example');
+    const radii = run.images.filter(({ abstained }) => !abstained).map(({ radius }) => radius);
+    const below = radii.filter((radius) => radius < example.record.radius).length;
+    expect(Math.abs(below - (radii.length - 1) / 2)).toBeLessThanOrEqual(0.5);
+    const { document } = parseHTML(htmlReport(reportOf(run)));
+    const text = (document.body.textContent ?? '').replace(/\s+/g, ' ');
+    const flat = (symbols: string): string => symbols.replace(/_(?=[ABLRu])/g, '').replace(/\s+/g, ' ');
+    for (const { title, formula, numbers, meaning } of example.derivation.steps)
+      for (const part of [title, formula, numbers, meaning]) expect(text).toContain(flat(part));
+    expect(text).toContain(flat(example.derivation.conclusion));
+    const markdown = markdownReport(reportOf(run));
+    for (const { numbers } of example.derivation.steps) expect(markdown).toContain(escapeMarkdown(numbers));
+  });
+
+  test('is of an abstention where no image has a radius, and none for a log or an empty run', () => {
+    const none = workedExample(runOf(records(5).map(abstaining)));
+    expect(none?.derivation.abstained).toBe(true);
+    expect(none?.record.index).toBe(0);
+    expect(workedExample(runOf([]))).toBe(null);
+    const log = loggedRun({ name: 'log', file: 'log', bytes: new Uint8Array() }, []);
+    expect(workedExample(log)).toBe(null);
   });
 });
 

@@ -1,11 +1,11 @@
 /** The report as one self-contained HTML file: no script, nothing loaded, the raw results inside. */
 import { averageRadius } from '../../certificate/accuracy.ts';
 import { roundDown, shareDown } from '../../certificate/rounding.ts';
-import type { AuditedRun, NamedSeries } from '../audited-run.ts';
+import type { NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
 import { extremes } from '../extremes.ts';
 import { html, Markup } from '../markup.ts';
-import { drawable, type Report } from '../report.ts';
+import { drawable, type Report, type RunSection } from '../report.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from '../statements.ts';
 import { figureOf, formula, said, tableOf } from './parts.ts';
 import { runSection } from './run-section.ts';
@@ -88,7 +88,7 @@ function contents({ sections }: Report): Markup {
           ...sections.map(({ run }, k): [string, string] => [`run-${k + 1}`, run.name]),
           ...LAST,
         ]
-      : [['curve', 'Curve'], ...sections.flatMap(({ run }) => ownLinks(run)), ...LAST];
+      : [['curve', 'Curve'], ...sections.flatMap(ownLinks), ...LAST];
   return html`<nav aria-label="Contents"><ul>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}</ul></nav>`;
 }
 
@@ -98,13 +98,14 @@ const LAST: readonly [string, string][] = [
   ['references', 'References'],
 ];
 
-function ownLinks(run: AuditedRun): [string, string][] {
+function ownLinks({ run, example }: RunSection): [string, string][] {
   const images = run.images.length > 0;
   const ours = run.kind === 'result';
   const links: [id: string, text: string, shown: boolean][] = [
     ['radii', 'Radii', images],
     ['left-half', 'Left half', ours],
     ['images', 'Images', extremes(run).length > 0],
+    ['worked', 'Derivation', example !== null],
     ['abstentions', 'Abstentions', images],
     ['findings', 'Findings', ours],
     ['settings', 'Settings', ours],

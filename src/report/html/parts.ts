@@ -42,11 +42,11 @@ const swatch = (colour: LegendEntry['colour'], line: string | null): Markup =>
     ? html`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${variable(colour)}"/></svg>`
     : html`<svg width="30" height="12" aria-hidden="true"><path d="M0 6H30" fill="none" stroke="${variable(colour)}" stroke-width="2.5" stroke-dasharray="${line}"/></svg>`;
 
-/** Text of our own in which p_A and R_u are set as symbols with an index, and a number keeps its percent sign. */
+/** Text of our own in which p_A, R_u, f_L, … are set as symbols with an index, and a number keeps its percent sign. */
 export const formula = (text: string): Markup =>
   new Markup(
     html`${text}`.text
-      .replace(/\b([pR])_([ABu])\b/g, '<i>$1</i><sub>$2</sub>')
+      .replace(/\b([cfkpR])_([ABLRu])\b/g, '<i>$1</i><sub>$2</sub>')
       .replace(/(\d) %/g, '$1\u00a0%'),
   );
 

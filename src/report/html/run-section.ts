@@ -8,6 +8,7 @@ import type { Figure, Table } from '../figure.ts';
 import { html, type Markup } from '../markup.ts';
 import type { RunSection } from '../report.ts';
 import { settingsTable, sourceTable } from '../settings-table.ts';
+import { derivationList } from './derivation.ts';
 import { figureOf, formula, said, tableOf } from './parts.ts';
 
 /** Rows of the table of images; what is beyond them stands in the raw results. */
@@ -37,7 +38,7 @@ export function runSection(section: RunSection, place: { readonly k: number; rea
         ? null
         : part('radii', 'Certified radii', said('No image has a certified radius.'))
       : part('radii', section.histogram.title, figureOf(section.histogram))
-  }${stretching(section, headings)}${pictures(section, headings)}${without(run, headings)}${findings(run, headings)}${
+  }${stretching(section, headings)}${pictures(section, headings)}${worked(section, headings)}${without(run, headings)}${findings(run, headings)}${
     run.kind === 'result'
       ? part(
           'settings',
@@ -118,6 +119,17 @@ function pictures({ run, sources }: RunSection, { part, sub }: Headings): Markup
           }<br><span class="soft">no. ${image.index}</span></li>`;
         })}</ul>`,
     )}`,
+  );
+}
+
+/** One certificate from its votes to its radius, as `explain` prints it. */
+function worked({ run, example }: RunSection, { part }: Headings): Markup | null {
+  if (example === null) return null;
+  const { title, chosen, record, derivation } = example;
+  return part(
+    'worked',
+    title,
+    html`<p>${chosen} The same in the terminal, for any image: <code>splitz-onnx explain ${run.file} --image ${record.index}</code></p>${derivationList(derivation)}`,
   );
 }
 

@@ -66,6 +66,17 @@ summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:
 .pictures li{margin:0;font-size:.8rem;line-height:1.4;font-variant-numeric:tabular-nums}
 .pictures img{display:block;width:100%;max-width:6.5rem;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--raised);border:1px solid var(--line);border-radius:.25rem;margin-bottom:.3rem}
 .pictures .bad{color:var(--wrong)}
+.steps{padding-left:1.6rem}
+.steps>li{margin:1.1rem 0}
+.steps>li::marker{font-weight:600}
+.steps p{margin:.3rem 0}
+.working{background:var(--raised);border-radius:.35rem;padding:.5rem .8rem;font-variant-numeric:tabular-nums}
+.working span{display:block}
+.working span+span{margin-top:.2rem;font-weight:600}
+.conclusion{border-left:4px solid var(--series-3);padding:.1rem 0 .1rem .9rem;font-weight:600}
+.symbols div{display:grid;grid-template-columns:5.5rem 1fr;gap:.75rem;margin:.15rem 0;font-size:.875rem;line-height:1.45}
+.symbols dt{font-weight:600}
+.symbols dd{margin:0;color:var(--soft)}
 .download{display:inline-block;padding:.5rem .9rem;border:1px solid var(--line);border-radius:.4rem;background:var(--raised);text-decoration:none}
 @media (max-width:34rem){
 body{font-size:15px}
@@ -87,7 +98,7 @@ nav,.download{display:none}
 h2,h3,h4,.caption{break-after:avoid}
 th,td{padding-top:.12rem;padding-bottom:.12rem}
 h2{margin-top:1.8rem}
-figure,.tiles,.pictures li,tr,li,.warning{break-inside:avoid}
+figure,.tiles,.pictures li,tr,li,.warning,.conclusion,.symbols{break-inside:avoid}
 .legend,figcaption{break-inside:avoid}
 .scroll{overflow:visible}
 thead{display:table-header-group}

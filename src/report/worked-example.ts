@@ -1,0 +1,35 @@
+/** The certificate that a report works out step by step: the middling one, so that nobody takes the best for the rule. */
+import { type Derivation, derivationOf } from '../certificate/derivation.ts';
+import type { CertificateRecord } from '../certificate/record.ts';
+import type { AuditedRun } from './audited-run.ts';
+
+export interface WorkedExample {
+  readonly title: string;
+  readonly record: CertificateRecord;
+  /** Which image it is and why this one, in a sentence. */
+  readonly chosen: string;
+  readonly derivation: Derivation;
+}
+
+/**
+ * The image with the median radius of those that have one (of two in the middle the smaller); without any, the first
+ * image, whose derivation ends in why it has none. Null for logs, which hold no votes, and without images.
+ */
+export function workedExample(run: AuditedRun): WorkedExample | null {
+  if (run.kind !== 'result') return null;
+  const certified = run.images
+    .filter(({ abstained, radius }) => !abstained && radius > 0)
+    .sort((a, b) => a.radius - b.radius || a.index - b.index);
+  const record = certified[Math.floor((certified.length - 1) / 2)] ?? run.images[0];
+  if (record === undefined) return null;
+  const which = `Image ${record.index}${record.label === null ? '' : `, label ${record.label}`}`;
+  const chosen =
+    certified.length > 1
+      ? `${which}: the median radius of the ${certified.length} images that have one.`
+      : certified.length === 1
+        ? `${which}: the only image with a radius.`
+        : `${which}: no image has a radius; this is why the first has none.`;
+  const derivation = derivationOf(run.header, record);
+  const title = `One ${derivation.abstained ? 'abstention' : 'certificate'}, step by step`;
+  return { title, record, chosen, derivation };
+}
