@@ -2,17 +2,23 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { boundability } from '../certificate/boundability.ts';
-import { prepareClassifier } from '../certificate/prepare-classifier.ts';
+import { type DisplacementPoint, displacementCurve } from '../certificate/displacement-curve.ts';
+import { type PreparedClassifier, prepareClassifier } from '../certificate/prepare-classifier.ts';
 import type { RunHeader } from '../certificate/record.ts';
+import { leftHalfBoundAt } from '../certificate/smoothed-classifier.ts';
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { SplitzError, UsageError } from '../errors.ts';
+import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
+import { findCut } from '../onnx/cuts.ts';
 import { forceEval } from '../onnx/force-eval.ts';
 import { loadModel } from '../onnx/load.ts';
 import type { AuditedRun } from '../report/audited-run.ts';
 import { extremes } from '../report/extremes.ts';
+import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
+import { globalLipschitz } from './choose-cut.ts';
 
 export interface ReportSourceFlags {
   readonly model?: string | undefined;
@@ -33,18 +39,26 @@ export async function reportSources(
   runs: readonly AuditedRun[],
   paths: readonly string[],
   flags: ReportSourceFlags,
+  note: (text: string) => void,
 ): Promise<RunSources[]> {
   const opened: Opened = new Map();
   const sources: RunSources[] = [];
   for (const [k, run] of runs.entries()) {
     if (run.kind === 'log') {
       const none = 'a log names neither model nor data';
-      sources.push({ segments: none, pictures: none, classNames: null });
+      sources.push({ segments: none, curves: none, pictures: none, classNames: null });
       continue;
     }
     const data = await dataOf(run.header, flags, opened);
+    const model = await modelOf(run.header, paths[k] ?? '', flags);
     sources.push({
-      segments: await segmentsOf(run.header, paths[k] ?? '', flags),
+      segments: typeof model === 'string' ? model : segmentsOf(run.header, model, flags),
+      curves:
+        typeof model === 'string'
+          ? model
+          : typeof data === 'string'
+            ? data
+            : await curvesOf(run, model, data, note),
       pictures: typeof data === 'string' ? data : await picturesOf(run, data),
       classNames: typeof data === 'string' ? null : data.classNames,
     });
@@ -65,6 +79,7 @@ export async function reportSources(
   return sources;
 }
 
+const NO_MODEL = 'the model was not at hand (name it by --model)';
 const OTHER_DATA = 'the data named by --data are not those of this run (another digest)';
 const OTHER_MODEL = 'the model named by --model is not that of this run (another digest)';
 
@@ -96,42 +111,79 @@ async function picturesOf(run: AuditedRun, data: Dataset): Promise<Map<number, s
   return pictures;
 }
 
-/** Norms of the segments: those before the cut, or all of them. */
-async function segmentsOf(
-  header: RunHeader,
+/** The run's model with its preprocessing; or why it is not there. */
+async function modelOf(
+  { settings, data, model }: RunHeader,
   runPath: string,
   flags: ReportSourceFlags,
-): Promise<RunSources['segments']> {
-  const { settings, data, split, model } = header;
+): Promise<PreparedClassifier | string> {
   const path =
     flags.model ?? [join(dirname(runPath), model.name), model.name].find((file) => existsSync(file));
-  if (path === undefined) return 'the model was not at hand (name it by --model)';
+  if (path === undefined) return NO_MODEL;
   const [channels = 1, rows = 1, columns = 1] = data.shape;
-  const { layout, scale, mean, std } = settings;
+  const { layout, scale, mean, std, channelOrder } = settings;
   try {
     const loaded = await loadModel(path);
     const digests = (files: readonly { readonly sha256: string }[]): string =>
       files.map(({ sha256 }) => sha256).join(' ');
-    if (digests(loaded.files) !== digests(model.files)) {
-      return flags.model === undefined ? 'the model was not at hand (name it by --model)' : OTHER_MODEL;
-    }
+    if (digests(loaded.files) !== digests(model.files))
+      return flags.model === undefined ? NO_MODEL : OTHER_MODEL;
     const source = model.modified === undefined ? loaded : forceEval(loaded);
-    const classifier = await prepareClassifier(source, flags.output, {
+    return await prepareClassifier(source, flags.output, {
       ...{ layout: layout.value, scale: scale.value, imageShape: [channels, rows, columns] },
+      channelOrder: channelOrder?.value ?? 'rgb',
       ...(mean.value === null ? {} : { mean: mean.value }),
       ...(std.value === null ? {} : { std: std.value }),
     });
-    const upTo = (last: number) => {
-      const cuts = classifier.cuts.cuts.filter(({ index }) => index <= last);
-      // No limit of time: the same command gives the same report on a slow day.
-      return boundability({ ...classifier, cuts: { ...classifier.cuts, cuts } }, Number.POSITIVE_INFINITY)
-        .segments;
-    };
-    const left = upTo(split.index);
-    return { norms: flags.segments === 'left' ? left : upTo(Number.POSITIVE_INFINITY), left: left.length };
   } catch (error) {
     // A file that lies there by chance must not stop the report; one that was named must say why it cannot be used.
     if (flags.model !== undefined || !(error instanceof SplitzError)) throw error;
     return `${model.name} beside the result file cannot be used (${error.report.what})`;
   }
+}
+
+/** Norms of the segments: those before the cut, or all of them. */
+function segmentsOf(
+  { split }: RunHeader,
+  classifier: PreparedClassifier,
+  flags: ReportSourceFlags,
+): Exclude<RunSources['segments'], string> {
+  const upTo = (last: number) => {
+    const cuts = classifier.cuts.cuts.filter(({ index }) => index <= last);
+    // No limit of time: the same command gives the same report on a slow day.
+    return boundability({ ...classifier, cuts: { ...classifier.cuts, cuts } }, Number.POSITIVE_INFINITY)
+      .segments;
+  };
+  const left = upTo(split.index);
+  return { norms: flags.segments === 'left' ? left : upTo(Number.POSITIVE_INFINITY), left: left.length };
+}
+
+/** Of a report that takes longer than this, the user hears what it is at. */
+const SILENT_MS = 1000;
+
+/** D(r) of a few images, bounded as `certify` did. */
+async function curvesOf(
+  run: AuditedRun,
+  classifier: PreparedClassifier,
+  data: Dataset,
+  note: (text: string) => void,
+): Promise<RunSources['curves']> {
+  const images = curveImages(run);
+  if (run.kind !== 'result' || images.length === 0) return new Map();
+  const { split, settings } = run.header;
+  const cut = findCut(classifier.cuts, split.cut);
+  const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value, DEFAULT_DELTA);
+  if (left === null) return new Map();
+  const seed = settings.seed.value;
+  // Before the first image, as certify does: norms of large left halves are proved once and shared.
+  globalLipschitz(left, seed);
+  const curves = new Map<number, DisplacementPoint[]>();
+  const started = performance.now();
+  for (const { record } of images) {
+    if (performance.now() - started > SILENT_MS)
+      note(`note   bounding D(r) around image ${record.index} (${curves.size + 1} of ${images.length})`);
+    const { index, radius } = record;
+    curves.set(index, displacementCurve(left, await data.image(index), radius, BigInt(seed), index));
+  }
+  return curves;
 }

@@ -31,6 +31,13 @@ export interface LeftHalfBound {
    * @param gaussian probes for probabilistic norms, independent of the image and of the votes
    */
   inputRadius(evaluation: Evaluation, latentRadius: number, gaussian: GaussianSource): InputRadius;
+  /**
+   * D at any radius, for curves of it: an upper bound that fails with probability at most `failureProbability`, infinite
+   * where the ball has none; an estimate for `power`.
+   */
+  displacementAt(evaluation: Evaluation, radius: number, gaussian: GaussianSource): number;
+  /** Whether one proof takes seconds. */
+  readonly costly: boolean;
   /** Upper bound on the Lipschitz constant on all of space (the product bound). */
   globalLipschitz(gaussian: GaussianSource): number;
 }
@@ -104,8 +111,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   const excess = [...norms.values()].reduce((product, norm) => product * norm.excess(deltaEach), 1);
 
   /** The published method: masked norms by a few power steps. It certifies nothing, see `isUpperBound`. */
+  const power: NormOf = (matrix, rows, columns) => normOf(matrix).powerEstimate(rows, columns, POWER_STEPS);
   const publishedRadius = (evaluation: Evaluation, latentRadius: number): InputRadius => {
-    const power: NormOf = (matrix, rows, columns) => normOf(matrix).powerEstimate(rows, columns, POWER_STEPS);
     const estimate = (r: number): number => displacement(half, evaluation, r, 'mask', power);
     const radius = largestRadius(estimate, latentRadius);
     return { radius, displacement: estimate(radius) };
@@ -116,7 +123,12 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     bound,
     isUpperBound: bound !== 'power',
     failureProbability: probabilisticUses === 0 || bound === 'power' ? 0 : delta,
+    costly,
     evaluate: (x) => evaluateLeftHalf(half, x),
+    displacementAt: (evaluation, radius, gaussian) =>
+      bound === 'power'
+        ? displacement(half, evaluation, radius, 'mask', power)
+        : displacement(half, evaluation, radius, bound, proving(gaussian)),
     globalLipschitz(gaussian) {
       for (const [matrix, norm] of norms) {
         if (!norm.deterministic && !shared.has(matrix))

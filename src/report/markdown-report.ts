@@ -3,7 +3,7 @@ import { abstentions } from './abstentions.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { escapeMarkdown } from './escape.ts';
 import type { Table } from './figure.ts';
-import type { Report, RunSection } from './report.ts';
+import { leftHalfFigures, type Report, type RunSection } from './report.ts';
 import { settingsTable, sourceTable } from './settings-table.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from './statements.ts';
 import type { WorkedExample } from './worked-example.ts';
@@ -41,8 +41,8 @@ export function markdownReport(report: Report): string {
 }
 
 function runLines(section: RunSection, level: string): string[] {
-  const { run, histogram, segments, lipschitz, latent, example } = section;
-  const figures = [histogram, segments, lipschitz, latent].flatMap((part) =>
+  const { run, histogram, example } = section;
+  const figures = [histogram, ...leftHalfFigures(section)].flatMap((part) =>
     part === null
       ? []
       : typeof part === 'string'

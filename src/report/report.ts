@@ -4,16 +4,20 @@ import type { SegmentNorm } from '../certificate/boundability.ts';
 import { type AuditedRun, type NamedSeries, namedSeries } from './audited-run.ts';
 import type { Figure } from './figure.ts';
 import { certifiedCurve } from './figures/certified-curve.ts';
+import { type DisplacementCurves, displacementCurves } from './figures/displacement-curves.ts';
 import { latentRadius } from './figures/latent-radius.ts';
 import { localLipschitz } from './figures/local-lipschitz.ts';
 import { radiusHistogram } from './figures/radius-histogram.ts';
 import { segmentNorms } from './figures/segment-norms.ts';
+import { unusedLatentRadius } from './figures/unused-latent-radius.ts';
 import { type WorkedExample, workedExample } from './worked-example.ts';
 
 /** What was at hand besides the result file. */
 export interface RunSources {
   /** Norms of the affine segments, how many lie before the cut; or why there are none. */
   readonly segments: { readonly norms: readonly SegmentNorm[]; readonly left: number } | string;
+  /** D(r) of the images of `curveImages`; or why there is none. */
+  readonly curves: DisplacementCurves | string;
   /** Pictures by image index, as data URIs; or why there are none. */
   readonly pictures: ReadonlyMap<number, string> | string;
   readonly classNames: readonly string[] | null;
@@ -26,6 +30,8 @@ export interface RunSection {
   readonly segments: Figure | string | null;
   readonly lipschitz: Figure | string | null;
   readonly latent: Figure | null;
+  readonly curves: Figure | null;
+  readonly unused: Figure | null;
   readonly example: WorkedExample | null;
 }
 
@@ -60,7 +66,10 @@ export function buildReport(
     radii,
     curve: certifiedCurve(series, radii),
     sections: runs.map((run, k): RunSection => {
-      const its = sources[k] ?? { segments: 'not asked for', pictures: 'not asked for', classNames: null };
+      const its = sources[k] ?? {
+        ...{ segments: 'not asked for', curves: 'not asked for', pictures: 'not asked for' },
+        classNames: null,
+      };
       const prefix = runs.length > 1 ? `run-${k + 1}-` : '';
       const own = <F extends Figure | string | null>(figure: F): F =>
         (figure !== null && typeof figure === 'object' ? { ...figure, id: prefix + figure.id } : figure) as F;
@@ -72,6 +81,8 @@ export function buildReport(
           typeof its.segments === 'string' ? null : own(segmentNorms(its.segments.norms, its.segments.left)),
         lipschitz: own(localLipschitz(run)),
         latent: own(latentRadius(run)),
+        curves: typeof its.curves === 'string' ? null : own(displacementCurves(run, its.curves)),
+        unused: own(unusedLatentRadius(run)),
         example: workedExample(run),
       };
     }),
@@ -95,12 +106,21 @@ function tableRadii(largest: number): number[] {
 export const drawable = ({ series }: Report): boolean =>
   series.some(({ series: { score } }) => score.images > 0);
 
+/** What there is to see of the left half, in reading order: figures, or what is to be said in their place. */
+export const leftHalfFigures = ({
+  segments,
+  lipschitz,
+  curves,
+  unused,
+  latent,
+}: RunSection): (Figure | string)[] =>
+  [segments, lipschitz, curves, unused, latent].filter((figure) => figure !== null);
+
 /** Every figure of the report, in reading order. */
 export const figuresOf = (report: Report): Figure[] => [
   ...(drawable(report) ? [report.curve] : []),
-  ...report.sections.flatMap(({ histogram, segments, lipschitz, latent }) =>
-    [histogram, segments, lipschitz, latent].filter(
-      (figure): figure is Figure => figure !== null && typeof figure === 'object',
-    ),
-  ),
+  ...report.sections.flatMap((section) => [
+    ...[section.histogram].filter((figure) => figure !== null),
+    ...leftHalfFigures(section).filter((figure) => typeof figure === 'object'),
+  ]),
 ];

@@ -31,7 +31,11 @@ export function methodOf(run: AuditedRun): string[] {
     smoothing,
     votes,
     `Each certificate may fail with probability at most ${tidy(alpha)}, over the draws of the noise. Radii are l2 distances in raw pixels of [0,1], rounded down; times 255 they are in 8-bit levels.`,
-    `The 95 % bands are Clopper-Pearson intervals, at each radius taken alone, for the share in the population that the ${run.images.length} images of ${data.name} were drawn from.`,
+    ...(run.images.length === 0
+      ? []
+      : [
+          `The 95 % bands are Clopper-Pearson intervals, at each radius taken alone, for the share in the population that the ${run.images.length} images of ${data.name} were drawn from.`,
+        ]),
     ...comparison(run),
   ];
 }

@@ -1,11 +1,13 @@
 /** `report` as users run it: files where they were asked for, one document on stdout, errors in words. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { exampleHeader } from '../certificate/run.ts';
 import { records, writeRun } from '../report/runs.ts';
 import { newFolder, splitz } from './command-line.ts';
 
+const GLYPHS = fileURLToPath(new URL('../../models/glyphs-splitz.onnx', import.meta.url));
 const { folder, remove } = newFolder();
 afterAll(remove);
 writeRun(folder, 'a.jsonl', records(20));
@@ -50,6 +52,36 @@ describe('report', () => {
     const { code, stdout } = await splitz(folder, 'report', 'a.jsonl', ...flags);
     expect(code).toBe(0);
     expect(stdout).toMatch(/\\caption\{second:/);
+  });
+
+  test('with model and data at hand, draws D(r) of the smallest, the median and the largest radius', async () => {
+    const run = join(folder, 'real.jsonl');
+    const certified = await splitz(
+      ...[
+        folder,
+        'certify',
+        GLYPHS,
+        '--sigma',
+        '0.08',
+        '--n',
+        '200',
+        '--max',
+        '3',
+        '--no-baseline',
+        '--out',
+        run,
+      ],
+    );
+    expect(certified.code).toBe(0);
+    const { code, stdout } = await splitz(
+      ...[folder, 'report', run, '--model', GLYPHS, '--markdown', '--out', '-'],
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/How far the latent moves: D\(r\)/);
+    for (const rank of ['smallest', 'median', 'largest'])
+      expect(stdout).toMatch(new RegExp(`image \\d+ \\\\\\(${rank} radius`));
+    const without = await splitz(folder, 'report', run, '--markdown', '--out', '-');
+    expect(without.stdout).not.toMatch(/How far the latent moves/);
   });
 
   const refused: [string, string[], RegExp][] = [

@@ -75,6 +75,28 @@ describe('the input radius', () => {
     },
   );
 
+  it.each(['global', 'mask', 'secant', 'power'] as const)(
+    'of the %s bound is where its curve says the displacement is, and the curve rises',
+    (bound) => {
+      for (let seed = 0; seed < 6; seed++) {
+        const random = randomSource(950 + seed);
+        const half = compiled(deepNet(random));
+        const certifier = createLeftHalfBound(half, bound, 1e-6);
+        const x = Float64Array.from(random.float32s(sizeOf(half.inputDims)));
+        const evaluation = certifier.evaluate(x);
+        const { radius, displacement: D } = certifier.inputRadius(evaluation, 0.7, random.normals);
+        expect(certifier.displacementAt(evaluation, radius, random.normals) / D).toBeCloseTo(1, 9);
+        const curve = [0.3, 0.6, 1, 1.3].map((share) =>
+          certifier.displacementAt(evaluation, share * radius, random.normals),
+        );
+        expect(curve).toEqual([...curve].sort((a, b) => a - b));
+        if (bound === 'power') continue;
+        const found = attack(half, x, evaluation, 0.6 * radius, random, { directions: 10, ascents: 1 });
+        expect(found).toBeLessThanOrEqual(curve[1] ?? 0);
+      }
+    },
+  );
+
   it('is 0 when the forward error leaves nothing of the latent radius', () => {
     const certifier = createLeftHalfBound(compiled(deepNet(randomSource(1))), 'secant', 1e-6);
     const evaluation = certifier.evaluate(new Float64Array(sizeOf(certifier.half.inputDims)));

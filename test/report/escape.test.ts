@@ -89,8 +89,9 @@ describe('names in result files', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const shape = shapeOf(htmlReport(saying(text)));
-        // p_A is set with an index wherever our own texts mention names: no other difference.
-        const without = (elements: string[]) => elements.filter((e) => e !== 'i ' && e !== 'sub ');
+        // p_A is set with an index wherever our own texts mention names, and names may be broken: no other difference.
+        const without = (elements: string[]) =>
+          elements.filter((e) => e !== 'i ' && e !== 'sub ' && e !== 'wbr ');
         expect(without(shape)).toEqual(without(harmless));
       }),
       { numRuns: 40, seed: 1 },

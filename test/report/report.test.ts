@@ -2,11 +2,14 @@ import { gunzipSync } from 'node:zlib';
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { scoreOf } from '../../src/certificate/accuracy.ts';
+import type { CertificateRecord } from '../../src/certificate/record.ts';
 import { abstentions } from '../../src/report/abstentions.ts';
 import { loggedRun, matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
 import { curvePoints } from '../../src/report/curve-points.ts';
 import { escapeMarkdown } from '../../src/report/escape.ts';
 import { extremes } from '../../src/report/extremes.ts';
+import { curveImages, displacementCurves } from '../../src/report/figures/displacement-curves.ts';
+import { unusedLatentRadius } from '../../src/report/figures/unused-latent-radius.ts';
 import { htmlReport } from '../../src/report/html/page.ts';
 import { latexReport } from '../../src/report/latex-report.ts';
 import { markdownReport } from '../../src/report/markdown-report.ts';
@@ -250,6 +253,62 @@ describe('the page', () => {
     expect(drawn).toContain('nought');
     expect(page).toContain('They are not drawn: the data were not at hand');
   });
+});
+
+describe('the curves of D(r)', () => {
+  const run = runOf(records(40));
+  const images = curveImages(run);
+  const curves = new Map(
+    images.map(({ record: { index, radius } }) => [
+      index,
+      [0.5, 1, 1.25, 1.5].map((share) => ({
+        radius: share * radius,
+        displacement: share > 1.3 ? Number.POSITIVE_INFINITY : share * radius * 1.25,
+      })),
+    ]),
+  );
+
+  test('are of the smallest, the median and the largest radius', () => {
+    const radii = run.images.filter(({ radius }) => radius > 0).map(({ radius }) => radius);
+    radii.sort((a, b) => a - b);
+    expect(images.map(({ record }) => record.radius)).toEqual(
+      [0, Math.floor((radii.length - 1) / 2), radii.length - 1].map((k) => radii[k]),
+    );
+    expect(curveImages(runOf(records(2))).map(({ rank }) => rank)).toEqual(['smallest', 'largest']);
+    expect(curveImages(runOf(records(1))).map(({ rank }) => rank)).toEqual(['only']);
+    expect(curveImages(runOf(records(5).map(abstaining)))).toEqual([]);
+  });
+
+  test('have every bound in their table, rounded up, and none where the ball has none', () => {
+    const figure = displacementCurves(run, curves);
+    expect(figure?.table.rows).toHaveLength(9);
+    for (const [k, row] of (figure?.table.rows ?? []).entries()) {
+      const truth = curves.get(images[Math.floor(k / 3)]?.record.index ?? -1)?.[k % 3];
+      expect(Number(row[2])).toBeGreaterThanOrEqual(truth?.displacement ?? Number.NaN);
+      expect(Number(row[1])).toBeLessThanOrEqual(truth?.radius ?? Number.NaN);
+      expect(row[5]).toBe(k % 3 === 2 ? 'no' : 'yes');
+    }
+    expect(figure?.draw(700)).not.toMatch(/NaN|Infinity/);
+    const page = htmlReport(buildReport([run], [{ ...NOTHING_AT_HAND, curves }], 'splitz-onnx 0.1.0'));
+    expect(page).toContain('id="displacement-curves"');
+    expect(htmlReport(reportOf(run))).toContain('D(r) of single images is left out');
+  });
+});
+
+test('what R_u is left unused is the slack of each record, never more', () => {
+  const run = runOf(
+    records(20).map((c) => ({ ...c, displacement: c.displacement && c.displacement * 0.99 })),
+  );
+  const figure = unusedLatentRadius(run);
+  const rows = figure?.table.rows ?? [];
+  expect(rows.length).toBeGreaterThan(5);
+  for (const [index, , , , slack] of rows) {
+    const c = run.images.find((image) => String(image.index) === index) as CertificateRecord;
+    const truth = c.latentRadius - 2 * (c.forwardError ?? 0) - (c.displacement ?? 0);
+    expect(Number(slack)).toBeLessThanOrEqual(truth);
+    expect(Number(slack)).toBeGreaterThan(truth - 1e-5);
+  }
+  expect(figure?.summary).toMatch(/1\.000 % of R_u/);
 });
 
 describe('the worked derivation', () => {

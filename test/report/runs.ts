@@ -8,6 +8,7 @@ import { exampleHeader, exampleRecord } from '../certificate/run.ts';
 
 export const NOTHING_AT_HAND: RunSources = {
   segments: 'the model was not at hand',
+  curves: 'the model was not at hand',
   pictures: 'the data were not at hand',
   classNames: null,
 };

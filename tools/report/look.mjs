@@ -19,8 +19,8 @@ const LARGEST = 2e6;
 const SLOWEST = 1000;
 const ROWS_JUDGED = 30;
 const SCREENS = [
-  { name: 'phone', width: 375, height: 812, colorScheme: 'light' },
-  { name: 'phone-dark', width: 375, height: 812, colorScheme: 'dark' },
+  { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
+  { name: 'phone-dark', width: 390, height: 844, colorScheme: 'dark' },
   { name: 'laptop', width: 1366, height: 800, colorScheme: 'light' },
   { name: 'laptop-dark', width: 1366, height: 800, colorScheme: 'dark' },
 ];

@@ -83,7 +83,10 @@ async function run(flags: Flags): Promise<void> {
     import('../report-sources.ts'),
   ]);
   const runs = await readRuns(flags.runs);
-  const sources = await reportSources(runs, flags.runs, flags);
+  const note = (text: string): void => {
+    if (!flags.quiet) process.stderr.write(`${text}\n`);
+  };
+  const sources = await reportSources(runs, flags.runs, flags, note);
   const built = buildReport(runs, sources, `splitz-onnx ${packageVersion()}`, flags.title);
   const stem = flags.out?.replace(/\.(html|svg|png|md|tsv|tex)$/iu, '') ?? runs[0]?.name ?? 'report';
   const documents: [path: string, content: string | Buffer][] = [];
@@ -95,7 +98,7 @@ async function run(flags: Flags): Promise<void> {
   await refuseInputs(documents, flags.runs);
   for (const [path, content] of documents) {
     await writeWhole(path, content);
-    if (!flags.quiet) process.stderr.write(`${path}  ${kilobytes(content)} kB\n`);
+    note(`${path}  ${kilobytes(content)} kB`);
   }
 }
 

@@ -9,13 +9,13 @@ const ROWS = 12;
 /** Dots drawn; beyond this they only hide each other. */
 const DOTS = 1000;
 
-/** Null for plain smoothing, where R_u is the radius, for logs, and when no image has a certificate. */
+/** Null for plain smoothing, where R_u is the radius, for logs, and when fewer than two images have a certificate. */
 export function latentRadius(run: AuditedRun): Figure | null {
   if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return null;
   const certified = run.images
     .filter(({ abstained, displacement }) => !abstained && displacement !== null)
     .sort((a, b) => a.radius - b.radius || a.index - b.index);
-  if (certified.length === 0) return null;
+  if (certified.length < 2) return null;
   const wrong = certified.filter(({ correct }) => correct === false);
   const labelled = certified.every(({ correct }) => correct !== null);
   const dots = spread(certified, DOTS);

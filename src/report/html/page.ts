@@ -7,7 +7,7 @@ import { extremes } from '../extremes.ts';
 import { html, Markup } from '../markup.ts';
 import { drawable, type Report, type RunSection } from '../report.ts';
 import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from '../statements.ts';
-import { figureOf, formula, said, tableOf } from './parts.ts';
+import { breakable, figureOf, formula, said, tableOf } from './parts.ts';
 import { runSection } from './run-section.ts';
 import { STYLESHEET } from './stylesheet.ts';
 
@@ -35,7 +35,7 @@ export function htmlReport(report: Report): string {
 </head>
 <body>
 <header>
-<h1>${title}</h1>
+<h1>${breakable(title)}</h1>
 <p class="lead">${lead(report)}</p>
 ${estimates.map(
   ({ run }) => html`<p class="warning" role="note">${several ? `${run.name}: ` : ''}${ESTIMATE_WARNING}</p>`,
@@ -121,7 +121,7 @@ function tiles(series: readonly NamedSeries[]): Markup {
   const { score } = own.series;
   const plain = beside === undefined ? null : beside.series.score;
   const words = score.measure === 'certified accuracy' ? 'certified accuracy' : 'certified fraction';
-  const share = ({ radii, images }: typeof score): string => `${shareDown(radii.length, images, 1)} %`;
+  const share = ({ radii, images }: typeof score): string => `${shareDown(radii.length, images, 1)}\u00a0%`;
   const meanOf = (of: typeof score): string => roundDown(averageRadius(of).mean, 3);
   const comparedWith = (text: string | null): Markup | null =>
     text === null ? null : html`<small>plain smoothing ${text}</small>`;

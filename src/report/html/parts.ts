@@ -50,5 +50,9 @@ export const formula = (text: string): Markup =>
       .replace(/(\d) %/g, '$1\u00a0%'),
   );
 
+/** A name that may be broken behind its separators, not only wherever the line ends. */
+export const breakable = (name: string): Markup =>
+  new Markup(html`${name}`.text.replace(/([_./-])(?=[\p{L}\p{N}])/gu, '$1<wbr>'));
+
 /** One sentence in place of a figure. */
 export const said = (text: string): Markup => html`<p>${text}</p>`;

@@ -57,7 +57,7 @@ interface Headings {
 
 /** The left half: norms of its segments, local bounds, and what they make of the latent radius. */
 function stretching(
-  { run, segments, sources, lipschitz, latent }: RunSection,
+  { run, segments, sources, lipschitz, curves, unused, latent }: RunSection,
   { part, sub }: Headings,
 ): Markup | null {
   if (run.kind === 'log') return null;
@@ -80,8 +80,12 @@ function stretching(
           ? html`<p class="soft">Norms of the segments are left out: ${sources.segments}.</p>`
           : null
     }${shownOr(lipschitz, LOCAL, sub)}${
-      latent === null ? null : html`${sub(latent.title)}${figureOf(latent)}`
-    }`,
+      curves === null && typeof sources.curves === 'string'
+        ? html`<p class="soft">D(r) of single images is left out: ${sources.curves}.</p>`
+        : null
+    }${[curves, unused, latent].map((figure) =>
+      figure === null ? null : html`${sub(figure.title)}${figureOf(figure)}`,
+    )}`,
   );
 }
 
@@ -102,7 +106,9 @@ function pictures({ run, sources }: RunSection, { part, sub }: Headings): Markup
     label === null ? '–' : (sources.classNames?.[label] ?? String(label));
   return part(
     'images',
-    'Images with the largest and the smallest radius',
+    groups.every(({ images: [first] }) => first?.abstained === true)
+      ? 'Images that abstain'
+      : 'Images with the largest and the smallest radius',
     html`${typeof shown === 'string' ? html`<p class="soft">They are not drawn: ${shown}.</p>` : null}${groups.map(
       ({ title, images }) =>
         html`${sub(title)}<ul class="pictures">${images.map((image) => {
@@ -182,6 +188,7 @@ function without(run: AuditedRun, { part }: Headings): Markup | null {
 function mistakes(wrong: readonly AuditedRun['images'][number][], run: AuditedRun): Markup {
   if (run.series[0]?.score.measure === 'certified fraction')
     return html`<p>There are no labels, therefore it is unknown which predictions are wrong.</p>`;
+  if (run.images.every(({ abstained }) => abstained)) return html``;
   if (wrong.length === 0) return html`<p>No certified prediction is wrong.</p>`;
   return html`<p>${wrong.length} certified ${wrong.length === 1 ? 'prediction is' : 'predictions are'} wrong; ${
     wrong.length === 1 ? 'it counts' : 'they count'

@@ -7,8 +7,8 @@ const colours = (theme: 0 | 1): string =>
     .map(([name, pair]) => `--${name}:${pair[theme]}`)
     .join(';');
 
-const LIGHT = `${colours(0)};--paper:#fff;--raised:#f5f5f8;--line:#d9d9e0;--link:#00558a;--warn-paper:#fdeceb;--warn-ink:#8c1d18`;
-const DARK = `${colours(1)};--paper:#15151a;--raised:#1f1f26;--line:#3a3a45;--link:#8fcbf5;--warn-paper:#3b1a18;--warn-ink:#ffb4ab`;
+const LIGHT = `${colours(0)};--paper:#fff;--raised:#f5f5f8;--line:#d9d9e0;--edge:#00000030;--link:#00558a;--warn-paper:#fdeceb;--warn-ink:#8c1d18`;
+const DARK = `${colours(1)};--paper:#15151a;--raised:#1f1f26;--line:#3a3a45;--edge:#ffffff38;--link:#8fcbf5;--warn-paper:#3b1a18;--warn-ink:#ffb4ab`;
 
 export const STYLESHEET = `
 :root{color-scheme:light dark;${LIGHT}}
@@ -29,14 +29,15 @@ li{margin:.3rem 0}
 a{color:var(--link);text-underline-offset:.15em}
 a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:2px solid var(--link);outline-offset:2px}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
+h1 wbr{display:none}
 .lead{color:var(--soft);margin:0}
 .soft{color:var(--soft);font-size:.9rem}
 nav ul{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;font-size:.9rem}
 nav li{margin:0}
 .warning{background:var(--warn-paper);color:var(--warn-ink);border-left:4px solid currentColor;padding:.75rem 1rem;margin:1.25rem 0;font-weight:600}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.5rem 0;padding:0}
-.tiles div{display:flex;flex-direction:column;justify-content:space-between;background:var(--raised);border-radius:.5rem;padding:.8rem 1rem}
-.tiles dt{color:var(--soft);font-size:.82rem;line-height:1.3}
+.tiles div{display:flex;flex-direction:column;background:var(--raised);border-radius:.5rem;padding:.8rem 1rem}
+.tiles dt{color:var(--soft);font-size:.82rem;line-height:1.3;min-height:2.6em}
 .tiles dd{margin:.25rem 0 0;font-size:1.45rem;line-height:1.2;font-weight:600;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
 .tiles dd small{display:block;font-size:.8rem;line-height:1.35;font-weight:400;letter-spacing:0;color:var(--soft);margin-top:.2rem}
 figure{margin:1.25rem 0 0}
@@ -46,7 +47,7 @@ figure svg{display:block;max-width:100%;height:auto}
 .legend li{display:flex;align-items:center;gap:.5rem;margin:0}
 .legend svg{flex:none}
 figcaption{color:var(--soft);font-size:.9rem;margin:.35rem 0}
-.scroll{overflow-x:auto;margin:.3rem 0 .8rem;border-radius:.25rem}
+.scroll{overflow-x:auto;margin:.3rem 0 .8rem;border-radius:.25rem;background:linear-gradient(to right,var(--paper) 1.5rem,transparent) left/3rem 100% no-repeat local,linear-gradient(to left,var(--paper) 1.5rem,transparent) right/3rem 100% no-repeat local,linear-gradient(to right,var(--edge),transparent) left/.7rem 100% no-repeat scroll,linear-gradient(to left,var(--edge),transparent) right/.7rem 100% no-repeat scroll}
 table{border-collapse:collapse;font-size:.875rem;line-height:1.4;font-variant-numeric:tabular-nums;min-width:min(100%,20rem)}
 .caption{color:var(--soft);font-size:.875rem;line-height:1.45;margin:1.1rem 0 .3rem}
 sub{font-size:.75em;line-height:0}
@@ -72,7 +73,8 @@ summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:
 .steps p{margin:.3rem 0}
 .working{background:var(--raised);border-radius:.35rem;padding:.5rem .8rem;font-variant-numeric:tabular-nums}
 .working span{display:block}
-.working span+span{margin-top:.2rem;font-weight:600}
+.working span:first-child{color:var(--soft)}
+.working span+span{margin-top:.2rem}
 .conclusion{border-left:4px solid var(--series-3);padding:.1rem 0 .1rem .9rem;font-weight:600}
 .symbols div{display:grid;grid-template-columns:5.5rem 1fr;gap:.75rem;margin:.15rem 0;font-size:.875rem;line-height:1.45}
 .symbols dt{font-weight:600}
@@ -83,6 +85,7 @@ body{font-size:15px}
 header{padding-top:1.5rem}
 main,header,footer{padding-left:1rem;padding-right:1rem}
 h1{font-size:1.55rem}
+h1 wbr{display:inline}
 .wideplot{display:none}
 .narrow{display:block}
 .tiles{grid-template-columns:repeat(2,1fr)}
@@ -100,7 +103,7 @@ th,td{padding-top:.12rem;padding-bottom:.12rem}
 h2{margin-top:1.8rem}
 figure,.tiles,.pictures li,tr,li,.warning,.conclusion,.symbols{break-inside:avoid}
 .legend,figcaption{break-inside:avoid}
-.scroll{overflow:visible}
+.scroll{overflow:visible;background:none}
 thead{display:table-header-group}
 a{color:inherit}
 .references a::after{content:" " attr(href);font-size:.85em;color:var(--soft)}
