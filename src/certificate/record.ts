@@ -122,6 +122,16 @@ const settings = object('Every setting, each with its origin.', {
       oneOf('Order in which it expects the colours; absent: rgb, as the data have them.', ['bgr', 'rgb']),
     ),
   ),
+  output: optional(
+    setting(text('Output that holds the class scores; absent: the only one, or not recorded.')),
+  ),
+  labels: optional(
+    setting(
+      text(
+        "Name, without its folder, of the file whose labels took the place of the data's own; the digest of the data covers them. Absent: none, or not recorded.",
+      ),
+    ),
+  ),
 });
 
 const environment = object('What computed the run.', {

@@ -14,6 +14,7 @@ const NOT_IDENTITY = new Set([
   'started',
   'model.name',
   'data.name',
+  'settings.labels.value',
   'settings.max.value',
   'environment.workers',
   'environment.batch',

@@ -1,6 +1,6 @@
 /** From a result file back to what it was made of: model, data, cut and left half, each checked against the header. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { RunHeader } from '../certificate/record.ts';
 import { leftHalfBoundAt } from '../certificate/smoothed-classifier.ts';
 import { UsageError } from '../errors.ts';
@@ -41,6 +41,30 @@ export function modelPath({ run, model }: SourceFlags, header: RunHeader): strin
   });
 }
 
+/** The output the run was made of. Throws UsageError when the user names another. */
+export function outputOf(
+  { run, output }: Pick<SourceFlags, 'run' | 'output'>,
+  header: RunHeader,
+): string | undefined {
+  const recorded = header.settings.output?.value;
+  if (output === undefined || recorded === undefined || output === recorded) return output ?? recorded;
+  throw new UsageError({
+    what: `the run was made of the output '${recorded}', not of '${output}'`,
+    where: run,
+    remedy: 'Leave --output away: the result file says which.',
+  });
+}
+
+/** The label file the user names, else one of the recorded name beside the result file or in the working folder. */
+export function labelsPath(
+  { run, labels }: Pick<SourceFlags, 'run' | 'labels'>,
+  { settings }: RunHeader,
+): string | undefined {
+  if (labels !== undefined || settings.labels === undefined) return labels;
+  const name = basename(settings.labels.value);
+  return [join(dirname(run), name), name].find((path) => existsSync(path));
+}
+
 /** What distinguishes a model file from the one of the run, or null. */
 export function modelDifference(header: RunHeader, source: Model): string | null {
   const digests = (files: readonly { readonly sha256: string }[]): string =>
@@ -56,11 +80,20 @@ export function modelDifference(header: RunHeader, source: Model): string | null
 export async function reopenRun(flags: SourceFlags, header: RunHeader): Promise<ReopenedRun> {
   const { settings, data, split } = header;
   const list = (value: readonly number[] | null): string | undefined => value?.join(',');
+  const labels = labelsPath(flags, header);
+  if (labels === undefined && settings.labels !== undefined) {
+    throw new UsageError({
+      what: `the label file '${settings.labels.value}' is needed and was not found`,
+      where: flags.run,
+      why: 'the run was made with it, and it lies neither beside the result file nor in the working folder',
+      remedy: `Add --labels PLACE/${settings.labels.value}.`,
+    });
+  }
   const opened = await openRun({
     model: modelPath(flags, header),
-    output: flags.output,
+    output: outputOf(flags, header),
     data: flags.data,
-    labels: flags.labels,
+    labels,
     subset: data.subset === 'train' ? 'train' : 'test',
     forceEval: header.model.modified !== undefined,
     layout: settings.layout.value,

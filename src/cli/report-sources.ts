@@ -19,6 +19,7 @@ import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
 import { globalLipschitz } from './choose-cut.ts';
+import { labelsPath, outputOf } from './reopen-run.ts';
 
 export interface ReportSourceFlags {
   readonly model?: string | undefined;
@@ -49,7 +50,7 @@ export async function reportSources(
       sources.push({ segments: none, curves: none, pictures: none, classNames: null });
       continue;
     }
-    const data = await dataOf(run.header, flags, opened);
+    const data = await dataOf(run.header, paths[k] ?? '', flags, opened);
     const model = await modelOf(run.header, paths[k] ?? '', flags);
     sources.push({
       segments: typeof model === 'string' ? model : segmentsOf(run.header, model, flags),
@@ -84,19 +85,23 @@ const OTHER_DATA = 'the data named by --data are not those of this run (another 
 const OTHER_MODEL = 'the model named by --model is not that of this run (another digest)';
 
 async function dataOf(
-  { data }: RunHeader,
+  header: RunHeader,
+  runPath: string,
   flags: ReportSourceFlags,
   opened: Opened,
 ): Promise<Dataset | string> {
+  const { data, settings } = header;
   const builtIn = /^glyphs /u.test(data.name);
   const spec = flags.data ?? (builtIn ? 'glyphs' : undefined);
   if (spec === undefined) return 'name the data by --data, as for certify, to see them';
   const subset = data.subset === 'train' ? 'train' : 'test';
-  const known = opened.get(subset);
-  const dataset =
-    known ??
-    (await openDataset(spec, { subset, ...(flags.labels === undefined ? {} : { labels: flags.labels }) }));
-  if (flags.data !== undefined) opened.set(subset, dataset);
+  const labels = labelsPath({ run: runPath, labels: flags.labels }, header);
+  if (labels === undefined && settings.labels !== undefined)
+    return `name their label file (${settings.labels.value}) by --labels, as for certify, to see them`;
+  const key = `${subset} ${labels ?? ''}`;
+  const known = opened.get(key);
+  const dataset = known ?? (await openDataset(spec, { subset, ...(labels === undefined ? {} : { labels }) }));
+  if (flags.data !== undefined) opened.set(key, dataset);
   if (dataset.digest === data.digest) return dataset;
   return flags.data === undefined ? 'name the data by --data, as for certify, to see them' : OTHER_DATA;
 }
@@ -113,10 +118,11 @@ async function picturesOf(run: AuditedRun, data: Dataset): Promise<Map<number, s
 
 /** The run's model with its preprocessing; or why it is not there. */
 async function modelOf(
-  { settings, data, model }: RunHeader,
+  header: RunHeader,
   runPath: string,
   flags: ReportSourceFlags,
 ): Promise<PreparedClassifier | string> {
+  const { settings, data, model } = header;
   const path =
     flags.model ?? [join(dirname(runPath), model.name), model.name].find((file) => existsSync(file));
   if (path === undefined) return NO_MODEL;
@@ -129,7 +135,7 @@ async function modelOf(
     if (digests(loaded.files) !== digests(model.files))
       return flags.model === undefined ? NO_MODEL : OTHER_MODEL;
     const source = model.modified === undefined ? loaded : forceEval(loaded);
-    return await prepareClassifier(source, flags.output, {
+    return await prepareClassifier(source, outputOf({ run: runPath, output: flags.output }, header), {
       ...{ layout: layout.value, scale: scale.value, imageShape: [channels, rows, columns] },
       channelOrder: channelOrder?.value ?? 'rgb',
       ...(mean.value === null ? {} : { mean: mean.value }),

@@ -17,6 +17,9 @@ export interface RunSelection extends WithOrigins {
   readonly start: number;
   readonly skip: number;
   readonly max?: number | undefined;
+  readonly output?: string | undefined;
+  /** Path of a label file. */
+  readonly labels?: string | undefined;
 }
 
 export function runHeader(
@@ -85,6 +88,8 @@ export function runHeader(
       scale: preprocessing.scale,
       layout: preprocessing.layout,
       ...(preprocessing.channelOrder.value === 'rgb' ? {} : { channelOrder: preprocessing.channelOrder }),
+      ...(flags.output === undefined ? {} : { output: flagged('output', flags.output, false) }),
+      ...(flags.labels === undefined ? {} : { labels: flagged('labels', basename(flags.labels), false) }),
     },
     environment: describeEnvironment(main.resources),
     checks: main.checks,

@@ -21,6 +21,8 @@ const WORDS: Readonly<Record<keyof RunHeader['settings'], string>> = {
   scale: 'pixels up to',
   layout: 'layout of an image',
   channelOrder: 'order of the colours',
+  output: 'output with the class scores',
+  labels: 'file of the labels',
 };
 
 export function settingsTable({ settings }: RunHeader): Table {
