@@ -1,5 +1,17 @@
 /** The library: what the command line is made of, for programs of your own. */
 
+export { type BoundaryWalkSettings, boundaryWalk } from './attack/boundary-walk.ts';
+export { type Bracket, bracket, refutation, type Tried } from './attack/bracket.ts';
+export { type Answer, type Judge, plainJudge, smoothedJudge } from './attack/confirmation.ts';
+export type { Candidate, GradientAttack } from './attack/gradient-attack.ts';
+export { type NoisyScores, withNoisyScores } from './attack/noisy-scores.ts';
+export {
+  type GradientAttackOptions,
+  type OpenedGradientAttack,
+  openGradientAttack,
+} from './attack/open-gradient-attack.ts';
+export { distanceUp, type PixelRange } from './attack/perturbation.ts';
+export { gradientSearch, type Search, type Target } from './attack/search.ts';
 export { mlBom } from './certificate/attestation/cyclonedx.ts';
 export { generateKey, readPrivateKey, readPublicKey } from './certificate/attestation/keys.ts';
 export { readAttestedRun } from './certificate/attestation/run-digest.ts';

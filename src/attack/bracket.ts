@@ -43,7 +43,19 @@ const BISECTIONS = 7;
 const TOLERANCE = 0.01;
 /** A further direction is followed only if it beats the best by this share. */
 const GAIN = 0.02;
-/** @param radius the certified radius; 0 where nothing is certified */
+
+/**
+ * The bracket of one image: nothing is found below `radius` unless the certificate is wrong (`refutation`), and at
+ * `attacked.distance` the answer is another.
+ * @param target the image and its class, [C,H,W] pixels in [0,1]
+ * @param radius the certified radius, input units; 0 where nothing is certified
+ * @param range limits of perturbed pixels; null leaves them free, as the certificate does
+ * @throws the signal's reason when aborted, and what search and judge throw
+ * @example
+ * const search = gradientSearch(await openGradientAttack(classifier, cut, options), 40);
+ * const judge = smoothedJudge(smoothed, { sigma, seed, draws: 1000, alpha: 0.001 });
+ * const { attacked } = await bracket({ image, index, from: prediction }, radius, search, judge, null, signal);
+ */
 export async function bracket(
   target: Target,
   radius: number,
