@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { chained, withoutChain } from '../../../src/certificate/chain.ts';
 import { lineOf } from '../../../src/certificate/record.ts';
 import { verifyFile } from '../../../src/certificate/verification/verify-file.ts';
 import { honestHeader, honestLines, honestRecord, rechained } from './honest.ts';
@@ -226,6 +227,20 @@ describe('any single edit of the bytes is caught', () => {
       ),
       { numRuns: 600, seed: 7 },
     );
+  });
+
+  test('a line edited with its own chain value made anew: the next line does not fit', async () => {
+    const lines = honestLines(4);
+    for (let k = 0; k + 1 < lines.length; k++) {
+      const before = k === 0 ? null : withoutChain((lines[k - 1] ?? '').trimEnd()).chain;
+      // What nothing but the chain vouches for.
+      const spoilt = withoutChain((lines[k] ?? '').trimEnd())
+        .content.replace('T12:00', 'T13:00')
+        .replace('"seconds":0.25', '"seconds":0.5');
+      expect(lines[k]).not.toContain(spoilt.slice(0, -1));
+      const { fault } = await verified(lines.with(k, chained(before, `${spoilt}\n`).line));
+      expect(fault?.line).toBe(k + 2);
+    }
   });
 
   test('lines removed, repeated, swapped or cut off at the end', async () => {
