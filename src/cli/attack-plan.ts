@@ -12,6 +12,7 @@ import { cutFor } from './choose-cut.ts';
 import { type OpenedRun, openRun, type RunFlags } from './open-run.ts';
 import { reopenRun, type SourceFlags } from './reopen-run.ts';
 import { planSmoothing } from './smoothing-plan.ts';
+import { originOf } from './sourced.ts';
 
 /** One image's claim: what is answered, and within which radius it is certified. */
 export interface Claim {
@@ -116,7 +117,10 @@ const RECORDED = [
 ] as const;
 
 async function planOfRecords(flags: AttackPlanFlags): Promise<AttackPlan> {
-  const given = RECORDED.filter((name) => flags[name] !== undefined).map((name) => `--${name}`);
+  // A config file that says the same for all commands does not stand in the way.
+  const given: string[] = RECORDED.filter(
+    (name) => flags[name] !== undefined && originOf(flags, name) === 'flag',
+  ).map((name) => `--${name}`);
   if (flags.undefended) given.push('--undefended');
   if (given.length > 0)
     throw new UsageError({

@@ -2,12 +2,15 @@
  * Which commands take settings from a config file and the environment, and which of their options.
  *
  * A file has top-level settings and a section per command, which wins. Top-level settings are the options that mean the same
- * everywhere; `train` takes of them what concerns model and data, as its sigma, split, batch and seed are those of training.
+ * everywhere; `train` takes of them what concerns model and data, as its sigma, split, batch and seed are those of training, and
+ * `report` none, as it may be of any run.
  */
 import type { Argv } from 'yargs';
+import { attack } from '../commands/attack.ts';
 import { certify } from '../commands/certify.ts';
 import { plan } from '../commands/plan.ts';
 import { predict } from '../commands/predict.ts';
+import { report } from '../commands/report.ts';
 import { train } from '../commands/train.ts';
 import {
   dataOptions,
@@ -47,6 +50,8 @@ export const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['plan', section(optionsOf(plan), inputs, smoothing)],
   ['predict', section(optionsOf(predict), inputs, smoothing)],
   ['train', section(optionsOf(train), inputs)],
+  ['attack', section(optionsOf(attack), inputs, smoothing)],
+  ['report', section(optionsOf(report))],
 ]);
 
 /** The settings a file may have at its top. */

@@ -44,7 +44,7 @@ export function configSchema(): JsonSchema & { readonly $schema: string; readonl
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'splitz.config.yaml or splitz.config.json of splitz-onnx',
     description:
-      'Settings at the top go to every command that has them (train takes those of model and data only).',
+      'Settings at the top go to every command that has them (train takes those of model and data only, report none).',
     type: 'object',
     properties: {
       $schema: { description: 'Where this schema is, for editors.', type: 'string' },

@@ -191,6 +191,18 @@ describe('precedence', () => {
     expect([...outside.keys()]).toEqual(['mean', 'epochs']);
   });
 
+  it('attack takes the top and its section, report its section only', () => {
+    const file =
+      'sigma: 1\ndata: glyphs\nattack:\n  restarts: 5\nreport:\n  latex: true\n  title: An audit\n';
+    const taken = (...args: string[]) =>
+      Object.fromEntries([...sourcesOf(file, {}, ...args).outside].map(([name, { value }]) => [name, value]));
+    expect(taken('attack', 'run.jsonl')).toEqual({ sigma: 1, data: 'glyphs', restarts: 5 });
+    expect(taken('report', 'run.jsonl')).toEqual({ latex: true, title: 'An audit' });
+    expect(sourcesOf(file, {}, 'report', 'a.jsonl', 'b.jsonl', '--no-latex').origins.get('latex')).toBe(
+      'flag',
+    );
+  });
+
   it('a flag is seen in each of its spellings', () => {
     const flags = (...args: string[]) => [...sourcesOf('', {}, ...args).origins.keys()];
     expect(flags('certify', 'm', '--baselineSigma', '1')).toEqual(['baseline-sigma']);
