@@ -30,6 +30,7 @@ export function unusedLatentRadius(run: AuditedRun): Figure | null {
   const sorted = images.map(({ percent }) => percent).sort((a, b) => a - b);
   const largest = sorted.at(-1) ?? 0;
   const median = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+  const decades = Math.max(0, Math.ceil(Math.log10(Math.max(LEAST, largest))));
   const dots = spread(images, DOTS).map((c) => ({ ...c, percent: Math.max(LEAST, c.percent) }));
   return {
     id: 'unused-latent-radius',
@@ -68,10 +69,10 @@ export function unusedLatentRadius(run: AuditedRun): Figure | null {
           label: 'unused, %',
           labelArrow: 'none',
           type: 'log',
-          domain: [LEAST, Math.max(1, 10 ** Math.ceil(Math.log10(Math.max(LEAST, largest))))],
+          domain: [LEAST, 10 ** decades],
           grid: true,
-          ticks: 4,
-          tickFormat: (percent: number) => (Number.isInteger(Math.log10(percent)) ? tickText(percent) : ''),
+          ticks: Array.from({ length: decades + 4 }, (_, k) => LEAST * 10 ** k),
+          tickFormat: tickText,
         },
         marks: [
           Plot.dot(dots, {
