@@ -104,6 +104,7 @@ h2{margin-top:1.8rem}
 figure,.tiles,.pictures li,tr,li,.warning,.conclusion,.symbols{break-inside:avoid}
 .legend,figcaption{break-inside:avoid}
 .scroll{overflow:visible;background:none}
+table:not(:has(tbody tr:nth-child(26))){break-inside:avoid}
 thead{display:table-header-group}
 a{color:inherit}
 .references a::after{content:" " attr(href);font-size:.85em;color:var(--soft)}
