@@ -2,8 +2,10 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DataType } from '../../src/onnx/data-type.ts';
+import { tensorInfo } from '../../src/onnx/extract.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
-import { writeModel } from './glyph-network.ts';
+import { glyphProto, writeModel } from './glyph-network.ts';
 
 const { folder, remove } = newFolder();
 const OUTPUT = 'y';
@@ -11,7 +13,12 @@ const LABELS = join(folder, 'mine.csv');
 const QUICK = ['--data', 'glyphs', '--sigma', '0.08', '--n', '50', '--n0', '5', '--quiet', '--no-baseline'];
 
 beforeAll(async () => {
-  writeModel(folder, 'net.onnx');
+  // Two outputs, so that nothing works without knowing which.
+  const outputs = [
+    tensorInfo(OUTPUT, DataType.FLOAT, ['N', 10]),
+    tensorInfo('f', DataType.FLOAT, ['N', 192]),
+  ];
+  writeModel(folder, 'net.onnx', glyphProto({ outputs }));
   writeFileSync(LABELS, `label\n${'3\n'.repeat(10_000)}`);
   const { code } = await splitz(
     folder,
@@ -43,6 +50,7 @@ test('verify finds the labels beside the run, says so when they are gone, and ta
   expect(gone.stderr).toMatch(/'mine\.csv' is needed[\s\S]*Add --labels PLACE\/mine\.csv/);
   const report = await splitz(folder, 'report', 'run.jsonl', '--markdown', '--out', '-');
   expect(report.stdout).toMatch(/file of the labels \| mine\.csv \| flag/);
+  expect(report.stdout).toMatch(/One affine segment lies before the cut/);
   // The digest counts, not the name: the run goes on with the same labels under another.
   const resumed = await splitz(
     folder,
