@@ -104,6 +104,7 @@ function parse(content: string, path: string, now: AttackHeader): { records: Att
 function differences(file: AttackHeader, now: AttackHeader): string[] {
   const identity = ({ model, data, smoothed, settings, environment }: AttackHeader) => ({
     model: model.files.map((one) => one.sha256),
+    output: model.output,
     data: data.digest,
     smoothed,
     settings,

@@ -37,6 +37,7 @@ const run = object('First line: what was attacked, and how.', {
         sha256: sha256('SHA-256 of its bytes.'),
       }),
     ),
+    output: text('The output whose largest score is the answer.'),
   }),
   data: object('The images.', {
     name: text('The data set.'),

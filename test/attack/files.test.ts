@@ -22,7 +22,7 @@ const header: AttackHeader = {
   schema: 'splitz-onnx/attack/1',
   tool: { name: 'splitz-onnx', version: '0.1.0' },
   started: '2026-11-21T12:00:00.000Z',
-  model: { name: 'net.onnx', files: [{ name: 'net.onnx', sha256: 'a'.repeat(64) }] },
+  model: { name: 'net.onnx', files: [{ name: 'net.onnx', sha256: 'a'.repeat(64) }], output: 'y' },
   data: { name: 'glyphs test', subset: 'test', digest: 'b'.repeat(64) },
   smoothed: {
     ...{ cut: 'conv1', sigma: 0.5, n0: 100, n: 1000, alpha: 0.001, delta: 0 },
@@ -78,7 +78,8 @@ describe('an attack file', () => {
       attackLine({ ...header, settings: { ...header.settings, steps: 41 } }),
       /settings.steps: 41/,
     ],
-    ['another model', attackLine({ ...header, model: { name: 'n', files: [] } }), /model/],
+    ['another model', attackLine({ ...header, model: { ...header.model, files: [] } }), /model/],
+    ['another output', attackLine({ ...header, model: { ...header.model, output: 'aux' } }), /output: "aux"/],
     ['the same image twice', attackLine(header) + attackLine(recordOf(2)).repeat(2), /twice/],
     ['a damaged line', `${attackLine(header)}{"kind":\n${attackLine(recordOf(2))}`, /JSON/],
     ['something else', 'hello\n', /JSON/],

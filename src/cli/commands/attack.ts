@@ -295,6 +295,8 @@ function headerOf(
   confirmation: Confirmation,
 ): AttackHeader {
   const { classifier, data } = opened;
+  const [scored] = classifier.model.graph.outputs;
+  if (scored === undefined) throw new Error('a classifier has an output');
   const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
   const { onnxruntime, node, platform, cpu, provider } = describeEnvironment(resources);
   return {
@@ -305,6 +307,7 @@ function headerOf(
     model: {
       name: basename(classifier.source.path),
       files: classifier.source.files.map(({ name, sha256 }) => ({ name, sha256 })),
+      output: scored.name,
     },
     data: { name: data.name, subset: flags.subset, digest: data.digest },
     smoothed,
