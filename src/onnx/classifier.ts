@@ -15,7 +15,7 @@ import { type Dim, describeType, sizeOf, type Value } from './graph.ts';
 import { refuseEndlessLoops } from './loops.ts';
 import { type Model, modelOf } from './model.ts';
 import { nearNames } from './near-names.ts';
-import { withSession } from './session.ts';
+import { trialRun } from './trial.ts';
 
 export interface ClassifierOptions {
   /** Name of the output with the class scores; needed when there are several. */
@@ -223,10 +223,9 @@ async function measureClasses(model: Model, rowDims: readonly number[], batch: n
   const rows = checkRows(Math.min(batch, 3), size);
   const data = new Float32Array(batch * size);
   for (let k = 0; k < batch; k++) data.set(rows[k % rows.length] as Float32Array, k * size);
-  const result = await withSession(encodeModel(model.proto), model.path, async (session) => {
-    const feeds = new Map([[model.graph.inputs[0]?.name ?? '', { data, dims: [batch, ...rowDims] }]]);
-    return [...(await session.run(feeds)).values()][0];
-  });
+  const input = model.graph.inputs[0]?.name ?? '';
+  const feed = { data, dims: [batch, ...rowDims] };
+  const [result] = await trialRun(encodeModel(model.proto), model.path, input, feed);
   const name = model.graph.outputs[0]?.name ?? '';
   const shown = result === undefined ? 'nothing' : describeType(result.type, result.dims);
   const refused = (why: string, remedy: string): ModelRefused =>
@@ -236,7 +235,7 @@ async function measureClasses(model: Model, rowDims: readonly number[], batch: n
       why,
       remedy,
     });
-  if (result?.float32 == null) {
+  if (result?.type !== DataType.FLOAT) {
     throw refused(
       'one float32 number per class is expected',
       result?.type === DataType.FLOAT16

@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 const started = Date.now();
 let told = 0;
-const { counts, defects, slowest, largest } = await fuzz({
+const { counts, died, defects, slowest, largest } = await fuzz({
   seed,
   first: Number(values.first),
   count: Number(values.count),
@@ -39,11 +39,12 @@ const { counts, defects, slowest, largest } = await fuzz({
 });
 if (values.keep !== undefined) {
   mkdirSync(values.keep, { recursive: true });
-  for (const { index } of defects)
+  for (const index of [...defects.map((defect) => defect.index), ...died])
     writeFileSync(join(values.keep, `${seed}-${index}.onnx`), mutant(seed, index).bytes);
 }
 const summary = {
   ...{ seed, first: Number(values.first), count: Number(values.count), ...counts, defects: defects.length },
+  diedOf: died,
   slowestSeconds: slowest.seconds,
   slowest: slowest.index,
   largestMegabytes: Math.round(largest.bytes / 1e6),

@@ -1,7 +1,7 @@
 // Gives mutants to child processes and watches these: time, memory, death. A mutant that seems to break a limit is tried
 // again alone in a fresh process, so that what its forerunners left in memory is not held against it.
 import { fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,24 +16,42 @@ const TIRED_BYTES = MEMORY_BYTES / 2;
 
 const script = fileURLToPath(new URL('child.mjs', import.meta.url));
 
-/** Bytes in memory now; null where the system has no /proc. */
-function residentBytes(pid) {
+/** A process and those it started (the one that tries models); null where the system has no /proc. */
+function family(pid) {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096;
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const below = threads.flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean),
+    );
+    return [pid, ...below.flatMap((child) => family(child) ?? [])];
   } catch {
     return null;
   }
 }
 
-/** Milliseconds that the threads of a process have computed so far; null where the system has no /proc. */
-function processorMs(pid) {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return 10 * (Number(fields[11]) + Number(fields[12]));
-  } catch {
-    return null;
-  }
+/** What `read` says of each process of a family that still lives, added up; null where the system has no /proc. */
+function sumOver(pid, read) {
+  const members = family(pid);
+  if (members === null) return null;
+  return members.reduce((sum, member) => {
+    try {
+      return sum + read(member);
+    } catch {
+      return sum;
+    }
+  }, 0);
 }
+
+/** Bytes in memory now. */
+const residentBytes = (pid) =>
+  sumOver(pid, (one) => Number(readFileSync(`/proc/${one}/statm`, 'utf8').split(' ')[1]) * 4096);
+
+/** Milliseconds computed so far, by processes that ended and were waited for, too. */
+const processorMs = (pid) =>
+  sumOver(pid, (one) => {
+    const fields = readFileSync(`/proc/${one}/stat`, 'utf8').split(') ')[1].split(' ');
+    return 10 * fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  });
 
 /** One supervised child; `run` answers with the mutant's outcome, whatever becomes of the process. */
 async function startChild() {
@@ -86,11 +104,13 @@ const isBad = ({ kind }) => ['crash', 'hang', 'memory'].includes(kind);
  * Mutants `first`, ..., `first + count - 1` of a seed on `jobs` children.
  * @param certifyEvery of the mutants that open, every how many-th is certified
  * @param onProgress hears the number done
- * @returns how many had which outcome, the defects, the slowest and the largest
+ * @returns how many had which outcome, which ONNX Runtime died of (in the process that tries models), the defects, the
+ *   slowest and the largest
  */
 export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress = () => {} }) {
-  const counts = { refused: 0, opened: 0, certified: 0 };
+  const counts = { refused: 0, died: 0, opened: 0, certified: 0 };
   const defects = [];
+  const died = [];
   let next = first;
   let done = 0;
   let slowest = { seconds: 0, index: first };
@@ -111,6 +131,7 @@ export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress 
       }
       if (outcome.kind in counts) counts[outcome.kind]++;
       else defects.push({ index, kind: outcome.kind, what: outcome.what ?? '' });
+      if (outcome.kind === 'died') died.push(index);
       if (outcome.seconds > slowest.seconds) slowest = { seconds: outcome.seconds, index };
       if (outcome.peak > largest.bytes) largest = { bytes: outcome.peak, index };
       onProgress(++done, defects);
@@ -123,5 +144,5 @@ export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress 
     await child?.end();
   };
   await Promise.all(Array.from({ length: jobs }, lane));
-  return { counts, defects, slowest, largest };
+  return { counts, died, defects, slowest, largest };
 }
