@@ -15,7 +15,9 @@ import { type Dim, describeType, sizeOf, type Value } from './graph.ts';
 import { refuseEndlessLoops } from './loops.ts';
 import { type Model, modelOf } from './model.ts';
 import { nearNames } from './near-names.ts';
+import { withCallsExpanded } from './rewrites/inline-functions.ts';
 import { trialRun } from './trial.ts';
+import { refuseUncheckedValues } from './unchecked-values.ts';
 
 export interface ClassifierOptions {
   /** Name of the output with the class scores; needed when there are several. */
@@ -47,8 +49,10 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
   const inputDims = rest as number[];
   const shaped = withInput(needed, input, [batch, ...inputDims]);
   refuseNondeterminism(shaped);
-  refuseEndlessLoops(shaped);
-  refuseEnlargements(shaped);
+  const expanded = withCallsExpanded(shaped);
+  refuseEndlessLoops(expanded);
+  refuseEnlargements(expanded);
+  refuseUncheckedValues(expanded);
   const fixedBatch = typeof batch === 'number' ? batch : null;
   checkInputSize(shaped, inputDims, fixedBatch ?? 1);
   const classes = await measureClasses(shaped, inputDims, fixedBatch ?? 1);

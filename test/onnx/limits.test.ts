@@ -8,8 +8,16 @@ import { tensorInfo } from '../../src/onnx/extract.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
 import { findingsOf } from '../../src/onnx/preflight/registry.ts';
 import { subjectOf } from '../../src/onnx/preflight/subject.ts';
-import { AttributeType, type FunctionProto, type ModelProto, type NodeProto } from '../../src/onnx/proto.ts';
 import {
+  type AttributeProto,
+  AttributeType,
+  type FunctionProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from '../../src/onnx/proto.ts';
+import {
+  floatTensor,
   intAttr,
   intsAttr,
   intTensor,
@@ -225,6 +233,126 @@ describe('sizes written in the file', () => {
     const pads = [0, 0, 3, 3, 0, 0, 3, 3];
     const parts = convolved(node('Pad', ['x', 'pads'], 'h'), [intTensor('pads', pads)], 'h');
     expect((await openClassifier(tinyModel(parts))).classes).toBe(3);
+  });
+});
+
+describe('values that ONNX Runtime computes with before it looks', () => {
+  const named = (
+    type: string,
+    inputs: string[],
+    attribute: AttributeProto[],
+    more: Partial<NodeProto> = {},
+  ) => node(type, inputs, 'h', { name: 'n', attribute, ...more });
+  /** x [N,4,4,4] through the node, to scores. */
+  const through = (middle: NodeProto, initializers: TensorProto[] = [], opset = 18): Parts => ({
+    nodes: [middle, node('GlobalAveragePool', ['h'], 'p'), node('Flatten', ['p'], 'y')],
+    input: ['N', 4, 4, 4],
+    initializers,
+    opset,
+  });
+  const transposed = (group: number) =>
+    through(named('ConvTranspose', ['x', 'w'], [intAttr('group', group)]), [weights('w', [4, 2, 2, 2])]);
+
+  it.each<[string, Parts, string]>([
+    ['a group of 0', transposed(0), "ConvTranspose node 'n' has group = 0"],
+    [
+      'an axis that no tensor has',
+      through(named('LayerNormalization', ['x', 'w'], [intAttr('axis', 2 ** 31)]), [weights('w', [4])]),
+      "LayerNormalization node 'n' has axis = 2147483648",
+    ],
+    [
+      'more outputs than there are',
+      through(node('Split', ['x'], ['h', 'i'], { name: 'n', attribute: [intAttr('num_outputs', 2 ** 31)] })),
+      "Split node 'n' has num_outputs = 2147483648",
+    ],
+    [
+      'any integer beyond the numbers of an image',
+      through(named('LRN', ['x'], [intAttr('size', 2 ** 40 + 1)])),
+      "LRN node 'n' has size = 1099511627777",
+    ],
+    [
+      'a list with one such integer',
+      through(
+        named('MaxPool', ['x'], [intsAttr('kernel_shape', [2, 2]), intsAttr('dilations', [1, -(2 ** 62)])]),
+      ),
+      "MaxPool node 'n' has dilations = -4611686018427388000",
+    ],
+    [
+      'a depth that holds nothing',
+      through(named('OneHot', ['x', 'depth', 'values'], []), [
+        intTensor('depth', []),
+        floatTensor('values', [2], [0, 1]),
+      ]),
+      "OneHot node 'n' has an operand 'depth' that holds nothing",
+    ],
+    [
+      'a scale that holds nothing',
+      through(named('QLinearSigmoid', ['x', 'scale', '', 'scale'], [], { domain: 'com.microsoft' }), [
+        floatTensor('scale', [0], []),
+      ]),
+      "com.microsoft.QLinearSigmoid node 'n' has an operand 'scale' that holds nothing",
+    ],
+    [
+      'an operator of sound',
+      through(named('STFT', ['x', 'step'], []), [scalar('step', 0)]),
+      "STFT node 'n' is for sound or text, or for no classifier",
+    ],
+    [
+      'an operator that generates text',
+      through(named('GroupQueryAttention', ['x', 'x', 'x'], [], { domain: 'com.microsoft' })),
+      "com.microsoft.GroupQueryAttention node 'n' is for sound or text, or for no classifier",
+    ],
+    [
+      'an internal operator',
+      through(named('ReorderInput', ['x'], [], { domain: 'com.microsoft.nchwc' })),
+      "com.microsoft.nchwc.ReorderInput node 'n' is an internal operator of ONNX Runtime",
+    ],
+  ])('are refused: %s', async (_, parts, what) => {
+    expect(await opening(parts)).toBe(what);
+  });
+
+  it('are refused where a call hands them to a local function, as an attribute or as an operand', async () => {
+    const calling = (body: NodeProto, inputs: string[], attribute: AttributeProto[], held: TensorProto[]) => {
+      const call = named('f', inputs, attribute, { domain: 'local' });
+      const proto = tinyProto(through(call, held));
+      const imports = [{ domain: '', version: 18 }];
+      const f = {
+        name: 'f',
+        domain: 'local',
+        input: ['a', 'b'],
+        output: ['c'],
+        attribute: ['side'],
+        node: [body],
+      };
+      return modelFromBytes(
+        encodeModel({
+          ...proto,
+          functions: [{ ...f, opsetImport: imports }],
+          opsetImport: [...imports, { domain: 'local', version: 1 }],
+        }),
+      );
+    };
+    const blocks = node('DepthToSpace', ['a'], 'c', {
+      attribute: [{ name: 'blocksize', type: AttributeType.INT, refAttrName: 'side' }],
+    });
+    const sided = (side: number) => openClassifier(calling(blocks, ['x'], [intAttr('side', side)], []));
+    await expect(sided(2 ** 32)).rejects.toThrow(/DepthToSpace node .* has blocks of side 4294967296/);
+    const expand = node('Expand', ['a', 'b'], 'c');
+    const shape = intTensor('shape', [1, 4, 2 ** 20, 2 ** 20]);
+    const expanded = openClassifier(calling(expand, ['x', 'shape'], [], [shape]));
+    await expect(expanded).rejects.toThrow(/Expand node .* gives a result of 4398046511104/);
+  });
+
+  it('pass where they mean something: groups, ends beyond the end, seeds', async () => {
+    expect((await openClassifier(tinyModel(transposed(2)))).classes).toBe(4);
+    const sliced = named(
+      'Slice',
+      ['x'],
+      [intsAttr('starts', [-(2 ** 62)]), intsAttr('ends', [2 ** 62]), intsAttr('axes', [2])],
+    );
+    expect((await openClassifier(tinyModel(through(sliced, [], 9)))).classes).toBe(4);
+    const dropped = named('Dropout', ['x'], [intAttr('seed', 2 ** 40)]);
+    expect((await openClassifier(tinyModel(through(dropped)))).classes).toBe(4);
   });
 });
 

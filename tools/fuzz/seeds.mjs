@@ -373,6 +373,52 @@ const halfPrecision = model(
   { input: ['N', 3, 2, 2] },
 );
 
+/** Integers that ONNX Runtime divides by, indexes with and counts by; blocks whose side a call hands to a function. */
+const counted = model(
+  [
+    node('Blocks', ['x'], 'd', [int('side', 2)], { domain: 'local' }),
+    node('Concat', ['d', 'd'], 'dd', [int('axis', 1)]),
+    node('ConvTranspose', ['dd', 'wt'], 'c', [int('group', 2), list('strides', [1, 1])]),
+    node('Split', ['c'], ['s1', 's2'], [int('axis', 1), int('num_outputs', 2)]),
+    node('Add', ['s1', 's2'], 'a'),
+    node('Flatten', ['a'], 'f'),
+    node('LayerNormalization', ['f', 'g'], 'ln', [int('axis', 1)]),
+    node('ArgMax', ['f'], 'top', [int('axis', 1), int('keepdims', 0)]),
+    node('OneHot', ['top', 'depth', 'offon'], 'oh', [int('axis', -1)]),
+    node('GatherND', ['table', 'rows'], 'gn', [int('batch_dims', 1)]),
+    node('Gemm', ['ln', 'wh', 'gn'], 'z'),
+    node('Sum', ['z', 'oh'], 'y'),
+  ],
+  [
+    weight('wt', [2, 1, 2, 2]),
+    positive('g', [25]),
+    ints('depth', [4], []),
+    floats('offon', [0, 0.1]),
+    weight('table', [4, 6]),
+    ints('rows', [0, 5, 2, 3], [4, 1]),
+    weight('wh', [25, 4]),
+  ],
+  {
+    input: ['N', 4, 2, 2],
+    opset: 18,
+    functions: [
+      {
+        name: 'Blocks',
+        domain: 'local',
+        input: ['data'],
+        output: ['result'],
+        attribute: ['side'],
+        node: [
+          node('DepthToSpace', ['data'], 'result', [
+            { name: 'blocksize', type: AttributeType.INT, refAttrName: 'side' },
+          ]),
+        ],
+        opsetImport: [{ domain: '', version: 18 }],
+      },
+    ],
+  },
+);
+
 /** Bytes of the file that lies beside every mutant, which external data may point to. */
 export const weightsData = new Uint8Array(
   Float32Array.from({ length: 96 }, (_, k) => Math.cos(1 + 1.7 * k)).buffer,
@@ -391,4 +437,5 @@ export const seeds = Object.entries({
   shapes,
   looping,
   halfPrecision,
+  counted,
 }).map(([name, proto]) => ({ name, bytes: encodeModel(proto) }));

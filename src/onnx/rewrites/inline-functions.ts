@@ -12,6 +12,7 @@
  */
 import { ModelRefused } from '../../errors.ts';
 import { functionKey } from '../function-calls.ts';
+import type { Model } from '../model.ts';
 import {
   type AttributeProto,
   allNodes,
@@ -19,6 +20,7 @@ import {
   edited,
   type FunctionProto,
   type GraphProto,
+  type ModelProto,
   type NodeProto,
   normalDomain,
   toNumber,
@@ -29,38 +31,13 @@ import type { Rewrite } from './rewrite.ts';
 export const inlineFunctions: Rewrite = {
   name: 'inlining local functions',
   apply({ proto, opsets, path }) {
-    const functions = new Map(
-      (proto.functions ?? []).map((f) => [functionKey(f.domain, f.name, f.overload), f]),
-    );
-    const calledBy = (node: NodeProto): FunctionProto | undefined =>
-      functions.get(functionKey(node.domain, node.opType, node.overload));
-    if (functions.size === 0 || proto.graph == null) return Promise.resolve(null);
-
+    if (!proto.functions?.length || proto.graph == null) return Promise.resolve(null);
     const imports = new Map(opsets);
     const called = new Set<string>();
-    const fresh = freshNames(proto);
-
-    const inlined = (nodes: readonly NodeProto[]): NodeProto[] =>
-      nodes.flatMap((node) => {
-        const callee = calledBy(node);
-        if (callee === undefined) return [withInlinedGraphs(node)];
-        checkImports(callee, imports, (inner) => calledBy(inner) !== undefined, path);
-        called.add(callee.name ?? '');
-        return inlined(bodyOf(callee, node, fresh));
-      });
-    const withInlinedGraphs = (node: NodeProto): NodeProto => {
-      const inside = (graph: GraphProto): GraphProto => edited(graph, { node: inlined(graph.node ?? []) });
-      if (!node.attribute?.some((a) => a.g || a.graphs?.length)) return node;
-      const attribute = node.attribute.map((a) =>
-        edited(a, {
-          ...(a.g ? { g: inside(a.g) } : {}),
-          ...(a.graphs?.length ? { graphs: a.graphs.map(inside) } : {}),
-        }),
-      );
-      return edited(node, { attribute });
-    };
-
-    const graph = edited(proto.graph, { node: inlined(proto.graph.node ?? []) });
+    const graph = expandedGraph(proto, (callee, isCall) => {
+      checkImports(callee, imports, isCall, path);
+      called.add(callee.name ?? '');
+    });
     const flat = edited(proto, {
       graph,
       functions: [],
@@ -72,6 +49,49 @@ export const inlineFunctions: Rewrite = {
     return Promise.resolve({ proto: flat, what });
   },
 };
+
+/**
+ * Rules 1 to 3 without rule 4: the nodes that ONNX Runtime will come to run, with the attributes and constants of their
+ * calls. For looking at, not for running.
+ */
+export function withCallsExpanded(model: Model): Model {
+  if (!model.proto.functions?.length) return model;
+  return { ...model, proto: edited(model.proto, { graph: expandedGraph(model.proto), functions: [] }) };
+}
+
+/** @param onCall hears of every call that is replaced, and what else is one */
+function expandedGraph(
+  proto: ModelProto,
+  onCall: (callee: FunctionProto, isCall: (node: NodeProto) => boolean) => void = () => {},
+): GraphProto {
+  const functions = new Map(
+    (proto.functions ?? []).map((f) => [functionKey(f.domain, f.name, f.overload), f]),
+  );
+  const calledBy = (node: NodeProto): FunctionProto | undefined =>
+    functions.get(functionKey(node.domain, node.opType, node.overload));
+  const isCall = (node: NodeProto): boolean => calledBy(node) !== undefined;
+  const fresh = freshNames(proto);
+  const inlined = (nodes: readonly NodeProto[]): NodeProto[] =>
+    nodes.flatMap((node) => {
+      const callee = calledBy(node);
+      if (callee === undefined) return [withInlinedGraphs(node)];
+      onCall(callee, isCall);
+      return inlined(bodyOf(callee, node, fresh));
+    });
+  const withInlinedGraphs = (node: NodeProto): NodeProto => {
+    const inside = (graph: GraphProto): GraphProto => edited(graph, { node: inlined(graph.node ?? []) });
+    if (!node.attribute?.some((a) => a.g || a.graphs?.length)) return node;
+    const attribute = node.attribute.map((a) =>
+      edited(a, {
+        ...(a.g ? { g: inside(a.g) } : {}),
+        ...(a.graphs?.length ? { graphs: a.graphs.map(inside) } : {}),
+      }),
+    );
+    return edited(node, { attribute });
+  };
+  const graph = proto.graph ?? {};
+  return edited(graph, { node: inlined(graph.node ?? []) });
+}
 
 const fault = (what: string, path: string): ModelRefused =>
   new ModelRefused({
