@@ -2,12 +2,13 @@
 
 import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
 import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
-import { ModelRefused } from '../errors.ts';
+import { ModelRefused, UsageError } from '../errors.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
-import { leftHalfCompiler } from '../lipschitz/left-half.ts';
+import { leftHalfCompiler, stepLipschitz } from '../lipschitz/left-half.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
 import { firstActivationCut } from '../onnx/first-activation.ts';
+import { describeNode } from '../onnx/graph.ts';
 
 /** Input noise that a cut's default noise is matched to when neither flag nor model says a level. */
 export const DEFAULT_INPUT_SIGMA = 0.25;
@@ -43,14 +44,18 @@ export function lastBoundableCut({ cuts, input, inputDims }: PreparedClassifier)
   return last;
 }
 
-/** The left half's bound at a cut; a refusal says which cut to use instead. */
+/**
+ * The left half's bound at a cut; a refusal says which cut to use instead.
+ * @throws UsageError for a bound that no ball has there: every radius would be 0
+ */
 export function boundAt(
   classifier: PreparedClassifier,
   cut: Cut,
   lipschitz: DisplacementBound,
 ): LeftHalfBound | null {
+  let left: LeftHalfBound | null;
   try {
-    return leftHalfBoundAt(classifier, cut, lipschitz, DEFAULT_DELTA);
+    left = leftHalfBoundAt(classifier, cut, lipschitz, DEFAULT_DELTA);
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const last = lastBoundableCut(classifier);
@@ -61,6 +66,15 @@ export function boundAt(
       cause: error,
     });
   }
+  const onBallsOnly = left?.half.steps.find((step) => stepLipschitz(step) === Number.POSITIVE_INFINITY);
+  if (lipschitz === 'secant' || onBallsOnly === undefined) return left;
+  const where = describeNode(onBallsOnly.node);
+  throw new UsageError({
+    what: `--lipschitz ${lipschitz} certifies nothing at the cut '${cut.name}'`,
+    where,
+    why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and of all methods only secant looks at these`,
+    remedy: 'Use --lipschitz secant (the default), or cut before that node.',
+  });
 }
 
 /** Upper bound on the Lipschitz constant of the left half on all of space; 1 at the input. */

@@ -1,5 +1,5 @@
 /** Where a run cuts the network and how much noise it adds there: flags, then the model's metadata, then defaults. */
-import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
+import { latentCentre, type SamplingResources } from '../certificate/smoothed-classifier.ts';
 import { UsageError } from '../errors.ts';
 import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
 import type { Cut } from '../onnx/cuts.ts';
@@ -90,15 +90,40 @@ export async function planSmoothing(
   const lipschitz = globalLipschitz(left, statistics.seed.value);
   const fallback =
     left === null ? byDefault(DEFAULT_INPUT_SIGMA) : derived(shortened(DEFAULT_INPUT_SIGMA * lipschitz));
-  if (level === null && !Number.isFinite(lipschitz)) {
-    throw new UsageError({
-      what: `the cut '${cut.name}' needs a --sigma`,
-      why: 'the default is matched to noise at the input by the Lipschitz constant of the left half, and only balls around images have a bound here',
-      remedy:
-        'Write --sigma with a part of what the latent varies by, or cut earlier (inspect lists the bounds).',
-    });
-  }
+  if (level === null && left !== null) await checkFallback(opened, cut, left, fallback.value);
   const sigma = level ?? fallback;
   checkSigma('--sigma', sigma.value);
   return { cut, splitOrigin: split.origin, heldOut, left, lipschitz, sigma };
+}
+
+/** Noise that images of pixels in [0,1] bear, as a part of what their pixels are on average. */
+const BEARABLE = 0.5;
+
+/**
+ * Throws UsageError for a default noise that is none: infinite, or in every number as large as the latent of an image as
+ * a whole, so that nothing is left to see. It says of which size the latent is.
+ */
+async function checkFallback(
+  { data }: OpenedRun,
+  cut: Cut,
+  left: LeftHalfBound,
+  sigma: number,
+): Promise<void> {
+  const { latent } = latentCentre(left, await data.image(0));
+  const norm = Math.sqrt(latent.reduce((sum, v) => sum + v * v, 0));
+  if (sigma <= norm) return;
+  const each = norm / Math.sqrt(latent.length);
+  const suggested = Number((BEARABLE * each).toPrecision(2));
+  throw new UsageError({
+    what: `the cut '${cut.name}' needs a --sigma`,
+    why: `the default is matched to noise at the input by the Lipschitz constant of the left half, and ${
+      Number.isFinite(sigma)
+        ? `with it would be ${sigma}: more in every number than the latent of the first image in all, whose norm is ${norm.toPrecision(3)}`
+        : 'only balls around images have a bound here'
+    }`,
+    remedy:
+      suggested > 0 && Number.isFinite(suggested)
+        ? `Write --sigma ${suggested}, for instance, or less: the numbers of that latent are ${each.toPrecision(3)} on average (root mean square). Or cut earlier (inspect lists the bounds).`
+        : 'Write --sigma with a part of what the latent varies by, or cut earlier (inspect lists the bounds).',
+  });
 }

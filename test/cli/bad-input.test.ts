@@ -20,12 +20,12 @@ import { screenOf } from '../../src/cli/terminal/style.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
 import { tensorInfo } from '../../src/onnx/extract.ts';
-import { EXTERNAL, type TensorProto } from '../../src/onnx/proto.ts';
+import { AttributeType, EXTERNAL, type TensorProto } from '../../src/onnx/proto.ts';
 import { smallestUsefulN } from '../../src/smoothing/clopper-pearson.ts';
 import { probeProvider } from '../../src/smoothing/providers.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { modelFiles, noShared, sharedFolder, titled } from '../onnx/shared.ts';
-import { floatTensor, node, weights } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, node, weights } from '../onnx/tiny-model.ts';
 import { type Ended, newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 
@@ -310,14 +310,57 @@ const squared = (folder: string): string =>
     }),
   );
 
+/** The network with its hidden numbers normalised, to 1 on average: steep without measure where they are all alike. */
+const normalised = (folder: string): string =>
+  writeModel(
+    folder,
+    'normalised.onnx',
+    glyphProto({
+      nodes: nodes.map((n) =>
+        n.opType === 'Relu'
+          ? node('LayerNormalization', ['h', 'ones'], 'a', {
+              name: 'Norm_1',
+              attribute: [intAttr('axis', 1), { name: 'epsilon', type: AttributeType.FLOAT, f: 1e-12 }],
+            })
+          : n,
+      ),
+      initializers: [
+        ...good,
+        floatTensor(
+          'ones',
+          [3, 8, 8],
+          Array.from({ length: 192 }, () => 1),
+        ),
+      ],
+    }),
+  );
+
 const settings: Case[] = [
   {
     name: 'no sigma where only balls have a bound',
     model: squared,
     flags: ['--split', 'Mul_1'],
     code: 4,
-    says: /the cut 'Mul_1' needs a --sigma[\s\S]*only balls around images have a bound/,
+    says: /the cut 'Mul_1' needs a --sigma[\s\S]*only balls around images have a bound[\s\S]*Write --sigma [\d.]+, for instance/,
   },
+  {
+    name: 'no sigma where the default would drown the latent',
+    model: normalised,
+    flags: ['--split', 'Norm_1'],
+    code: 4,
+    says: /the cut 'Norm_1' needs a --sigma[\s\S]*first image in all, whose norm is 13\.9[\s\S]*Write --sigma 0\.5, for instance[\s\S]*1\.00 on average/,
+  },
+  ...['mask', 'global', 'power'].map(
+    (bound): Case => ({
+      name: `the bound ${bound} where only balls have one`,
+      model: squared,
+      flags: ['--split', 'Mul_1', '--sigma', '0.1', '--no-baseline', '--lipschitz', bound],
+      code: 4,
+      says: new RegExp(
+        `--lipschitz ${bound} certifies nothing at the cut 'Mul_1'[\\s\\S]*Mul node 'Mul_1' has no Lipschitz constant[\\s\\S]*--lipschitz secant`,
+      ),
+    }),
+  ),
   {
     name: 'no baseline sigma where only balls have a bound',
     model: squared,
