@@ -4,7 +4,7 @@
  * process. Found in version 1.30 by giving every operator extreme values (docs/robustness.md):
  *  1. an axis is within the ranks that tensors have (LayerNormalization dies of an axis of 2^31, GatherND of batch_dims of
  *     2^63);
- *  2. what divides is not 0 (the group of ConvTranspose), and Split has as many outputs as it says;
+ *  2. what divides is not 0 (the group of ConvTranspose, the heads of Attention), and Split has as many outputs as it says;
  *  3. every other integer of an attribute is at most 2^24 in size: no image has more numbers;
  *  4. the depth of OneHot, and every operand of an operator of the `com.microsoft` domain, holds numbers;
  *  5. operators whose operands go unchecked and that no image classifier needs are not taken at all: those of sound and
@@ -31,7 +31,7 @@ const AXES = new Set([
   ...['axis', 'axes', 'batch_axis', 'batch_dims', 'time_axis', 'perm'],
   ...['quantize_axis', 'gather_axis', 'dim'],
 ]);
-const DIVISORS = new Set(['group']);
+const DIVISORS = new Set(['group', 'kv_num_heads', 'q_num_heads']);
 
 /** Their integers may be any: values, and ends that mean "to the end". */
 const ANYTHING = new Set(['Constant', 'Slice']);

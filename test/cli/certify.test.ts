@@ -3,8 +3,11 @@ import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } f
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CertificateRecord } from '../../src/certificate/record.ts';
+import { DataType } from '../../src/onnx/data-type.ts';
+import { tensorInfo } from '../../src/onnx/extract.ts';
+import type { NodeProto } from '../../src/onnx/proto.ts';
 import { npy, npz } from '../datasets/files.ts';
-import { node } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 import {
   newFolder,
@@ -304,6 +307,53 @@ describe.concurrent('defaults in the model', () => {
       std: { value: [0.5], origin: 'model metadata' },
     });
     expect(ended.stderr).toContain('drawn with seed 1');
+  });
+});
+
+describe('a model of uint8 pixels', () => {
+  const { nodes, initializers = [] } = glyphParts;
+  /** The network behind `head`, which makes x of 'pixels'. */
+  const behind = (head: NodeProto[], type: number) =>
+    glyphProto({
+      nodes: [...head, node('Div', ['whole', 'c255'], 'x', { name: 'Div' }), ...nodes],
+      initializers: [...initializers, floatTensor('c255', [], [255]), floatTensor('c0', [], [0])],
+      inputs: [tensorInfo('pixels', type, ['N', 1, 28, 28])],
+    });
+  beforeAll(() => {
+    const cast = node('Cast', ['pixels'], 'whole', { attribute: [intAttr('to', DataType.FLOAT)] });
+    writeModel(folder, 'uint8.onnx', behind([cast], DataType.UINT8));
+    const rounding = [node('Round', ['pixels'], 'r'), node('Clip', ['r', 'c0', 'c255'], 'whole')];
+    writeModel(folder, 'rounding.onnx', behind(rounding, DataType.FLOAT));
+  });
+  const at = (model: string, ...args: string[]) =>
+    splitz(
+      folder,
+      ...['certify', model, '--data', 'glyphs', '--n', '300', '--n0', '20', '--sigma', '0.02'],
+      ...['--max', '6', '--no-baseline', ...args],
+    );
+
+  it('is certified at the input as the float network that rounds and clips its pixels', async () => {
+    const plain = ['--split', 'input', '--scale', '255'];
+    const ends = await Promise.all([
+      at('uint8.onnx', ...plain, '--out', 'uint8.jsonl'),
+      at('rounding.onnx', ...plain, '--out', 'rounding.jsonl'),
+    ]);
+    expect(ends.map(({ code }) => code)).toEqual([0, 0]);
+    const { records } = readResults(path('uint8.jsonl'));
+    expect(records.map(outcome)).toEqual(readResults(path('rounding.jsonl')).records.map(outcome));
+    expect(records.some(({ radius }) => radius > 0)).toBe(true);
+  });
+
+  it('has no bound behind its pixels: refused by name, with the cut that there is', async () => {
+    const { code, stderr } = await at('uint8.onnx', '--scale', '255');
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/Round node 'pixels_rounded' is a step function[\s\S]*do: +Cut earlier: the last/);
+  });
+
+  it('is told that it takes 0..255', async () => {
+    const { stdout } = await splitz(folder, 'inspect', 'uint8.onnx', '--json', '--seconds', '0.1');
+    const { findings } = JSON.parse(stdout) as { findings: readonly { id: string; what: string }[] };
+    expect(findings.find(({ id }) => id === 'SPLITZ026')?.what).toMatch(/expect 0\.\.255/);
   });
 });
 

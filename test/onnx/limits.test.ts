@@ -256,6 +256,15 @@ describe('values that ONNX Runtime computes with before it looks', () => {
   it.each<[string, Parts, string]>([
     ['a group of 0', transposed(0), "ConvTranspose node 'n' has group = 0"],
     [
+      'no heads',
+      through(
+        named('Attention', ['x', 'x', 'x'], [intAttr('q_num_heads', 2), intAttr('kv_num_heads', 0)]),
+        [],
+        23,
+      ),
+      "Attention node 'n' has kv_num_heads = 0",
+    ],
+    [
       'an axis that no tensor has',
       through(named('LayerNormalization', ['x', 'w'], [intAttr('axis', 2 ** 31)]), [weights('w', [4])]),
       "LayerNormalization node 'n' has axis = 2147483648",
