@@ -5,6 +5,7 @@
 import { ModelRefused, UsageError } from '../errors.ts';
 import { checkRows } from './check-rows.ts';
 import { encodeModel } from './codec.ts';
+import { refuseMiscountedScales } from './computed-scales.ts';
 import { DataType, dataTypeName } from './data-type.ts';
 import { inputDependent } from './dependence.ts';
 import { refuseNondeterminism } from './determinism.ts';
@@ -15,7 +16,9 @@ import { type Dim, describeType, sizeOf, type Value } from './graph.ts';
 import { refuseEndlessLoops } from './loops.ts';
 import { type Model, modelOf } from './model.ts';
 import { nearNames } from './near-names.ts';
+import { refusePixelShapes } from './pixel-shapes.ts';
 import { withCallsExpanded } from './rewrites/inline-functions.ts';
+import type { FloatTensor } from './session.ts';
 import { trialRun } from './trial.ts';
 import { refuseUncheckedValues } from './unchecked-values.ts';
 
@@ -53,9 +56,12 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
   refuseEndlessLoops(expanded);
   refuseEnlargements(expanded);
   refuseUncheckedValues(expanded);
+  refusePixelShapes(expanded);
   const fixedBatch = typeof batch === 'number' ? batch : null;
   checkInputSize(shaped, inputDims, fixedBatch ?? 1);
-  const classes = await measureClasses(shaped, inputDims, fixedBatch ?? 1);
+  const images = checkImages(inputDims, fixedBatch ?? 1);
+  await refuseMiscountedScales(shaped, expanded, images);
+  const classes = await measureClasses(shaped, images);
   const [opened, result] = [shaped.graph.inputs[0], shaped.graph.outputs[0]];
   if (!opened || !result) throw new Error('a classifier has one input and one output');
   return { model: shaped, input: opened, inputDims, output: result, classes, fixedBatch };
@@ -221,15 +227,19 @@ function checkInputSize(model: Model, rowDims: readonly number[], batch: number)
   });
 }
 
-/** Runs one batch and reads the number of classes off the result: [N,K], [N,K,1,1], or [K] when N is 1. */
-async function measureClasses(model: Model, rowDims: readonly number[], batch: number): Promise<number> {
+/** A batch to run before anything is known of the model. */
+function checkImages(rowDims: readonly number[], batch: number): FloatTensor {
   const size = sizeOf(rowDims);
   const rows = checkRows(Math.min(batch, 3), size);
   const data = new Float32Array(batch * size);
   for (let k = 0; k < batch; k++) data.set(rows[k % rows.length] as Float32Array, k * size);
+  return { data, dims: [batch, ...rowDims] };
+}
+
+/** Runs one batch and reads the number of classes off the result: [N,K], [N,K,1,1], or [K] when N is 1. */
+async function measureClasses(model: Model, images: FloatTensor): Promise<number> {
   const input = model.graph.inputs[0]?.name ?? '';
-  const feed = { data, dims: [batch, ...rowDims] };
-  const [result] = await trialRun(encodeModel(model.proto), model.path, input, feed);
+  const [result] = await trialRun(encodeModel(model.proto), model.path, input, images);
   const name = model.graph.outputs[0]?.name ?? '';
   const shown = result === undefined ? 'nothing' : describeType(result.type, result.dims);
   const refused = (why: string, remedy: string): ModelRefused =>
@@ -247,6 +257,7 @@ async function measureClasses(model: Model, rowDims: readonly number[], batch: n
         : 'Export the scores before ArgMax as the output, or name another output with --output.',
     );
   }
+  const batch = images.dims[0];
   const [first, ...rest] = result.dims;
   const [classes = 0, ...ones] = rest;
   if (first === batch && rest.length > 0 && ones.every((d) => d === 1) && classes >= 2) return classes;

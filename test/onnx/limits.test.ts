@@ -365,6 +365,115 @@ describe('values that ONNX Runtime computes with before it looks', () => {
   });
 });
 
+describe('shapes computed from pixels', () => {
+  const scaled = (scales: NodeProto[]): Parts => ({
+    nodes: [
+      ...scales,
+      node('Resize', ['x', '', 'scales'], 'h', { name: 'n' }),
+      node('GlobalAveragePool', ['h'], 'p'),
+      node('Flatten', ['p'], 'y'),
+    ],
+    input: ['N', 3, 4, 4],
+    initializers: [floatTensor('ones', [4], [1, 1, 1, 1])],
+  });
+  const why = /^Resize node 'n' takes 'scales', which is computed from pixels/;
+
+  it('are refused: more of them than there are axes are written over the stack of the process', async () => {
+    expect(await opening(scaled([node('Relu', ['x'], 'scales')]))).toMatch(why);
+  });
+
+  it('are refused in a branch, and behind a call', async () => {
+    const branch = (name: string): AttributeProto => ({
+      name,
+      type: AttributeType.GRAPH,
+      g: {
+        name,
+        node: [node('Resize', ['x', '', 'scales'], name, { name: 'n' })],
+        output: [tensorInfo(name, DataType.FLOAT, ['N', 3, 4, 4])],
+      },
+    });
+    const parts = scaled([node('Relu', ['x'], 'scales')]);
+    const nodes = parts.nodes.map((n) =>
+      n.opType === 'Resize'
+        ? node('If', ['true'], 'h', { attribute: [branch('then_branch'), branch('else_branch')] })
+        : n,
+    );
+    const yes = { name: 'true', dataType: DataType.BOOL, dims: [], int32Data: [1] };
+    expect(await opening({ ...parts, nodes, initializers: [yes] })).toMatch(why);
+    const body = parts.nodes.map((n) => ({
+      ...n,
+      input: n.input?.map((name) => (name === 'x' ? 'a' : name)) ?? [],
+    }));
+    const call = node('f', ['x'], 'y', { domain: 'local' });
+    const proto = tinyProto({ ...parts, nodes: [call], initializers: [] });
+    const imports = [{ domain: '', version: 17 }];
+    const f: FunctionProto = {
+      name: 'f',
+      domain: 'local',
+      input: ['a'],
+      output: ['y'],
+      node: body,
+      opsetImport: imports,
+    };
+    const called = { ...proto, functions: [f], opsetImport: [...imports, { domain: 'local', version: 1 }] };
+    expect(await refusal(() => openClassifier(modelFromBytes(encodeModel(called))))).toMatch(
+      /^Resize node .* takes .*scales.* which is computed from pixels/,
+    );
+  });
+
+  /** Scales computed from shapes, so many times over. */
+  const fromShape = (times: number): NodeProto[] => [
+    node('Shape', ['x'], 'shape'),
+    node('Cast', ['shape'], 'sizes', { attribute: [intAttr('to', DataType.FLOAT)] }),
+    node('Div', ['sizes', 'sizes'], 'each'),
+    node(
+      'Concat',
+      Array.from({ length: times }, () => 'each'),
+      'scales',
+      { attribute: [intAttr('axis', 0)] },
+    ),
+  ];
+
+  it('are not those computed from shapes', async () => {
+    expect((await openClassifier(tinyModel(scaled(fromShape(1))))).classes).toBe(3);
+    const before = scaled([node('Relu', ['x'], 'r'), ...fromShape(1)]);
+    const nodes = before.nodes.map((n) => (n.opType === 'Resize' ? { ...n, input: ['r', '', 'scales'] } : n));
+    expect((await openClassifier(tinyModel({ ...before, nodes }))).classes).toBe(3);
+  });
+
+  it('are counted where they are scales, before they are used', async () => {
+    const what = "Resize node 'n' has scales of shape [64] for 4 axes";
+    expect(await opening(scaled(fromShape(16)))).toBe(what);
+    const upsample = scaled(fromShape(16)).nodes.map((n) =>
+      n.opType === 'Resize' ? node('Upsample', ['x', 'scales'], 'h', { name: 'n' }) : n,
+    );
+    expect(await opening({ ...scaled([]), nodes: upsample, opset: 9 })).toBe(
+      what.replace('Resize', 'Upsample'),
+    );
+  });
+
+  it('are refused in a branch, where they cannot be counted', async () => {
+    const g = (name: string) => ({
+      name,
+      node: [node('Resize', ['x', '', 'scales'], name, { name: 'n' })],
+      output: [tensorInfo(name, DataType.FLOAT, ['N', 3, 4, 4])],
+    });
+    const attribute = ['then_branch', 'else_branch'].map((name) => ({
+      name,
+      type: AttributeType.GRAPH,
+      g: g(name),
+    }));
+    const parts = scaled(fromShape(1));
+    const nodes = parts.nodes.map((n) =>
+      n.opType === 'Resize' ? node('If', ['true'], 'h', { attribute }) : n,
+    );
+    const yes = { name: 'true', dataType: DataType.BOOL, dims: [], int32Data: [1] };
+    expect(await opening({ ...parts, nodes, initializers: [yes] })).toBe(
+      "Resize node 'n' computes its scales inside a branch, a loop or a function",
+    );
+  });
+});
+
 describe('the input', () => {
   it.each([
     ['one image', ['N', 3, 2 ** 20, 2 ** 20]],

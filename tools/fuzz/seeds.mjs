@@ -419,6 +419,38 @@ const counted = model(
   },
 );
 
+/** Shapes, scales, pads and places that are computed from the shape of the input. */
+const computed = model(
+  [
+    node('Shape', ['x'], 'sh'),
+    node('Cast', ['sh'], 'shf', [int('to', DataType.FLOAT)]),
+    node('Div', ['shf', 'shf'], 'ones'),
+    node('Mul', ['ones', 'factors'], 'scales'),
+    node('Resize', ['x', '', 'scales'], 'r', [text('mode', 'nearest')]),
+    node('Sub', ['sh', 'sh'], 'zeros'),
+    node('Concat', ['zeros', 'zeros'], 'pads', [int('axis', 0)]),
+    node('Pad', ['r', 'pads'], 'p'),
+    node('Expand', ['bias', 'sh'], 'be'),
+    node('Resize', ['p', '', '', 'sh'], 'back', [text('mode', 'linear')]),
+    node('Add', ['back', 'be'], 'a'),
+    node('Slice', ['a', 'zeros', 'sh'], 's'),
+    node('Slice', ['sh', 'zero', 'one'], 'n'),
+    node('Concat', ['n', 'minus'], 'target', [int('axis', 0)]),
+    node('Reshape', ['s', 'target'], 'f'),
+    node('Relu', ['f'], 're'),
+    node('Gemm', ['re', 'w'], 'y'),
+  ],
+  [
+    floats('factors', [1, 1, 2, 2]),
+    weight('bias', [3, 1, 1]),
+    ints('zero', [0]),
+    ints('one', [1]),
+    ints('minus', [-1]),
+    weight('w', [12, 4]),
+  ],
+  { input: ['N', 3, 2, 2] },
+);
+
 /** Bytes of the file that lies beside every mutant, which external data may point to. */
 export const weightsData = new Uint8Array(
   Float32Array.from({ length: 96 }, (_, k) => Math.cos(1 + 1.7 * k)).buffer,
@@ -438,4 +470,5 @@ export const seeds = Object.entries({
   looping,
   halfPrecision,
   counted,
+  computed,
 }).map(([name, proto]) => ({ name, bytes: encodeModel(proto) }));
