@@ -19,8 +19,12 @@ import { tensorFault, tensorOf } from './tensor.ts';
 
 /** Numbers in a result whose shape is written down. */
 const MOST_NUMBERS = 2 ** 26;
+/** Numbers of an interpolated result: each takes many operations, here and in ONNX Runtime. */
+const MOST_RESIZED = 2 ** 22;
 /** Places that padding may add to one channel of an image of one pixel. */
 const MOST_PADDED = 2 ** 16;
+/** Places in one region cut out of a channel, and in one Fourier transform. */
+const MOST_PLACES = 2 ** 16;
 /** How many times larger than its input a result may be. */
 const MOST_TIMES = 2 ** 12;
 /** Cells of one pooling window. */
@@ -40,10 +44,11 @@ interface Written {
 }
 
 const product = (values: readonly number[]): number => values.reduce((a, b) => a * Math.abs(b), 1);
-const shape = (values: readonly number[] | null): Growth[] =>
-  values === null
-    ? []
-    : [{ what: 'gives a result of', size: product(values.filter((v) => v > 0)), most: MOST_NUMBERS }];
+const shape = (values: readonly number[] | null, most = MOST_NUMBERS): Growth[] =>
+  values === null ? [] : [{ what: 'gives a result of', size: product(values.filter((v) => v > 0)), most }];
+/** Of each region of an image, channel by channel. */
+const region = (values: readonly number[] | null): Growth[] =>
+  values === null ? [] : [{ what: 'gives regions of', size: product(values), most: MOST_PLACES }];
 const times = (values: readonly number[] | null): Growth[] =>
   values === null
     ? []
@@ -79,7 +84,7 @@ const pooling = ({ attribute }: Written): Growth[] => [
   ...window(attribute('kernel_shape')),
 ];
 
-/** By operator; all others give results of the sizes of their inputs, or of sums and products of them. */
+/** By operator, ONNX's and ONNX Runtime's own; all others give results of the sizes of their inputs, or of sums and products of them. */
 const growths: ReadonlyMap<string, (written: Written) => Growth[]> = new Map([
   ['Conv', ({ attribute }) => padding(attribute('pads'))],
   ['ConvInteger', ({ attribute }) => padding(attribute('pads'))],
@@ -98,7 +103,14 @@ const growths: ReadonlyMap<string, (written: Written) => Growth[]> = new Map([
       ...padding(attribute('output_padding')?.flatMap((v) => [v, v]) ?? null),
     ],
   ],
-  ['MaxUnpool', ({ attribute, input }) => [...shape(input(2)), ...times(attribute('strides'))]],
+  [
+    'MaxUnpool',
+    ({ attribute, input }) => [
+      ...shape(input(2)),
+      ...times(attribute('strides')),
+      ...times(attribute('kernel_shape')),
+    ],
+  ],
   [
     'Pad',
     ({ attribute, input }) => [...padding(input(1)), ...padding(attribute('pads') ?? attribute('paddings'))],
@@ -107,23 +119,28 @@ const growths: ReadonlyMap<string, (written: Written) => Growth[]> = new Map([
   ['SpaceToDepth', block],
   ['Tile', ({ input }) => times(input(1))],
   ['Upsample', ({ attribute, input }) => [...times(input(1)), ...times(attribute('scales'))]],
-  ['Resize', ({ input }) => [...times(input(1)), ...times(input(2)), ...shape(input(3))]],
+  ['Resize', ({ input }) => [...times(input(1)), ...times(input(2)), ...shape(input(3), MOST_RESIZED)]],
   ['Expand', ({ input }) => shape(input(1))],
   ['ConstantOfShape', ({ input }) => shape(input(0))],
   ['CenterCropPad', ({ input }) => shape(input(1))],
   ['Col2Im', ({ input }) => shape(input(1))],
+  ['AffineGrid', ({ input }) => shape(input(1))],
   ['OneHot', ({ input }) => times(input(1))],
   ['Range', range],
   [
     'RoiAlign',
-    ({ attribute }) => shape([...(attribute('output_height') ?? []), ...(attribute('output_width') ?? [])]),
+    ({ attribute }) => region([...(attribute('output_height') ?? []), ...(attribute('output_width') ?? [])]),
   ],
-  ['MaxRoiPool', ({ attribute }) => shape(attribute('pooled_shape'))],
+  ['MaxRoiPool', ({ attribute }) => region(attribute('pooled_shape'))],
   ['BlackmanWindow', ({ input }) => shape(input(0))],
   ['HammingWindow', ({ input }) => shape(input(0))],
   ['HannWindow', ({ input }) => shape(input(0))],
   ['MelWeightMatrix', ({ input }) => shape([...(input(0) ?? []), ...(input(1) ?? [])])],
-  ['DFT', ({ input }) => shape(input(1))],
+  ['DFT', ({ input }) => region(input(1))],
+  ['FusedConv', ({ attribute }) => padding(attribute('pads'))],
+  ['NhwcFusedConv', ({ attribute }) => padding(attribute('pads'))],
+  ['NhwcMaxPool', pooling],
+  ['QLinearAveragePool', pooling],
 ]);
 
 /** Throws ModelRefused for a node whose result the file states to be larger than any classifier's. */
@@ -151,7 +168,7 @@ export function refuseEnlargements({ proto, path }: Model): void {
     },
   });
   for (const node of allNodes(proto)) {
-    if (normalDomain(node.domain) !== '') continue;
+    if (!['', 'com.microsoft'].includes(normalDomain(node.domain))) continue;
     const found = growths.get(node.opType ?? '')?.(writtenIn(node)) ?? [];
     const fault = found.find(({ size, most }) => !(size <= most));
     if (fault === undefined) continue;

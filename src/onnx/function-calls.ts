@@ -1,9 +1,18 @@
 /**
  * Local functions are expanded where they are called, here and in ONNX Runtime; a few of them that call each other twice
- * make more nodes than any memory holds, and one that calls itself never ends. Both are refused before anything expands.
+ * make more nodes than any memory holds, and one that calls itself never ends. Both are refused before anything expands,
+ * as is a call with more inputs or outputs than the function has.
  */
 import { ModelRefused } from '../errors.ts';
-import { type FunctionProto, type ModelProto, type NodeProto, normalDomain, subgraphs } from './proto.ts';
+import {
+  allNodes,
+  describeNodeProto,
+  type FunctionProto,
+  type ModelProto,
+  type NodeProto,
+  normalDomain,
+  subgraphs,
+} from './proto.ts';
 
 /** Far beyond any network: ResNet-152 has 500 nodes, its functions expanded. */
 const MOST_NODES = 100_000;
@@ -31,6 +40,10 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
   const byKey = new Map<string, FunctionProto>(
     functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]),
   );
+  for (const node of allNodes({ graph: graph ?? null, functions })) {
+    const called = byKey.get(functionKey(node.domain, node.opType, node.overload));
+    if (called !== undefined) checkOperands(node, called);
+  }
   const known = new Map<string, Expansion>();
   const open = new Set<string>();
   const ofNodes = (nodes: readonly NodeProto[]): Expansion =>
@@ -78,3 +91,16 @@ const tooDeep = (): ModelRefused =>
     what: `the model's local functions call each other more than ${DEEPEST} levels deep`,
     remedy: 'The file is damaged or hostile; or export the network without local functions.',
   });
+
+/** ONNX Runtime dies of a call that hands over more than the function takes (found by fuzzing). */
+function checkOperands(call: NodeProto, called: FunctionProto): void {
+  for (const side of ['input', 'output'] as const) {
+    const [handed, taken] = [call[side]?.length ?? 0, called[side]?.length ?? 0];
+    if (handed <= taken) continue;
+    throw new ModelRefused({
+      what: `${describeNodeProto(call)} has ${handed} ${side}s, the local function '${called.name ?? ''}' ${taken}`,
+      why: 'a call may leave some out, but has no more of them than the function',
+      remedy: 'The file is damaged: export the model again.',
+    });
+  }
+}

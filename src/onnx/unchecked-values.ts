@@ -3,7 +3,7 @@
  * with them, asks for that much memory. Where no classifier means them, the file is refused first, or it would end the
  * process. Found in version 1.30 by giving every operator extreme values (docs/robustness.md):
  *  1. an axis is within the ranks that tensors have (LayerNormalization dies of an axis of 2^31, GatherND of batch_dims of
- *     2^63);
+ *     -64);
  *  2. what divides is not 0 (the group of ConvTranspose, the heads of Attention), and Split has as many outputs as it says;
  *  3. every other integer of an attribute is at most 2^24 in size: no image has more numbers;
  *  4. the depth of OneHot, and every operand of an operator of the `com.microsoft` domain, holds numbers;
@@ -28,7 +28,7 @@ const HIGHEST_RANK = 64;
 const LARGEST = 2 ** 24;
 
 const AXES = new Set([
-  ...['axis', 'axes', 'batch_axis', 'batch_dims', 'time_axis', 'perm'],
+  ...['axis', 'axes', 'batch_axis', 'time_axis', 'perm'],
   ...['quantize_axis', 'gather_axis', 'dim'],
 ]);
 const DIVISORS = new Set(['group', 'kv_num_heads', 'q_num_heads']);
@@ -117,6 +117,13 @@ function faultOfAttribute(node: NodeProto, attribute: AttributeProto): Fault | n
     const value = values.find(isWrong);
     return value === undefined ? null : { what: `has ${name} = ${value}`, why };
   };
+  if (name === 'batch_dims')
+    return first((v) => !(v >= 0 && v <= HIGHEST_RANK), 'it counts the first axes of a tensor');
+  if (name === 'qkv_hidden_sizes' && values.length > 0)
+    return {
+      what: 'has sizes of its own for query, key and value',
+      why: 'they may not be those of its weights',
+    };
   if (AXES.has(name)) return first((v) => Math.abs(v) > HIGHEST_RANK, 'no tensor has so many axes');
   if (DIVISORS.has(name)) {
     const fault = first((v) => !(v >= 1), 'it must be at least 1');

@@ -104,6 +104,15 @@ describe('local functions', () => {
     expect(await loading(chain([60, 120, 149]))).toBe(why);
   });
 
+  it.each<[string, string[], string[], string]>([
+    ['inputs', ['x', 'x'], ['y'], "local.f0 node with output 'y' has 2 inputs, the local function 'f0' 1"],
+    ['outputs', ['x'], ['y', 'z'], "local.f0 node with output 'y' has 2 outputs, the local function 'f0' 1"],
+  ])('that are called with more %s than they have are refused', async (_, input, output, what) => {
+    const proto = nested(1, false);
+    const call = node('f0', input, output, { domain: 'local' });
+    expect(await loading({ ...proto, graph: { ...proto.graph, node: [call] } })).toBe(what);
+  });
+
   it('that call themselves are refused', async () => {
     expect(await loading(nested(3, true))).toMatch(/local function 'f\d' calls itself/);
   });
@@ -214,6 +223,27 @@ describe('sizes written in the file', () => {
       ),
     ],
     [
+      'regions',
+      convolved(
+        node('RoiAlign', ['x', 'rois', 'zero'], 'h', {
+          name: 'n',
+          attribute: [intAttr('output_height', 2 ** 12), intAttr('output_width', 2 ** 12)],
+        }),
+        [floatTensor('rois', [1, 4], [0, 0, 3, 3]), intTensor('zero', [0])],
+      ),
+    ],
+    [
+      'pads of an operator of ONNX Runtime',
+      convolved(
+        node('FusedConv', ['x', 'w'], 'h', {
+          name: 'n',
+          domain: 'com.microsoft',
+          attribute: [intsAttr('pads', [0, 2 ** 20, 0, 0])],
+        }),
+        [weights('w', [3, 3, 2, 2])],
+      ),
+    ],
+    [
       'a range',
       convolved(node('Range', ['from', 'to', 'step'], 'h', { name: 'n' }), [
         scalar('from', 0),
@@ -268,6 +298,21 @@ describe('values that ONNX Runtime computes with before it looks', () => {
       'an axis that no tensor has',
       through(named('LayerNormalization', ['x', 'w'], [intAttr('axis', 2 ** 31)]), [weights('w', [4])]),
       "LayerNormalization node 'n' has axis = 2147483648",
+    ],
+    [
+      'a negative number of axes',
+      through(named('GatherND', ['x', 'rows'], [intAttr('batch_dims', -64)]), [intTensor('rows', [0])]),
+      "GatherND node 'n' has batch_dims = -64",
+    ],
+    [
+      'sizes that are not those of the weights',
+      through(
+        named('Attention', ['x', 'w'], [intsAttr('qkv_hidden_sizes', [8, 65536, 8])], {
+          domain: 'com.microsoft',
+        }),
+        [weights('w', [4, 24])],
+      ),
+      "com.microsoft.Attention node 'n' has sizes of its own for query, key and value",
     ],
     [
       'more outputs than there are',
