@@ -11,7 +11,8 @@ import { extract } from './extract.ts';
 import type { Node, Value } from './graph.ts';
 import { type Model, modelOf } from './model.ts';
 import { allNodes, describeNodeProto, type NodeProto, normalDomain } from './proto.ts';
-import { type FloatTensor, withSession } from './session.ts';
+import type { FloatTensor } from './session.ts';
+import { trialRun } from './trial.ts';
 
 const isResize = ({ domain, opType }: { domain?: string | null; opType?: string | null }): boolean =>
   normalDomain(domain) === '' && (opType === 'Resize' || opType === 'Upsample');
@@ -64,14 +65,12 @@ async function counted(
   const all = model.proto.graph?.input ?? [];
   const inputs = all.filter(({ name }) => model.graph.inputs.some((value) => value.name === name));
   const part = modelOf(extract(model, inputs, ends), model);
-  return withSession(encodeModel(part.proto), model.path, async (session) => {
-    const results = await session.run(
-      new Map(session.inputNames.slice(0, 1).map((name) => [name, images] as const)),
-    );
-    const rank =
-      data == null ? null : (results.get(data.name)?.dims ?? data.constant?.dims ?? images.dims).length;
-    return { count: results.get(scales.name)?.dims ?? [], axes: listed ?? rank };
-  });
+  const input = part.graph.inputs[0]?.name ?? null;
+  const results = await trialRun(encodeModel(part.proto), model.path, input, images);
+  const dimsOf = (value: Value): readonly number[] | undefined =>
+    results.find(({ name }) => name === value.name)?.dims;
+  const rank = data == null ? null : (dimsOf(data) ?? data.constant?.dims ?? images.dims).length;
+  return { count: dimsOf(scales) ?? [], axes: listed ?? rank };
 }
 
 function refused(node: NodeProto, where: string, what: string): ModelRefused {

@@ -37,12 +37,12 @@ async function outcomeOf(
   model: Uint8Array,
   values: Float32Array,
 ): Promise<TrialReply['outcome']> {
-  const { where, name, dims } = request;
+  const { where, input, dims } = request;
   try {
     const results = await withSession(model, where, (session) =>
-      session.run(new Map([[name, { data: values, dims }]])),
+      session.run(new Map(input === null ? [] : [[input, { data: values, dims }]])),
     );
-    return { outputs: [...results.values()].map(({ type, dims }) => ({ type, dims: [...dims] })) };
+    return { outputs: [...results].map(([name, { type, dims }]) => ({ name, type, dims: [...dims] })) };
   } catch (error) {
     if (!(error instanceof SplitzError)) throw error;
     const { cause, ...report } = error.report;

@@ -11,7 +11,8 @@ import type { FloatTensor } from './session.ts';
 
 export interface TrialRequest {
   readonly where: string;
-  readonly name: string;
+  /** The model's input; null when it has none. */
+  readonly input: string | null;
   readonly dims: readonly number[];
   /** Bytes of the model, which follow this text. */
   readonly modelBytes: number;
@@ -20,6 +21,7 @@ export interface TrialRequest {
 }
 
 export interface TrialOutput {
+  readonly name: string;
   readonly type: DataType;
   readonly dims: readonly number[];
 }
@@ -39,21 +41,22 @@ const IDLE_MS = 1000;
 let idle: { readonly child: ChildProcess; readonly timer: NodeJS.Timeout } | null = null;
 
 /**
- * Runs a self-contained model once on one input.
+ * Runs a self-contained model of at most one input once.
  * @param where names the model in errors
- * @returns type and shape of its outputs
+ * @param input its input's name; null when it has none
+ * @returns names, types and shapes of its outputs
  * @throws ModelRefused when ONNX Runtime does not take the model, or dies of it; ToolError when no process can be started
  */
 export async function trialRun(
   model: Uint8Array,
   where: string,
-  name: string,
+  input: string | null,
   { data, dims }: FloatTensor,
 ): Promise<readonly TrialOutput[]> {
   const child = takeChild();
   let usable = false;
   try {
-    const request: TrialRequest = { where, name, dims, modelBytes: model.length, values: data.length };
+    const request: TrialRequest = { where, input, dims, modelBytes: model.length, values: data.length };
     const text = Buffer.from(JSON.stringify(request));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(text.length);

@@ -20,8 +20,8 @@ const deadly = bytesOf({
 const trial = (model: Uint8Array) => trialRun(model, 'm.onnx', 'x', feed);
 
 describe('the first run of a model, in a process of its own', () => {
-  it('tells type and shape of its outputs', async () => {
-    expect(await trial(relu)).toEqual([{ type: DataType.FLOAT, dims: [1, 4, 1, 1] }]);
+  it('tells names, types and shapes of its outputs', async () => {
+    expect(await trial(relu)).toEqual([{ name: 'y', type: DataType.FLOAT, dims: [1, 4, 1, 1] }]);
   });
 
   it('refuses a model in the words of a run in this process', async () => {
