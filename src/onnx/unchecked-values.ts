@@ -4,7 +4,8 @@
  * process. Found in version 1.30 by giving every operator extreme values (docs/robustness.md):
  *  1. an axis is within the ranks that tensors have (LayerNormalization dies of an axis of 2^31, GatherND of batch_dims of
  *     -64);
- *  2. what divides is not 0 (the group of ConvTranspose, the heads of Attention), and Split has as many outputs as it says;
+ *  2. what divides is not 0 (the group of ConvTranspose, the heads of Attention), Split has as many outputs as it says, and
+ *     the Attention of `com.microsoft` takes the sizes of its weights;
  *  3. every other integer of an attribute is at most 2^24 in size: no image has more numbers;
  *  4. the depth of OneHot, and every operand of an operator of the `com.microsoft` domain, holds numbers;
  *  5. operators whose operands go unchecked and that no image classifier needs are not taken at all: those of sound and
@@ -27,10 +28,7 @@ import {
 const HIGHEST_RANK = 64;
 const LARGEST = 2 ** 24;
 
-const AXES = new Set([
-  ...['axis', 'axes', 'batch_axis', 'time_axis', 'perm'],
-  ...['quantize_axis', 'gather_axis', 'dim'],
-]);
+const AXES = new Set(['axis', 'axes', 'batch_axis', 'time_axis', 'perm']);
 const DIVISORS = new Set(['group', 'kv_num_heads', 'q_num_heads']);
 
 /** Their integers may be any: values, and ends that mean "to the end". */
