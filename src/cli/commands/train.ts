@@ -131,7 +131,6 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   );
   note(`recipe ${values.recipe}`);
   for (const { name, value, origin } of settings.shown) note(`       ${name} = ${value} (${origin})`);
-
   for (const text of opened.notes) note(`note   ${text}`);
 
   const { program, run } = assemble(opened, batches, flags, out);

@@ -1,18 +1,18 @@
 /** What `attack` is to attack: the certificates of a result file, a model certified on the way, or a model as it is. */
 import { readFileSync } from 'node:fs';
-import type { AttackHeader } from '../attack/attack-record.ts';
-import { readRun } from '../certificate/read-results.ts';
-import type { SmoothedClassifier, SmoothingSettings } from '../certificate/smoothed-classifier.ts';
-import { UsageError } from '../errors.ts';
-import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
-import type { Cut } from '../onnx/cuts.ts';
-import type { BoundKind } from '../smoothing/latent-radius.ts';
-import { checkSigma, type SmoothingFlags, statisticalSettings } from './certify-settings.ts';
-import { cutFor } from './choose-cut.ts';
-import { type OpenedRun, openRun, type RunFlags } from './open-run.ts';
-import { reopenRun, type SourceFlags } from './reopen-run.ts';
-import { planSmoothing } from './smoothing-plan.ts';
-import { originOf } from './sourced.ts';
+import type { AttackHeader } from '../../attack/attack-record.ts';
+import { readRun } from '../../certificate/read-results.ts';
+import type { SmoothedClassifier, SmoothingSettings } from '../../certificate/smoothed-classifier.ts';
+import { UsageError } from '../../errors.ts';
+import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
+import type { Cut } from '../../onnx/cuts.ts';
+import type { BoundKind } from '../../smoothing/latent-radius.ts';
+import { checkSigma, type SmoothingFlags, statisticalSettings } from '../certify-settings.ts';
+import { cutFor } from '../choose-cut.ts';
+import { type OpenedRun, openRun, type RunFlags } from '../open-run.ts';
+import { reopenRun, type SourceFlags } from '../reopen-run.ts';
+import { planSmoothing } from '../smoothing-plan.ts';
+import { originOf } from '../sourced.ts';
 
 /** One image's claim: what is answered, and within which radius it is certified. */
 export interface Claim {
