@@ -42,9 +42,11 @@ export {
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
 export { ModelRefused, SplitzError, ToolError, UsageError } from './errors.ts';
+export { compileLeftHalf } from './lipschitz/compile-left-half.ts';
 export { type DisplacementBound, displacement } from './lipschitz/displacement.ts';
+export { evaluateLeftHalf } from './lipschitz/evaluate-left-half.ts';
 export { createLeftHalfBound, type InputRadius, type LeftHalfBound } from './lipschitz/input-radius.ts';
-export { compileLeftHalf, evaluateLeftHalf, type LeftHalf } from './lipschitz/left-half.ts';
+export type { LeftHalf } from './lipschitz/left-half.ts';
 export { createSpectralNorm, type SpectralNorm } from './lipschitz/spectral-norm.ts';
 export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
 export { firstActivationCut } from './onnx/first-activation.ts';

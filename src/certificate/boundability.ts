@@ -7,15 +7,11 @@
  */
 import { ModelRefused } from '../errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
+import { type LeftHalfCompiler, leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import { productBound } from '../lipschitz/displacement.ts';
+import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
-import {
-  type LeftHalf,
-  type LeftHalfCompiler,
-  leftHalfCompiler,
-  segmentsOf,
-  stepLipschitz,
-} from '../lipschitz/left-half.ts';
+import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { valueDependent, valuesRead } from '../onnx/dependence.ts';

@@ -11,9 +11,10 @@
  * Then g(x') = c_A for every x' with ||x' - x|| <= r, except with probability alpha (+ delta) over the draws.
  */
 
+import { compileLeftHalf } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import type { Evaluation } from '../lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound, type LeftHalfBound } from '../lipschitz/input-radius.ts';
-import { compileLeftHalf, type Evaluation } from '../lipschitz/left-half.ts';
 import type { GaussianSource } from '../lipschitz/spectral-norm.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { sizeOf } from '../onnx/graph.ts';

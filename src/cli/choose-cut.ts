@@ -3,9 +3,10 @@
 import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
 import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
 import { ModelRefused, UsageError } from '../errors.ts';
+import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
-import { leftHalfCompiler, stepLipschitz } from '../lipschitz/left-half.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
 import { firstActivationCut } from '../onnx/first-activation.ts';
 import { describeNode } from '../onnx/graph.ts';

@@ -15,7 +15,8 @@
 import { applyAbsolute, type LinearMap, rowNorms } from '../operators/linear-map.ts';
 import { inflate, normUp } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
-import type { Evaluation, LeftHalf, Step } from './left-half.ts';
+import type { Evaluation } from './evaluate-left-half.ts';
+import type { LeftHalf, Step } from './left-half.ts';
 import type { Scales } from './spectral-norm.ts';
 
 /** Upper bounds, loosest first. `power` is the published method: an estimate, not a bound. */

@@ -7,7 +7,8 @@ import type { LinearMap } from '../operators/linear-map.ts';
 import { inflate } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
 import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
-import { type Evaluation, evaluateLeftHalf, type LeftHalf, segmentsOf } from './left-half.ts';
+import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
+import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
 
 export interface InputRadius {

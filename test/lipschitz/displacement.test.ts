@@ -1,8 +1,8 @@
 /** Acceptance checks 1 and 3 of the project's mathematics: displacement bounds against attacks, and their order. */
 import { describe, expect, it } from 'vitest';
 import { displacement, type NormOf } from '../../src/lipschitz/displacement.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { supportedTypes } from '../../src/operators/registry.ts';
 import type { SparseMatrix } from '../../src/operators/sparse-matrix.ts';

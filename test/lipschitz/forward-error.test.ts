@@ -1,6 +1,6 @@
 /** The forward-error bound of the left half against the same network in 320-bit fixed point, computed independently. */
 import { describe, expect, it } from 'vitest';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { floatTensor, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { floatAttr, type OneOperator } from '../operators/one-operator.ts';

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { displacement } from '../../src/lipschitz/displacement.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound, largestRadius } from '../../src/lipschitz/input-radius.ts';
-import { evaluateLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
+import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
 import { prependPreprocessing } from '../../src/onnx/preprocessing.ts';

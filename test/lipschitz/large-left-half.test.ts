@@ -1,7 +1,8 @@
 /** Left halves whose stem stays a convolution: radii as sound and nearly as large, with far fewer products. */
 import { describe, expect, it } from 'vitest';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import { evaluateLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
+import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { convolutionGram } from '../../src/operators/convolution-map.ts';

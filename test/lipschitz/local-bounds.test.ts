@@ -1,8 +1,10 @@
 /** What the left half makes of maps that are bounded on balls: expressions known as a whole, and radii. */
 import { describe, expect, it } from 'vitest';
+import { leftHalfCompiler } from '../../src/lipschitz/compile-left-half.ts';
 import { displacement } from '../../src/lipschitz/displacement.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import { evaluateLeftHalf, type LeftHalf, leftHalfCompiler } from '../../src/lipschitz/left-half.ts';
+import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
 import { floatTensor, intsAttr, node } from '../onnx/tiny-model.ts';

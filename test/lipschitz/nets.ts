@@ -1,7 +1,8 @@
 /** Random left halves for the displacement bounds, and attacks that look for the largest displacement in a ball. */
 
 import type { NormOf } from '../../src/lipschitz/displacement.ts';
-import { type Evaluation, evaluateLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
+import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
+import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';

@@ -1,7 +1,7 @@
 /** What sorting and windows cost: MinMax is 1-Lipschitz as a whole, a pool pays for the windows that share a cell. */
 import { describe, expect, it } from 'vitest';
 import { displacement, productBound } from '../../src/lipschitz/displacement.ts';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { buildMatrix } from '../../src/operators/sparse-matrix.ts';
 import { sortedGroups, type WindowValue, windowed } from '../../src/operators/vector-map.ts';
 import { intAttr, intsAttr, node } from '../onnx/tiny-model.ts';

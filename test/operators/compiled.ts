@@ -1,5 +1,6 @@
 /** A small model's bytes, and the left half compiled from its whole graph 'x' → 'y'. */
-import { compileLeftHalf, type LeftHalf } from '../../src/lipschitz/left-half.ts';
+import { compileLeftHalf } from '../../src/lipschitz/compile-left-half.ts';
+import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
 import { tensorInfo } from '../../src/onnx/extract.ts';

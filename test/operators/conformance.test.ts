@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/errors.ts';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
 import { DataType, dataTypeName } from '../../src/onnx/data-type.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';

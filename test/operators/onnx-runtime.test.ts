@@ -1,7 +1,7 @@
 /** Every operator computes what ONNX Runtime computes, on random shapes, attributes and constants. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { supportedTypes } from '../../src/operators/registry.ts';
 import { compiled, encoded } from './compiled.ts';

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/errors.ts';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import { modelFromBytes } from '../../src/onnx/load.ts';
 import type { TensorProto } from '../../src/onnx/proto.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
-import { leftHalfCompiler } from '../../src/lipschitz/left-half.ts';
+import { leftHalfCompiler } from '../../src/lipschitz/compile-left-half.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { loadModel } from '../../src/onnx/load.ts';

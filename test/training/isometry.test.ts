@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
-import { compileLeftHalf, evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { compileLeftHalf } from '../../src/lipschitz/compile-left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import type { Model } from '../../src/onnx/model.ts';

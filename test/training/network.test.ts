@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
 import { ModelRefused, type SplitzError } from '../../src/errors.ts';
-import { evaluateLeftHalf } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { checkRows, relativeDifference } from '../../src/onnx/check-rows.ts';
 import { encodeModel } from '../../src/onnx/codec.ts';
 import { DataType } from '../../src/onnx/data-type.ts';

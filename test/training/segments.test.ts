@@ -1,7 +1,8 @@
 /** The left half as regularisers see it: the same maps, row norms and slopes as in the float64 left half. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluateLeftHalf, type Step } from '../../src/lipschitz/left-half.ts';
+import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
+import type { Step } from '../../src/lipschitz/left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
 import { apply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';

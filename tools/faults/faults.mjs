@@ -31,7 +31,7 @@ export const FAULTS = [
   },
   {
     name: 'max pooling: 1-Lipschitz although windows overlap',
-    file: 'src/lipschitz/left-half.ts',
+    file: 'src/lipschitz/compile-left-half.ts',
     from: 'overlap: longestColumn(action.windows)',
     to: 'overlap: Math.min(1, longestColumn(action.windows))',
     tests: 'test/lipschitz',

@@ -1,0 +1,239 @@
+/** Compiles the left half of a network, up to a cut, from its ONNX graph. */
+import { ModelRefused } from '../errors.ts';
+import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
+import {
+  type Constant,
+  constantOf,
+  type Operand,
+  type SingleAction,
+  type Terms,
+} from '../operators/operator.ts';
+import { operatorOf, whyUnsupported } from '../operators/registry.ts';
+import { identityMatrix, longestColumn } from '../operators/sparse-matrix.ts';
+import { type AffineForm, plus, transformed, withBias } from './affine-form.ts';
+import { through } from './evaluate-left-half.ts';
+import type { LeftHalf, Step } from './left-half.ts';
+
+type State = { readonly dims: readonly number[] } & (
+  | {
+      readonly constant: Constant;
+      /**
+       * Upper bound on the l2 error of its values: 0 unless they were computed from other constants. It counts where the
+       * constant is added; a *weight* computed from constants is the float64 result by definition of f_L.
+       */
+      readonly error: number;
+    }
+  | { readonly constant: null; readonly form: AffineForm }
+);
+
+const zeroForm = (size: number): AffineForm => ({
+  size,
+  terms: [],
+  bias: new Float64Array(size),
+  biasError: 0,
+});
+
+/** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
+export interface LeftHalfCompiler {
+  (cut: Value): LeftHalf;
+  /** The work for a value on the way to a cut, which need not depend on the input (a shape). */
+  prepare(value: Value): void;
+}
+
+/**
+ * @param input the network's input
+ * @param inputDims its shape for one image, batch axis (1) included
+ * @returns a compiler that throws ModelRefused, naming the node that has no sound bound
+ */
+export function leftHalfCompiler(input: Value, inputDims: readonly number[]): LeftHalfCompiler {
+  const steps: Step[] = [];
+  const states = new Map<Value, State>();
+  const size = sizeOf(inputDims);
+  states.set(input, {
+    dims: inputDims,
+    constant: null,
+    form: { ...zeroForm(size), terms: [{ base: 0, matrix: identityMatrix(size) }] },
+  });
+
+  const stateOf = (value: Value): State => {
+    const known = states.get(value);
+    if (known !== undefined) return known;
+    if (value.constant !== null) {
+      const constant = constantOf(value.constant);
+      const state: State = { dims: constant.dims, constant, error: 0 };
+      states.set(value, state);
+      return state;
+    }
+    if (value.producer === null) {
+      throw new ModelRefused({
+        what: `value '${value.name}' has no producer`,
+        remedy: 'Re-export the model.',
+      });
+    }
+    compileNode(value.producer);
+    const state = states.get(value);
+    if (state === undefined) {
+      throw new ModelRefused({
+        what: `${describeNode(value.producer)}: its output '${value.name}' has no Lipschitz bound`,
+        remedy: 'Cut the network earlier.',
+      });
+    }
+    return state;
+  };
+
+  /** The affine form of an operand; a constant is a form without terms. */
+  const formOf = (state: State): AffineForm =>
+    state.constant === null
+      ? state.form
+      : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values, biasError: state.error };
+
+  /** sum of matrix_k x_{operand_k}. */
+  const sumOf = (node: Node, terms: Terms, size: number, inputs: readonly (State | null)[]): AffineForm => {
+    let form = zeroForm(size);
+    const where = describeNode(node);
+    for (const { operand, matrix } of terms)
+      form = plus(form, transformed(matrix, formOf(inputs[operand]!), where), where);
+    return form;
+  };
+
+  const stateOfForm = (dims: readonly number[], form: AffineForm): State =>
+    form.terms.length === 0
+      ? { dims, constant: { dims, values: form.bias }, error: form.biasError }
+      : { dims, constant: null, form };
+
+  const affine = (
+    node: Node,
+    action: Extract<SingleAction, { kind: 'affine' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const sum = sumOf(node, action.terms, sizeOf(action.dims), inputs);
+    return stateOfForm(
+      action.dims,
+      action.bias === null ? sum : withBias(sum, action.bias, action.biasError ?? 0),
+    );
+  };
+
+  /** A new step after `input`; its output has the shape `dims`. */
+  const stepped = (node: Node, input: AffineForm, dims: readonly number[], rule: Step['rule']): State => {
+    const size = sizeOf(dims);
+    const step: Step = { node, input, dims, size, rule };
+    if (input.terms.length === 0) {
+      const { value, error } = through(step, { value: input.bias, error: input.biasError });
+      return { dims, constant: { dims, values: value }, error };
+    }
+    steps.push(step);
+    const base = { base: steps.length, matrix: identityMatrix(size) };
+    return { dims, constant: null, form: { ...zeroForm(size), terms: [base] } };
+  };
+
+  const nonlinear = (
+    node: Node,
+    action: Extract<SingleAction, { operand: number; kind: 'activation' | 'maximum' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const operand = formOf(inputs[action.operand]!);
+    const spread = action.kind === 'activation' ? action.spread : null;
+    return stepped(
+      node,
+      spread ? transformed(spread, operand, describeNode(node)) : operand,
+      action.dims,
+      action.kind === 'activation'
+        ? { kind: 'activation', activation: action.activation }
+        : { kind: 'maximum', windows: action.windows, overlap: longestColumn(action.windows) },
+    );
+  };
+
+  const sharedVectors = new Map<string, State>();
+  const vector = (
+    node: Node,
+    action: Extract<SingleAction, { kind: 'vector' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const { terms, map, mapDims, pick, shared } = action;
+    const known = shared === null ? undefined : sharedVectors.get(shared);
+    const whole =
+      known ??
+      stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), mapDims, { kind: 'vector', map });
+    if (shared !== null) sharedVectors.set(shared, whole);
+    return stateOfForm(
+      action.dims,
+      pick === null ? formOf(whole) : transformed(pick, formOf(whole), describeNode(node)),
+    );
+  };
+
+  const local = (
+    node: Node,
+    { terms, map, dims, after }: Extract<SingleAction, { kind: 'local' }>,
+    inputs: readonly (State | null)[],
+  ): State => {
+    const z = sumOf(node, terms, terms[0]!.matrix.rows, inputs);
+    const whole = stepped(node, z, dims, { kind: 'local', map });
+    if (after === null) return whole;
+    const form = transformed(after.matrix, formOf(whole), describeNode(node));
+    return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
+  };
+
+  const outputState = (node: Node, action: SingleAction, inputs: readonly (State | null)[]): State => {
+    if (action.kind === 'constant')
+      return { dims: action.constant.dims, constant: action.constant, error: 0 };
+    if (action.kind === 'affine') return affine(node, action, inputs);
+    if (action.kind === 'local') return local(node, action, inputs);
+    return action.kind === 'vector' ? vector(node, action, inputs) : nonlinear(node, action, inputs);
+  };
+
+  const compileNode = (node: Node): void => {
+    const operator = operatorOf(node);
+    if (operator === null) {
+      throw new ModelRefused({ what: whyUnsupported(node), remedy: 'Cut the network earlier.' });
+    }
+    const expression = operator.expression?.(node) ?? null;
+    const inputs = (expression ?? node).inputs.map((value) => (value === null ? null : stateOf(value)));
+    const operands = inputs.map(
+      (state): Operand | null => state && { dims: state.dims, constant: state.constant },
+    );
+    const action = expression === null ? operator.compile(node, operands) : expression.compile(operands);
+    const actions = action.kind === 'several' ? action.outputs : [action];
+    actions.forEach((its, position) => {
+      const output = node.outputs[position];
+      if (output !== null && output !== undefined) states.set(output, outputState(node, its, inputs));
+    });
+  };
+
+  const compile = (cut: Value): LeftHalf => {
+    const state = stateOf(cut);
+    if (state.constant !== null) {
+      throw new ModelRefused({
+        what: `'${cut.name}' does not depend on the input`,
+        remedy: 'Choose another cut.',
+      });
+    }
+    return { inputDims, dims: state.dims, ...needed(steps, state.form) };
+  };
+  return Object.assign(compile, { prepare: (value: Value) => void stateOf(value) });
+}
+
+/** The steps that `output` is computed from, and it, with the bases renumbered; nodes inside an expression are none. */
+function needed(steps: readonly Step[], output: AffineForm): Pick<LeftHalf, 'steps' | 'output'> {
+  const used = steps.map(() => false);
+  const use = (form: AffineForm): void => {
+    for (const { base } of form.terms) if (base > 0) used[base - 1] = true;
+  };
+  use(output);
+  for (let k = steps.length - 1; k >= 0; k--) if (used[k]) use(steps[k]!.input);
+  if (used.every((is) => is)) return { steps: steps.slice(), output };
+  let count = 0;
+  const renumbered = [0, ...used.map((is) => (is ? ++count : 0))];
+  const renamed = (form: AffineForm): AffineForm => ({
+    ...form,
+    terms: form.terms.map(({ base, matrix }) => ({ base: renumbered[base]!, matrix })),
+  });
+  return {
+    steps: steps.filter((_, k) => used[k]).map((step) => ({ ...step, input: renamed(step.input) })),
+    output: renamed(output),
+  };
+}
+
+/** Compiles one left half. */
+export function compileLeftHalf(input: Value, inputDims: readonly number[], cut: Value): LeftHalf {
+  return leftHalfCompiler(input, inputDims)(cut);
+}
