@@ -1,0 +1,51 @@
+/** models/README.md describes the files that are there, and the trained ones do what their cards say. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/onnx/load.ts';
+import { newFolder, readResults, splitz } from '../cli/command-line.ts';
+import { noShared, sharedFolder, titled } from '../onnx/shared.ts';
+
+const MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
+const cards = readFileSync(`${MODELS}README.md`, 'utf8');
+const files = readdirSync(MODELS).filter((name) => name.endsWith('.onnx'));
+
+describe.each(files)('models/%s', (name) => {
+  it('has a card with its digest and its size', () => {
+    const bytes = readFileSync(MODELS + name);
+    expect(cards).toContain(createHash('sha256').update(bytes).digest('hex'));
+    expect(cards).toContain(bytes.length.toLocaleString('en-US'));
+    expect(cards).toContain(name);
+  });
+
+  it('says what it is for, and nothing of the machine it was made on', async () => {
+    const { metadata } = await loadModel(MODELS + name);
+    expect([...metadata.keys()]).toContain('splitz.split');
+    expect([...metadata.keys()]).toContain('splitz.dataset');
+    expect([...metadata.values()].join('\n')).not.toMatch(/(^|[\s"'(:])\/\w+\//m);
+  });
+});
+
+const { folder, remove } = newFolder();
+afterAll(remove);
+
+describe.skipIf(noShared !== null)(titled('the shipped MNIST pair'), () => {
+  // Of these 12 images both certify 11 at 0.5 with n = 10,000 (models/README.md); with n = 400, two may fall short.
+  it.each(['mnist-splitz', 'mnist-smoothing'])(
+    'models/%s.onnx certifies MNIST with no flag but the data',
+    async (name) => {
+      const out = `${name}.jsonl`;
+      const { code, stderr } = await splitz(
+        folder,
+        ...['certify', `${MODELS}${name}.onnx`, '--data', `mnist:${sharedFolder}/data/mnist`],
+        ...['--skip', '20', '--max', '12', '--n', '400', '--no-baseline', '--out', out],
+      );
+      expect([code, stderr]).toEqual([0, expect.not.stringContaining('error')]);
+      const { header, records } = readResults(`${folder}/${out}`);
+      expect(header.settings.sigma.origin).toBe('model metadata');
+      const right = records.filter(({ prediction, label, radius }) => prediction === label && radius >= 0.5);
+      expect(right.length).toBeGreaterThanOrEqual(9);
+    },
+  );
+});
