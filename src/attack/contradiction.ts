@@ -39,6 +39,10 @@ export function readingOf(prediction: number, distance: number, { answer, certif
   return `fresh draws confirm the answer, and a certificate under another seed covers only ${certificate.radius}: the recorded one claims too much, by chance or because it was altered`;
 }
 
+/** Where the evidence about an image goes, beside the attack file. */
+export const evidenceFolder = (attackFile: string, index: number): string =>
+  `${attackFile.replace(/\.jsonl$/i, '')}.contradiction-${index}`;
+
 /** Writes the evidence into a new or existing folder and gives the folder. */
 export async function writeEvidence(
   folder: string,

@@ -23,6 +23,14 @@ export interface AffineForm {
   readonly biasError: number;
 }
 
+/** The form that is 0 everywhere. */
+export const zeroForm = (size: number): AffineForm => ({
+  size,
+  terms: [],
+  bias: new Float64Array(size),
+  biasError: 0,
+});
+
 /** The form of matrix * inner, plus `bias` if given. */
 export function transformed(matrix: LinearMap, inner: AffineForm, where: string): AffineForm {
   const terms = inner.terms.map((term) => ({
@@ -31,8 +39,7 @@ export function transformed(matrix: LinearMap, inner: AffineForm, where: string)
   }));
   const magnitude = normUp(inner.bias);
   // Behind a nonlinearity there is no bias yet, and its norm need not be known.
-  if (magnitude === 0 && inner.biasError === 0)
-    return { size: matrix.rows, terms, bias: new Float64Array(matrix.rows), biasError: 0 };
+  if (magnitude === 0 && inner.biasError === 0) return { ...zeroForm(matrix.rows), terms };
   const norm = absoluteNorm(matrix);
   return {
     size: matrix.rows,

@@ -10,7 +10,7 @@ import {
 } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { identityMatrix, longestColumn } from '../operators/sparse-matrix.ts';
-import { type AffineForm, plus, transformed, withBias } from './affine-form.ts';
+import { type AffineForm, plus, transformed, withBias, zeroForm } from './affine-form.ts';
 import { through } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
@@ -25,13 +25,6 @@ type State = { readonly dims: readonly number[] } & (
     }
   | { readonly constant: null; readonly form: AffineForm }
 );
-
-const zeroForm = (size: number): AffineForm => ({
-  size,
-  terms: [],
-  bias: new Float64Array(size),
-  biasError: 0,
-});
 
 /** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
 export interface LeftHalfCompiler {

@@ -3,7 +3,7 @@ import type { AttackFile } from '../../attack/attack-file.ts';
 import type { AttackHeader, AttackRecord, TriedRecord } from '../../attack/attack-record.ts';
 import { bracket, refutation, type Tried } from '../../attack/bracket.ts';
 import type { Judge } from '../../attack/confirmation.ts';
-import { type SecondLook, writeEvidence } from '../../attack/contradiction.ts';
+import { evidenceFolder, type SecondLook, writeEvidence } from '../../attack/contradiction.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../errors.ts';
@@ -48,10 +48,6 @@ export async function attackAll(work: Work): Promise<void> {
 
 const alarmOf = ({ path }: Work, { index, attacked, radius }: AttackRecord): string =>
   `CONTRADICTION: image ${index} changes its answer at ${attacked?.distance}, inside its certified radius ${radius}; evidence in ${evidenceFolder(path, index)}`;
-
-/** Where the evidence against a certificate goes, beside the attack file. */
-export const evidenceFolder = (path: string, index: number): string =>
-  `${path.replace(/\.jsonl$/i, '')}.contradiction-${index}`;
 
 async function attackImage(work: Work, index: number): Promise<AttackRecord> {
   const { plan, range, search, judge, target, signal } = work;

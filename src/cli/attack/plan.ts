@@ -2,7 +2,11 @@
 import { readFileSync } from 'node:fs';
 import type { AttackHeader } from '../../attack/attack-record.ts';
 import { readRun } from '../../certificate/read-results.ts';
-import type { SmoothedClassifier, SmoothingSettings } from '../../certificate/smoothed-classifier.ts';
+import type {
+  SamplingResources,
+  SmoothedClassifier,
+  SmoothingSettings,
+} from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
@@ -40,7 +44,11 @@ export interface AttackPlan {
   ): Promise<Claim>;
 }
 
-export interface AttackPlanFlags extends Omit<RunFlags, 'model'>, Omit<SourceFlags, 'run'>, SmoothingFlags {
+export interface AttackPlanFlags
+  extends Omit<RunFlags, 'model'>,
+    Omit<SourceFlags, 'run'>,
+    SmoothingFlags,
+    SamplingResources {
   readonly source: string;
   readonly n0?: number | undefined;
   readonly bound?: BoundKind | undefined;
@@ -48,9 +56,6 @@ export interface AttackPlanFlags extends Omit<RunFlags, 'model'>, Omit<SourceFla
   readonly image?: number | undefined;
   readonly start: number;
   readonly max?: number | undefined;
-  readonly provider: 'cpu' | 'cuda' | 'webgpu';
-  readonly workers: number;
-  readonly batch: number;
 }
 
 /** How a result file begins. */

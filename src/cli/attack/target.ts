@@ -1,12 +1,16 @@
 /** What an attack asks: the smoothed classifier, or the classifier itself. */
 import { type Judge, plainJudge, smoothedJudge } from '../../attack/confirmation.ts';
-import { openSmoothedClassifier, type SmoothedClassifier } from '../../certificate/smoothed-classifier.ts';
+import {
+  openSmoothedClassifier,
+  type SamplingResources,
+  type SmoothedClassifier,
+} from '../../certificate/smoothed-classifier.ts';
 import { UsageError } from '../../errors.ts';
 import { encodeModel } from '../../onnx/codec.ts';
 import { checkAlpha } from '../../smoothing/clopper-pearson.ts';
 import { createSampler, type Sampler } from '../../smoothing/sampler.ts';
 import { requireCount } from '../sourced.ts';
-import type { AttackPlan, AttackPlanFlags, Claim } from './plan.ts';
+import type { AttackPlan, Claim } from './plan.ts';
 
 /** Fresh draws about a candidate, and the level at which they must speak. */
 export interface Confirmation {
@@ -44,14 +48,20 @@ export interface OpenedTarget {
 
 export async function openTarget(
   plan: AttackPlan,
-  { provider, workers, batch }: AttackPlanFlags,
+  { provider, workers, batch }: SamplingResources,
 ): Promise<OpenedTarget> {
   const { opened, cut, left, smoothing } = plan;
   const { classifier, data } = opened;
-  const resources = { provider, workers, batch };
   if (smoothing !== null) {
     const probes = [await data.image(plan.indices[0] ?? 0)];
-    const smoothed = await openSmoothedClassifier(classifier, cut, left, resources, probes, 'certified');
+    const smoothed = await openSmoothedClassifier(
+      classifier,
+      cut,
+      left,
+      { provider, workers, batch },
+      probes,
+      'certified',
+    );
     return {
       smoothed,
       judge: ({ draws, alpha }, seed) =>
@@ -62,7 +72,7 @@ export async function openTarget(
   }
   const plain: Sampler = await createSampler({
     ...{ model: encodeModel(classifier.model.proto), latentDims: classifier.inputDims.slice(1) },
-    ...{ classes: classifier.classes, batchable: classifier.batchable, ...resources, workers: 1, batch: 1 },
+    ...{ classes: classifier.classes, batchable: classifier.batchable, provider, workers: 1, batch: 1 },
   });
   const judge = plainJudge(plain);
   return {

@@ -3,13 +3,13 @@ import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { openAttackFile } from '../../attack/attack-file.ts';
 import { ATTACK_FORMAT, type AttackHeader, type AttackRecord, METHODS } from '../../attack/attack-record.ts';
-import { CertificateContradicted } from '../../attack/contradiction.ts';
+import { CertificateContradicted, evidenceFolder } from '../../attack/contradiction.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../errors.ts';
-import { attackAll, evidenceFolder } from '../attack/images.ts';
-import { withSearch } from '../attack/open-search.ts';
+import { attackAll } from '../attack/images.ts';
 import { type AttackPlan, planAttack } from '../attack/plan.ts';
+import { withSearch } from '../attack/search.ts';
 import { type Confirmation, confirmationOf, openTarget } from '../attack/target.ts';
 import { briefHelp } from '../brief-help.ts';
 import { describeEnvironment } from '../environment.ts';
@@ -162,8 +162,7 @@ function headerOf(
   const { classifier, data } = opened;
   const [scored] = classifier.model.graph.outputs;
   if (scored === undefined) throw new Error('a classifier has an output');
-  const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
-  const { onnxruntime, node, platform, cpu, provider } = describeEnvironment(resources);
+  const { onnxruntime, node, platform, cpu, provider } = describeEnvironment(flags);
   return {
     kind: 'attack-run',
     schema: ATTACK_FORMAT,
