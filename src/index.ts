@@ -63,7 +63,9 @@ export {
   clopperPearsonUpper,
 } from './smoothing/clopper-pearson.ts';
 export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/latent-radius.ts';
+export { totalVariation } from './smoothing/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/philox.ts';
+export { gridOf, roundedNoise } from './smoothing/rounded-noise.ts';
 export { createSampler, type Sampler } from './smoothing/sampler.ts';
 export { openTrainingBatches, type TrainingBatches } from './training/batches.ts';
 export { openEngine } from './training/engines/select-engine.ts';

@@ -31,7 +31,8 @@ export function smoothedJudge(
     alpha,
     async ask(input, index, question, signal) {
       const draw = { stage: Stage.attackConfirmation, draws, sigma, seed, from: question * draws };
-      return { ...predictedClass(await smoothed.votes(input, index, draw, signal), alpha), draws };
+      const votes = await smoothed.votes(input, index, draw, signal);
+      return { ...predictedClass(votes, alpha, votes.tau), draws };
     },
   };
 }

@@ -6,6 +6,7 @@
 import { clopperPearsonLower } from '../smoothing/clopper-pearson.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from './record.ts';
 import { roundDown, roundUp } from './rounding.ts';
+import { usableLatentRadius } from './usable-radius.ts';
 
 export interface DerivationStep {
   readonly title: string;
@@ -111,23 +112,25 @@ function votes({ c }: Facts): DerivationStep {
   };
 }
 
+const OF_TAU = 'τ bounds how far the noise drawn is from ideal noise.';
+
 function probability({ c, header }: Facts): DerivationStep {
   const alpha = header.settings.alpha.value;
   const k = c.counts[c.selected ?? 0] ?? 0;
   if (c.pB !== null) {
     return {
       title: 'Bound the probabilities of the class and of every other (Clopper-Pearson, α/2 each)',
-      formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α/2 },   p_B = inf { p : P[Bin(n, p) ≤ k_B] ≤ α/2 }',
-      numbers: `p_A ≥ ${down(c.pA)},   p_B ≤ ${up(c.pB)}   (k = ${k}, n = ${c.n}, α = ${alpha})`,
-      meaning:
-        'k_B is the largest count of anything else. Were the true probabilities beyond these, counts like these would be seen with probability at most α.',
+      formula:
+        'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α/2 } − τ,   p_B = inf { p : P[Bin(n, p) ≤ k_B] ≤ α/2 } + τ',
+      numbers: `p_A ≥ ${down(c.pA)},   p_B ≤ ${up(c.pB)}   (k = ${k}, n = ${c.n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+      meaning: `k_B is the largest count of anything else. Were the true probabilities beyond these, counts like these would be seen with probability at most α. ${OF_TAU}`,
     };
   }
   return {
     title: 'Bound its probability from below (Clopper-Pearson)',
-    formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α }',
-    numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${c.n}, α = ${alpha})`,
-    meaning: `Were the true probability of class ${c.selected} below p_A, as many votes would be seen with probability at most ${alpha}.`,
+    formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α } − τ',
+    numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${c.n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+    meaning: `Were the true probability of class ${c.selected} below p_A, as many votes would be seen with probability at most ${alpha}. ${OF_TAU}`,
   };
 }
 
@@ -140,7 +143,7 @@ function abstention({ c, header }: Facts): DerivationStep {
       meaning: 'The draws do not show that this class beats every other. More draws (--n) may.',
     };
   }
-  const needed = votesNeeded(c.n, header.settings.alpha.value);
+  const needed = votesNeeded(c.n, header.settings.alpha.value, c.tau);
   return {
     title: 'Not enough: abstain',
     formula: 'p_A > 1/2 would be needed',
@@ -150,12 +153,12 @@ function abstention({ c, header }: Facts): DerivationStep {
   };
 }
 
-/** The smallest count whose Clopper-Pearson bound exceeds 1/2. */
-function votesNeeded(n: number, alpha: number): number {
+/** The smallest count whose Clopper-Pearson bound, less τ, exceeds 1/2. */
+function votesNeeded(n: number, alpha: number, tau: number): number {
   let [low, high] = [Math.floor(n / 2), n];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (clopperPearsonLower(middle, n, alpha) > 0.5) high = middle;
+    if (clopperPearsonLower(middle, n, alpha) - tau > 0.5) high = middle;
     else low = middle;
   }
   return high;
@@ -176,8 +179,8 @@ function latent({ c, sigma, plain }: Facts): DerivationStep {
 
 function rounding({ c }: Facts): DerivationStep {
   const step = {
-    title: 'Take off what f_L(x) may be off by in floating point',
-    formula: 'R_u − 2η',
+    title: 'Take off what f_L may be off by in floating point, at x and at x′',
+    formula: 'R_u − η − η′',
   };
   if (c.forwardError === null) {
     return {
@@ -188,9 +191,9 @@ function rounding({ c }: Facts): DerivationStep {
   }
   return {
     ...step,
-    numbers: `η ≤ ${small(c.forwardError)},   R_u − 2η ≥ ${down(Math.max(0, c.latentRadius - 2 * c.forwardError * (1 + 1e-9)))}`,
+    numbers: `η ≤ ${small(c.forwardError)},   η′ ≤ ${small(c.forwardErrorNearby ?? 0)},   R_u − η − η′ ≥ ${down(Math.max(0, usableLatentRadius(c) - c.latentRadius * 1e-15))}`,
     meaning:
-      'η bounds the distance between the exact f_L(x) and the float32 latent that is sampled around; once at x, once at the perturbed image.',
+      'η bounds the distance between the exact f_L(x) and the latent that is sampled around; η′ bounds it for whoever evaluates f_L at a perturbed image.',
   };
 }
 
@@ -214,14 +217,14 @@ function input({ c, plain }: Facts): DerivationStep {
   if (c.radius === 0) {
     return {
       title: 'Back through the left half',
-      formula: 'D(r) ≤ R_u − 2η',
+      formula: 'D(r) ≤ R_u − η − η′',
       numbers: 'r = 0',
-      meaning: `No ball around the image was ${estimate ? 'found' : 'proved'} whose image stays within R_u − 2η.`,
+      meaning: `No ball around the image was ${estimate ? 'found' : 'proved'} whose image stays within R_u − η − η′.`,
     };
   }
   return {
     title: 'Back through the left half',
-    formula: 'r = the largest radius found with D(r) ≤ R_u − 2η, rounded down',
+    formula: 'r = the largest radius found with D(r) ≤ R_u − η − η′, rounded down',
     numbers: `r = ${down(c.radius)}:  D(r) ≤ ${up(c.displacement ?? 0)}   (D(r)/r = ${up(c.localLipschitz ?? 0)})`,
     meaning: `D(r) bounds how far f_L moves the latent while the image moves by at most r: ${how}. ${estimate ? 'So r is an estimate too.' : 'It was proved at exactly this r.'}`,
   };
@@ -250,11 +253,12 @@ function symbolsOf({ plain, c, header }: Facts): [string, string][] {
         ] as [string, string][])),
     ['σ', `standard deviation of the noise, added to ${centre(plain)}`],
     ['α', 'probability with which the votes may mislead'],
+    ['τ', 'bound on the total variation between the noise drawn and ideal noise'],
     ['Φ⁻¹', 'quantile of the standard normal distribution'],
     ...(plain
       ? []
       : ([
-          ['η', 'bound on the rounding error of f_L(x), in l2'],
+          ['η, η′', 'bounds on the rounding error of f_L(x), and of f_L(x′) for any ‖x′ − x‖ ≤ r, in l2'],
           ['D(r)', `bound on ‖f_L(x′) − f_L(x)‖ for ‖x′ − x‖ ≤ r (${c.displacementBound})`],
           ...(header.settings.delta.value > 0
             ? [['δ', 'probability with which a norm behind D may fail; part of the total']]

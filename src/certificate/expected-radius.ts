@@ -33,7 +33,11 @@ export function expectedRadius(
 ): number {
   const { selected, reach } = pilot;
   if (selected === null) return 0;
-  const { radius } = latentRadius(scaledVotes(pilot, selected, n), selected, { sigma, alpha, bound });
+  const { radius } = latentRadius(scaledVotes(pilot, selected, n), selected, {
+    ...{ sigma, alpha, bound },
+    // A forecast: the error of the noise is far below that of the pilot.
+    tau: 0,
+  });
   return radius * (reach ?? 1 / lipschitz);
 }
 

@@ -142,7 +142,7 @@ const environment = object('What computed the run.', {
   cpu: text('CPU model.'),
   workers: count('Worker threads, each with one single-threaded session.'),
   batch: count('Rows per call of the right half.'),
-  noise: text('Generator and distribution of the noise, as in philox4x32-10/continuous.'),
+  noise: text('Generator and distribution of the noise, as in philox4x32-10/box-muller-float64/rounded.'),
 });
 
 const checks = object('Largest differences found by the checks made before the first certificate.', {
@@ -191,9 +191,19 @@ const smoothed = {
   nonFinite: count('Draws with a non-finite logit, counted for no class.'),
   n0: count('Draws that selected the class.'),
   n: count('Draws that counted votes: the sum of counts and nonFinite.'),
-  pA: number('Lower confidence bound on the probability of the selected class.', { minimum: 0, maximum: 1 }),
+  grid: number('q, the spacing of the grid that latent + noise is rounded to; depends on sigma alone.', {
+    minimum: 0,
+  }),
+  tau: number(
+    'τ, an upper bound on the total variation between the noise drawn and ideal rounded Gaussian noise; taken off pA and added to pB.',
+    { minimum: 0, maximum: 1 },
+  ),
+  pA: number('Lower confidence bound on the probability of the selected class under ideal noise.', {
+    minimum: 0,
+    maximum: 1,
+  }),
   pB: nullable(
-    number('Upper confidence bound on any other class; null where the bound uses none.', {
+    number('Upper confidence bound on any other class under ideal noise; null where the bound uses none.', {
       minimum: 0,
       maximum: 1,
     }),
@@ -216,7 +226,13 @@ const smoothed = {
   ),
   forwardError: nullable(
     number(
-      'η, an upper bound on the rounding error of f_L(x) in l2; 2η was taken off R_u. Null where there is none (f_L jumps within rounding of x, or x is outside of its domain): the radius is 0 then.',
+      'η, an upper bound on the rounding error of f_L(x) in l2, taken off R_u. Null where there is none (f_L jumps within rounding of x, or x is outside of its domain): the radius is 0 then.',
+      { minimum: 0 },
+    ),
+  ),
+  forwardErrorNearby: nullable(
+    number(
+      'η′, an upper bound on the rounding error of f_L(x′) in l2 for every x′ within the radius, taken off R_u; null when the radius is 0.',
       { minimum: 0 },
     ),
   ),
@@ -322,6 +338,8 @@ function contradiction(c: SmoothingCertificate): string | null {
   if (c.abstained !== (c.prediction === null)) return 'prediction: is null exactly when abstaining';
   if (c.abstained && c.radius !== 0) return 'radius: is not 0 although it abstained';
   if (c.forwardError === null && c.radius !== 0) return 'radius: is not 0 although forwardError is null';
+  if ((c.forwardErrorNearby === null) !== (c.radius === 0))
+    return 'forwardErrorNearby: is null exactly when the radius is 0';
   if (c.abstained && c.correct === true) return 'correct: is true although it abstained';
   const votes = c.counts.reduce((sum, k) => sum + k, c.nonFinite);
   return votes === c.n ? null : `counts: ${votes} votes with nonFinite, but n is ${c.n}`;

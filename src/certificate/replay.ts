@@ -5,7 +5,10 @@ import type { SmoothingCertificate } from './record.ts';
 export function replayDifferences(recorded: SmoothingCertificate, again: SmoothingCertificate): string[] {
   const fields: (keyof SmoothingCertificate)[] = [
     ...(['selected', 'counts', 'nonFinite', 'prediction', 'abstained', 'correct', 'n0', 'n'] as const),
-    ...(['pA', 'pB', 'latentRadius', 'forwardError', 'displacementBound', 'displacement'] as const),
+    ...([
+      ...(['grid', 'tau', 'pA', 'pB', 'latentRadius'] as const),
+      ...(['forwardError', 'forwardErrorNearby', 'displacementBound', 'displacement'] as const),
+    ] as const),
     ...(['radius', 'localLipschitz', 'alphaTotal'] as const),
   ];
   return fields

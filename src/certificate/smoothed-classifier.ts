@@ -2,13 +2,14 @@
  * The smoothed classifier of a network cut at one tensor, and its certificate (SPLITZ, Zhong & Tandon 2024, Theorem 1 and
  * Algorithm 1; Cohen et al. 2019 where the cut is the input):
  *
- *   u     = f_L(x)                                in float64, with forward error eta
- *   c_A   = top class of n0 draws of f_R(u + N(0, sigma^2 I))
- *   p_A   = lower confidence bound on P[f_R = c_A] from n fresh draws
+ *   u     = f_L(x)                                in float64, with forward error eta(x)
+ *   c_A   = top class of n0 draws of f_R(Q(u + N(0, sigma^2 I))), Q rounding to a grid (rounded-noise.ts)
+ *   p_A   = lower confidence bound on P[f_R = c_A] from n fresh draws, less tau, the error of the noise (noise-error.ts)
  *   R_u   = sigma Phi^-1(p_A)                     abstain unless p_A > 1/2
- *   r     = the largest r with D(r) <= R_u - 2 eta
+ *   r     = the largest r with D(r) + eta'(r) <= R_u - eta(x), eta' >= eta(x') on the ball (forward-error.ts)
  *
- * Then g(x') = c_A for every x' with ||x' - x|| <= r, except with probability alpha (+ delta) over the draws.
+ * Then g(x') = c_A for every x' with ||x' - x|| <= r, except with probability alpha (+ delta) over the draws, both for f_L
+ * in real arithmetic and as we compute it there.
  */
 
 import { compileLeftHalf } from '../lipschitz/compile-left-half.ts';
@@ -20,11 +21,12 @@ import type { Cut } from '../onnx/cuts.ts';
 import { sizeOf } from '../onnx/graph.ts';
 import type { Shapes } from '../onnx/shapes.ts';
 import { proveSplit, splitModel } from '../onnx/split.ts';
-import { normUp } from '../operators/rounding.ts';
 import { type BoundKind, latentRadius, selectedClass, type VoteCounts } from '../smoothing/latent-radius.ts';
+import { totalVariation } from '../smoothing/noise-error.ts';
 import { Stage } from '../smoothing/philox.ts';
 import { gaussianProbe } from '../smoothing/probe.ts';
 import type { Provider } from '../smoothing/providers.ts';
+import { gridOf } from '../smoothing/rounded-noise.ts';
 import { createSampler, type Sampler } from '../smoothing/sampler.ts';
 import { checkLeftHalf } from './left-half-check.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
@@ -61,6 +63,11 @@ export interface Draw {
   readonly from?: number;
 }
 
+/** Votes, and tau: how far the noise behind them can be from ideal noise, in total variation. */
+export interface DrawnVotes extends VoteCounts {
+  readonly tau: number;
+}
+
 export interface SmoothedClassifier {
   readonly cut: Cut;
   /** Null at the input cut, where the latent is the image itself. */
@@ -74,7 +81,7 @@ export interface SmoothedClassifier {
     readonly provider: number | null;
   };
   /** Votes of the right half around the latent of an image. */
-  votes(image: Float32Array, index: number, draw: Draw, signal?: AbortSignal): Promise<VoteCounts>;
+  votes(image: Float32Array, index: number, draw: Draw, signal?: AbortSignal): Promise<DrawnVotes>;
   /**
    * The certificate of one image; `onProgress` hears the share of draws done.
    * @param index the image's place in its data set: part of the noise's counter
@@ -111,15 +118,13 @@ export function probesOf(seed: bigint, image: number): GaussianSource {
   return (size) => gaussianProbe(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ });
 }
 
-/** u as float32, as it is sampled around, and eta: how far that is from the exact f_L(x) at most. */
+/** u in float64, as it is sampled around, and eta: how far that is from the exact f_L(x) at most. */
 export function latentCentre(
   left: LeftHalfBound,
   image: Float32Array,
-): { readonly evaluation: Evaluation; readonly latent: Float32Array; readonly eta: number } {
+): { readonly evaluation: Evaluation; readonly latent: Float64Array; readonly eta: number } {
   const evaluation = left.evaluate(Float64Array.from(image));
-  const latent = Float32Array.from(evaluation.latent.value);
-  const rounding = normUp(evaluation.latent.value.map((value, i) => value - latent[i]!));
-  return { evaluation, latent, eta: (evaluation.latent.error + rounding) * (1 + 2 ** -50) };
+  return { evaluation, latent: evaluation.latent.value, eta: evaluation.latent.error };
 }
 
 /** Bytes that the widest tensor of a batch may take: ONNX Runtime holds a few of that size, in every worker. */
@@ -164,16 +169,19 @@ export async function openSmoothedClassifier(
   const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;
 
   const centre = (image: Float32Array) =>
-    left === null ? { evaluation: null, latent: image, eta: 0 } : latentCentre(left, image);
+    left === null
+      ? { evaluation: null, latent: Float64Array.from(image), eta: 0 }
+      : latentCentre(left, image);
 
   return {
     cut,
     left,
     resources: { provider, workers: sampler.workers, batch: sampler.batch },
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
-    votes: (image, index, { stage, draws, sigma, seed, from = 0 }, signal) =>
-      sampler.count({
-        latent: centre(image).latent,
+    async votes(image, index, { stage, draws, sigma, seed, from = 0 }, signal) {
+      const { latent } = centre(image);
+      const votes = await sampler.count({
+        latent,
         sigma,
         seed,
         stage,
@@ -181,11 +189,14 @@ export async function openSmoothedClassifier(
         from,
         to: from + draws,
         ...(signal === undefined ? {} : { signal }),
-      }),
+      });
+      return { ...votes, tau: totalVariation(latent, sigma) };
+    },
     async certify(image, index, label, settings, signal, onProgress) {
       const started = performance.now();
       const { sigma, n0, n, alpha, bound, seed } = settings;
       const { evaluation, latent, eta } = centre(image);
+      const tau = totalVariation(latent, sigma);
       const draw = (stage: Stage, to: number, before: number): Promise<VoteCounts> =>
         sampler.count({
           latent,
@@ -205,13 +216,13 @@ export async function openSmoothedClassifier(
       const inLatent =
         top === null
           ? { pA: 0, pB: null, radius: 0, abstained: true }
-          : latentRadius(votes, top, { sigma, alpha, bound });
-      const usable = (inLatent.radius - 2 * eta) * (1 - 2 ** -50);
+          : latentRadius(votes, top, { sigma, alpha, bound, tau });
+      const usable = (inLatent.radius - eta) * (1 - 2 ** -50);
       const reach =
         inLatent.abstained || !(usable > 0)
-          ? { radius: 0, displacement: 0 }
+          ? { radius: 0, displacement: 0, forwardError: 0 }
           : left === null || evaluation === null
-            ? { radius: usable, displacement: usable }
+            ? { radius: usable, displacement: usable, forwardError: 0 }
             : left.inputRadius(evaluation, usable, probesOf(seed, index));
       const abstained = inLatent.abstained || top === null;
       return {
@@ -224,6 +235,8 @@ export async function openSmoothedClassifier(
         nonFinite: votes.nonFinite,
         n0,
         n,
+        grid: gridOf(sigma),
+        tau,
         pA: inLatent.pA,
         pB: inLatent.pB,
         latentRadius: inLatent.radius,
@@ -237,6 +250,7 @@ export async function openSmoothedClassifier(
               ? 1
               : (reach.displacement / reach.radius) * (1 + 2 ** -52),
         forwardError: Number.isFinite(eta) ? eta : null,
+        forwardErrorNearby: reach.radius === 0 ? null : reach.forwardError,
         alphaTotal: alpha + (left?.failureProbability ?? 0),
         seconds: (performance.now() - started) / 1000,
       };

@@ -11,6 +11,7 @@ import type { Model } from '../onnx/model.ts';
 import type { ChannelOrder, Layout, Preprocessing } from '../onnx/preprocessing.ts';
 import { checkAlpha, smallestUsefulN } from '../smoothing/clopper-pearson.ts';
 import type { BoundKind } from '../smoothing/latent-radius.ts';
+import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../smoothing/rounded-noise.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from './options.ts';
 import {
   byDefault,
@@ -159,13 +160,12 @@ export function statisticalSettings(
   return settings;
 }
 
-/** Throws UsageError unless sigma is a positive number that float32, in which the noise is drawn, can hold. */
+/** Throws UsageError unless sigma is a positive number whose grid float32 can hold. */
 export function checkSigma(name: string, sigma: number): void {
-  const drawn = Math.fround(sigma);
-  if (drawn > 0 && Number.isFinite(drawn)) return;
+  if (sigma >= SMALLEST_SIGMA && sigma <= LARGEST_SIGMA) return;
   throw new UsageError({
     what: `${name} is ${sigma}`,
-    why: 'the noise needs a positive standard deviation that a float32 can hold',
+    why: 'the noise needs a positive standard deviation, and its grid one that a float32 can hold',
     remedy: `Write ${name} 0.25, for instance.`,
   });
 }

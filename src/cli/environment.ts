@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import type { RunHeader } from '../certificate/record.ts';
 import type { SamplingResources } from '../certificate/smoothed-classifier.ts';
 import { onnxRuntimeVersion } from '../onnx/runtime-version.ts';
+import { NOISE_ID } from '../smoothing/rounded-noise.ts';
 
 export function describeEnvironment({
   provider,
@@ -17,6 +18,6 @@ export function describeEnvironment({
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     workers,
     batch,
-    noise: 'philox4x32-10/continuous',
+    noise: NOISE_ID,
   };
 }

@@ -26,7 +26,7 @@ export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
 /** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
 export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;
 
-interface Movement {
+export interface Movement {
   /** Upper bound on the l2 displacement. */
   readonly rho: number;
   /** Upper bounds per coordinate; null where none is kept (global bound, input). */
@@ -40,7 +40,7 @@ function moving(movement: Movement): Scales {
 }
 
 /** T: upper bounds on the displacement of each coordinate of an affine form. */
-function reach(form: AffineForm, bases: readonly Movement[]): Float64Array {
+export function reach(form: AffineForm, bases: readonly Movement[]): Float64Array {
   const total = new Float64Array(form.size);
   for (const { base, matrix } of form.terms) {
     const { rho, box } = bases[base]!;
@@ -178,6 +178,23 @@ function throughStep(
     : throughMaximum(step, bases, bound, normOf);
 }
 
+/** The movement of every base (the input, then the output of each step) on the ball; null where one has no bound. */
+export function movements(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  r: number,
+  bound: DisplacementBound,
+  normOf: NormOf,
+): readonly Movement[] | null {
+  const bases: Movement[] = [{ rho: r, box: null }];
+  for (const [index, step] of half.steps.entries()) {
+    const moved = throughStep(step, evaluation.inputs[index]!, bases, bound, normOf);
+    if (!Number.isFinite(moved.rho)) return null;
+    bases.push(moved);
+  }
+  return bases;
+}
+
 /**
  * D(r): an upper bound on the l2 displacement of the latent over the l2 ball of radius r around the evaluated centre,
  * provided `normOf` returns upper bounds (and `bound` is not `power`).
@@ -191,17 +208,22 @@ export function displacement(
   bound: DisplacementBound,
   normOf: NormOf,
 ): number {
-  const bases: Movement[] = [{ rho: r, box: null }];
-  for (const [index, step] of half.steps.entries()) {
-    const moved = throughStep(step, evaluation.inputs[index]!, bases, bound, normOf);
-    if (!Number.isFinite(moved.rho)) return Number.POSITIVE_INFINITY;
-    bases.push(moved);
-  }
+  const bases = movements(half, evaluation, r, bound, normOf);
+  return bases === null ? Number.POSITIVE_INFINITY : latentMovement(half, bases, bound, normOf);
+}
+
+/** D of the output form, given how the bases move. */
+export function latentMovement(
+  half: LeftHalf,
+  bases: readonly Movement[],
+  bound: DisplacementBound,
+  normOf: NormOf,
+): number {
   return masked(half.output, bases, null, bound !== 'global', normOf);
 }
 
 /** The product bound looks at no centre. */
-const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [] };
+const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [], bases: [] };
 
 /** Upper bound on the Lipschitz constant on all of space (`global` at radius 1), if `normOf` returns upper bounds. */
 export function productBound(half: LeftHalf, normOf: NormOf): number {

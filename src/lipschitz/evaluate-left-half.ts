@@ -34,6 +34,25 @@ export interface Evaluation {
   readonly latent: Approximation;
   /** Input of each step (pre-activation), in the order of `LeftHalf.steps`. */
   readonly inputs: readonly Approximation[];
+  /** The image, then the output of each step. */
+  readonly bases: readonly Approximation[];
+}
+
+/** What a form's error depends on: upper bounds on the l2 norm of a computed base and on its l2 error. */
+export interface Magnitude {
+  readonly norm: number;
+  readonly error: number;
+}
+
+/** A point near the centre at which a step is evaluated. All are upper bounds; at the centre itself `AT_CENTRE`. */
+export interface Nearby {
+  /** l2 error of the step's input there. */
+  readonly error: number;
+  /** Distance, per coordinate and in l2, of the input computed there from the one computed at the centre. */
+  readonly reach: Float64Array | null;
+  readonly moved: number;
+  /** l2 distance of the step's exact output for that input from the one computed at the centre. */
+  readonly outputMoved: number;
 }
 
 /** Largest slope of a step: what it multiplies an error of its input by. Infinity where there is none. */
@@ -46,69 +65,86 @@ export function stepLipschitz(step: Step): number {
   return most;
 }
 
-/** What an error of the step's input amounts to in its output. */
-function propagated(step: Step, z: Approximation): number {
-  if (z.error === 0) return 0;
+/** What an error of the step's input amounts to in its output. `z`: the input computed at the centre. */
+function propagated(step: Step, z: Float64Array, { error, reach, moved }: Nearby): number {
+  if (error === 0) return 0;
   const steepest = stepLipschitz(step);
   const { rule } = step;
   if (rule.kind === 'local') {
-    const T = new Float64Array(z.value.length).fill(z.error);
-    const bound = rule.map.on({ centre: z.value, error: 0, T, rho: () => z.error });
+    const T = new Float64Array(z.length).fill(error);
+    const bound = rule.map.on({ centre: z, error: moved, T, rho: () => error });
     const slopes = bound?.slopes.map((part) => part.reduce((most, slope) => Math.max(most, slope), 0));
     const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
-    return Math.min(steepest, local) * z.error;
+    return Math.min(steepest, local) * error;
   }
-  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * z.error;
+  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * error;
   // No slope holds everywhere: the chords from the computed value over the error are what counts.
   let local = 0;
   for (let i = 0; i < step.size; i++)
-    local = Math.max(local, rule.activation.secant(z.value[i]!, z.error, 0, i));
-  return local * z.error;
+    local = Math.max(local, rule.activation.secant(z[i]!, error, reach?.[i] ?? 0, i));
+  return local * error;
+}
+
+/** Upper bound on the l2 error of a step's output: what its input's error amounts to, and its own rounding. */
+export function stepError(step: Step, z: Float64Array, value: Float64Array, near: Nearby): number {
+  const inherited = propagated(step, z, near);
+  const { rule } = step;
+  const size = normUp(value) + near.outputMoved + inherited;
+  const own =
+    rule.kind === 'activation'
+      ? rule.activation.relativeError * size + rule.activation.absoluteError * Math.sqrt(step.size)
+      : rule.kind === 'vector'
+        ? rule.map.relativeError * size
+        : rule.kind === 'local'
+          ? rule.map.rounding(z, value, near.moved, near.outputMoved + inherited)
+          : 0;
+  return inflate(inherited + own, 6);
 }
 
 /** The step's output, with what its input's error and its own rounding can amount to. */
 export function through(step: Step, z: Approximation): Approximation {
   const value = applyRule(step, z.value);
-  const { rule } = step;
-  const rounding =
-    rule.kind === 'activation'
-      ? rule.activation.relativeError * normUp(value) + rule.activation.absoluteError * Math.sqrt(step.size)
-      : rule.kind === 'vector'
-        ? rule.map.relativeError * normUp(value)
-        : rule.kind === 'local'
-          ? rule.map.rounding(z.value, value)
-          : 0;
-  return { value, error: inflate(propagated(step, z) + rounding, 4) };
+  const atCentre = { error: z.error, reach: null, moved: 0, outputMoved: 0 };
+  return { value, error: stepError(step, z.value, value, atCentre) };
+}
+
+/** Upper bound on the l2 error of an affine form's computed value, for computed bases no larger and no worse than given. */
+export function formError(form: AffineForm, operands: readonly Magnitude[]): number {
+  // Sums of the terms' results: one more rounding per term.
+  let total = form.biasError + gamma(form.terms.length + 1) * normUp(form.bias);
+  for (const { base, matrix } of form.terms) {
+    const { norm, error } = operands[base]!;
+    const rounding =
+      isSelection(matrix) && matrix.error === 0 && form.terms.length === 1 && form.bias.every((b) => b === 0)
+        ? 0
+        : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * norm;
+    total += rounding + matrix.error * (norm + error) + absoluteNorm(matrix) * error;
+  }
+  return inflate(total, 16);
 }
 
 /** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */
 export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
-  const bases: Approximation[] = [{ value: x, error: 0 }];
+  const bases: Approximation[] = [];
+  const magnitudes: Magnitude[] = [];
   const inputs: Approximation[] = [];
   const evaluate = (form: AffineForm): Approximation => {
     const value = form.bias.slice();
-    // Sums of the terms' results: one more rounding per term.
-    let error = form.biasError + gamma(form.terms.length + 1) * normUp(form.bias);
     for (const { base, matrix } of form.terms) {
-      const operand = bases[base]!;
-      const part = apply(matrix, operand.value);
+      const part = apply(matrix, bases[base]!.value);
       for (let i = 0; i < value.length; i++) value[i] = value[i]! + part[i]!;
-      const magnitude = normUp(operand.value);
-      const rounding =
-        isSelection(matrix) &&
-        matrix.error === 0 &&
-        form.terms.length === 1 &&
-        form.bias.every((b) => b === 0)
-          ? 0
-          : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * magnitude;
-      error += rounding + matrix.error * (magnitude + operand.error) + absoluteNorm(matrix) * operand.error;
     }
-    return { value, error: inflate(error, 16) };
+    return { value, error: formError(form, magnitudes) };
   };
+  const add = (base: Approximation): void => {
+    bases.push(base);
+    magnitudes.push({ norm: normUp(base.value), error: base.error });
+  };
+  add({ value: x, error: 0 });
   for (const step of half.steps) {
     const z = evaluate(step.input);
     inputs.push(z);
-    bases.push(through(step, z));
+    add(through(step, z));
   }
-  return { latent: evaluate(half.output), inputs };
+  return { latent: evaluate(half.output), inputs, bases };
 }

@@ -1,21 +1,31 @@
 /**
- * From a latent radius to an input radius: the largest r found with D(r) <= R_u, rounded down. The search runs on cheap
+ * From a latent radius to an input radius: the largest r found with D(r) + η'(r) <= R_u - η(x), rounded down. The search runs on cheap
  * estimates of the norms; what it ends on is then *proved* with upper bounds at exactly the radius reported, so a search
  * that errs can only cost radius, never soundness.
  */
 import type { LinearMap } from '../operators/linear-map.ts';
 import { inflate } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
-import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
+import {
+  type DisplacementBound,
+  displacement,
+  latentMovement,
+  movements,
+  type NormOf,
+  productBound,
+} from './displacement.ts';
 import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
+import { forwardErrorOnBall } from './forward-error.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
 
 export interface InputRadius {
   /** Certified radius in input units; a lower bound. 0 when not even the smallest ball is proved. */
   readonly radius: number;
-  /** D at that radius: an upper bound, at most the latent radius it was asked for. */
+  /** D at that radius: an upper bound; with `forwardError` at most the latent radius it was asked for. */
   readonly displacement: number;
+  /** η': upper bound on the rounding error of f_L(x') for every x' within the radius. */
+  readonly forwardError: number;
 }
 
 /** The certifier of one left half. Norms that do not depend on the image are computed once and kept. */
@@ -28,7 +38,7 @@ export interface LeftHalfBound {
   readonly failureProbability: number;
   evaluate(x: Float64Array): Evaluation;
   /**
-   * @param latentRadius R_u minus the forward error, in latent units
+   * @param latentRadius R_u minus the forward error at the image, in latent units
    * @param gaussian probes for probabilistic norms, independent of the image and of the votes
    */
   inputRadius(evaluation: Evaluation, latentRadius: number, gaussian: GaussianSource): InputRadius;
@@ -114,9 +124,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   /** The published method: masked norms by a few power steps. It certifies nothing, see `isUpperBound`. */
   const power: NormOf = (matrix, rows, columns) => normOf(matrix).powerEstimate(rows, columns, POWER_STEPS);
   const publishedRadius = (evaluation: Evaluation, latentRadius: number): InputRadius => {
-    const estimate = (r: number): number => displacement(half, evaluation, r, 'mask', power);
-    const radius = largestRadius(estimate, latentRadius);
-    return { radius, displacement: estimate(radius) };
+    const radius = largestRadius((r) => onBall(half, evaluation, r, 'mask', power).total, latentRadius);
+    return { radius, ...onBall(half, evaluation, radius, 'mask', power) };
   };
 
   return {
@@ -141,7 +150,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       if (!(latentRadius > 0)) return NOTHING;
       if (bound === 'power') return publishedRadius(evaluation, latentRadius);
       const estimate = (r: number, steps: number): number =>
-        displacement(half, evaluation, r, bound, estimating(steps));
+        onBall(half, evaluation, r, bound, estimating(steps)).total;
       const prove = proving(gaussian);
       let radius: number;
       if (costly) {
@@ -155,11 +164,12 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       }
       let best = NOTHING;
       for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
-        const proved = displacement(half, evaluation, radius, bound, prove);
+        const ball = onBall(half, evaluation, radius, bound, prove);
+        const proved = ball.total;
         if (proved <= latentRadius) {
-          best = { radius, displacement: proved };
+          best = { radius, displacement: ball.displacement, forwardError: ball.forwardError };
           // A latent that does not move is certified at any radius: the search has stopped at one that is enough.
-          if (costly || proved === 0 || proved >= CLOSE * latentRadius) break;
+          if (costly || ball.displacement === 0 || proved >= CLOSE * latentRadius) break;
           // `excess` counts every norm in full, D need not: what this proof exceeded its estimate by is what to aim with.
           const exceeded = proved / estimate(radius, SEARCH_STEPS);
           const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
@@ -192,7 +202,28 @@ const within = (scales: Scales, other: Scales): boolean =>
 const top = (scales: Scales): number =>
   scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
 
-const NOTHING: InputRadius = { radius: 0, displacement: 0 };
+const NOTHING: InputRadius = { radius: 0, displacement: 0, forwardError: 0 };
+
+/** D(r), η'(r) and their sum, which has to fit into the latent radius. */
+function onBall(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  r: number,
+  bound: DisplacementBound,
+  normOf: NormOf,
+): { readonly displacement: number; readonly forwardError: number; readonly total: number } {
+  const bases = movements(half, evaluation, r, bound, normOf);
+  if (bases === null) return UNBOUNDED;
+  const moved = latentMovement(half, bases, bound, normOf);
+  const forwardError = forwardErrorOnBall(half, evaluation, bases);
+  return { displacement: moved, forwardError, total: inflate(moved + forwardError, 1) };
+}
+
+const UNBOUNDED = {
+  displacement: Number.POSITIVE_INFINITY,
+  forwardError: Number.POSITIVE_INFINITY,
+  total: Number.POSITIVE_INFINITY,
+};
 
 /**
  * The largest r with D(r) <= target, within a relative tolerance, for nondecreasing D with D(r)/r nondecreasing or nearly so:

@@ -65,9 +65,10 @@ export function matrixProducts(shape: Blocks): LocalMap {
       return out;
     },
     // Each entry is within gamma(inner) |A| |B|; 2^-1000 for products below the normal range.
-    rounding(z) {
+    rounding(z, _value, moved) {
       let squares = 0;
-      for (let h = 0; h < blocks; h++) squares += (normUp(blockA(z, h)) * normUp(blockB(z, h))) ** 2;
+      for (let h = 0; h < blocks; h++)
+        squares += ((normUp(blockA(z, h)) + moved) * (normUp(blockB(z, h)) + moved)) ** 2;
       return inflate(
         gamma(inner + 2) * Math.sqrt(squares) + 2 ** -1000 * Math.sqrt(blocks * size),
         blocks + 8,

@@ -26,8 +26,11 @@ export interface LocalMap {
   readonly size: number;
   /** f(z) in float64. */
   value(z: Float64Array): Float64Array;
-  /** Upper bound on the l2 error of `value(z)`. */
-  rounding(z: Float64Array, value: Float64Array): number;
+  /**
+   * Upper bound on the l2 error of value(z') for every z' within `moved` of z in l2 whose exact value is within
+   * `valueMoved` of `value`, which is value(z).
+   */
+  rounding(z: Float64Array, value: Float64Array, moved: number, valueMoved: number): number;
   /** Upper bound on the l2 Lipschitz constant of f on all of space; Infinity where there is none. */
   readonly lipschitz: number;
   /** How f moves on the ball; null where it has no bound there (a divisor that may become 0). */

@@ -40,11 +40,12 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
   // The squares' sum, its root, the mean, the products.
   const relative = gamma(length + 16);
 
-  const groupOf = (z: Float64Array, g: number): Group => {
+  /** `moved`: how far from z the group may be for which its error has to hold. */
+  const groupOf = (z: Float64Array, g: number, moved = 0): Group => {
     const v = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
     let error = 0;
     if (centred) {
-      const magnitude = normUp(v);
+      const magnitude = normUp(v) + moved;
       const mean = v.reduce((sum, x) => sum + x, 0) / length;
       for (let k = 0; k < length; k++) v[k] = v[k]! - mean;
       // Each entry of the mean is within gamma(length) ||z||_1 / length <= gamma(length) ||z||/sqrt(length).
@@ -70,13 +71,16 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
       }
       return out;
     },
-    rounding(z, value) {
+    rounding(z, value, moved, valueMoved) {
       let squares = 0;
       for (let g = 0; g < groups; g++) {
-        const { error, least } = groupOf(z, g);
-        if (error > 0) squares += ((gain * error) / least) ** 2;
+        const group = groupOf(z, g, moved);
+        // Nearby the scale may be smaller by as much as the group moves.
+        const nearest = Math.max(least(floor), group.least - moved);
+        if (group.error > 0)
+          squares += nearest > 0 ? ((gain * group.error) / nearest) ** 2 : Number.POSITIVE_INFINITY;
       }
-      return inflate(Math.sqrt(squares) + 4 * relative * normUp(value), groups + 8);
+      return inflate(Math.sqrt(squares) + 4 * relative * (normUp(value) + valueMoved), groups + 10);
     },
     on({ centre, error, T, rho }): LocalBound | null {
       const slopes = new Float64Array(cells.length);

@@ -29,7 +29,8 @@ function ofPairs(count: number, value: (a: number, b: number) => number, slopesO
   return {
     size: count,
     value: (z) => Float64Array.from({ length: count }, (_, i) => value(z[i]!, z[count + i]!)),
-    rounding: (_, result) => inflate(2 * UNIT_ROUNDOFF * normUp(result) + TINY * Math.sqrt(count), 4),
+    rounding: (_, result, _moved, resultMoved) =>
+      inflate(2 * UNIT_ROUNDOFF * (normUp(result) + resultMoved) + TINY * Math.sqrt(count), 6),
     lipschitz: Number.POSITIVE_INFINITY,
     norms: 2,
     on({ centre, error, T }): LocalBound | null {

@@ -67,8 +67,8 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
       return out;
     },
     // The norm of a group is at least 1/sqrt(length) for p, and log 2 for log p (0, exactly, where it is one cell).
-    rounding: (_, value) =>
-      inflate((EXPONENTIAL + 4 * gamma(length + 8)) * Math.sqrt(length) * normUp(value), 4),
+    rounding: (_, value, _moved, valueMoved) =>
+      inflate((EXPONENTIAL + 4 * gamma(length + 8)) * Math.sqrt(length) * (normUp(value) + valueMoved), 6),
     on({ centre, error, T }): LocalBound {
       const slopes = new Float64Array(cells.length);
       const box = new Float64Array(cells.length);

@@ -26,7 +26,7 @@ export function methodOf(run: AuditedRun): string[] {
       ? `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`
       : `SPLITZ: the network is cut at '${split.cut}' (${split.nodesLeft} nodes before, ${split.nodesRight} behind). Gaussian noise of deviation σ = ${settings.sigma.value} is added to the latent there, and the half behind it is smoothed. D(r) is ${
           guarantee === 'certificate' ? 'a proven upper bound' : 'an estimate'
-        } (${settings.lipschitz.value}) of how far the latent moves when the image moves by r in l2; the certified radius is the largest r found with D(r) ≤ R_u − 2η, where η bounds the rounding error of the latent.`;
+        } (${settings.lipschitz.value}) of how far the latent moves when the image moves by r in l2; the certified radius is the largest r found with D(r) ≤ R_u − η − η′, where η bounds the rounding error of the latent at the image and η′ at every image within r.`;
   return [
     smoothing,
     votes,

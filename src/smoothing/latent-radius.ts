@@ -6,6 +6,9 @@
  *   clopper-pearson   p_A at level 1 - α,                                R_u = σ Φ⁻¹(p_A)
  *   runner-up         p_A and p_B at level 1 - α/2 each,                 R_u = σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B))
  *
+ * Votes bound the probabilities under the noise that was drawn; those under ideal noise differ by at most its total
+ * variation τ (noise-error.ts), which is taken off p_A and added to p_B.
+ *
  * p_B bounds the largest count among the other outcomes: it is at least the count of the true runner-up, so no
  * correction for the number of classes is due. Draws with a non-finite logit are an outcome of their own: they count for
  * no class, and in the runner-up form they are a possible runner-up.
@@ -15,6 +18,7 @@
 import { UsageError } from '../errors.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from './clopper-pearson.ts';
 import { normalQuantileLower, normalQuantileUpper } from './normal-quantile.ts';
+import { LARGEST_SIGMA, SMALLEST_SIGMA } from './rounded-noise.ts';
 
 /** An l2 radius in units of the cut tensor. Not an input radius: between the two lies the displacement bound. */
 export type LatentRadius = number & { readonly __unit?: 'cut tensor, l2' };
@@ -30,9 +34,9 @@ export interface VoteCounts {
 export type BoundKind = 'clopper-pearson' | 'runner-up';
 
 export interface LatentCertificate {
-  /** Lower bound on the probability of the class; may be below 1/2. */
+  /** Lower bound on the probability of the class under ideal noise; may be below 1/2. */
   readonly pA: number;
-  /** Upper bound on the probability of every other outcome; null when the bound does not use it. */
+  /** Upper bound on the probability of every other outcome under ideal noise; null when the bound does not use it. */
   readonly pB: number | null;
   /** Certified radius at the cut, rounded down; 0 when abstaining. */
   readonly radius: LatentRadius;
@@ -54,45 +58,57 @@ export function selectedClass(votes: VoteCounts): number | null {
 /**
  * The radius at the cut within which the smoothed right half certainly answers `top`, except with probability alpha.
  * @param sigma standard deviation of the noise, in units of the cut tensor, > 0
- * @throws UsageError unless sigma > 0 and 0 < alpha < 0.5; RangeError when `top` is no class.
+ * @param tau upper bound on the total variation between the noise drawn and ideal noise (`totalVariation`)
+ * @throws UsageError unless sigma is in the range of rounded noise and 0 < alpha < 0.5; RangeError when `top` is not a class.
  */
 export function latentRadius(
   votes: VoteCounts,
   top: number,
-  { sigma, alpha, bound }: { readonly sigma: number; readonly alpha: number; readonly bound: BoundKind },
+  {
+    sigma,
+    alpha,
+    bound,
+    tau,
+  }: { readonly sigma: number; readonly alpha: number; readonly bound: BoundKind; readonly tau: number },
 ): LatentCertificate {
-  const scale = drawnSigma(sigma);
+  checkSigma(sigma);
   const votesForTop = votes.counts[top];
   if (votesForTop === undefined) throw new RangeError(`class ${top} of ${votes.counts.length}`);
   const draws = drawsOf(votes);
   if (bound === 'clopper-pearson') {
-    const pA = clopperPearsonLower(votesForTop, draws, alpha);
-    return certificate(pA, null, scale * normalQuantileLower(pA));
+    const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha), tau);
+    return certificate(pA, null, sigma * normalQuantileLower(pA));
   }
   const others = votes.counts.filter((_, index) => index !== top);
-  const pA = clopperPearsonLower(votesForTop, draws, alpha / 2);
-  const pB = clopperPearsonUpper(Math.max(votes.nonFinite, ...others), draws, alpha / 2);
-  return certificate(pA, pB, (scale / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
+  const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha / 2), tau);
+  const pB = plusTau(clopperPearsonUpper(Math.max(votes.nonFinite, ...others), draws, alpha / 2), tau);
+  return certificate(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
 }
 
 /** The radius for a bound p_A come by otherwise, the sequential one for instance: σ Φ⁻¹(p_A), rounded down. */
 export function radiusAtProbability(pA: number, sigma: number): LatentRadius {
-  return certificate(pA, null, drawnSigma(sigma) * normalQuantileLower(pA)).radius;
+  checkSigma(sigma);
+  return certificate(pA, null, sigma * normalQuantileLower(pA)).radius;
 }
 
-/**
- * The σ that may be claimed. Noise is drawn in float32 with σ rounded to it; the radius uses the smaller of the two, as
- * a classifier smoothed with more noise than claimed only has a larger radius.
- */
-function drawnSigma(sigma: number): number {
-  const drawn = Math.fround(sigma);
-  if (!(sigma > 0 && drawn > 0 && Number.isFinite(drawn)))
-    throw new UsageError({
-      what: `sigma is ${sigma}`,
-      why: 'the standard deviation of the noise is a positive number that float32 can hold',
-      remedy: 'give --sigma 0.25 or similar, in units of the cut tensor',
-    });
-  return Math.min(sigma, drawn);
+/** p - τ, rounded down; 0 where nothing is left. */
+export function lessTau(p: number, tau: number): number {
+  // A difference in [0, 1] is rounded by 2^-54 at most.
+  return tau === 0 ? p : Math.max(0, p - tau - 2 ** -53);
+}
+
+/** p + τ, rounded up; 1 at most. */
+export function plusTau(p: number, tau: number): number {
+  return Math.min(1, tau === 0 ? p : p + tau + 2 ** -52);
+}
+
+function checkSigma(sigma: number): void {
+  if (sigma >= SMALLEST_SIGMA && sigma <= LARGEST_SIGMA) return;
+  throw new UsageError({
+    what: `sigma is ${sigma}`,
+    why: 'the standard deviation of the noise is a positive number, and its grid one of float32',
+    remedy: 'Give --sigma 0.25 or similar, in units of the cut tensor.',
+  });
 }
 
 /**

@@ -14,7 +14,8 @@ interface KernelExports {
     out: number,
     latent: number,
     n: number,
-    sigma: number,
+    ratio: number,
+    q: number,
     stage: number,
     image: number,
     sample: number,
@@ -24,14 +25,21 @@ interface KernelExports {
   philoxBlock(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
 }
 
-/** A kernel over its own memory of `capacity` float32. */
+/** A kernel over its own memory. */
 export interface NoiseKernel {
   readonly exports: KernelExports;
   /** All float32 the caller may use: `capacity` of them. Element i lies at byte address `base + 4 i`. */
   readonly floats: Float32Array;
   /** Byte address of `floats[0]`. */
   readonly base: number;
+  /** Room for the centre of rounded noise: `centre` float64, rounded up to what `perturb` reads. */
+  readonly centre: Float64Array;
+  /** Byte address of `centre[0]`. */
+  readonly centreBase: number;
 }
+
+/** What `perturb` makes at a time; it reads the centre up to the next multiple. */
+const VALUES_PER_STEP = 16;
 
 const PAGE_BYTES = 65_536;
 const ALIGNMENT = 64;
@@ -60,13 +68,15 @@ function compile(): WebAssembly.Module {
 }
 
 /**
- * A kernel whose memory holds `capacity` float32.
+ * A kernel whose memory holds `capacity` float32, and the centre of rounded noise where that is drawn.
+ * @param centreSize length of the latent; 0 where only plain normals are asked for
  * @throws ToolError when the kernel is missing or the memory cannot be had (its limit is 4 GiB).
  */
-export function createNoiseKernel(capacity: number): NoiseKernel {
+export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel {
   const module = compile();
+  const centreLength = Math.ceil(centreSize / VALUES_PER_STEP) * VALUES_PER_STEP;
   // The kernel's own data (a scratch step) ends well inside the first page.
-  const pages = 1 + Math.ceil((capacity * 4) / PAGE_BYTES);
+  const pages = 1 + Math.ceil((capacity * 4 + ALIGNMENT + centreLength * 8) / PAGE_BYTES);
   if (pages > LARGEST_PAGES) throw outOfMemory(capacity, 'one worker addresses at most 4 GiB');
   let memory: WebAssembly.Memory;
   try {
@@ -77,7 +87,14 @@ export function createNoiseKernel(capacity: number): NoiseKernel {
   const instance = new WebAssembly.Instance(module, { env: { memory, abort: onAbort } });
   const exports = instance.exports as unknown as KernelExports;
   const base = Math.ceil(exports.heapBase() / ALIGNMENT) * ALIGNMENT;
-  return { exports, base, floats: new Float32Array(memory.buffer, base, capacity) };
+  const centreBase = Math.ceil((base + capacity * 4) / ALIGNMENT) * ALIGNMENT;
+  return {
+    exports,
+    base,
+    floats: new Float32Array(memory.buffer, base, capacity),
+    centreBase,
+    centre: new Float64Array(memory.buffer, centreBase, centreLength),
+  };
 }
 
 function onAbort(): never {

@@ -1,7 +1,8 @@
 /**
- * The noise, defined: standard normals as a pure function of (seed, stage, image, sample, index), in plain TypeScript.
- * `noise-kernel/assembly.ts` computes the same function in WebAssembly SIMD, and a test compares the two bit for bit;
- * this file is the one to read, and what a third party needs to redraw the noise of a certificate.
+ * Philox4x32-10, what its counter means, and standard normals in single precision as a pure function of (seed, stage, image,
+ * sample, index). Training and the searches of `attack` use these normals; the noise of certificates is that of
+ * `rounded-noise.ts`, made from the same words. `noise-kernel/` computes the same function in WebAssembly SIMD, and a test
+ * compares the two bit for bit.
  *
  * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) maps a key of two
  * words and a counter of four to four words. Here
@@ -114,7 +115,7 @@ export interface NoiseCounter {
   readonly sample: number;
 }
 
-/** The first n normals of a sample (float32). */
+/** The first n normals of a sample, in single precision. */
 export function gaussianNoise(n: number, { seed, stage, image, sample }: NoiseCounter): Float32Array {
   const [k0, k1] = keyWords(seed);
   const padded = new Float32Array(Math.ceil(n / 16) * 16);
@@ -125,16 +126,6 @@ export function gaussianNoise(n: number, { seed, stage, image, sample }: NoiseCo
     boxMuller(padded, lane + 8, w2, w3);
   }
   return padded.subarray(0, n);
-}
-
-/**
- * latent + sigma · noise, as the right half sees it (float32; sigma is rounded to float32, then product and sum are).
- * Shape of the result: that of `latent`, flat.
- */
-export function perturbedLatent(latent: Float32Array, sigma: number, counter: NoiseCounter): Float32Array {
-  const noise = gaussianNoise(latent.length, counter);
-  const s = Math.fround(sigma);
-  return latent.map((u, i) => u + Math.fround(s * (noise[i] ?? 0)));
 }
 
 // Below, every float32 operation is written as Math.fround of the float64 one: for +, -, * and sqrt that is exactly the

@@ -134,20 +134,31 @@ const TOLERANCE = 2e-4;
  * @throws ToolError when they differ by more than the rounding of float32 explains.
  */
 export function requireAgreement(provider: Provider, expected: Float32Array, actual: Float32Array): number {
-  let scale = 0;
-  for (const value of expected) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
-  let largest = 0;
-  for (const [i, value] of expected.entries()) {
-    const other = actual[i] ?? Number.NaN;
-    if (Object.is(value, other) || value === other) continue;
-    const difference = Math.abs(value - other);
-    largest = Math.max(largest, Number.isFinite(difference) ? difference : Number.POSITIVE_INFINITY);
-  }
-  if (largest <= TOLERANCE * scale) return largest === 0 ? 0 : largest / scale;
+  const { largest, scale } = difference(expected, actual);
+  if (agree(expected, actual)) return largest === 0 ? 0 : largest / scale;
   throw new ToolError({
     what: `the ${provider} provider computes this model differently from the CPU`,
     where: `--provider ${provider}`,
     why: `on one batch the logits differ by up to ${largest.toPrecision(3)}, at a largest logit of ${scale.toPrecision(3)}`,
     remedy: 'use --provider cpu; a wrong kernel of the provider would give wrong certificates',
   });
+}
+
+/** Whether the logits differ by no more than the rounding of float32 explains. */
+export function agree(expected: Float32Array, actual: Float32Array): boolean {
+  const { largest, scale } = difference(expected, actual);
+  return largest <= TOLERANCE * scale;
+}
+
+function difference(expected: Float32Array, actual: Float32Array): { largest: number; scale: number } {
+  let scale = 0;
+  for (const value of expected) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
+  let largest = 0;
+  for (const [i, value] of expected.entries()) {
+    const other = actual[i] ?? Number.NaN;
+    if (Object.is(value, other) || value === other) continue;
+    const gap = Math.abs(value - other);
+    largest = Math.max(largest, Number.isFinite(gap) ? gap : Number.POSITIVE_INFINITY);
+  }
+  return { largest, scale };
 }

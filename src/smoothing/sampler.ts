@@ -8,13 +8,15 @@
  */
 import { ModelRefused, ToolError } from '../errors.ts';
 import type { VoteCounts } from './latent-radius.ts';
-import { perturbedLatent, Stage } from './philox.ts';
-import { type Provider, requireAgreement, requireProvider } from './providers.ts';
+import { Stage } from './philox.ts';
+import { agree, type Provider, requireAgreement, requireProvider } from './providers.ts';
+import { LARGEST_SIGMA, roundedNoise, SMALLEST_SIGMA } from './rounded-noise.ts';
 import {
   CONTROL_BYTES,
   ControlWord,
   type DrawnSamples,
   type Request,
+  type RowComparison,
   type WorkerSettings,
 } from './sampling-protocol.ts';
 import { startWorker, type WorkerSeat } from './worker-seat.ts';
@@ -49,8 +51,9 @@ export interface Sampler {
   /** Largest difference from the CPU's logits on one batch, relative to the largest logit; null on the CPU. */
   readonly providerDifference: number | null;
   /**
-   * Votes of `to - from` draws. Calls are answered one after the other.
-   * @throws the signal's reason when aborted; ToolError when a worker fails or dies.
+   * Votes of `to - from` draws. Calls are answered one after the other. The rows of the first batch are also run alone.
+   * @throws the signal's reason when aborted; ToolError when a worker fails or dies; ModelRefused when a row's logits
+   *         depend on the rows beside it.
    */
   count(request: DrawRequest): Promise<VoteCounts>;
   /**
@@ -116,7 +119,7 @@ export async function createSampler(settings: SamplerSettings): Promise<Sampler>
     providerDifference,
     count(request) {
       checkDraw(request, size);
-      return inTurn(() => countOn(seats, request, classes));
+      return inTurn(() => countOn(seats, request, classes, provider));
     },
     logits(rows) {
       if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are no rows of ${size}`);
@@ -129,6 +132,21 @@ export async function createSampler(settings: SamplerSettings): Promise<Sampler>
       await closeAll(seats);
     },
   };
+}
+
+/**
+ * The rows of a batch of actual draws, against the same rows alone: equal to the bit on the CPU, within rounding elsewhere.
+ * What was compared before the run was noise of another place and size, which a network can tell from this.
+ */
+function requireIndependentRows(provider: Provider, { together, alone }: RowComparison): void {
+  const at = together.findIndex((value, i) => !Object.is(value, alone[i]));
+  if (at < 0 || (provider !== 'cpu' && agree(alone, together))) return;
+  throw new ModelRefused({
+    what: 'the rows of a batch see each other',
+    where: 'right half, first batch of the draws around an image',
+    why: `a logit is ${together[at]} beside other rows and ${alone[at]} alone, although the rows compared before the run agreed`,
+    remedy: 'Run one row at a time with --batch 1. An honest classifier has no reason to look at its batch.',
+  });
 }
 
 type Seats = readonly [WorkerSeat, ...WorkerSeat[]];
@@ -156,10 +174,10 @@ async function logitsOf(seat: WorkerSeat, rows: Float32Array): Promise<Float32Ar
 /** One batch of noise, run before anything is believed. */
 function firstBatch(batch: number, size: number): Float32Array {
   const rows = new Float32Array(batch * size);
-  const origin = new Float32Array(size);
+  const origin = new Float64Array(size);
   for (let sample = 0; sample < batch; sample++)
     rows.set(
-      perturbedLatent(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
+      roundedNoise(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
       sample * size,
     );
   return rows;
@@ -195,8 +213,7 @@ async function refusingModel<T>(run: () => Promise<T>): Promise<T> {
 
 function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size: number): void {
   if (latent.length !== size) throw new RangeError(`a latent of ${latent.length} values, expected ${size}`);
-  if (!(Math.fround(sigma) > 0 && Math.fround(sigma) < Number.POSITIVE_INFINITY))
-    throw new RangeError(`sigma is ${sigma}`);
+  if (!(sigma >= SMALLEST_SIGMA && sigma <= LARGEST_SIGMA)) throw new RangeError(`sigma is ${sigma}`);
   if (!(Number.isSafeInteger(image) && image >= 0 && image < 2 ** 32))
     throw new RangeError(`image is ${image}`);
   if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to < 2 ** 32))
@@ -208,6 +225,7 @@ async function countOn(
   seats: readonly WorkerSeat[],
   { signal, onProgress, ...draw }: DrawRequest,
   classes: number,
+  provider: Provider,
 ): Promise<VoteCounts> {
   signal?.throwIfAborted();
   const control = new SharedArrayBuffer(CONTROL_BYTES);
@@ -237,6 +255,7 @@ async function countOn(
     for (const reply of replies) {
       if (reply.status === 'rejected') throw reply.reason;
       if (reply.value.kind !== 'counted') throw new Error(`a worker replied ${reply.value.kind} to count`);
+      if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);
       for (const [c, votes] of reply.value.counts.entries()) counts[c] = (counts[c] ?? 0) + votes;
       nonFinite += reply.value.nonFinite;
     }

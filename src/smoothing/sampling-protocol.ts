@@ -21,8 +21,8 @@ export interface WorkerSettings {
 /** What is drawn: the noise of samples from, ..., to - 1 around a centre. */
 export interface DrawnSamples {
   /** Centre of the noise, f_L(x), row-major without the batch axis. */
-  readonly latent: Float32Array;
-  /** Standard deviation of the noise, in units of the cut tensor; rounded to float32. */
+  readonly latent: Float64Array;
+  /** Standard deviation of the noise, in units of the cut tensor. */
   readonly sigma: number;
   /** 64 bits. */
   readonly seed: bigint;
@@ -51,9 +51,21 @@ export type Request = CountRequest | LogitsRequest | { readonly kind: 'close' };
 
 export type Reply =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'counted'; readonly counts: readonly number[]; readonly nonFinite: number }
+  | {
+      readonly kind: 'counted';
+      readonly counts: readonly number[];
+      readonly nonFinite: number;
+      /** Set by the worker that ran the first batch, whose rows it also ran alone. */
+      readonly rows: RowComparison | null;
+    }
   | { readonly kind: 'logits'; readonly logits: Float32Array }
   | { readonly kind: 'failed'; readonly what: string; readonly why: string };
+
+/** Logits of the first batch of a count, [rows, classes] flat: run together, and each row alone. */
+export interface RowComparison {
+  readonly together: Float32Array;
+  readonly alone: Float32Array;
+}
 
 /** Samples this worker has done so far in the current request. */
 export interface Progress {

@@ -8,6 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
+import { gridOf } from './rounded-noise.ts';
 import {
   ControlWord,
   type CountRequest,
@@ -15,6 +16,7 @@ import {
   type Progress,
   type Reply,
   type Request,
+  type RowComparison,
   type WorkerSettings,
 } from './sampling-protocol.ts';
 
@@ -36,9 +38,7 @@ try {
 }
 
 async function serve(): Promise<void> {
-  // The batch first, the centre behind it.
-  const kernel = createNoiseKernel((batch + 1) * size);
-  const centre = kernel.floats.subarray(batch * size);
+  const kernel = createNoiseKernel(batch * size, size);
   const session = await InferenceSession.create(settings.model, {
     executionProviders: [provider],
     // At 'all' a row's logits are bit-identical for every batch size; at lower levels they are not.
@@ -68,13 +68,25 @@ async function serve(): Promise<void> {
   say({ kind: 'ready' });
 
   /** Logits of the batch. */
-  async function run(): Promise<Float32Array> {
-    const result = (await session.run({ [input]: rows }))[output];
+  const run = (): Promise<Float32Array> => logitsOf(rows, batch);
+
+  /** Logits of the batch's rows, each run by itself. */
+  async function runAlone(): Promise<Float32Array> {
+    const all = new Float32Array(batch * classes);
+    for (let row = 0; row < batch; row++) {
+      const values = kernel.floats.subarray(row * size, (row + 1) * size);
+      all.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
+    }
+    return all;
+  }
+
+  async function logitsOf(fed: Tensor, count: number): Promise<Float32Array> {
+    const result = (await session.run({ [input]: fed }))[output];
     if (result === undefined) throw new Error(`no output ${output}`);
     const values = result.data;
-    if (!(values instanceof Float32Array) || values.length !== batch * classes || result.dims[0] !== batch)
+    if (!(values instanceof Float32Array) || values.length !== count * classes || result.dims[0] !== count)
       throw new Error(
-        `expected float32 [${batch}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
+        `expected float32 [${count}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
       );
     return values;
   }
@@ -87,7 +99,10 @@ async function serve(): Promise<void> {
     let nonFinite = 0;
     let done = 0;
     let reported = performance.now();
-    centre.set(request.latent);
+    const q = gridOf(sigma);
+    // In units of the grid: a power of two, so nothing is rounded.
+    for (let i = 0; i < size; i++) kernel.centre[i] = (request.latent[i] ?? Number.NaN) / q;
+    let compared: RowComparison | null = null;
     while (Atomics.load(control, ControlWord.stop) === 0) {
       const first = from + Atomics.add(control, ControlWord.next, batch);
       if (first >= to) break;
@@ -95,9 +110,10 @@ async function serve(): Promise<void> {
       for (let row = 0; row < drawn; row++)
         kernel.exports.perturb(
           kernel.base + row * size * 4,
-          kernel.base + batch * size * 4,
+          kernel.centreBase,
           size,
-          sigma,
+          sigma / q,
+          q,
           stage,
           image,
           first + row,
@@ -105,6 +121,7 @@ async function serve(): Promise<void> {
           k1,
         );
       const values = await run();
+      if (first === from && batch > 1) compared = { together: values.slice(), alone: await runAlone() };
       for (let row = 0; row < drawn; row++) {
         const top = topClass(values, row * classes);
         if (top === -1) nonFinite++;
@@ -116,7 +133,7 @@ async function serve(): Promise<void> {
         say({ kind: 'progress', done });
       }
     }
-    return { kind: 'counted', counts, nonFinite };
+    return { kind: 'counted', counts, nonFinite, rows: compared };
   }
 
   async function logits({ rows: asked }: LogitsRequest): Promise<Reply> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Derivation, derivationOf } from '../../src/certificate/derivation.ts';
 import { outcomeOf } from '../../src/certificate/record.ts';
+import { usableLatentRadius } from '../../src/certificate/usable-radius.ts';
 import { clopperPearsonLower } from '../../src/smoothing/clopper-pearson.ts';
 import { type Bound, honestHeader, honestRecord } from './verification/honest.ts';
 
@@ -28,7 +29,7 @@ describe('a certificate as a derivation', () => {
       for (const [mark, value] of [
         ['p_A ≥ ', record.pA],
         ['R_u ≥ ', record.latentRadius],
-        ['R_u − 2η ≥ ', record.latentRadius - 2 * eta],
+        ['R_u − η − η′ ≥ ', usableLatentRadius(record)],
         ['r = ', record.radius],
       ] as const) {
         expect(numberBehind(derivation, mark), mark).toBeLessThanOrEqual(value);
@@ -36,6 +37,8 @@ describe('a certificate as a derivation', () => {
       }
       expect(numberBehind(derivation, 'D(r) ≤ ')).toBeGreaterThanOrEqual(record.displacement ?? 0);
       expect(numberBehind(derivation, 'η ≤ ')).toBeGreaterThanOrEqual(eta);
+      expect(numberBehind(derivation, 'η′ ≤ ')).toBeGreaterThanOrEqual(record.forwardErrorNearby ?? 1);
+      expect(numberBehind(derivation, 'τ ≤ ')).toBeGreaterThanOrEqual(record.tau);
       expect(numberBehind(derivation, 'k = ')).toBe(record.counts[record.selected ?? -1]);
       expect(derivation.conclusion).toContain(`answers class ${record.prediction} for every image`);
       expect(derivation.conclusion).toContain('probability 0.001001');
@@ -55,7 +58,7 @@ describe('a certificate as a derivation', () => {
     const derivation = derivationOf(first.header, first.record, 'baseline');
     expect(derivation.method).toBe('plain smoothing');
     expect(titles(derivation)).not.toContain('left half');
-    expect(derivation.symbols.map(([symbol]) => symbol)).toEqual(['x', 'f', 'σ', 'α', 'Φ⁻¹']);
+    expect(derivation.symbols.map(([symbol]) => symbol)).toEqual(['x', 'f', 'σ', 'α', 'τ', 'Φ⁻¹']);
     expect(numberBehind(derivation, 'r = ')).toBeLessThanOrEqual(first.record.baseline?.radius ?? 0);
   });
 });

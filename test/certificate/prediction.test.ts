@@ -8,23 +8,23 @@ const votes = (counts: number[], nonFinite = 0) => ({ counts, nonFinite });
 
 describe('an answer', () => {
   it('needs as many votes as a fair coin would rarely give: 2·2^-10 > 0.001 > 2·2^-11', () => {
-    expect(predictedClass(votes([0, 10, 0]), 0.001).prediction).toBeNull();
-    expect(predictedClass(votes([0, 11, 0]), 0.001).prediction).toBe(1);
+    expect(predictedClass(votes([0, 10, 0]), 0.001, 0).prediction).toBeNull();
+    expect(predictedClass(votes([0, 11, 0]), 0.001, 0).prediction).toBe(1);
   });
 
   it('is withheld on a tie and without votes', () => {
-    expect(predictedClass(votes([500, 500]), 0.4).prediction).toBeNull();
-    expect(predictedClass(votes([0, 0]), 0.4).prediction).toBeNull();
+    expect(predictedClass(votes([500, 500]), 0.4, 0).prediction).toBeNull();
+    expect(predictedClass(votes([0, 0]), 0.4, 0).prediction).toBeNull();
   });
 
   it('names the runner-up, which may be the draws without finite logits', () => {
-    expect(predictedClass(votes([3, 90, 7]), 0.001)).toEqual({
+    expect(predictedClass(votes([3, 90, 7]), 0.001, 0)).toEqual({
       ...{ prediction: 1, votes: 90, runnerUp: 2, runnerUpVotes: 7 },
     });
-    expect(predictedClass(votes([3, 90, 7], 80), 0.001)).toEqual({
+    expect(predictedClass(votes([3, 90, 7], 80), 0.001, 0)).toEqual({
       ...{ prediction: null, votes: 90, runnerUp: null, runnerUpVotes: 80 },
     });
-    expect(predictedClass(votes([1, 2], 90), 0.001).prediction).toBeNull();
+    expect(predictedClass(votes([1, 2], 90), 0.001, 0).prediction).toBeNull();
   });
 });
 
@@ -48,7 +48,7 @@ describe.each([
       const outcome = found === -1 ? p.length - 1 : found;
       counts[outcome] = (counts[outcome] ?? 0) + 1;
     }
-    return predictedClass(votes(counts), ALPHA).prediction;
+    return predictedClass(votes(counts), ALPHA, 0).prediction;
   });
 
   it(`answers wrongly in at most ${ALPHA} of them`, () => {

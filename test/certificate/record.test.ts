@@ -95,6 +95,7 @@ describe('result lines', () => {
       displacement: 0,
       localLipschitz: null,
       forwardError: null,
+      forwardErrorNearby: null,
     };
     expect(valid(publishedSchema, JSON.parse(lineOf(unbounded)))).toBe(true);
   });

@@ -1,6 +1,7 @@
 /** A small run to write, read and summarise: header and records as `certify` makes them, from a seed. */
 import { chained } from '../../src/certificate/chain.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/certificate/record.ts';
+import { NOISE_ID } from '../../src/smoothing/rounded-noise.ts';
 
 const setting = <T>(value: T, origin: 'flag' | 'default' = 'default') => ({ value, origin });
 
@@ -62,7 +63,7 @@ export function exampleHeader(changes: Partial<RunHeader['settings']> = {}): Run
       cpu: 'Example CPU',
       workers: 2,
       batch: 64,
-      noise: 'philox4x32-10/continuous',
+      noise: NOISE_ID,
     },
     checks: { leftHalf: 1.2e-6, composition: 3e-7, provider: null },
   };
@@ -87,6 +88,8 @@ export function exampleRecord(k: number, header: RunHeader = exampleHeader()): C
       nonFinite: 1,
       n0: 100,
       n: 10_000,
+      grid: 2 ** -10,
+      tau: 2e-9,
       pA: abstained ? 0.4 : 0.986_1,
       pB: null,
       latentRadius: abstained ? 0 : radius * 1.25,
@@ -94,6 +97,7 @@ export function exampleRecord(k: number, header: RunHeader = exampleHeader()): C
       displacement: abstained ? null : radius * 1.25,
       localLipschitz: abstained ? null : 1.25,
       forwardError: 1e-12,
+      forwardErrorNearby: radius === 0 ? null : 2e-12,
       alphaTotal: 0.001_001,
       seconds: 0.25,
     };

@@ -105,6 +105,7 @@ describe('the input radius', () => {
       expect(certifier.inputRadius(evaluation, latent, randomSource(2).normals)).toEqual({
         radius: 0,
         displacement: 0,
+        forwardError: 0,
       });
   });
 

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { binomialUpperTail } from '../../src/smoothing/binomial-tail.ts';
 import { type BoundKind, latentRadius, selectedClass } from '../../src/smoothing/latent-radius.ts';
+import { totalVariation } from '../../src/smoothing/noise-error.ts';
 import { normalCdf } from '../../src/smoothing/normal-quantile.ts';
 import { Stage } from '../../src/smoothing/philox.ts';
 import { createSampler, type Sampler } from '../../src/smoothing/sampler.ts';
@@ -17,7 +18,7 @@ const N = 200;
 const ALPHA = 0.05;
 const SIGMA = 0.5;
 const W = [0.6, -0.8, 1.5, 0.2, -1];
-const U = Float32Array.of(0.25, -0.5, 0.125, 1, 0.5);
+const U = Float64Array.of(0.25, -0.5, 0.125, 1, 0.5);
 const NORM = Math.hypot(...W);
 const DOT = W.reduce((sum, w, i) => sum + w * (U[i] ?? 0), 0);
 
@@ -70,7 +71,9 @@ describe.each([0.15, 0.5, 0.9])('a half-space at distance %d', (distance) => {
       for (const { selection, counts } of runs) {
         const top = selectedClass({ counts: selection, nonFinite: 0 });
         if (top === null) continue;
-        const { radius } = latentRadius({ counts, nonFinite: 0 }, top, { sigma: SIGMA, alpha: ALPHA, bound });
+        const { radius } = latentRadius({ counts, nonFinite: 0 }, top, {
+          ...{ sigma: SIGMA, alpha: ALPHA, bound, tau: totalVariation(U, SIGMA) },
+        });
         // The other class is wrong at the centre already: any radius for it is a failure.
         if (radius > (top === 1 ? distance : 0)) failures++;
         total += radius;

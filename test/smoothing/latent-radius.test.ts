@@ -2,16 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { clopperPearsonLower } from '../../src/smoothing/clopper-pearson.ts';
-import {
-  drawsOf,
-  latentRadius,
-  radiusAtProbability,
-  selectedClass,
-} from '../../src/smoothing/latent-radius.ts';
-import { normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+import { drawsOf, latentRadius, selectedClass } from '../../src/smoothing/latent-radius.ts';
+import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
 
 const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });
-const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson' } as const;
+const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson', tau: 0 } as const;
 
 describe('the radius at the cut', () => {
   it('of 100,000 unanimous draws is 3.8114 sigma', () => {
@@ -32,7 +27,7 @@ describe('the radius at the cut', () => {
         (n, share, sigma) => {
           const k = Math.round(n * share);
           const { radius, pA } = latentRadius(votes([k, n - k]), 0, { ...settings, sigma });
-          const above = Math.min(sigma, Math.fround(sigma)) * normalQuantileUpper(pA);
+          const above = sigma * normalQuantileUpper(pA);
           expect(radius).toBeLessThanOrEqual(Math.max(0, above));
           if (pA > 0.5) expect(radius).toBeGreaterThan(above * (1 - 1e-10));
         },
@@ -70,17 +65,44 @@ describe('the radius at the cut', () => {
     );
   });
 
-  it('claims no more noise than float32 drew', () => {
-    const sigma = 0.1 + 1e-9; // float32 rounds this down, 0.12 likewise or up
-    for (const s of [sigma, 0.12, 0.3, 0.7])
-      expect(radiusAtProbability(0.9, s)).toBeLessThanOrEqual(Math.fround(s) * normalQuantileUpper(0.9));
+  it('takes the error of the noise off p_A and adds it to p_B, rounded to the safe side', () => {
+    const counts = votes([90_000, 6000, 4000]);
+    const runnerUp = { ...settings, bound: 'runner-up' } as const;
+    fc.assert(
+      fc.property(fc.double({ min: 1e-15, max: 0.1, noNaN: true }), (tau) => {
+        const exact = clopperPearsonLower(90_000, 100_000, 0.001);
+        const { pA } = latentRadius(counts, 0, { ...settings, tau });
+        expect(pA).toBeLessThan(exact);
+        expect(exact - pA).toBeGreaterThanOrEqual(tau);
+        expect(exact - pA).toBeLessThan(tau + 3e-16);
+        const pair = latentRadius(counts, 0, { ...runnerUp, tau });
+        const ideal = latentRadius(counts, 0, runnerUp);
+        expect(ideal.pA - pair.pA).toBeGreaterThanOrEqual(tau);
+        expect((pair.pB ?? 0) - (ideal.pB ?? 1)).toBeGreaterThanOrEqual(tau);
+      }),
+      { numRuns: 200, seed: 6 },
+    );
+    expect(latentRadius(counts, 0, { ...settings, tau: 1 })).toMatchObject({ pA: 0, abstained: true });
+    expect(latentRadius(counts, 0, { ...runnerUp, tau: 1 })).toMatchObject({ pB: 1, abstained: true });
+  });
+
+  it('is below the exact product of sigma and quantile, roundings of both counted', () => {
+    // Multiples of 2^-70 at the sizes met here, so the comparison is exact.
+    const exact = (x: number): bigint => BigInt(x * 2 ** 70);
+    for (let k = 600; k <= 1000; k++) {
+      const sigma = 0.5 + (k - 600) / 1007;
+      const { radius, pA } = latentRadius(votes([k * 100, (1000 - k) * 100]), 0, { ...settings, sigma });
+      const q = normalQuantileLower(pA);
+      if (radius === 0) continue;
+      expect(exact(radius) << 70n <= exact(sigma) * exact(q), `k = ${k}`).toBe(true);
+    }
   });
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-60])('refuses sigma = %d', (sigma) => {
     expect(() => latentRadius(votes([100]), 0, { ...settings, sigma })).toThrow(UsageError);
   });
 
-  it('refuses a class that is none', () => {
+  it('refuses a class that does not exist', () => {
     expect(() => latentRadius(votes([1, 2]), 2, settings)).toThrow(RangeError);
   });
 });

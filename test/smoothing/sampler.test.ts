@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused, ToolError } from '../../src/errors.ts';
-import { perturbedLatent, Stage } from '../../src/smoothing/philox.ts';
+import { Stage } from '../../src/smoothing/philox.ts';
+import { roundedNoise } from '../../src/smoothing/rounded-noise.ts';
 import {
   createSampler,
   type DrawRequest,
@@ -10,7 +11,13 @@ import {
   type SamplerSettings,
 } from '../../src/smoothing/sampler.ts';
 import { startWorker } from '../../src/smoothing/worker-seat.ts';
-import { batchTingedModel, convolutionModel, linearModel, logarithmModel } from './tiny-models.ts';
+import {
+  batchTingedModel,
+  convolutionModel,
+  gatedBatchModel,
+  linearModel,
+  logarithmModel,
+} from './tiny-models.ts';
 
 const open: Sampler[] = [];
 async function sampler(
@@ -25,7 +32,7 @@ afterAll(async () => {
 });
 
 const small = { model: convolutionModel(), latentDims: [3, 10, 10], classes: 5 } as const;
-const latent = Float32Array.from({ length: 300 }, (_, i) => Math.sin(i) * 0.5);
+const latent = Float64Array.from({ length: 300 }, (_, i) => Math.sin(i) * 0.5);
 const draw: DrawRequest = {
   latent,
   sigma: 1,
@@ -46,7 +53,7 @@ describe('votes', () => {
     const { counts, nonFinite } = await one.count({ ...draw, to: 60 });
     const rows = new Float32Array(60 * 300);
     for (let sample = 0; sample < 60; sample++)
-      rows.set(perturbedLatent(latent, 1, { seed: 42n, stage: 1, image: 7, sample }), sample * 300);
+      rows.set(roundedNoise(latent, 1, { seed: 42n, stage: 1, image: 7, sample }), sample * 300);
     const logits = await one.logits(rows);
     const expected = [0, 0, 0, 0, 0];
     for (let sample = 0; sample < 60; sample++) {
@@ -105,7 +112,7 @@ describe('votes', () => {
       latentDims: [1],
       classes: 3,
     });
-    expect(await tie.count({ ...draw, latent: new Float32Array(1) })).toEqual({
+    expect(await tie.count({ ...draw, latent: new Float64Array(1) })).toEqual({
       counts: [0, 500, 0],
       nonFinite: 0,
     });
@@ -113,10 +120,10 @@ describe('votes', () => {
 
   it('keep rows with a non-finite logit apart', async () => {
     const logarithm = await sampler({ model: logarithmModel(), latentDims: [2], classes: 2 });
-    const { counts, nonFinite } = await logarithm.count({ ...draw, latent: new Float32Array(2), to: 2000 });
+    const { counts, nonFinite } = await logarithm.count({ ...draw, latent: new Float64Array(2), to: 2000 });
     let negative = 0;
     for (let sample = 0; sample < 2000; sample++) {
-      const [x = 0] = perturbedLatent(new Float32Array(2), 1, { seed: 42n, stage: 1, image: 7, sample });
+      const [x = 0] = roundedNoise(new Float64Array(2), 1, { seed: 42n, stage: 1, image: 7, sample });
       if (x <= 0) negative++;
     }
     expect(nonFinite).toBe(negative);
@@ -173,15 +180,15 @@ describe('what cannot be sampled is refused in words', () => {
     const fixed = { model: linearModel([[1], [-1]], [0, 0], 1), latentDims: [1], classes: 2 };
     const rowByRow = await sampler({ ...fixed, batchable: false, batch: 32 });
     expect(rowByRow.batch).toBe(1);
-    const { counts } = await rowByRow.count({ ...draw, latent: new Float32Array(1) });
+    const { counts } = await rowByRow.count({ ...draw, latent: new Float64Array(1) });
     const free = await sampler({ ...fixed, model: linearModel([[1], [-1]], [0, 0]) });
-    expect(counts).toEqual((await free.count({ ...draw, latent: new Float32Array(1) })).counts);
+    expect(counts).toEqual((await free.count({ ...draw, latent: new Float64Array(1) })).counts);
     await expect(sampler(fixed)).rejects.toBeInstanceOf(ModelRefused);
   });
 
   it('a latent of another size, or samples that are none', async () => {
     const one = await sampler(small);
-    expect(() => one.count({ ...draw, latent: new Float32Array(3) })).toThrow(RangeError);
+    expect(() => one.count({ ...draw, latent: new Float64Array(3) })).toThrow(RangeError);
     expect(() => one.count({ ...draw, from: 5, to: 4 })).toThrow(RangeError);
     expect(() => one.count({ ...draw, sigma: 0 })).toThrow(RangeError);
     expect(() => one.logits(new Float32Array(301))).toThrow(RangeError);
@@ -207,6 +214,18 @@ describe('one fixed function', () => {
     expect([eight.batch, two.batch]).toEqual([1, 1]);
     const rows = Float32Array.from({ length: 40 }, (_, i) => Math.cos(i));
     expect(await eight.logits(rows)).toEqual(await two.logits(rows));
+  });
+
+  it('rows that see each other only where the certificate draws are found there, and refused', async () => {
+    const gated = await sampler({ ...latentOf, model: gatedBatchModel(), batch: 8 });
+    // The gate is closed around 0, where everything is compared before the run.
+    expect(gated.batch).toBe(8);
+    await gated.count({ ...draw, latent: new Float64Array(2) });
+    const behind = gated.count({ ...draw, latent: Float64Array.of(9, 9) });
+    await expect(behind).rejects.toBeInstanceOf(ModelRefused);
+    await expect(behind).rejects.toMatchObject({ report: { remedy: expect.stringContaining('--batch 1') } });
+    const alone = await sampler({ ...latentOf, model: gatedBatchModel(), batch: 1 });
+    await alone.count({ ...draw, latent: Float64Array.of(9, 9) });
   });
 
   it('rows that are the same to the bit keep their batch', async () => {
@@ -238,7 +257,7 @@ describe.skipIf(!existsSync(TRAINED))(
     it('1, 2 and 3 workers and batches of 1, 8 and 64 give the same votes', async () => {
       const trained = { model: Uint8Array.from(readFileSync(TRAINED)), latentDims: [1, 28, 28], classes: 10 };
       const image = Float32Array.from({ length: 784 }, (_, i) => (Math.sin(i / 9) > 0.6 ? 1 : 0));
-      const request = { ...draw, latent: image, sigma: 0.5, to: 300 };
+      const request = { ...draw, latent: Float64Array.from(image), sigma: 0.5, to: 300 };
       const seen = new Set<string>();
       for (const [workers, batch] of [
         [1, 1],

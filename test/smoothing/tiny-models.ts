@@ -145,3 +145,18 @@ export function batchTingedModel(): Uint8Array {
     [{ name: 'little', dims: [1], values: [1e-7] }],
   );
 }
+
+/** y = x + max(0, mean of x over the batch - 5), x [2]: rows see each other, but only far from 0. */
+export function gatedBatchModel(): Uint8Array {
+  return model(
+    [2],
+    [2],
+    [
+      { op: 'ReduceMean', inputs: ['x'], output: 'mean', ints: { axes: [0] } },
+      { op: 'Add', inputs: ['mean', 'threshold'], output: 'above' },
+      { op: 'Relu', inputs: ['above'], output: 'gate' },
+      { op: 'Add', inputs: ['x', 'gate'], output: 'y' },
+    ],
+    [{ name: 'threshold', dims: [1], values: [-5] }],
+  );
+}

@@ -6,13 +6,19 @@
  *
  * What the counts cannot tell (that D(radius) bounds the left half, that the votes were drawn) is not checked here.
  */
+import { sizeOf } from '../../onnx/graph.ts';
+import { coordinateError } from '../../smoothing/noise-error.ts';
+import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../../smoothing/rounded-noise.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../record.ts';
+import { usableLatentRadius } from '../usable-radius.ts';
 import { tailEnclosure } from './binomial-sum.ts';
 import { quantileEnclosure } from './normal-series.ts';
 
 /** What the header says of all certificates of one kind. */
 export interface Expected {
   readonly sigma: number;
+  /** Numbers in the tensor that noise is added to. */
+  readonly latentSize: number;
   readonly alpha: number;
   readonly delta: number;
   readonly bound: RunHeader['settings']['bound']['value'];
@@ -39,6 +45,7 @@ export function expectedOf(header: RunHeader): {
     own: {
       ...common,
       sigma: settings.sigma.value,
+      latentSize: sizeOf(split.latentShape),
       delta: plain ? 0 : settings.delta.value,
       displacementBound: plain
         ? 'identity'
@@ -46,7 +53,16 @@ export function expectedOf(header: RunHeader): {
           ? 'power estimate, not a bound'
           : lipschitz,
     },
-    baseline: level === null ? null : { ...common, sigma: level, delta: 0, displacementBound: 'identity' },
+    baseline:
+      level === null
+        ? null
+        : {
+            ...common,
+            sigma: level,
+            latentSize: sizeOf(header.data.shape),
+            delta: 0,
+            displacementBound: 'identity',
+          },
   };
 }
 
@@ -91,6 +107,7 @@ export function certificateFault(
   return (
     settingsFault(c, expected, classes) ??
     verdictFault(c, label) ??
+    noiseFault(c, expected) ??
     probabilityFault(c, expected) ??
     latentFault(c, expected) ??
     radiusFault(c)
@@ -121,7 +138,25 @@ function verdictFault(c: SmoothingCertificate, label: number | null): string | n
     : `correct is ${c.correct}, but the prediction is ${c.prediction} and the label ${label}`;
 }
 
-/** p_A and p_B are the confidence bounds of the counts at this alpha. */
+/**
+ * q is the largest power of two <= sigma / 256, and τ at least what it is around a latent of zeros: more where the latent
+ * is large, which the file does not say.
+ */
+function noiseFault(c: SmoothingCertificate, { sigma, latentSize }: Expected): string | null {
+  if (!(sigma >= SMALLEST_SIGMA && sigma <= LARGEST_SIGMA)) return `sigma is ${sigma}`;
+  const steps = sigma / c.grid;
+  if (!(Number.isInteger(Math.log2(c.grid)) && steps >= 256 && steps < 512))
+    return `grid is ${c.grid}, not the largest power of two up to sigma / 256`;
+  const least = Math.min(1, latentSize * coordinateError(steps).atZero);
+  return c.tau >= least * (1 - 1e-9)
+    ? null
+    : `tau is ${c.tau}, below ${least}, what ${latentSize} coordinates near 0 give`;
+}
+
+/**
+ * p_A and p_B are the confidence bounds of the counts at this alpha, less τ and plus τ: one rounding takes p_A + τ no
+ * further than the bound.
+ */
 function probabilityFault(c: SmoothingCertificate, { bound, alpha }: Expected): string | null {
   if (c.selected === null) {
     return c.pA === 0 && c.pB === null && c.abstained
@@ -130,18 +165,32 @@ function probabilityFault(c: SmoothingCertificate, { bound, alpha }: Expected): 
   }
   const votes = c.counts[c.selected] ?? 0;
   const level = bound === 'runner-up' ? alpha / 2 : alpha;
-  const pA = lowerBoundFault('pA', c.pA, votes, c.n, level);
+  const pA = lowerBoundFault('pA', c.pA, c.tau, votes, c.n, level);
   if (pA !== null) return pA;
   if (bound === 'clopper-pearson') return c.pB === null ? null : 'pB is given, but this bound uses none';
   if (c.pB === null) return 'pB is missing';
   const others = c.counts.filter((_, k) => k !== c.selected);
-  return upperBoundFault(c.pB, Math.max(c.nonFinite, ...others), c.n, level);
+  return upperBoundFault(c.pB, c.tau, Math.max(c.nonFinite, ...others), c.n, level);
 }
 
-/** P[Bin(n, p) >= votes] <= level, and no longer so a little above p. */
-function lowerBoundFault(name: string, p: number, votes: number, n: number, level: number): string | null {
-  if (votes === 0) return p === 0 ? null : `${name} is ${p}, but there are no votes`;
-  const evidence = `${votes} of ${n} votes at level ${level}`;
+/** P[Bin(n, p) >= votes] <= level, and no longer so a little above p; p is the bound less τ. */
+function lowerBoundFault(
+  name: string,
+  bound: number,
+  tau: number,
+  votes: number,
+  n: number,
+  level: number,
+): string | null {
+  if (votes === 0) return bound === 0 ? null : `${name} is ${bound}, but there are no votes`;
+  const evidence = `${votes} of ${n} votes at level ${level}, less tau = ${tau}`;
+  // Where τ leaves nothing, the counts' own bound is at most τ.
+  const p = bound === 0 ? Math.min(1 - 1e-9, tau) : bound + tau;
+  if (bound === 0 && tau < 1)
+    return tailEnclosure(votes, n, p * (1 + P_TOLERANCE), 1 - p * (1 + P_TOLERANCE)).lower > level
+      ? null
+      : `${name} is 0, below the bound from ${evidence}`;
+  if (bound === 0) return null;
   if (!(p > 0 && p < 1)) return `${name} is ${p}: no bound from ${evidence}`;
   if (tailEnclosure(votes, n, p, 1 - p).upper > level * (1 + ALPHA_TOLERANCE))
     return `${name} is ${p}, above the bound from ${evidence}`;
@@ -152,9 +201,17 @@ function lowerBoundFault(name: string, p: number, votes: number, n: number, leve
 }
 
 /** P[Bin(n, p) <= votes] <= level, that is P[Bin(n, 1-p) >= n - votes] <= level; and no longer so a little below p. */
-function upperBoundFault(p: number, votes: number, n: number, level: number): string | null {
-  if (votes === n) return p === 1 ? null : `pB is ${p}, but all votes are for one other class`;
-  const evidence = `${votes} of ${n} votes at level ${level}`;
+function upperBoundFault(bound: number, tau: number, votes: number, n: number, level: number): string | null {
+  if (votes === n) return bound === 1 ? null : `pB is ${bound}, but all votes are for one other class`;
+  const evidence = `${votes} of ${n} votes at level ${level}, plus tau = ${tau}`;
+  if (bound === 1) {
+    // τ makes it 1 only where the counts' own bound is at least 1 - τ.
+    const short = Math.min(1, tau * (1 + P_TOLERANCE));
+    return short === 1 || tailEnclosure(n - votes, n, short, 1 - short).lower > level
+      ? null
+      : `pB is 1, above the bound from ${evidence}`;
+  }
+  const p = bound - tau;
   if (!(p > 0 && p < 1)) return `pB is ${p}: no bound from ${evidence}`;
   if (tailEnclosure(n - votes, n, 1 - p, p).upper > level * (1 + ALPHA_TOLERANCE))
     return `pB is ${p}, below the bound from ${evidence}`;
@@ -179,49 +236,50 @@ function quantile(p: number): ReturnType<typeof quantileEnclosure> {
 
 /** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)), rounded down; abstention exactly where that is not positive. */
 function latentFault(c: SmoothingCertificate, { sigma, bound }: Expected): string | null {
-  // Noise is drawn with σ in float32, and the smaller of the two is claimed.
-  const scale = Math.min(sigma, Math.fround(sigma));
-  if (!(scale > 0 && Number.isFinite(scale))) return `sigma is ${sigma}`;
   const unbounded = c.pA <= 0 || (bound === 'runner-up' && (c.pB ?? 1) >= 1);
   const a = unbounded ? null : quantile(c.pA);
   const b = unbounded || bound === 'clopper-pearson' || c.pB === null ? null : quantile(c.pB);
-  const lower = a === null ? -1 : b === null ? scale * a.lower : (scale / 2) * (a.lower - b.upper);
-  const upper = a === null ? -1 : b === null ? scale * a.upper : (scale / 2) * (a.upper - b.lower);
+  const lower = a === null ? -1 : b === null ? sigma * a.lower : (sigma / 2) * (a.lower - b.upper);
+  const upper = a === null ? -1 : b === null ? sigma * a.upper : (sigma / 2) * (a.upper - b.lower);
   const from = bound === 'runner-up' ? `pA = ${c.pA}, pB = ${c.pB}` : `pA = ${c.pA}`;
   if (c.abstained) {
     if (c.latentRadius !== 0) return `latentRadius is ${c.latentRadius} although it abstained`;
-    return lower > scale * ROUNDING ? `it abstained, although ${from} certify a latent radius` : null;
+    return lower > sigma * ROUNDING ? `it abstained, although ${from} certify a latent radius` : null;
   }
   if (!(c.latentRadius > 0)) return 'latentRadius is 0 although it did not abstain';
   if (c.latentRadius > upper) return `latentRadius is ${c.latentRadius}, above ${upper}, which ${from} give`;
-  return c.latentRadius < lower - ROUNDING * Math.max(lower, scale * 1e-3)
+  return c.latentRadius < lower - ROUNDING * Math.max(lower, sigma * 1e-3)
     ? `latentRadius is ${c.latentRadius}, below ${lower}, which ${from} give`
     : null;
 }
 
-/** D(radius) <= R_u - 2η and D(radius)/radius is the local Lipschitz constant; at the input D(r) = r. */
+/** D(radius) <= R_u - η - η′ and D(radius)/radius is the local Lipschitz constant; at the input D(r) = r. */
 function radiusFault(c: SmoothingCertificate): string | null {
   if (c.abstained) {
     if (c.displacement !== null) return 'displacement is given although it abstained';
     return c.localLipschitz === null ? null : 'localLipschitz is given although it abstained';
   }
-  const { radius, displacement, localLipschitz, latentRadius } = c;
+  const { radius, displacement, localLipschitz } = c;
   const forwardError = c.forwardError ?? Number.POSITIVE_INFINITY;
   if (displacement === null) return 'displacement is missing';
-  // 2η is exact and a difference of float64 is rounded to nearest: one rounding may hide here.
-  const usable = (latentRadius - 2 * forwardError) * (1 + 2 ** -52);
+  // Differences of float64 are rounded to nearest: two roundings may hide here.
+  const usable = usableLatentRadius(c) * (1 + 2 ** -51);
   if (radius === 0) {
     if (displacement !== 0) return `displacement is ${displacement} at radius 0`;
     if (localLipschitz !== null) return 'localLipschitz is given at radius 0';
-    return c.displacementBound === 'identity' && usable > 0 ? `radius is 0, but R_u - 2η is ${usable}` : null;
+    return c.displacementBound === 'identity' && usable > 0 ? `radius is 0, but R_u - η is ${usable}` : null;
   }
-  if (displacement > usable)
-    return `displacement is ${displacement}, above R_u - 2η = ${latentRadius - 2 * forwardError}`;
+  if (displacement > usable) return `displacement is ${displacement}, above R_u - η - η′ = ${usable}`;
+  const nearby = c.forwardErrorNearby ?? Number.NaN;
+  // The image itself is in the ball.
+  if (!(nearby >= forwardError * (1 - ROUNDING)))
+    return `forwardErrorNearby is ${nearby}, below forwardError = ${forwardError}`;
   if (c.displacementBound === 'identity') {
     if (forwardError !== 0) return `forwardError is ${forwardError}, but the cut is the input`;
+    if (nearby !== 0) return `forwardErrorNearby is ${nearby}, but the cut is the input`;
     if (radius !== displacement) return `radius is ${radius}, but its displacement ${displacement}`;
     if (localLipschitz !== 1) return `localLipschitz is ${localLipschitz}, but the cut is the input`;
-    return radius >= usable * (1 - ROUNDING) ? null : `radius is ${radius}, below R_u - 2η = ${usable}`;
+    return radius >= usable * (1 - ROUNDING) ? null : `radius is ${radius}, below R_u = ${usable}`;
   }
   if (localLipschitz === null) return 'localLipschitz is missing';
   // Multiplied out: localLipschitz is the quotient rounded up.

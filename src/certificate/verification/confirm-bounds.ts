@@ -1,8 +1,9 @@
 /**
- * Re-evaluates the left half's bound of single records: f_L(x) and η afresh, and D(radius) with norms proved another way
+ * Re-evaluates the left half's bound of single records: f_L(x), η and τ afresh, and D(radius) + η′ with norms proved another way
  * (`residual-norm.ts`), where the matrices are small enough for that, else with fresh probes of the same way.
  */
-import { displacement, type NormOf } from '../../lipschitz/displacement.ts';
+import { latentMovement, movements, type NormOf } from '../../lipschitz/displacement.ts';
+import { forwardErrorOnBall } from '../../lipschitz/forward-error.ts';
 import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import { segmentsOf } from '../../lipschitz/left-half.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type SpectralNorm,
 } from '../../lipschitz/spectral-norm.ts';
 import type { LinearMap } from '../../operators/linear-map.ts';
+import { totalVariation } from '../../smoothing/noise-error.ts';
 import { latentCentre } from '../smoothed-classifier.ts';
 import { residualNorm } from './residual-norm.ts';
 import type { BoundClaim } from './verify-file.ts';
@@ -19,7 +21,7 @@ import type { BoundClaim } from './verify-file.ts';
 export interface Confirmation {
   /** What does not hold, or null. */
   readonly fault: string | null;
-  /** D(radius), an upper bound. */
+  /** D(radius) + η′, an upper bound. */
   readonly displacement: number;
   /** Whether every norm in it was proved another way than `certify` proves it. */
   readonly independent: boolean;
@@ -30,9 +32,13 @@ const DELTA = 1e-9;
 /** Two evaluations of η differ by less. */
 const SAME = 1e-9;
 
-/** @param probes for probabilistic norms, not those of the run */
+/**
+ * @param sigma of the noise at the cut
+ * @param probes for probabilistic norms, not those of the run
+ */
 export function boundConfirmer(
   left: LeftHalfBound,
+  sigma: number,
   probes: GaussianSource,
 ): (image: Float32Array, claim: BoundClaim) => Confirmation {
   const { half, bound } = left;
@@ -55,8 +61,13 @@ export function boundConfirmer(
     return norm.bound(rows, columns, probes, DELTA);
   };
 
-  return (image, { radius, latentRadius, forwardError, abstained }) => {
-    const { evaluation, eta } = latentCentre(left, image);
+  return (image, { radius, latentRadius, forwardError, tau, abstained }) => {
+    const { evaluation, latent, eta } = latentCentre(left, image);
+    const variation = totalVariation(latent, sigma);
+    if (!(Math.abs(variation - tau) <= SAME * variation)) {
+      const fault = `tau is ${tau}, but the latent gives ${variation}`;
+      return { fault, displacement: 0, independent: true };
+    }
     const same = forwardError === null ? !Number.isFinite(eta) : Math.abs(eta - forwardError) <= SAME * eta;
     if (!same) {
       const fault = `forwardError is ${forwardError}, but evaluating f_L again gives ${eta}`;
@@ -69,17 +80,22 @@ export function boundConfirmer(
       if (proved === null) independent = false;
       return proved ?? otherwise(matrix, rows, columns);
     };
-    const usable = latentRadius - 2 * eta;
-    let moved = displacement(half, evaluation, radius, bound, normOf);
+    const usable = latentRadius - eta;
+    const onBall = (norms: NormOf): number => {
+      const bases = movements(half, evaluation, radius, bound, norms);
+      if (bases === null) return Number.POSITIVE_INFINITY;
+      return latentMovement(half, bases, bound, norms) + forwardErrorOnBall(half, evaluation, bases);
+    };
+    let moved = onBall(normOf);
     if (!(moved <= usable) && independent) {
       // The other proof is looser by up to a hundredth: certify's own decides.
       independent = false;
-      moved = Math.min(moved, displacement(half, evaluation, radius, bound, otherwise));
+      moved = Math.min(moved, onBall(otherwise));
     }
     const fault =
       moved <= usable
         ? null
-        : `D(${radius}) comes to ${moved}, above R_u - 2η = ${usable}: the radius is not proved`;
+        : `D(${radius}) + η′ comes to ${moved}, above R_u - η = ${usable}: the radius is not proved`;
     return { fault, displacement: moved, independent };
   };
 }

@@ -7,6 +7,7 @@ import { onnxRuntimeVersion } from '../../onnx/runtime-version.ts';
 import { createNoiseKernel } from '../../smoothing/noise-kernel.ts';
 import { gaussianNoise, keyWords } from '../../smoothing/philox.ts';
 import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
+import { gridOf, roundedNoise } from '../../smoothing/rounded-noise.ts';
 import { probeTfjsNode } from '../../training/engines/tfjs-node.ts';
 import { briefHelp } from '../brief-help.ts';
 import { outputOptions } from '../options.ts';
@@ -93,15 +94,23 @@ function nodeCheck(): Check {
 function noiseCheck(): Check {
   const size = 1000;
   const counter = { seed: 0x0123456789abcdefn, stage: 6, image: 7, sample: 8 };
-  const kernel = createNoiseKernel(size);
-  const [k0, k1] = keyWords(counter.seed);
-  kernel.exports.fill(kernel.base, size, counter.stage, counter.image, counter.sample, k0, k1);
-  const expected = gaussianNoise(size, counter);
-  const equal = expected.every((value, i) => Object.is(value, kernel.floats[i]));
+  const sigma = 0.3;
+  const kernel = createNoiseKernel(size, size);
+  const { exports, base, centre, centreBase } = kernel;
+  const words = [counter.stage, counter.image, counter.sample, ...keyWords(counter.seed)] as const;
+  const matches = (expected: Float32Array): boolean =>
+    expected.every((value, i) => Object.is(value, kernel.floats[i]));
+  exports.fill(base, size, ...words);
+  const plain = matches(gaussianNoise(size, counter));
+  const q = gridOf(sigma);
+  const latent = Float64Array.from({ length: size }, (_, i) => Math.sin(i));
+  for (let i = 0; i < size; i++) centre[i] = (latent[i] ?? 0) / q;
+  exports.perturb(base, centreBase, size, sigma / q, q, ...words);
+  const equal = plain && matches(roundedNoise(latent, sigma, counter));
   return {
     name: 'noise kernel',
     status: equal ? 'ok' : 'failed',
-    detail: equal ? 'bit for bit the documented Philox normals' : 'differs from the documented noise',
+    detail: equal ? 'bit for bit the documented noise' : 'differs from the documented noise',
   };
 }
 

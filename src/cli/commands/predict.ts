@@ -99,7 +99,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
       rows.push({
         index,
         label: data.labels?.[index] ?? null,
-        ...predictedClass(votes, statistics.alpha.value),
+        ...predictedClass(votes, statistics.alpha.value, votes.tau),
       });
     }
   } finally {

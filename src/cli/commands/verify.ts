@@ -220,7 +220,7 @@ async function confirmBounds(
   }
   const sample = drawn(claims, flags.bounds, flags.seed);
   let count = 0;
-  const confirm = boundConfirmer(left, (size) =>
+  const confirm = boundConfirmer(left, header.settings.sigma.value, (size) =>
     gaussianProbe(size, {
       seed: BigInt(flags.seed),
       stage: Stage.verification,

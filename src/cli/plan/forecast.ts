@@ -170,7 +170,7 @@ function timeBound(
     const evaluation = left.evaluate(Float64Array.from(image));
     const { abstained, latentRadius, forwardError } = pilots[k] ?? { abstained: true };
     if (abstained || latentRadius === undefined) continue;
-    const usable = latentRadius - 2 * (forwardError ?? 0);
+    const usable = latentRadius - (forwardError ?? 0);
     if (usable > 0) left.inputRadius(evaluation, usable, probesOf(seed, FIRST_PILOT_INDEX + k));
   }
   return (performance.now() - started) / 1000 / images.length;

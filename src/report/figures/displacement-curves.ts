@@ -1,7 +1,8 @@
-/** D(r) of a few images, each up to and a little beyond the radius at which it uses up R_u - 2η. */
+/** D(r) of a few images, each up to and a little beyond the radius at which it uses up R_u - η - η′. */
 import type { DisplacementPoint } from '../../certificate/displacement-curve.ts';
 import type { CertificateRecord } from '../../certificate/record.ts';
 import { roundDown, roundUp } from '../../certificate/rounding.ts';
+import { usableLatentRadius } from '../../certificate/usable-radius.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, seriesStyle, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
@@ -33,7 +34,7 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
   const proved = run.header.guarantee === 'certificate';
   const drawn = curveImages(run).flatMap(({ record, rank }, k) => {
     const points = (curves.get(record.index) ?? []).filter((p) => Number.isFinite(p.displacement));
-    const usable = record.latentRadius - 2 * (record.forwardError ?? 0);
+    const usable = usableLatentRadius(record);
     const name = `image ${record.index} (${rank} radius)`;
     return points.length === 0
       ? []
@@ -48,14 +49,14 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
     title: 'How far the latent moves: D(r)',
     summary: `${proved ? 'How far the latent moves at most' : 'How far the latent is estimated to move'} while the image moves by r: ${
       drawn.length === 1 ? 'one image' : `${drawn.length} images`
-    }, computed at the dots. Level lines are R_u − 2η; each ends at the certified radius, where D(r) has used it up.`,
+    }, computed at the dots. Level lines are R_u − η − η′; each ends at the certified radius, where D(r) has used it up.`,
     legend: drawn.map(({ name, colour, line }) => ({ name, colour, line })),
     tableOpen: false,
     table: {
-      caption: `D(r), ${proved ? 'an upper bound, rounded up' : 'an estimate'}, beside R_u − 2η, rounded down`,
+      caption: `D(r), ${proved ? 'an upper bound, rounded up' : 'an estimate'}, beside R_u − η − η′, rounded down`,
       columns: [
         { header: 'image', align: 'left' },
-        ...['r', 'D(r)', 'D(r)/r', 'R_u − 2η', 'certified'].map((header) => ({
+        ...['r', 'D(r)', 'D(r)/r', 'R_u − η − η′', 'certified'].map((header) => ({
           header,
           align: 'right' as const,
         })),

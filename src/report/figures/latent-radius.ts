@@ -1,4 +1,4 @@
-/** Per image: the latent radius R_u that the votes gave, and the input radius r that D(r) <= R_u - 2η made of it. */
+/** Per image: the latent radius R_u that the votes gave, and the input radius r that D(r) <= R_u - η - η′ made of it. */
 import { roundDown, roundUp } from '../../certificate/rounding.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';

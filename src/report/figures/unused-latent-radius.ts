@@ -1,5 +1,6 @@
 /** Per image: R_u, D(r) at the certified radius r, and what of R_u is left unused. */
 import { roundDown, roundUp } from '../../certificate/rounding.ts';
+import { usableLatentRadius } from '../../certificate/usable-radius.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
@@ -19,10 +20,12 @@ const DOTS = 1000;
 export function unusedLatentRadius(run: AuditedRun): Figure | null {
   if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return null;
   const images = run.images
-    .flatMap(({ index, radius, latentRadius, displacement, forwardError }) => {
+    .flatMap((record) => {
+      const { index, radius, latentRadius, displacement, forwardError, forwardErrorNearby } = record;
       if (!(radius > 0) || displacement === null || forwardError === null) return [];
-      const left = Math.max(0, latentRadius - 2 * forwardError - displacement);
-      const used = { index, radius, latentRadius, displacement, forwardError, left };
+      const rounding = forwardError + (forwardErrorNearby ?? 0);
+      const left = Math.max(0, usableLatentRadius(record) - displacement);
+      const used = { index, radius, latentRadius, displacement, rounding, left };
       return [{ ...used, percent: (100 * left) / latentRadius }];
     })
     .sort((a, b) => a.latentRadius - b.latentRadius || a.index - b.index);
@@ -39,15 +42,15 @@ export function unusedLatentRadius(run: AuditedRun): Figure | null {
     legend: [{ name: 'certified images', colour: 'series-3', line: null }],
     tableOpen: false,
     table: {
-      caption: `${Math.min(ROWS, images.length)} of ${images.length} images, from the smallest R_u to the largest; the slack is R_u − 2η − D(r)`,
-      columns: ['image', 'R_u', '2η', 'D(r)', 'slack', 'radius r'].map((header) => ({
+      caption: `${Math.min(ROWS, images.length)} of ${images.length} images, from the smallest R_u to the largest; the slack is R_u − η − η′ − D(r)`,
+      columns: ['image', 'R_u', 'η + η′', 'D(r)', 'slack', 'radius r'].map((header) => ({
         header,
         align: 'right',
       })),
       rows: spread(images, ROWS).map((c) => [
         String(c.index),
         roundDown(c.latentRadius, 5),
-        roundUp(2 * c.forwardError, 7),
+        roundUp(c.rounding * (1 + 2 ** -52), 7),
         roundUp(c.displacement, 5),
         roundDown(c.left, 5),
         roundDown(c.radius, 4),

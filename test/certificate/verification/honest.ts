@@ -7,7 +7,10 @@ import {
   type SmoothingCertificate,
 } from '../../../src/certificate/record.ts';
 import { runEnd } from '../../../src/certificate/run-end.ts';
+import { sizeOf } from '../../../src/onnx/graph.ts';
 import { latentRadius } from '../../../src/smoothing/latent-radius.ts';
+import { totalVariation } from '../../../src/smoothing/noise-error.ts';
+import { gridOf } from '../../../src/smoothing/rounded-noise.ts';
 import { randomSource } from '../../operators/random.ts';
 import { chainedLines, exampleHeader } from '../run.ts';
 
@@ -27,7 +30,13 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
   const random = randomSource(k + 1);
   const { n, n0, alpha, bound, delta, sigma, baselineSigma } = header.settings;
   const label = random.integer(0, 9);
-  const certificate = (level: number, lipschitz: number, eta: number): SmoothingCertificate => {
+  const certificate = (
+    level: number,
+    shape: readonly number[],
+    lipschitz: number,
+    eta: number,
+  ): SmoothingCertificate => {
+    const tau = totalVariation(new Float64Array(sizeOf(shape)).fill(level), level);
     const counts = Array.from({ length: 10 }, () => 0);
     const nonFinite = random.integer(0, 3);
     const certain = random.pick([1, 0.999, 0.9, 0.7, 0.5]);
@@ -45,8 +54,11 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       pB,
       radius: latent,
       abstained,
-    } = latentRadius({ counts, nonFinite }, top, { sigma: level, alpha: alpha.value, bound: bound.value });
-    const usable = (latent - 2 * eta) * (1 - 2 ** -50);
+    } = latentRadius({ counts, nonFinite }, top, {
+      ...{ sigma: level, alpha: alpha.value, bound: bound.value, tau },
+    });
+    const nearby = 3 * eta;
+    const usable = (latent - eta - nearby) * (1 - 2 ** -50);
     const displacement = abstained ? 0 : eta === 0 ? usable : usable * 0.9994;
     const radius = eta === 0 ? displacement : displacement / lipschitz;
     const identity = eta === 0;
@@ -60,6 +72,8 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       nonFinite,
       n0: n0.value,
       n: n.value,
+      grid: gridOf(level),
+      tau,
       pA,
       pB,
       latentRadius: latent,
@@ -67,6 +81,7 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       displacement: abstained ? null : displacement,
       localLipschitz: abstained ? null : identity ? 1 : (displacement / radius) * (1 + 2 ** -52),
       forwardError: eta,
+      forwardErrorNearby: abstained ? null : nearby,
       alphaTotal: alpha.value + (identity ? 0 : delta.value),
       seconds: 0.25,
     };
@@ -76,8 +91,8 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
     kind: 'certificate',
     index: header.settings.start.value + k,
     label,
-    ...certificate(sigma.value, 1.15, 1e-7),
-    baseline: plain === null ? null : certificate(plain, 1, 0),
+    ...certificate(sigma.value, header.split.latentShape, 1.15, 1e-7),
+    baseline: plain === null ? null : certificate(plain, header.data.shape, 1, 0),
   };
 }
 

@@ -5,6 +5,7 @@ import { boundConfirmer } from '../../../src/certificate/verification/confirm-bo
 import { residualNorm } from '../../../src/certificate/verification/residual-norm.ts';
 import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import type { SparseMatrix } from '../../../src/operators/sparse-matrix.ts';
+import { totalVariation } from '../../../src/smoothing/noise-error.ts';
 import { denseColumns, largestSingularValue } from '../../lipschitz/dense-svd.ts';
 import { deepNet } from '../../lipschitz/nets.ts';
 import { compiled } from '../../operators/compiled.ts';
@@ -28,15 +29,17 @@ test('the bound is never below the SVD on random masked convolutions, nor 2 % ab
   }
 });
 
+const SIGMA = 0.4;
+
 describe('the confirmation of a bound', () => {
   const cases = Array.from({ length: 12 }, (_, seed) => {
     const random = randomSource(seed + 100);
     const model = deepNet(random);
     const left = createLeftHalfBound(compiled(model), 'secant', 1e-6);
     const image = Float32Array.from(random.float32s(model.dims.reduce((a, b) => a * b, 1)));
-    const { evaluation, eta } = latentCentre(left, image);
+    const { evaluation, latent, eta } = latentCentre(left, image);
     const latentRadius = random.uniform(0.1, 2);
-    const { radius } = left.inputRadius(evaluation, latentRadius - 2 * eta, random.normals);
+    const { radius } = left.inputRadius(evaluation, latentRadius - eta, random.normals);
     const claim = {
       index: 0,
       label: null,
@@ -45,6 +48,7 @@ describe('the confirmation of a bound', () => {
       radius,
       latentRadius,
       forwardError: eta,
+      tau: totalVariation(latent, SIGMA),
     };
     return { left, image, claim, probes: random.normals };
   });
@@ -52,20 +56,21 @@ describe('the confirmation of a bound', () => {
   test('confirms what certify found, on random networks, by the other proof', () => {
     for (const { left, image, claim, probes } of cases) {
       expect(claim.radius).toBeGreaterThan(0);
-      const { fault, independent, displacement } = boundConfirmer(left, probes)(image, claim);
+      const { fault, independent, displacement } = boundConfirmer(left, SIGMA, probes)(image, claim);
       expect(fault).toBeNull();
-      expect(displacement).toBeLessThanOrEqual(claim.latentRadius - 2 * claim.forwardError);
+      expect(displacement).toBeLessThanOrEqual(claim.latentRadius - claim.forwardError);
       expect(independent).toBe(true);
     }
   });
 
-  test('refutes a radius 1 % larger, and another rounding error', () => {
+  test('refutes a radius 1 % larger, another rounding error and another error of the noise', () => {
     for (const { left, image, claim, probes } of cases) {
-      const confirm = boundConfirmer(left, probes);
+      const confirm = boundConfirmer(left, SIGMA, probes);
       expect(confirm(image, { ...claim, radius: claim.radius * 1.01 }).fault).toContain('is not proved');
       expect(confirm(image, { ...claim, forwardError: claim.forwardError * 2 }).fault).toContain(
         'forwardError',
       );
+      expect(confirm(image, { ...claim, tau: claim.tau * 0.99 }).fault).toContain('tau');
     }
   });
 });

@@ -54,7 +54,14 @@ describe('an honest file', () => {
     const header = honestHeader();
     const record = honestRecord(0, header);
     expect(record.abstained).toBe(false);
-    const without = { ...record, radius: 0, displacement: 0, localLipschitz: null, forwardError: null };
+    const without = {
+      ...record,
+      radius: 0,
+      displacement: 0,
+      localLipschitz: null,
+      forwardError: null,
+      forwardErrorNearby: null,
+    };
     expect(await verified([lineOf(header), lineOf(without)], true)).toMatchObject({
       fault: null,
       records: 1,
@@ -78,6 +85,9 @@ function edited(line: string, inBaseline: boolean, change: (c: Record<string, un
 describe('an edit whose chain was built again is caught by recomputing', () => {
   const by = (name: string, factor: number) => (c: Record<string, unknown>) => {
     c[name] = (c[name] as number) * factor;
+  };
+  const raise = (c: Record<string, unknown>, name: string, value: number) => {
+    c[name] = value;
   };
   const votes = (c: Record<string, unknown>, moved: number) => {
     const counts = c['counts'] as number[];
@@ -148,6 +158,10 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
         c['forwardError'] = 0.01;
       },
     ],
+    ['a larger rounding error nearby', (c) => raise(c, 'forwardErrorNearby', 0.01)],
+    ['a smaller error of the noise', by('tau', 0.5)],
+    ['a larger error of the noise', (c) => raise(c, 'tau', 0.01)],
+    ['another grid', by('grid', 2)],
     [
       'another bound',
       (c) => {

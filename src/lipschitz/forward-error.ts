@@ -1,0 +1,72 @@
+/**
+ * η': how far rounding can move the computed f_L(x') for any x' in a ball. Whoever evaluates the smoothed classifier at a
+ * perturbed image samples around his own value there, and that may be worse than the one at the centre: a black image makes
+ * exact latents, its neighbours do not. The bounds are those of `evaluate-left-half.ts`, with every magnitude raised by how
+ * far it moves on the ball.
+ */
+import { absoluteNorm } from '../operators/linear-map.ts';
+import { inflate, normUp } from '../operators/rounding.ts';
+import type { AffineForm } from './affine-form.ts';
+import { type Movement, reach } from './displacement.ts';
+import {
+  type Evaluation,
+  formError,
+  type Magnitude,
+  type Nearby,
+  stepError,
+  stepLipschitz,
+} from './evaluate-left-half.ts';
+import type { LeftHalf, Step } from './left-half.ts';
+
+/** Whether a step's error depends on where on the ball its input lies, and not on magnitudes alone. */
+const looksAtInput = (step: Step): boolean =>
+  step.rule.kind === 'local' || !Number.isFinite(stepLipschitz(step));
+
+/** Upper bound on the l2 movement of a form, from norms that cost nothing. */
+function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
+  let total = 0;
+  for (const { base, matrix } of form.terms)
+    total += (absoluteNorm(matrix) + matrix.error) * bases[base]!.rho;
+  return inflate(total, form.terms.length + 4);
+}
+
+/**
+ * @param bases upper bounds on the movement of the input and of every step's output on the ball
+ * @returns an upper bound on the l2 error of the latent computed at any x' of the ball, float64 evaluation of a float x'
+ */
+export function forwardErrorOnBall(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  bases: readonly Movement[],
+): number {
+  const magnitudes: Magnitude[] = [
+    { norm: inflate(normUp(evaluation.bases[0]!.value) + bases[0]!.rho, 4), error: 0 },
+  ];
+  for (const [index, step] of half.steps.entries()) {
+    const z = evaluation.inputs[index]!;
+    const output = evaluation.bases[index + 1]!;
+    const outputMoved = inflate(bases[index + 1]!.rho + output.error, 4);
+    const error = formError(step.input, magnitudes);
+    const own = stepError(step, z.value, output.value, {
+      error,
+      outputMoved,
+      ...whereabouts(step, z.error + error, bases),
+    });
+    magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
+  }
+  return formError(half.output, magnitudes);
+}
+
+/** How far the computed input of a step can be from the one computed at the centre. `errors`: of both. */
+function whereabouts(
+  step: Step,
+  errors: number,
+  bases: readonly Movement[],
+): Pick<Nearby, 'reach' | 'moved'> {
+  if (!looksAtInput(step)) return { reach: null, moved: 0 };
+  const T = reach(step.input, bases);
+  return {
+    reach: T.map((t) => inflate(t + errors, 4)),
+    moved: inflate(Math.min(normUp(T), coarseMovement(step.input, bases)) + errors, 4),
+  };
+}
