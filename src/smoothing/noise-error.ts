@@ -14,17 +14,17 @@
  * Distance, in units of sigma, for U >= 2^-64 (below: probability 2^-64) and not within e of sqrt(1/2), where k may be either
  * value (probability 2 e). Second-order terms are covered by rounding up.
  *   v = (w + 1)(1 + d), |d| <= e:         |ln v 2^-64 - ln U| <= 2^-64 / U + 1.01 e.
- *   -4 atanh d: d is off by 2 e, the polynomial by 1.7 e (tools/golden/noise.py), two more roundings; what is added to
+ *   -4 atanh d: d is off by 2 e, the polynomial by 1.8 e (tools/golden/noise.py), two more roundings; what is added to
  *   -4 is at most 1 % of it:              6 e relative.
  *   (64 - k) 2 ln 2: 2 e relative; the sum of both: e. So L~ is off from L = -2 ln U by at most
  *       U <= sqrt(1/2):  2^-63 / U + 8.1 e + 4.1 e L     (|2 ln m| <= 0.694)
  *       U >  sqrt(1/2):  2^-63 / U + 2.1 e + 7.1 e L     (k = 64: the first term is 0)
  *   |sqrt L~ - sqrt L| = |L~ - L| / (sqrt L~ + sqrt L) <= |L~ - L| / (1.9 R) where R >= 0.8326 2^-24; the root, the ratio: e R
  *   each.
- *   t: two constants, two products, a sum: 3 e |t| <= 2.37 e. Cosine: 0.71 of that, 2.3 e for the polynomial, 1.9 e for its
- *   evaluation, 5.9 e in all; sine: 2.37 e, 1.1 e. Product with r: e R. Sum: e (R + |x|). Together the distance is at most
- *       U <= sqrt(1/2), rings:  (1.06 * 2^-64 / U + 4.3 e) / R + 12.2 e R + e |x|
- *       U >  sqrt(1/2), discs:  1.2 e / R + 13.8 e R + e |x|.
+ *   t: two constants, two products, a sum: 3 e |t| <= 2.37 e. Cosine: 0.71 of that, 0.8 e for the polynomial, 1.9 e for its
+ *   evaluation, 4.4 e in all; sine: 2.37 e, 1.1 e. Product with r: e R. Sum: e (R + |x|). Together the distance is at most
+ *       U <= sqrt(1/2), rings:  (1.06 * 2^-64 / U + 4.3 e) / R + 10.7 e R + e |x|
+ *       U >  sqrt(1/2), discs:  1.2 e / R + 12.3 e R + e |x|.
  *
  * Probability of a boundary that near, for ratio = sigma / q, so that boundaries are 1 / ratio apart. Where a density is
  * unimodal with mass P and maximum f, the mass within s of the boundaries is at most 2 s (P ratio + f).
@@ -38,7 +38,7 @@
  *   R < 0.8326 2^-24: probability below 2^-49.
  * The number of strips supposes e |x| ratio <= 2^-20; a latent beyond counts in full. []
  *
- * For a ratio of 256 .. 512 and a latent near 0 this is 1.8e-12 .. 3.3e-12 per coordinate.
+ * For a ratio of 256 .. 512 and a latent near 0 this is 1.6e-12 .. 3.0e-12 per coordinate.
  */
 import { gridOf } from './rounded-noise.ts';
 
@@ -53,9 +53,31 @@ export interface CoordinateError {
   readonly perSigma: number;
 }
 
-/** The two constants of the proof for a ratio sigma / q, 256 <= ratio < 512. Upper bounds. */
-export function coordinateError(ratio: number): CoordinateError {
-  let atZero = 2 ** -64 + 2 * E + 2 ** -52 + 2 ** -49;
+/**
+ * The distance of the proof where U <= sqrt(1/2), u <= U and least <= R <= most, without e |x|, in units of sigma: an upper
+ * bound on the error of r cos a and r sin a. `unit` is e, or more in tests of the counting.
+ */
+export const ringDistance = (u: number, least: number, most: number, unit = E): number =>
+  ((1.06 * unit * 2 ** -11) / u + 4.3 * unit) / least + 10.7 * unit * most;
+
+/** The same where U > sqrt(1/2). */
+export const discDistance = (least: number, most: number, unit = E): number =>
+  (1.2 * unit) / least + 12.3 * unit * most;
+
+/** The two constants of the proof for a ratio sigma / q. Upper bounds. */
+export function coordinateError(ratio: number, unit = E): CoordinateError {
+  const rings = ringError(ratio, unit);
+  const discs = discError(ratio, unit);
+  const rare = 2 ** -64 + 2 * E + 2 ** -52 + 2 ** -49;
+  return {
+    atZero: (rings.atZero + discs.atZero + rare) * UP,
+    perSigma: (rings.perSigma + discs.perSigma) * UP,
+  };
+}
+
+/** The part of U <= sqrt(1/2). */
+export function ringError(ratio: number, unit = E): CoordinateError {
+  let atZero = 0;
   let perSigma = 0;
   for (let j = 0; j < 64; j++) {
     const nearest = j === 0 ? 0.8325 : Math.sqrt(2 * j * Math.LN2) * (1 - E);
@@ -63,19 +85,24 @@ export function coordinateError(ratio: number): CoordinateError {
     const mass = j === 0 ? Math.SQRT1_2 - 0.5 : 2 ** -(j + 1);
     // r exp(-r^2 / 2) rises up to r = 1 and falls from there.
     const density = j === 0 ? Math.exp(-0.5) : nearest * 2 ** -j;
-    const distance = (1.06 * 2 ** (j + 1 - 64) + 4.3 * E) / nearest + 12.2 * E * farthest;
     const near = 2 * (mass * ratio + 23.5 * density);
-    atZero += distance * near;
-    perSigma += E * near;
+    atZero += ringDistance(2 ** -(j + 1), nearest, farthest, unit) * near;
+    perSigma += unit * near;
   }
+  return { atZero, perSigma };
+}
+
+/** The part of U > sqrt(1/2). */
+export function discError(ratio: number, unit = E): CoordinateError {
+  let atZero = 0;
+  let perSigma = 0;
   for (let k = 0; k < 24; k++) {
     const rho = 0.8326 * 2 ** -k;
-    const distance = (1.2 * E) / (rho / 2) + 13.8 * E * rho;
     const near = (2 / Math.PI) * rho * (2 * rho * ratio + 1.01);
-    atZero += distance * near;
-    perSigma += E * near;
+    atZero += discDistance(rho / 2, rho, unit) * near;
+    perSigma += unit * near;
   }
-  return { atZero: atZero * UP, perSigma: perSigma * UP };
+  return { atZero, perSigma };
 }
 
 /**

@@ -67,7 +67,7 @@ function twoPairs(
 
   const t = f64x2.add(
     f64x2.mul(f64x2.sub(angleHigh, splat(4503600164241408.0)), splat(1.4629180792671596e-9)),
-    f64x2.mul(f64x2.sub(angleLow, splat(4503599627370496.0)), splat(3.406121580086905e-19)),
+    f64x2.mul(f64x2.sub(angleLow, splat(4503599627370496.0)), splat(3.4061215800865545e-19)),
   );
   const z = f64x2.mul(t, t);
   let s = f64x2.add(f64x2.mul(splat(1.5888585939019816e-10), z), splat(-2.5050600238646833e-8));
@@ -76,10 +76,10 @@ function twoPairs(
   s = f64x2.add(f64x2.mul(s, z), splat(0.008333333333316482));
   s = f64x2.add(f64x2.mul(s, z), splat(-0.166666666666666));
   s = f64x2.add(f64x2.mul(s, f64x2.mul(z, t)), t);
-  let c = f64x2.add(f64x2.mul(splat(2.0665516145148134e-9), z), splat(-2.755588272064671e-7));
-  c = f64x2.add(f64x2.mul(c, z), splat(2.4801582957846243e-5));
-  c = f64x2.add(f64x2.mul(c, z), splat(-0.0013888888883416125));
-  c = f64x2.add(f64x2.mul(c, z), splat(0.04166666666664681));
+  let c = f64x2.add(f64x2.mul(splat(2.064773803820851e-9), z), splat(-2.7555567133718416e-7));
+  c = f64x2.add(f64x2.mul(c, z), splat(2.4801580971687427e-5));
+  c = f64x2.add(f64x2.mul(c, z), splat(-0.0013888888878274372));
+  c = f64x2.add(f64x2.mul(c, z), splat(0.04166666666660226));
   c = f64x2.add(f64x2.mul(c, z), splat(-0.5));
   c = f64x2.add(f64x2.mul(c, z), splat(1.0));
 
