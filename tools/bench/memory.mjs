@@ -19,7 +19,7 @@ const sampler = await createSampler({
 const megabytes = () => Math.round(process.memoryUsage().rss / 2 ** 20);
 const started = performance.now();
 for (let image = 0; image < images; image++) {
-  const latent = Float32Array.from({ length: size }, (_, i) => Math.max(0, Math.sin(i + image)));
+  const latent = Float64Array.from({ length: size }, (_, i) => Math.max(0, Math.sin(i + image)));
   const draw = { latent, sigma: 0.5, seed: 1n, image, from: 0 };
   await sampler.count({ ...draw, stage: 0, to: 100 });
   await sampler.count({ ...draw, stage: 1, to: n });

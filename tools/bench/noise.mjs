@@ -1,4 +1,4 @@
-// Normals per second on one core: the WebAssembly kernel, and Box-Muller as one would write it in TypeScript.
+// Normals per second on one core: the WebAssembly kernels, and Box-Muller as one would write it in TypeScript.
 import { createNoiseKernel } from '../../dist/smoothing/noise-kernel.js';
 import { inTurns, median, ratio, table } from './measure.mjs';
 
@@ -6,10 +6,12 @@ const N = 21_632;
 const ROUNDS = 7;
 const SECONDS = 0.5;
 const TARGET = 5;
+/** Share of the single-precision kernel's rate that the noise of certificates is to reach. */
+const TARGET_SHARE = 0.3;
 
 export async function noise() {
-  const kernel = createNoiseKernel(2 * N);
-  const latentAt = kernel.base + 4 * N;
+  const kernel = createNoiseKernel(N, N);
+  const q = 2 ** -9;
   const out = new Float32Array(N);
   const plain = plainBoxMuller(1);
   let sample = 0;
@@ -24,21 +26,26 @@ export async function noise() {
     return done;
   };
   const contestants = {
-    'WASM kernel, fill': repeat(() => kernel.exports.fill(kernel.base, N, 1, 0, sample++, 1, 2)),
-    'WASM kernel, latent + sigma * noise': repeat(() =>
-      kernel.exports.perturb(kernel.base, latentAt, N, 0.5, 1, 0, sample++, 1, 2),
+    'WASM kernel, float32 normals (training)': repeat(() =>
+      kernel.exports.fill(kernel.base, N, 1, 0, sample++, 1, 2),
+    ),
+    'WASM kernel, rounded float64 noise': repeat(() =>
+      kernel.exports.perturb(kernel.base, kernel.centreBase, N, 0.5 / q, q, 1, 0, sample++, 1, 2),
     ),
     'plain Box-Muller (xoshiro128**, Math)': repeat(() => plain(out)),
   };
   const results = await inTurns(Object.values(contestants), { rounds: ROUNDS, seconds: SECONDS });
   const slow = results[2].wall;
-  const rows = [['generator', 'M normals/s', 'times plain', 'target']];
+  const fast = results[0].wall;
+  const rows = [['generator', 'M normals/s', 'times plain', 'of float32', 'target']];
+  const targets = [`>= ${TARGET} times plain`, `>= ${TARGET_SHARE} of float32`, ''];
   for (const [i, name] of Object.keys(contestants).entries())
     rows.push([
       name,
       (median(results[i].wall) / 1e6).toFixed(0),
       ratio(results[i].wall, slow).toFixed(1),
-      i === 2 ? '' : `>= ${TARGET}`,
+      ratio(results[i].wall, fast).toFixed(2),
+      targets[i],
     ]);
   return `Noise, one core, medians of ${ROUNDS} turns of ${SECONDS} s\n${table(rows)}`;
 }

@@ -75,5 +75,5 @@ async function networkAlone({ model, latentDims, classes }, batch) {
 
 function latentOf(dims) {
   const size = dims.reduce((product, dim) => product * dim, 1);
-  return Float32Array.from({ length: size }, (_, i) => Math.max(0, Math.sin(i)));
+  return Float64Array.from({ length: size }, (_, i) => Math.max(0, Math.sin(i)));
 }
