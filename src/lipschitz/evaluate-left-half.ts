@@ -82,7 +82,9 @@ function propagated(step: Step, z: Float64Array, { error, reach, moved }: Nearby
   let local = 0;
   for (let i = 0; i < step.size; i++)
     local = Math.max(local, rule.activation.secant(z[i]!, error, reach?.[i] ?? 0, i));
-  return local * error;
+  if (reach === null || Number.isFinite(local)) return local * error;
+  // A jump that some point of the ball is close to: what it is high.
+  return normUp(Float64Array.from(reach, (e, i) => rule.activation.displacement(z[i]!, error, e, i)));
 }
 
 /** Upper bound on the l2 error of a step's output: what its input's error amounts to, and its own rounding. */

@@ -32,7 +32,7 @@ function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
 
 /**
  * @param bases upper bounds on the movement of the input and of every step's output on the ball
- * @returns an upper bound on the l2 error of the latent computed at any x' of the ball, float64 evaluation of a float x'
+ * @returns an upper bound on the l2 error of the latent computed in float64 at any x' of the ball; Infinity where there is none
  */
 export function forwardErrorOnBall(
   half: LeftHalf,
@@ -52,6 +52,8 @@ export function forwardErrorOnBall(
       outputMoved,
       ...whereabouts(step, z.error + error, bases),
     });
+    // Written so that NaN, from 0 times Infinity, is no bound either.
+    if (!(own < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
     magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
   }
   return formError(half.output, magnitudes);
