@@ -12,6 +12,20 @@ describe('an answer', () => {
     expect(predictedClass(votes([0, 11, 0]), 0.001, 0).prediction).toBe(1);
   });
 
+  it('allows for the error of the noise, in whichever of two ways costs less', () => {
+    // Few draws: their total variation from ideal ones is added to the p-value of 9.8e-4.
+    expect(predictedClass(votes([0, 11, 0]), 0.001, 1e-7).prediction).toBe(1);
+    expect(predictedClass(votes([0, 11, 0]), 0.001, 1e-5).prediction).toBeNull();
+    // Many: a coin that is unfair by tau. 100,000 tau would be 0.1.
+    const many = [50_600, 49_400];
+    expect(predictedClass(votes(many), 0.001, 0).prediction).toBe(0);
+    expect(predictedClass(votes(many), 0.001, 1e-6).prediction).toBe(0);
+    expect(predictedClass(votes(many), 0.001, 1e-3).prediction).toBeNull();
+    expect(predictedClass(votes([100_000, 0]), 0.001, 0.1).prediction).toBe(0);
+    // Noise that may be anything decides nothing.
+    expect(predictedClass(votes([100_000, 0]), 0.001, 1).prediction).toBeNull();
+  });
+
   it('is withheld on a tie and without votes', () => {
     expect(predictedClass(votes([500, 500]), 0.4, 0).prediction).toBeNull();
     expect(predictedClass(votes([0, 0]), 0.4, 0).prediction).toBeNull();
