@@ -58,11 +58,7 @@ async function followed(model: Model, shapes: Shapes): Promise<string | null> {
   for (const node of graph.nodes) {
     if (node.outputs.every((output) => output === null || output.constant !== null || !needed.has(output)))
       continue;
-    const proto = model.proto.graph?.node?.[node.index];
-    const place =
-      proto?.attribute?.length === node.attributes.size || !proto?.attribute
-        ? placeOf(node, operandOf)
-        : 'has an attribute twice';
+    const place = placeOf(node, operandOf);
     if (typeof place === 'string') return lost(`${describeNode(node)} ${place}`);
     for (const output of node.outputs) if (output !== null) places.set(output, place);
   }
