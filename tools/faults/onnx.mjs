@@ -1,0 +1,111 @@
+// Deliberate faults in what is proven and said about a file before anything is certified: each would let a network see its
+// batch unnoticed, or keep a doubtful operator from the auditor. Entries as in faults.mjs.
+const BATCH_AXIS = 'test/onnx/batch-axis.test.ts';
+
+export const ONNX_FAULTS = [
+  {
+    name: 'batch axis: a mean over axis 0 is accepted',
+    file: 'src/onnx/batch-axis/along-axes.ts',
+    from: 'if (over.includes(axis)) return REDUCES;',
+    to: 'if (over.length > 1 && over.includes(axis)) return REDUCES;',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: transA of a Gemm is overlooked',
+    file: 'src/onnx/batch-axis/products.ts',
+    from: "turned(a, intAttribute(node, 'transA', 0) !== 0)",
+    to: 'turned(a, false)',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: Softmax over the rows is accepted',
+    file: 'src/onnx/batch-axis/along-axes.ts',
+    from: "return meets ? 'normalises over the batch axis' : axis;",
+    to: 'return axis;',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: the old Softmax meets one axis, not all from there on',
+    file: 'src/onnx/batch-axis/along-axes.ts',
+    from: 'node.opset < 13 ? axis >= from : axis === from',
+    to: 'axis === from',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: a Reshape may move numbers in front of the rows',
+    file: 'src/onnx/batch-axis/layouts.ts',
+    from: 'if (before(lengths, grows.at) !== before(data.dims, axis)) return LEAVES;',
+    to: '',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: an operator without a rule is taken for elementwise',
+    file: 'src/onnx/batch-axis.ts',
+    from: "if (rule === null) return 'has no rule for the rows of a batch';",
+    to: 'if (rule === null) return first;',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: broadcasting aligns operands at the first axis',
+    file: 'src/onnx/batch-axis/broadcasting.ts',
+    from: 'const its = operand.dims.length - axis;',
+    to: 'const its = rank - axis;',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: a constant may have a number for each row',
+    file: 'src/onnx/batch-axis/broadcasting.ts',
+    from: 'if (length !== undefined && length !== 1)',
+    to: 'if (length === 0)',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: the number of rows may enter arithmetic',
+    file: 'src/onnx/batch-axis/integers.ts',
+    from: "?? 'computes with the number of rows in the batch'",
+    to: '?? unknown',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: a product of rows by rows is accepted',
+    file: 'src/onnx/batch-axis/products.ts',
+    from: 'inLeft === inRight && inLeft > 1',
+    to: 'inLeft >= inRight',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: rows may be indexed',
+    file: 'src/onnx/batch-axis/selections.ts',
+    from: 'if (inData === along) return SELECTS;',
+    to: '',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: scale from the whole batch is accepted',
+    file: 'src/onnx/batch-axis/quantised.ts',
+    from: "export const dynamic: Rule = () => 'takes its scale from all rows of the batch together';",
+    to: 'export const dynamic: Rule = onFirst((_, axis) => axis);',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: a sub-graph is looked at from outside only',
+    file: 'src/onnx/batch-axis.ts',
+    from: "if (node.captured.length > 0 || [...node.attributes.values()].some(({ kind }) => kind === 'graph'))",
+    to: 'if (node.inputs.length > 99)',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: what the graph shows does not count',
+    file: 'src/certificate/prepare-classifier.ts',
+    from: 'freed.batchable ? await whereRowsMix(together.batched.model, together.shapes) : null',
+    to: 'null as string | null',
+    tests: BATCH_AXIS,
+  },
+  {
+    name: 'batch axis: parts of rows are taken for rows',
+    file: 'src/onnx/batch-axis.ts',
+    from: "if (carrying.some(({ block }) => block !== first.block)) return 'puts rows beside parts of rows';",
+    to: '',
+    tests: BATCH_AXIS,
+  },
+];
