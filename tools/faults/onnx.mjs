@@ -1,6 +1,7 @@
 // Deliberate faults in what is proven and said about a file before anything is certified: each would let a network see its
 // batch unnoticed, or keep a doubtful operator from the auditor. Entries as in faults.mjs.
 const BATCH_AXIS = 'test/onnx/batch-axis.test.ts';
+const FINDINGS = 'test/onnx/preflight/deceit.test.ts';
 
 export const ONNX_FAULTS = [
   {
@@ -107,5 +108,47 @@ export const ONNX_FAULTS = [
     from: "if (carrying.some(({ block }) => block !== first.block)) return 'puts rows beside parts of rows';",
     to: '',
     tests: BATCH_AXIS,
+  },
+  {
+    name: 'low-order bits: a Cast to truth values is not named',
+    file: 'src/onnx/preflight/checks/low-order-bits.ts',
+    from: "return fine.has(data) && !floating.includes(toNumber(attributeOf(node, 'to')?.i));",
+    to: "return fine.has(data) && ![...floating, DataType.BOOL].includes(toNumber(attributeOf(node, 'to')?.i) as never);",
+    tests: FINDINGS,
+  },
+  {
+    name: 'low-order bits: local functions are not looked into',
+    file: 'src/onnx/preflight/checks/low-order-bits.ts',
+    from: 'opened === null ? { graph: proto.graph }',
+    to: 'opened !== undefined ? { graph: proto.graph }',
+    tests: FINDINGS,
+  },
+  {
+    name: 'low-order bits: every Sign is one of a pooling written out',
+    file: 'src/onnx/preflight/checks/low-order-bits.ts',
+    from: "return reader.opType === 'Mul' && size?.input?.[0] === input?.[0];",
+    to: "return reader.opType !== '' || size?.input?.[0] === input?.[0];",
+    tests: FINDINGS,
+  },
+  {
+    name: 'low-order bits: the scale of a dynamic quantiser is a step of it',
+    file: 'src/onnx/preflight/checks/low-order-bits.ts',
+    from: "['DynamicQuantizeLinear', [0, 2]],",
+    to: "['DynamicQuantizeLinear', [0, 1, 2]],",
+    tests: FINDINGS,
+  },
+  {
+    name: 'extreme weights: a single factor is not held against the pixels',
+    file: 'src/onnx/preflight/checks/extreme-weights.ts',
+    from: 'let most: Sized = least;',
+    to: "let most: Sized = { name: '', size: 0 };",
+    tests: FINDINGS,
+  },
+  {
+    name: 'extreme weights: the bounds of a Clip count',
+    file: 'src/onnx/preflight/checks/extreme-weights.ts',
+    from: "['Conv', [1]],",
+    to: "['Conv', [1]],\n  ['Clip', [1, 2]],",
+    tests: FINDINGS,
   },
 ];
