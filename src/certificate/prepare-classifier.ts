@@ -3,7 +3,8 @@
  * class scores, rows proven independent, every shape measured, every cut listed.
  */
 
-import { makeBatchSymbolic } from '../onnx/batch.ts';
+import { type BatchedModel, makeBatchSymbolic, oneRowAtATime } from '../onnx/batch.ts';
+import { whereRowsMix } from '../onnx/batch-axis.ts';
 import { openClassifier } from '../onnx/classifier.ts';
 import { type CutList, listCuts } from '../onnx/cuts.ts';
 import type { Value } from '../onnx/graph.ts';
@@ -51,9 +52,10 @@ export async function prepareClassifier(
   const first = await simplify(opened.model, simplifies ? REWRITES : []);
   const canonical = preprocessing === null ? first.model : prependPreprocessing(first.model, preprocessing);
   const freed = await makeBatchSymbolic(canonical);
-  const second = await simplify(freed.model, simplifies ? SHAPE_REWRITES : [], freed.batchable);
-  const batched = { ...freed, model: second.model };
-  const shapes = await measureShapes(batched);
+  const together = await finished(freed, simplifies);
+  const mixing = freed.batchable ? await whereRowsMix(together.batched.model, together.shapes) : null;
+  const { batched, shapes, second } =
+    mixing === null ? together : await finished(oneRowAtATime(freed.model, mixing), simplifies);
   const cuts = listCuts(batched.model, shapes);
   const input = batched.model.graph.inputs[0];
   const measured = input && shapes.get(input.name);
@@ -73,4 +75,14 @@ export async function prepareClassifier(
     shapes,
     cuts,
   };
+}
+
+/** The model that will be run, its shapes folded and measured. */
+async function finished(
+  freed: BatchedModel,
+  simplifies: boolean,
+): Promise<{ batched: BatchedModel; shapes: Shapes; second: Simplified }> {
+  const second = await simplify(freed.model, simplifies ? SHAPE_REWRITES : [], freed.batchable);
+  const batched = { ...freed, model: second.model };
+  return { batched, shapes: await measureShapes(batched), second };
 }

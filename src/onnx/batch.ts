@@ -5,6 +5,7 @@
  *  2. a Reshape of an input-dependent value to [1, …] becomes [-1, …], or [0, …] when there is a -1 already;
  *  3. three different rows run together and alone must agree with the file as it was, on ONNX Runtime.
  * If that fails, a model of batch size 1 runs one row at a time, as it is.
+ * Running rows together is a test only; what it cannot see is looked for in the graph afterwards (batch-axis.ts).
  */
 import { ModelRefused } from '../errors.ts';
 import { checkRows, relativeDifference, sameLogits } from './check-rows.ts';
@@ -77,7 +78,7 @@ async function checkFree(model: Model, rows: readonly Float32Array[]): Promise<B
     const together = await batchOrReason(session, rows, dims);
     if (typeof together === 'string') {
       const reason = `its batch axis is declared free, but three images cannot run together: ${together}`;
-      return { model: withBatchOfOne(model), batchable: false, how: 'one row at a time', reason };
+      return oneRowAtATime(model, reason);
     }
     const difference = firstDifference(alone, together);
     if (difference === null) return { model, batchable: true, how: 'dynamic', reason: null };
@@ -92,10 +93,11 @@ async function checkFree(model: Model, rows: readonly Float32Array[]): Promise<B
   });
 }
 
-/** Says in the model that it takes one row, so that nobody downstream tries more. */
-function withBatchOfOne(model: Model): Model {
+/** A model whose rows may not run together says that it takes one, so that nobody downstream tries more. */
+export function oneRowAtATime(model: Model, reason: string): BatchedModel {
   const input = model.graph.inputs[0] as Value;
-  return withInput(model, input, [1, ...rowDimsOf(model)]);
+  const alone = withInput(model, input, [1, ...rowDimsOf(model)]);
+  return { model: alone, batchable: false, how: 'one row at a time', reason };
 }
 
 function refuseNonFinite(model: Model, outputs: readonly Float32Array[]): void {

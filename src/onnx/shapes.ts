@@ -45,7 +45,10 @@ const firstChunk = 32;
 const chunkBytes = 2 ** 27;
 
 /** Throws ModelRefused when ONNX Runtime cannot run the model. */
-export async function measureShapes({ model, batchable }: BatchedModel): Promise<Shapes> {
+export async function measureShapes({
+  model,
+  batchable,
+}: Pick<BatchedModel, 'model' | 'batchable'>): Promise<Shapes> {
   const dependent = inputDependent(model.graph);
   const needed = outputAncestors(model.graph);
   const input = model.graph.inputs[0];

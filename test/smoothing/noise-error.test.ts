@@ -212,11 +212,10 @@ describe('the steps of the proof', () => {
 describe('the probability that a coordinate is rounded elsewhere', () => {
   // The same counting with a unit so large that it can be seen: normals moved towards the nearest boundary by all the proof
   // allows. P[Z > 5] = 3e-7 for each of the 2 x 18 comparisons.
-  const UNIT = 2 ** -22;
   const DRAWS = 400_000;
 
   /** Shares of draws with a boundary within the allowed distance, for U <= sqrt(1/2) and above. */
-  function shares(ratio: number, x: number): { ring: number; disc: number } {
+  function shares(ratio: number, x: number, UNIT: number): { ring: number; disc: number } {
     let [ring, disc] = [0, 0];
     for (let block = 0; block < DRAWS; block++) {
       const [a, b] = philox(block, 1, 0, 98, 7, 0);
@@ -245,7 +244,8 @@ describe('the probability that a coordinate is rounded elsewhere', () => {
     [1e-3, 0.5],
   ])('is at most the bound for ratio %d and a latent %d steps from a point of the grid', (ratio, steps) => {
     const x = steps / ratio;
-    const found = shares(ratio, x);
+    const UNIT = ratio >= 1 ? 2 ** -22 : 2 ** -12;
+    const found = shares(ratio, x, UNIT);
     for (const [share, bound] of [
       [found.ring, ringError(ratio, UNIT)],
       [found.disc, discError(ratio, UNIT)],

@@ -72,6 +72,19 @@ describe('the WebAssembly kernel of rounded noise', () => {
     );
   });
 
+  it('equals its float64 normals to the last bit, which rounding to a grid does not show', () => {
+    for (let sample = 0; sample < 200; sample++) {
+      const counter = { seed: 11n, stage: 1, image: 2, sample };
+      const normals = float64Normals(CAPACITY, counter);
+      // Taken off again, in steps of 2^-60: the last bit of a normal near 1 is 128 of them.
+      const latent = normals.map((x) => -x * 2 ** 60);
+      kernel.centre.fill(0);
+      kernel.centre.set(latent);
+      kernel.exports.perturb(kernel.base, kernel.centreBase, CAPACITY, 2 ** 60, 1, 1, 2, sample, 11, 0);
+      expect(kernel.floats.every((x) => x === 0)).toBe(true);
+    }
+  });
+
   it('writes nothing beyond the n values asked for', () => {
     for (const n of [1, 3, 15, 17, 31]) {
       kernel.floats.fill(7);
@@ -138,6 +151,23 @@ describe('rounded noise', () => {
     const big = 2 ** 60 * q;
     const counter = { seed: 0n, stage: 0, image: 0, sample: 0 };
     expect([...roundedNoise(Float64Array.of(big, -big), sigma, counter)]).toEqual([big, -big]);
+    // And halves that latent and noise add up to, in the reference: sigma / grid is 256 here, so products are exact.
+    const normals = float64Normals(400, counter);
+    const halves = Float64Array.from(normals, (_, i) => (i % 7) - 3 + 0.5);
+    const latent = halves.map((half, i) => half - 256 * (normals[i] ?? 0));
+    const sums = latent.map((u, i) => u + 256 * (normals[i] ?? 0));
+    const values = roundedNoise(
+      latent.map((u) => u * gridOf(0.5)),
+      0.5,
+      counter,
+    );
+    let ties = 0;
+    for (const [i, sum] of sums.entries()) {
+      if (sum !== halves[i]) continue;
+      ties++;
+      expect(Math.abs((values[i] ?? 1) / gridOf(0.5)) % 2).toBe(0);
+    }
+    expect(ties).toBeGreaterThan(300);
     const kernelTies = Float64Array.of(0.5, 1.5, 2.5, -0.5, -1.5, 3.5);
     kernel.centre.fill(0);
     kernel.centre.set(kernelTies);

@@ -1,9 +1,11 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
 import { NOISE_FAULTS } from './noise.mjs';
+import { ONNX_FAULTS } from './onnx.mjs';
 
 export const FAULTS = [
   ...NOISE_FAULTS,
+  ...ONNX_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',
     file: 'src/operators/activation.ts',

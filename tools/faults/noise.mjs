@@ -64,10 +64,17 @@ export const NOISE_FAULTS = [
     tests: DISTANCE,
   },
   {
-    name: 'noise: half of the discs left out',
+    name: 'noise: the strips of a disc that lie beside the first forgotten',
     file: ERROR,
     from: 'const near = (2 / Math.PI) * rho * (2 * rho * ratio + 1.01);',
-    to: 'const near = (1 / Math.PI) * rho * (2 * rho * ratio + 1.01);',
+    to: 'const near = (2 / Math.PI) * rho * 1.01;',
+    tests: DISTANCE,
+  },
+  {
+    name: 'noise: a single strip through a disc forgotten',
+    file: ERROR,
+    from: 'const near = (2 / Math.PI) * rho * (2 * rho * ratio + 1.01);',
+    to: 'const near = (2 / Math.PI) * rho * (2 * rho * ratio);',
     tests: DISTANCE,
   },
   {

@@ -4,8 +4,10 @@ import { controlFlow } from './checks/control-flow.ts';
 import { customDomain } from './checks/custom-domain.ts';
 import { deadNodes, unusedInputs } from './checks/dead-parts.ts';
 import { externalData, unsafePath } from './checks/external-data.ts';
+import { extremeWeights } from './checks/extreme-weights.ts';
 import { fixedBatch } from './checks/fixed-batch.ts';
 import { emailLeak, pathLeak, stackTraceLeak } from './checks/leaks.ts';
+import { lowOrderBits } from './checks/low-order-bits.ts';
 import { modified } from './checks/modified.ts';
 import { nondeterminism } from './checks/nondeterminism.ts';
 import { labelOnly, severalOutputs, softmaxAtEnd, structuredOutput } from './checks/outputs.ts';
@@ -46,6 +48,8 @@ export const CHECKS: readonly Check[] = [
   preprocessingInside,
   scaleMismatch,
   modified,
+  lowOrderBits,
+  extremeWeights,
 ];
 
 /** Every id with its meaning, in the order of ids. */

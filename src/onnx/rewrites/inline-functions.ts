@@ -54,7 +54,7 @@ export const inlineFunctions: Rewrite = {
  * Rules 1 to 3 without rule 4: the nodes that ONNX Runtime will come to run, with the attributes and constants of their
  * calls. For looking at, not for running.
  */
-export function withCallsExpanded(model: Model): Model {
+export function withCallsExpanded<M extends Pick<Model, 'proto'>>(model: M): M {
   if (!model.proto.functions?.length) return model;
   return { ...model, proto: edited(model.proto, { graph: expandedGraph(model.proto), functions: [] }) };
 }

@@ -8,7 +8,7 @@ export const fixedBatch: Check = {
   name: 'fixed-batch',
   severity: 'note',
   title: 'The batch size is fixed.',
-  why: 'the axis is made free where three rows together give what they give alone; else rows run one at a time, slowly',
+  why: 'the axis is made free where three rows together give what they give alone, and no node can mix them; else rows run one at a time, slowly',
   remedy: 'Export with a dynamic batch axis: dynamic_axes={"input": {0: "batch"}}, or dynamic_shapes.',
   run({ proto }) {
     const stored = new Set((proto.graph?.initializer ?? []).map((t) => t.name));
@@ -28,7 +28,8 @@ export const fixedBatch: Check = {
 };
 
 /**
- * The findings with what running three rows together showed: a batch that cannot be freed costs time.
+ * The findings with what the graph, and running three rows together, showed: a batch that cannot be freed, or whose rows may
+ * see each other, costs time.
  * @param reason why rows run one at a time (BatchedModel); null when they need not
  */
 export function withBatchMeasured(
@@ -42,6 +43,8 @@ export function withBatchMeasured(
     what: `rows run one at a time: ${reason}`,
     severity: 'warning',
     why: 'the answers are right, but every draw of noise is a run of its own, several times slower',
+    remedy:
+      'Export with a dynamic batch axis (dynamic_axes={"input": {0: "batch"}}, or dynamic_shapes), and without nodes that work across it.',
   });
   return bySeverity([...findings.filter(({ id }) => id !== fixedBatch.id), slow]);
 }
