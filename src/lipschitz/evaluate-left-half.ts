@@ -1,6 +1,6 @@
 /** The value of a left half in float64, and how far rounding can have moved it. */
 import { absoluteNorm, apply, isSelection, longestRow } from '../operators/linear-map.ts';
-import { gamma, inflate, normUp } from '../operators/rounding.ts';
+import { gamma, inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
@@ -56,29 +56,33 @@ function propagated(step: Step, z: Approximation): number {
     const bound = rule.map.on({ centre: z.value, error: 0, T, rho: () => z.error });
     const slopes = bound?.slopes.map((part) => part.reduce((most, slope) => Math.max(most, slope), 0));
     const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
-    return Math.min(steepest, local) * z.error;
+    return productUp(Math.min(steepest, local), z.error);
   }
-  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * z.error;
+  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return productUp(steepest, z.error);
   // No slope holds everywhere: the chords from the computed value over the error are what counts.
   let local = 0;
   for (let i = 0; i < step.size; i++)
     local = Math.max(local, rule.activation.secant(z.value[i]!, z.error, 0, i));
-  return local * z.error;
+  return productUp(local, z.error);
 }
 
-/** The step's output, with what its input's error and its own rounding can amount to. */
+/** An error that is not 0 is at least `TINY`: what underflow took is in it, and no further factor makes it vanish. */
+const noted = (error: number): number => (error > 0 ? Math.max(error, TINY) : error);
+
+/** Upper bound on the l2 error of f(z) as computed, underflow included; 0 where f copies what it is given. */
+function roundingOf(rule: Step['rule'], z: Float64Array, value: Float64Array): number {
+  if (rule.kind === 'maximum') return 0;
+  if (rule.kind === 'local') return rule.map.rounding(z, value) + TINY;
+  const map = rule.kind === 'activation' ? rule.activation : rule.map;
+  const absolute = rule.kind === 'activation' ? rule.activation.absoluteError : 0;
+  if (map.relativeError === 0 && absolute === 0) return 0;
+  return map.relativeError * normUp(value) + absolute * Math.sqrt(value.length) + TINY;
+}
+
+/** The step's output, with what its input's error and its own rounding, underflow included, can amount to. */
 export function through(step: Step, z: Approximation): Approximation {
   const value = applyRule(step, z.value);
-  const { rule } = step;
-  const rounding =
-    rule.kind === 'activation'
-      ? rule.activation.relativeError * normUp(value) + rule.activation.absoluteError * Math.sqrt(step.size)
-      : rule.kind === 'vector'
-        ? rule.map.relativeError * normUp(value)
-        : rule.kind === 'local'
-          ? rule.map.rounding(z.value, value)
-          : 0;
-  return { value, error: inflate(propagated(step, z) + rounding, 4) };
+  return { value, error: noted(inflate(propagated(step, z) + roundingOf(step.rule, z.value, value), 4)) };
 }
 
 /** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */
@@ -100,10 +104,17 @@ export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
         form.terms.length === 1 &&
         form.bias.every((b) => b === 0)
           ? 0
-          : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * magnitude;
-      error += rounding + matrix.error * (magnitude + operand.error) + absoluteNorm(matrix) * operand.error;
+          : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * magnitude + TINY;
+      error +=
+        rounding +
+        productUp(matrix.error, magnitude + operand.error) +
+        productUp(absoluteNorm(matrix), operand.error);
     }
-    return { value, error: inflate(error, 16) };
+    // A value that overflowed has no error bound.
+    return {
+      value,
+      error: value.every(Number.isFinite) ? noted(inflate(error, 16)) : Number.POSITIVE_INFINITY,
+    };
   };
   for (const step of half.steps) {
     const z = evaluate(step.input);

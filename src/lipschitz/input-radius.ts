@@ -4,7 +4,7 @@
  * that errs can only cost radius, never soundness.
  */
 import type { LinearMap } from '../operators/linear-map.ts';
-import { inflate } from '../operators/rounding.ts';
+import { inflate, productUp } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
 import { type DisplacementBound, displacement, type NormOf, productBound } from './displacement.ts';
 import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
@@ -102,7 +102,9 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       if (covering !== undefined) return covering.bound;
       const bound = Math.min(
         norm.bound(rows, columns, gaussian, deltaEach),
-        whole === undefined ? Number.POSITIVE_INFINITY : inflate(whole * top(rows) * top(columns), 4),
+        whole === undefined
+          ? Number.POSITIVE_INFINITY
+          : inflate(productUp(productUp(whole, top(rows)), top(columns)), 4),
       );
       proved.set(matrix, [...earlier, { rows, columns, bound }]);
       return bound;

@@ -115,7 +115,7 @@ export function piecewiseLinear(
       if (T <= 0) return Math.abs(slopeAt(piecesOf(i), z));
       const up = walk(piecesOf(i), z, T, 1).secant;
       const down = walk(piecesOf(i), z, T, -1).secant;
-      const uncertainty = distance > T + e ? 0 : (2 * limit * e) / (distance - e);
+      const uncertainty = distance > T + e ? 0 : 2 * limit * (e / (distance - e));
       return Math.min(limit, Math.max(up, down) + uncertainty + limit * slack);
     },
     displacement(z, T, e, i) {

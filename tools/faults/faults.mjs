@@ -39,7 +39,7 @@ export const FAULTS = [
   {
     name: 'reach: mean of the row norms instead of each row its own',
     file: 'src/lipschitz/displacement.ts',
-    from: 'const ball = rho * norms[i]!;',
+    from: 'const ball = productUp(rho, norms[i]!);',
     to: 'const ball = (rho * norms.reduce((a, b) => a + b, 0)) / norms.length;',
     tests: 'test/lipschitz',
   },
