@@ -6,6 +6,7 @@ import { residualNorm } from '../../../src/certificate/verification/residual-nor
 import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import type { SparseMatrix } from '../../../src/operators/sparse-matrix.ts';
 import { denseColumns, largestSingularValue } from '../../lipschitz/dense-svd.ts';
+import { ladder, repeated } from '../../lipschitz/ladder.ts';
 import { deepNet } from '../../lipschitz/nets.ts';
 import { compiled } from '../../operators/compiled.ts';
 import { makers } from '../../operators/one-operator.ts';
@@ -66,6 +67,25 @@ describe('the confirmation of a bound', () => {
       expect(confirm(image, { ...claim, forwardError: claim.forwardError * 2 }).fault).toContain(
         'forwardError',
       );
+    }
+  });
+
+  test('does not take a network whose norms vanish on the way for one that stands still', () => {
+    for (const activation of ['Relu', 'LeakyRelu']) {
+      const model = ladder([...repeated(1e-50, 8), ...repeated(1e50, 8)], activation);
+      const left = createLeftHalfBound(compiled(model), 'secant', 1e-6);
+      const image = new Float32Array(8).fill(0.8);
+      const { eta } = latentCentre(left, image);
+      const forged = {
+        index: 0,
+        label: null,
+        line: 2,
+        abstained: false,
+        latentRadius: 1.4,
+        forwardError: eta,
+      };
+      const { fault } = boundConfirmer(left, randomSource(1).normals)(image, { ...forged, radius: 1.4e6 });
+      expect(fault).not.toBeNull();
     }
   });
 });
