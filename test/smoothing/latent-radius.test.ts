@@ -8,7 +8,8 @@ import {
   radiusAtProbability,
   selectedClass,
 } from '../../src/smoothing/latent-radius.ts';
-import { normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+import { units } from '../lipschitz/exact.ts';
 
 const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });
 const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson' } as const;
@@ -38,6 +39,28 @@ describe('the radius at the cut', () => {
         },
       ),
       { numRuns: 300, seed: 5 },
+    );
+  });
+
+  it('is, to the last digit, no larger than the product and the difference it is: both round down', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 600, max: 1000 }),
+        fc.integer({ min: 0, max: 200 }),
+        fc.double({ min: 1e-3, max: 4, noNaN: true }),
+        (most, other, sigma) => {
+          const counts = [most, Math.min(other, 1000 - most), 0];
+          const scale = units(Math.min(sigma, Math.fround(sigma)));
+          const one = latentRadius(votes([most, 1000 - most]), 0, { ...settings, sigma });
+          expect(units(one.radius) << 1074n).toBeLessThanOrEqual(scale * units(normalQuantileLower(one.pA)));
+          expect(units(radiusAtProbability(one.pA, sigma))).toBe(units(one.radius));
+          const two = latentRadius(votes(counts), 0, { ...settings, sigma, bound: 'runner-up' });
+          const difference =
+            units(normalQuantileLower(two.pA)) - units(normalQuantileUpper(two.pB as number));
+          if (!two.abstained) expect(units(two.radius) << 1075n).toBeLessThanOrEqual(scale * difference);
+        },
+      ),
+      { numRuns: 200, seed: 6 },
     );
   });
 
