@@ -159,7 +159,8 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
   };
 }
 
-function gershgorin(gram: Float64Array, size: number, band: number): number {
+/** Upper bound on the largest eigenvalue: the largest absolute row sum of the whole symmetric matrix. */
+export function gershgorin(gram: Float64Array, size: number, band: number): number {
   const sums = new Float64Array(size);
   for (let i = 0; i < size; i++) {
     for (let j = Math.max(0, i - band); j <= i; j++) {

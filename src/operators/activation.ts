@@ -6,6 +6,8 @@
  *
  * so that ||phi(z + W d) - phi(z)|| <= ||diag(m) W d||. A neuron that must first cross a dead zone of width s before it
  * moves costs (T - s)/T, not 1. `i` is the coordinate, for activations with parameters per channel (PRelu).
+ *
+ * T is 0 or at least `TINY` (rounding.ts), so that slopes times T do not vanish; `displacement.ts` sees to it.
  */
 import { gamma, UNIT_ROUNDOFF } from './rounding.ts';
 

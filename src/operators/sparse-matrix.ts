@@ -233,8 +233,10 @@ export const isSelection = remembered(
   (matrix: SparseMatrix): boolean => longestRow(matrix) <= 1 && matrix.value.every((v) => v === 1),
 );
 
+/** Whether the exact map is the identity, and not one that a computed factor of 1 stands for. */
 export function isIdentity(matrix: SparseMatrix): boolean {
   return (
+    matrix.error === 0 &&
     matrix.rows === matrix.cols &&
     matrix.value.length === matrix.rows &&
     isSelection(matrix) &&

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type DisplacementBound, displacement } from '../../src/lipschitz/displacement.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
-import { floatTensor, node } from '../onnx/tiny-model.ts';
+import { floatTensor, intTensor, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { floatAttr, type OneOperator } from '../operators/one-operator.ts';
 import { type Random, randomSource } from '../operators/random.ts';
@@ -37,6 +37,20 @@ const models: Readonly<Record<string, OneOperator>> = {
     ...single('LayerNormalization'),
     nodes: [node('LayerNormalization', ['x', 's'], 'y')],
     initializers: [floatTensor('s', [N], new Array<number>(N).fill(1))],
+  },
+  'a matrix product': {
+    ...single('MatMul'),
+    nodes: [
+      node('Reshape', ['x', 'rows'], 'a'),
+      node('Reshape', ['x', 'columns'], 'b'),
+      node('MatMul', ['a', 'b'], 'y'),
+    ],
+    initializers: [intTensor('rows', [1, 2, 3]), intTensor('columns', [1, 3, 2])],
+  },
+  Div: {
+    ...single('Div'),
+    nodes: [node('Exp', ['x'], 'e'), node('Add', ['e', 'one'], 'd'), node('Div', ['x', 'd'], 'y')],
+    initializers: [floatTensor('one', [], [0.5])],
   },
   Mul: { ...single('Mul'), nodes: [node('Tanh', ['x'], 't'), node('Mul', ['x', 't'], 'y')] },
 };

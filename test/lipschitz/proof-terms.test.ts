@@ -14,8 +14,9 @@ import { normalized } from '../../src/operators/normalized.ts';
 import { UNIT_ROUNDOFF } from '../../src/operators/rounding.ts';
 import { buildMatrix, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
 import { sortedGroups } from '../../src/operators/vector-map.ts';
-import { node } from '../onnx/tiny-model.ts';
+import { floatTensor, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
+import { floatAttr } from '../operators/one-operator.ts';
 import { randomSource } from '../operators/random.ts';
 import { units } from './exact.ts';
 import { distance, exponential, fixed, ONE, over, times } from './fixed-point.ts';
@@ -221,6 +222,112 @@ describe('rounding in the value of a left half', () => {
     expect(through.biasError).toBeGreaterThanOrEqual(distanceOf);
     // And in a sum, of forms or with a bias.
     expect(plus(through, through, '').biasError).toBeGreaterThanOrEqual(2 * distanceOf);
+  });
+});
+
+describe('the error of a bias', () => {
+  const form = (bias: number, biasError = 0) => ({ ...zeroForm(1), bias: Float64Array.of(bias), biasError });
+
+  it('has in it that of both forms of a sum', () => {
+    expect(plus(form(1, 0.25), form(2, 0.5), '').biasError).toBeGreaterThanOrEqual(0.75);
+    expect(withBias(form(1, 0.25), Float64Array.of(2), 0.5).biasError).toBeGreaterThanOrEqual(0.75);
+  });
+
+  it('has in it the rounding of the sum', () => {
+    const sum = withBias(form(1), Float64Array.of(0.7 * u), 0);
+    expect(units(sum.bias[0]!)).not.toBe(units(1) + units(0.7 * u));
+    expect(sum.biasError).toBeGreaterThanOrEqual(0.7 * u);
+  });
+
+  it('has in it what the matrix is not known to', () => {
+    expect(transformed(scalar(1, 0.125), form(8), '').biasError).toBeGreaterThanOrEqual(1);
+  });
+
+  it('is that of the constant, computed by a nonlinearity and carried through another', () => {
+    const tenth = Math.fround(0.1);
+    const half = compiled({
+      nodes: [
+        node('Sigmoid', ['c'], 's'),
+        node('Mul', ['s', 'big'], 'b'),
+        node('Abs', ['b'], 't'),
+        node('Mul', ['x', 'w'], 'm'),
+        node('Add', ['m', 't'], 'y'),
+      ],
+      initializers: [
+        floatTensor('c', [1], [tenth]),
+        floatTensor('big', [1], [2 ** 20]),
+        floatTensor('w', [1], [1]),
+      ],
+      dims: [1, 1],
+      opset: 17,
+    });
+    const { bias, biasError } = half.output;
+    const exact = over(ONE, ONE + exponential(-fixed(tenth))) << 20n;
+    expect(biasError).toBeGreaterThanOrEqual(distance(bias, [exact]));
+    // Of an activation known to 2^-48, times 2^20.
+    expect(biasError).toBeGreaterThan(0.5 * 2 ** -48 * 2 ** 20);
+  });
+
+  it('and the rounding of adding it to what depends on the input is in that of the value', () => {
+    const half = compiled({
+      nodes: [node('Add', ['x', 'b'], 'y')],
+      initializers: [floatTensor('b', [1], [1])],
+      dims: [1, 1],
+      opset: 17,
+    });
+    const small = 0.7 * u;
+    const { latent } = evaluateLeftHalf(half, Float64Array.of(small));
+    expect(units(latent.value[0]!)).toBe(units(1));
+    expect(latent.error).toBeGreaterThanOrEqual(small);
+  });
+});
+
+describe('an error of an input', () => {
+  it('of windows that overlap comes out of all of them', () => {
+    const half = compiled({
+      nodes: [
+        node('Add', ['x', 'c'], 'h'),
+        node('MaxPool', ['h'], 'y', {
+          attribute: [intsAttr('kernel_shape', [3]), intsAttr('strides', [1])],
+        }),
+      ],
+      initializers: [floatTensor('c', [1, 1, 5], [0, 0, 0, 0, 0])],
+      dims: [1, 1, 5],
+      opset: 17,
+    });
+    const [step] = half.steps as [Step];
+    const rough = { ...half, steps: [{ ...step, input: { ...step.input, biasError: 1e-3 } }] };
+    // The middle cell is the largest of all three windows, and may be off by 1e-3.
+    const { latent } = evaluateLeftHalf(rough, Float64Array.of(0, 0, 1, 0, 0));
+    expect(latent.error).toBeGreaterThanOrEqual(Math.sqrt(3) * 1e-3);
+  });
+});
+
+describe('a HardSigmoid', () => {
+  it('is as steep as it is from a centre beside a kink that float64 does not have', () => {
+    let needed = 0;
+    for (let seed = 0; seed < 400; seed++) {
+      const alpha = Math.fround(randomSource(seed).uniform(0.1, 1));
+      const half = compiled({
+        nodes: [node('HardSigmoid', ['x'], 'y', { attribute: [floatAttr('alpha', alpha)] })],
+        initializers: [],
+        dims: [1, 1],
+        opset: 17,
+      });
+      const [step] = half.steps as [Step];
+      if (step.rule.kind !== 'activation') throw new Error('it is an activation');
+      // Left of the lower kink -0.5/alpha by a little, and half as far again beyond it.
+      const kink = -0.5 / alpha;
+      const z = kink * (1 + 2 ** -46);
+      const before = over(-ONE / 2n, fixed(alpha)) - fixed(z);
+      const T = (Number(before) / Number(ONE)) * 1.5;
+      const chord = over(times(fixed(alpha), fixed(T) - before), fixed(T));
+      const slope = step.rule.activation.secant(z, T, 0, 0);
+      expect(fixed(slope) >= chord, `seed ${seed}`).toBe(true);
+      // From the kink as computed it would be visibly less steep.
+      if (fixed(((alpha * (T - (kink - z))) / T) * (1 + 2 ** -40)) < chord) needed++;
+    }
+    expect(needed).toBeGreaterThan(50);
   });
 });
 

@@ -10,10 +10,11 @@ import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';
 import { DISPLACEMENT_BOUNDS, displacement } from '../../src/lipschitz/displacement.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
+import type { Step } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { loadModel } from '../../src/onnx/load.ts';
 import { carried } from '../../src/operators/carried-range.ts';
-import { inflate, normUp, productUp, timesPowerUp } from '../../src/operators/rounding.ts';
+import { inflate, normUp, productUp, TINY, timesPowerUp } from '../../src/operators/rounding.ts';
 import {
   absoluteNorm,
   add,
@@ -226,6 +227,9 @@ describe('at every scale of float64, exactly,', () => {
         );
         expect(atLeastSpectralNorm(bound, rows, 1n << 2148n)).toBe(true);
         if (bound === 0) expect(rows.every((row) => row.every((v) => v === 0n))).toBe(true);
+        // Tight: no more than what the entries allow, where that is in the normal range.
+        const all = normUp(Float64Array.from(m.entries));
+        if (r === null && c === null && all > 2 ** -1000) expect(bound).toBeLessThanOrEqual(1.02 * all);
       }),
       runs(2500),
     );
@@ -389,10 +393,55 @@ describe('a left half at a scale of its own', () => {
   it('does not take a movement that is not a number for none', () => {
     const of = half(1);
     const evaluation = evaluateLeftHalf(of, image);
-    expect(displacement(of, evaluation, Number.NaN, 'secant', provedNorms(random))).toBe(
-      Number.POSITIVE_INFINITY,
-    );
-    expect(displacement(of, evaluation, 0.1, 'secant', () => Number.NaN)).toBe(Number.POSITIVE_INFINITY);
+    const linear = compiled({
+      nodes: [node('MatMul', ['x', 'w'], 'y')],
+      initializers: [floatTensor('w', [8, 5], w)],
+      dims: [1, 8],
+      opset: 17,
+    });
+    for (const unknown of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(displacement(of, evaluation, unknown, 'secant', provedNorms(random))).toBe(
+        Number.POSITIVE_INFINITY,
+      );
+      expect(displacement(of, evaluation, 0.1, 'secant', () => unknown)).toBe(Number.POSITIVE_INFINITY);
+      expect(displacement(linear, evaluation, 0.1, 'secant', () => unknown)).toBe(Number.POSITIVE_INFINITY);
+    }
+  });
+
+  it('shows maps no movement between 0 and 2^-400, however small the ball', () => {
+    const of = half(1);
+    const seen: number[] = [];
+    const [step] = of.steps as [Step];
+    if (step.rule.kind !== 'activation') throw new Error('Relu is an activation');
+    const { activation } = step.rule;
+    const watched = {
+      ...activation,
+      isConstant: (...given: Parameters<typeof activation.isConstant>) => {
+        seen.push(given[1]);
+        return activation.isConstant(...given);
+      },
+    };
+    const recorded = { ...of, steps: [{ ...step, rule: { ...step.rule, activation: watched } }] };
+    const evaluation = evaluateLeftHalf(of, image);
+    for (const r of [0, 5e-324, 1e-300, 1e-130])
+      displacement(recorded, evaluation, r, 'secant', provedNorms(random));
+    expect(seen).toHaveLength(15);
+    expect(seen.every((T) => T >= TINY)).toBe(true);
+  });
+
+  it('has in its error what a product of small numbers rounds by', () => {
+    // 1.1 2^-200 times 1.37 2^-870 has three digits left; behind it, 2^1000 makes a large number of the others.
+    const factors = [1.1 * 2 ** -200, ...repeated(2 ** 195, 5)];
+    const of = compiled(ladder(factors, 'Abs'));
+    for (const small of [1.37 * 2 ** -870, 1.9 * 2 ** -874, 2 ** -900]) {
+      const { latent } = evaluateLeftHalf(of, new Float64Array(8).fill(small));
+      const exact = factors.reduce((product, factor) => product * units(factor), units(small));
+      const computed = units(latent.value[0]!) << (1074n * 6n);
+      const off = computed > exact ? computed - exact : exact - computed;
+      expect(off > 0n).toBe(true);
+      if (latent.error !== Number.POSITIVE_INFINITY)
+        expect(units(latent.error) << (1074n * 6n)).toBeGreaterThanOrEqual(off);
+    }
   });
 });
 

@@ -4,11 +4,13 @@
  */
 import { describe, expect, it } from 'vitest';
 import { DataType } from '../../src/onnx/data-type.ts';
-import type { SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import { identityMatrix, multiply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
 import { atLeastSpectralNorm, units } from '../lipschitz/exact.ts';
+import { distance, fixed, over, squareRoot, times } from '../lipschitz/fixed-point.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from './compiled.ts';
 import { floatAttr, type OneOperator, stringAttr } from './one-operator.ts';
+import { randomSource } from './random.ts';
 
 const one = (
   opType: string,
@@ -75,6 +77,81 @@ describe('the error of a matrix of computed weights', () => {
     expectWithin(matrixOf(one('Div', [1, 3], [], [floatTensor('c', [], [3])])), 3n, (i, c) =>
       i === c ? 1n : 0n,
     );
+  });
+
+  it('covers the roots of a BatchNormalization, in its factors and in its bias', () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const [scale = 0, bias = 0, mean = 0, root = 0] = randomSource(seed).float32s(4);
+      const variance = Math.fround(root * root + 0.1);
+      const epsilon = Math.fround(1e-5);
+      const constants = { s: scale, b: bias, m: mean, v: variance };
+      const half = compiled(
+        one(
+          'BatchNormalization',
+          [1, 1],
+          [],
+          Object.entries(constants).map(([name, value]) => floatTensor(name, [1], [value])),
+        ),
+      );
+      const factor = over(fixed(scale), squareRoot(fixed(variance) + fixed(epsilon)));
+      const exactBias = fixed(bias) - times(fixed(mean), factor);
+      const { matrix } = half.output.terms[0]!;
+      expect(distance((matrix as SparseMatrix).value, [factor])).toBeLessThanOrEqual(matrix.error);
+      expect(distance(half.output.bias, [exactBias])).toBeLessThanOrEqual(half.output.biasError);
+      expect(matrix.error).toBeLessThan(1e-14 * (1 + Math.abs(scale)));
+    }
+  });
+
+  it('covers what a factor of 1 in float64 is off by, where it meets other maps', () => {
+    // 1/sqrt(variance + epsilon) rounds to 1.
+    const variance = Math.fround(1 - 1e-5);
+    const epsilon = 1 - variance - 2 ** -54;
+    const model: OneOperator = {
+      nodes: [
+        node('BatchNormalization', ['x', 's', 'zero', 'zero', 'v'], 'n', {
+          attribute: [floatAttr('epsilon', epsilon)],
+        }),
+        node('MatMul', ['n', 'w'], 'y'),
+      ],
+      initializers: [
+        floatTensor('s', [2], [1, 1]),
+        floatTensor('zero', [2], [0, 0]),
+        floatTensor('v', [2], [variance, variance]),
+        floatTensor('w', [2, 2], [1, 0, 0, 1]),
+      ],
+      dims: [1, 2],
+      opset: 17,
+    };
+    const { matrix } = compiled(model).output.terms[0]!;
+    expect((matrix as SparseMatrix).value.every((v) => Math.abs(v - 1) < 1e-7)).toBe(true);
+    const scaled = { ...identityMatrix(3), error: 1e-9 };
+    for (const product of [multiply(scaled, identityMatrix(3), ''), multiply(identityMatrix(3), scaled, '')])
+      expect(product.error).toBeGreaterThanOrEqual(1e-9);
+    const exact = identityMatrix(3);
+    expect(multiply(exact, exact, '').error).toBe(0);
+  });
+
+  it('covers the products of an Einsum of several constants', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const random = randomSource(seed);
+      const [a, b, c] = [random.float32s(4), random.float32s(4), random.float32s(4)];
+      const matrix = matrixOf(
+        one(
+          'Einsum',
+          [1, 4],
+          [stringAttr('equation', 'ni,ik,i,i->nk')],
+          [floatTensor('a', [4, 1], a), floatTensor('b', [4], b), floatTensor('c', [4], c)],
+        ),
+      );
+      const exact = a.map((v, i) => times(times(fixed(v), fixed(b[i]!)), fixed(c[i]!)));
+      const off = distance(
+        Float64Array.from(matrix.column, (_, k) => matrix.value[matrix.column.indexOf(k)]!),
+        exact,
+      );
+      expect(off).toBeGreaterThan(0);
+      expect(matrix.error).toBeGreaterThanOrEqual(off);
+      expect(matrix.error).toBeLessThan(1e-13);
+    }
   });
 
   it('covers a Gemm whose weights are scaled', () => {

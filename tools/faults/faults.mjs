@@ -1,6 +1,9 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
+import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
+
 export const FAULTS = [
+  ...LIPSCHITZ_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',
     file: 'src/operators/activation.ts',
