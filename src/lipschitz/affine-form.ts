@@ -4,8 +4,16 @@
  * matrix, and so is a linear residual x + Conv(x): its norm is the norm of the whole segment, not a sum.
  */
 
-import { absoluteNorm, add, apply, type LinearMap, longestRow, multiply } from '../operators/linear-map.ts';
-import { gamma, inflate, normUp } from '../operators/rounding.ts';
+import {
+  absoluteNorm,
+  add,
+  apply,
+  carried,
+  type LinearMap,
+  longestRow,
+  multiply,
+} from '../operators/linear-map.ts';
+import { gamma, inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
 
 export interface AffineTerm {
   /** Index of the base. */
@@ -31,8 +39,9 @@ export const zeroForm = (size: number): AffineForm => ({
   biasError: 0,
 });
 
-/** The form of matrix * inner, plus `bias` if given. */
-export function transformed(matrix: LinearMap, inner: AffineForm, where: string): AffineForm {
+/** The form of factor * inner. @throws ModelRefused, naming `where`, when its weights leave the range that bounds carry */
+export function transformed(factor: LinearMap, inner: AffineForm, where: string): AffineForm {
+  const matrix = carried(factor, where);
   const terms = inner.terms.map((term) => ({
     base: term.base,
     matrix: multiply(matrix, term.matrix, where),
@@ -46,8 +55,9 @@ export function transformed(matrix: LinearMap, inner: AffineForm, where: string)
     terms,
     bias: apply(matrix, inner.bias),
     biasError: inflate(
-      (gamma(longestRow(matrix) + 1) * norm + matrix.error) * magnitude +
-        (norm + matrix.error) * inner.biasError,
+      productUp(gamma(longestRow(matrix) + 1) * norm + matrix.error, magnitude) +
+        productUp(norm + matrix.error, inner.biasError) +
+        TINY,
       4,
     ),
   };

@@ -19,7 +19,7 @@
  * and dh/dm = coth x - x / sinh^2 x <= tanh x at x = m theta (which is tanh x <= x). So the right-hand side rises with
  * theta, and a theta at which it exceeds ||t_k|| is an upper bound: lambda <= a (1 + cosh theta) / 2.
  */
-import { inflate, normUp } from '../operators/rounding.ts';
+import { inflate, normUp, TINY } from '../operators/rounding.ts';
 import type { SymmetricProduct } from './lanczos.ts';
 
 /** Products spent per bound, unless the caller has fewer to spare: half of them triple the excess. */
@@ -44,6 +44,7 @@ export function chebyshevExcess(size: number, delta: number, steps = STEPS): num
  * @param a scale, an estimate of lambda_max(G)
  * @param productError upper bound on ||computed G x - G x|| / ||x||
  * @param steps k
+ * @param underflow upper bound on what a computed G x may lose besides, whatever x
  * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
  */
 export function chebyshevBound(
@@ -53,7 +54,10 @@ export function chebyshevBound(
   delta: number,
   productError: number,
   steps = STEPS,
+  underflow = TINY,
 ): number | null {
+  // Scales at which 2/a and its products with vectors are in the normal range.
+  if (!(a > 2 ** -900 && a < 2 ** 900)) return null;
   const size = start.length;
   const image = new Float64Array(size);
   let previous = start;
@@ -63,7 +67,7 @@ export function chebyshevBound(
 
   // One step's error: the product's, and the roundings of sums of vectors no longer than these.
   const localError = (next: number, now: number, before: number): number =>
-    inflate((4 / a) * productError * now + 2 ** -50 * (next + 4 * now + before), 8);
+    inflate((4 / a) * (productError * now + underflow) + 2 ** -50 * (next + 4 * now + before) + TINY, 8);
   let before = normUp(previous);
   let now = normUp(current);
   const errors = [localError(now, before, 0)];

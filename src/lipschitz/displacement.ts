@@ -10,10 +10,13 @@
  *
  * where I_j keeps the coordinates of base j that can move at all. A map of whole vectors enters by its Lipschitz constant,
  * or by row scalings that hold on the ball (local-map.ts): rho = sum_k sum_j ||diag(slopes_k) A_j diag(I_j)|| rho_j.
+ *
+ * What moves at all is taken to move by `TINY` at least, and a slope is no less where its coordinate is not known to stand
+ * still: norms of 1e-35 multiplied over and over would underflow to a D of 0, which every radius meets.
  */
 
 import { applyAbsolute, type LinearMap, rowNorms } from '../operators/linear-map.ts';
-import { inflate, normUp } from '../operators/rounding.ts';
+import { inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
@@ -35,9 +38,13 @@ export interface Movement {
 
 /** 1 for coordinates that can move, 0 for those that cannot; null when all can. */
 function moving(movement: Movement): Scales {
-  if (movement.box === null || movement.box.every((b) => b > 0)) return null;
-  return movement.box.map((b) => (b > 0 ? 1 : 0));
+  // A movement that is NaN is one: compared with 0 alone.
+  if (movement.box === null || movement.box.every((b) => b !== 0)) return null;
+  return movement.box.map((b) => (b === 0 ? 0 : 1));
 }
+
+/** Nothing, or at least `TINY`. */
+const noLess = (moved: number): number => (moved > 0 ? Math.max(moved, TINY) : moved);
 
 /** T: upper bounds on the displacement of each coordinate of an affine form. */
 export function reach(form: AffineForm, bases: readonly Movement[]): Float64Array {
@@ -46,13 +53,13 @@ export function reach(form: AffineForm, bases: readonly Movement[]): Float64Arra
     const { rho, box } = bases[base]!;
     const norms = rowNorms(matrix);
     const boxed = box === null ? null : applyAbsolute(matrix, box);
-    const slack = box === null ? 0 : matrix.error * normUp(box);
+    const slack = box === null ? 0 : productUp(matrix.error, normUp(box));
     for (let i = 0; i < total.length; i++) {
-      const ball = rho * norms[i]!;
+      const ball = productUp(rho, norms[i]!);
       total[i] = total[i]! + (boxed === null ? ball : Math.min(ball, boxed[i]! + slack));
     }
   }
-  for (let i = 0; i < total.length; i++) total[i] = inflate(total[i]!, form.terms.length + 4);
+  for (let i = 0; i < total.length; i++) total[i] = noLess(inflate(total[i]!, form.terms.length + 4));
   return total;
 }
 
@@ -67,9 +74,9 @@ function masked(
   let rho = 0;
   for (const { base, matrix } of form.terms) {
     const from = bases[base]!;
-    if (from.rho > 0) rho += normOf(matrix, rows, useColumns ? moving(from) : null) * from.rho;
+    if (from.rho !== 0) rho += productUp(normOf(matrix, rows, useColumns ? moving(from) : null), from.rho);
   }
-  return inflate(rho, form.terms.length + 4);
+  return noLess(inflate(rho, form.terms.length + 4));
 }
 
 function throughActivation(
@@ -84,16 +91,20 @@ function throughActivation(
   if (bound === 'global') {
     let steepest = 0;
     for (let i = 0; i < step.size; i++) steepest = Math.max(steepest, activation.lipschitz(i));
-    return { rho: inflate(steepest * masked(step.input, bases, null, false, normOf), 4), box: null };
+    return {
+      rho: inflate(productUp(steepest, masked(step.input, bases, null, false, normOf)), 4),
+      box: null,
+    };
   }
   const T = reach(step.input, bases);
   const slopes = new Float64Array(step.size);
   const box = new Float64Array(step.size);
   const { value: z, error } = centre;
   for (let i = 0; i < slopes.length; i++) {
-    if (activation.isConstant(z[i]!, T[i]!, error, i)) continue;
-    slopes[i] = bound === 'secant' ? activation.secant(z[i]!, T[i]!, error, i) : activation.lipschitz(i);
-    box[i] = activation.displacement(z[i]!, T[i]!, error, i);
+    if (T[i] === 0 || activation.isConstant(z[i]!, T[i]!, error, i)) continue;
+    const slope = bound === 'secant' ? activation.secant(z[i]!, T[i]!, error, i) : activation.lipschitz(i);
+    slopes[i] = slope + TINY;
+    box[i] = activation.displacement(z[i]!, T[i]!, error, i) + TINY;
   }
   // Where a secant has no bound (a jump, the edge of a domain), what is left is the displacement of the coordinates.
   const rho = slopes.every(Number.isFinite)
@@ -130,7 +141,10 @@ function throughVector(
 ): Movement {
   if (step.rule.kind !== 'vector') throw new Error('not a vector map');
   const { map } = step.rule;
-  const rho = inflate(map.lipschitz * masked(step.input, bases, null, bound !== 'global', normOf), 4);
+  const rho = inflate(
+    productUp(map.lipschitz, masked(step.input, bases, null, bound !== 'global', normOf)),
+    4,
+  );
   if (bound === 'global') return { rho, box: null };
   const box = map.box(reach(step.input, bases));
   return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
@@ -149,7 +163,7 @@ function throughLocal(
   const all = (): number => masked(step.input, bases, null, bound !== 'global', normOf);
   if (bound !== 'secant')
     return {
-      rho: Number.isFinite(map.lipschitz) ? inflate(map.lipschitz * all(), 4) : map.lipschitz,
+      rho: Number.isFinite(map.lipschitz) ? inflate(productUp(map.lipschitz, all()), 4) : map.lipschitz,
       box: null,
     };
   const T = reach(step.input, bases);
@@ -159,7 +173,7 @@ function throughLocal(
   for (const slopes of local.slopes) {
     // What does not move has no slope to count.
     const counted = slopes.map((slope, i) => (T[i] === 0 ? 0 : slope));
-    if (counted.some((slope) => slope > 0)) rho += masked(step.input, bases, counted, true, normOf);
+    if (counted.some((slope) => slope !== 0)) rho += masked(step.input, bases, counted, true, normOf);
   }
   return { rho: Math.min(inflate(rho, 4), normUp(local.box)), box: local.box };
 }
@@ -186,11 +200,14 @@ export function movements(
   bound: DisplacementBound,
   normOf: NormOf,
 ): readonly Movement[] | null {
-  const bases: Movement[] = [{ rho: r, box: null }];
+  const bases: Movement[] = [{ rho: noLess(r), box: null }];
   for (const [index, step] of half.steps.entries()) {
-    const moved = throughStep(step, evaluation.inputs[index]!, bases, bound, normOf);
-    if (!Number.isFinite(moved.rho)) return null;
-    bases.push(moved);
+    const centre = evaluation.inputs[index]!;
+    // A centre that overflowed, or is not a number, is not known.
+    if (bound !== 'global' && !Number.isFinite(centre.error)) return null;
+    const { rho, box } = throughStep(step, centre, bases, bound, normOf);
+    if (!Number.isFinite(rho)) return null;
+    bases.push({ rho: noLess(rho), box });
   }
   return bases;
 }
@@ -219,7 +236,8 @@ export function latentMovement(
   bound: DisplacementBound,
   normOf: NormOf,
 ): number {
-  return masked(half.output, bases, null, bound !== 'global', normOf);
+  const moved = masked(half.output, bases, null, bound !== 'global', normOf);
+  return Number.isFinite(moved) ? moved : Number.POSITIVE_INFINITY;
 }
 
 /** The product bound looks at no centre. */

@@ -1,6 +1,6 @@
 /** The value of a left half in float64, and how far rounding can have moved it. */
 import { absoluteNorm, apply, isSelection, longestRow } from '../operators/linear-map.ts';
-import { gamma, inflate, normUp } from '../operators/rounding.ts';
+import { gamma, inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
@@ -75,40 +75,54 @@ function propagated(step: Step, z: Float64Array, { error, reach, moved }: Nearby
     const bound = rule.map.on({ centre: z, error: moved, T, rho: () => error });
     const slopes = bound?.slopes.map((part) => part.reduce((most, slope) => Math.max(most, slope), 0));
     const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
-    return Math.min(steepest, local) * error;
+    return productUp(Math.min(steepest, local), error);
   }
-  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return steepest * error;
+  if (rule.kind !== 'activation' || Number.isFinite(steepest)) return productUp(steepest, error);
   // No slope holds everywhere: the chords from the computed value over the error are what counts.
   let local = 0;
   for (let i = 0; i < step.size; i++)
     local = Math.max(local, rule.activation.secant(z[i]!, error, reach?.[i] ?? 0, i));
-  if (reach === null || Number.isFinite(local)) return local * error;
+  if (reach === null || Number.isFinite(local)) return productUp(local, error);
   // A jump that some point of the ball is close to: what it is high.
   return normUp(Float64Array.from(reach, (e, i) => rule.activation.displacement(z[i]!, error, e, i)));
+}
+
+/** An error that is not 0 is at least `TINY`: what underflow took is in it, and no further factor makes it vanish. */
+const noted = (error: number): number => (error > 0 ? Math.max(error, TINY) : error);
+
+/**
+ * Upper bound on the l2 error of f(z') as computed, underflow included; 0 where f copies what it is given.
+ * @param valueMoved how far the exact value at z' is from `value`, at most
+ */
+function roundingOf(
+  rule: Step['rule'],
+  z: Float64Array,
+  value: Float64Array,
+  moved: number,
+  valueMoved: number,
+): number {
+  if (rule.kind === 'maximum') return 0;
+  if (rule.kind === 'local') return rule.map.rounding(z, value, moved, valueMoved) + TINY;
+  const map = rule.kind === 'activation' ? rule.activation : rule.map;
+  const absolute = rule.kind === 'activation' ? rule.activation.absoluteError : 0;
+  if (map.relativeError === 0 && absolute === 0) return 0;
+  return map.relativeError * (normUp(value) + valueMoved) + absolute * Math.sqrt(value.length) + TINY;
 }
 
 /** Upper bound on the l2 error of a step's output: what its input's error amounts to, and its own rounding. */
 export function stepError(step: Step, z: Float64Array, value: Float64Array, near: Nearby): number {
   const inherited = propagated(step, z, near);
-  const { rule } = step;
-  const size = normUp(value) + near.outputMoved + inherited;
-  const own =
-    rule.kind === 'activation'
-      ? rule.activation.relativeError * size + rule.activation.absoluteError * Math.sqrt(step.size)
-      : rule.kind === 'vector'
-        ? rule.map.relativeError * size
-        : rule.kind === 'local'
-          ? rule.map.rounding(z, value, near.moved, near.outputMoved + inherited)
-          : 0;
-  return inflate(inherited + own, 6);
+  const own = roundingOf(step.rule, z, value, near.moved, near.outputMoved + inherited);
+  return noted(inflate(inherited + own, 6));
 }
 
-/** The step's output, with what its input's error and its own rounding can amount to. */
+/** The step's output, with what its input's error and its own rounding, underflow included, can amount to. */
 export function through(step: Step, z: Approximation): Approximation {
   const value = applyRule(step, z.value);
-  const atCentre = { error: z.error, reach: null, moved: 0, outputMoved: 0 };
-  return { value, error: stepError(step, z.value, value, atCentre) };
+  return { value, error: stepError(step, z.value, value, atCentre(z.error)) };
 }
+
+const atCentre = (error: number): Nearby => ({ error, reach: null, moved: 0, outputMoved: 0 });
 
 /** Upper bound on the l2 error of an affine form's computed value, for computed bases no larger and no worse than given. */
 export function formError(form: AffineForm, operands: readonly Magnitude[]): number {
@@ -119,10 +133,10 @@ export function formError(form: AffineForm, operands: readonly Magnitude[]): num
     const rounding =
       isSelection(matrix) && matrix.error === 0 && form.terms.length === 1 && form.bias.every((b) => b === 0)
         ? 0
-        : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * norm;
-    total += rounding + matrix.error * (norm + error) + absoluteNorm(matrix) * error;
+        : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * norm + TINY;
+    total += rounding + productUp(matrix.error, norm + error) + productUp(absoluteNorm(matrix), error);
   }
-  return inflate(total, 16);
+  return noted(inflate(total, 16));
 }
 
 /** f_L(x) in float64 with its forward-error bound (Higham, section 3.1), for x of `inputDims`, row-major. */
@@ -136,7 +150,9 @@ export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
       const part = apply(matrix, bases[base]!.value);
       for (let i = 0; i < value.length; i++) value[i] = value[i]! + part[i]!;
     }
-    return { value, error: formError(form, magnitudes) };
+    // A value that overflowed has no error bound.
+    const finite = value.every(Number.isFinite);
+    return { value, error: finite ? formError(form, magnitudes) : Number.POSITIVE_INFINITY };
   };
   const add = (base: Approximation): void => {
     bases.push(base);

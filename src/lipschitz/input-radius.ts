@@ -17,7 +17,8 @@ import {
 import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
 import { forwardErrorOnBall } from './forward-error.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
-import { createSpectralNorm, type GaussianSource, type Scales, type SpectralNorm } from './spectral-norm.ts';
+import { provedNorms } from './proved-norms.ts';
+import { createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
 
 export interface InputRadius {
   /** Certified radius in input units; a lower bound. 0 when not even the smallest ball is proved. */
@@ -99,25 +100,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   const costly = [...norms.values()].some((norm) => norm.costly);
   /** Unmasked norms, from probes that belong to no image: the same for every image of a run, in any order. */
   const shared = new Map<LinearMap, number>();
-  const proving = (gaussian: GaussianSource): NormOf => {
-    const proved = new Map<LinearMap, Proved[]>();
-    return (matrix, rows, columns) => {
-      const norm = normOf(matrix);
-      if (norm.deterministic) return norm.bound(rows, columns, gaussian, 0);
-      const whole = shared.get(matrix);
-      if (rows === null && columns === null && whole !== undefined) return whole;
-      // A smaller mask has a smaller norm: what failed at a larger radius still bounds a smaller one.
-      const earlier = proved.get(matrix) ?? [];
-      const covering = earlier.find((one) => within(rows, one.rows) && within(columns, one.columns));
-      if (covering !== undefined) return covering.bound;
-      const bound = Math.min(
-        norm.bound(rows, columns, gaussian, deltaEach),
-        whole === undefined ? Number.POSITIVE_INFINITY : inflate(whole * top(rows) * top(columns), 4),
-      );
-      proved.set(matrix, [...earlier, { rows, columns, bound }]);
-      return bound;
-    };
-  };
+  const proving = (gaussian: GaussianSource): NormOf =>
+    provedNorms(normOf, (matrix) => shared.get(matrix), gaussian, deltaEach);
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
   const excess = [...norms.values()].reduce((product, norm) => product * norm.excess(deltaEach), 1);
 
@@ -185,22 +169,6 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     },
   };
 }
-
-/** A masked norm bound already paid for. */
-interface Proved {
-  readonly rows: Scales;
-  readonly columns: Scales;
-  readonly bound: number;
-}
-
-/** Whether no scale is above the other's: then the norm is not either. */
-const within = (scales: Scales, other: Scales): boolean =>
-  scales === null
-    ? other === null || other.every((s) => s >= 1)
-    : scales.every((s, i) => s <= (other === null ? 1 : other[i]!));
-
-const top = (scales: Scales): number =>
-  scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
 
 const NOTHING: InputRadius = { radius: 0, displacement: 0, forwardError: 0 };
 

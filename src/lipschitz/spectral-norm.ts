@@ -2,8 +2,13 @@
  * Spectral norms of masked segments, || diag(rows) A diag(columns) ||_2, as true upper bounds: proved by a factorisation
  * where the Gram matrix is small or banded, probabilistic (delta from the error budget) elsewhere. Power iteration, which
  * is a lower bound, is offered only to reproduce the published method and is labelled an estimate wherever it shows.
+ *
+ * The proofs square entries times scales. So that no square leaves the normal range of float64, a matrix is first brought
+ * to a largest entry near 1 by a power of two, what is then below 2^-200 is counted as error, and scales below 2^-100 are
+ * raised to it, which no norm falls by.
  */
-import { convolutionGram, workOf } from '../operators/convolution-map.ts';
+import { extentOf, LARGEST_CARRIED, SMALLEST_CARRIED, withoutSmall } from '../operators/carried-range.ts';
+import { convolutionGram, gramUnderflow, workOf } from '../operators/convolution-map.ts';
 import {
   absoluteNorm,
   isConvolution,
@@ -11,7 +16,7 @@ import {
   longestColumn,
   longestRow,
 } from '../operators/linear-map.ts';
-import { gamma, inflate } from '../operators/rounding.ts';
+import { exponentOf, gamma, inflate, productUp, TINY, timesPowerUp } from '../operators/rounding.ts';
 import { type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
 import {
   type BandedGram,
@@ -66,6 +71,33 @@ function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram |
   }));
   const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
   return isFactorisable(matrix.cols, best.band) ? createBandedGram(matrix, best.order) : null;
+}
+
+/** Scales between which squares of scaled entries stay in the normal range. */
+const LEAST_SCALE = 2 ** -100;
+const LARGEST_SCALE = 2 ** 100;
+
+/** No scale lower, and none but 0 below the least. */
+function raised(scales: Scales): Scales {
+  if (scales === null || scales.every((s) => s === 0 || s >= LEAST_SCALE)) return scales;
+  return scales.map((s) => (s > 0 && s < LEAST_SCALE ? LEAST_SCALE : s));
+}
+
+/** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, but for what its error covers. */
+function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: number } {
+  // A convolution keeps to that range (linear-map.ts).
+  if (isConvolution(map)) return { map, exponent: 0 };
+  const { least, most } = extentOf(map);
+  // Without a finite largest entry there is no norm: the sums below come to Infinity or NaN.
+  if (most === 0 || most === Number.POSITIVE_INFINITY) return { map, exponent: 0 };
+  if (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED) return { map, exponent: 0 };
+  const exponent = exponentOf(most);
+  // In two steps: 2^1074 is beyond float64. What rounds is left out anyway.
+  const half = Math.trunc(-exponent / 2);
+  const [first, second] = [2 ** half, 2 ** (-exponent - half)];
+  const value = map.value.map((v) => v * first * second);
+  const error = timesPowerUp(map.error, -exponent);
+  return { map: withoutSmall({ ...map, value, error }, SMALLEST_CARRIED), exponent };
 }
 
 /** diag(rows) A diag(columns), without the rows and entries that become zero. Each entry is rounded twice. */
@@ -135,10 +167,11 @@ function gramProduct(map: LinearMap, rows: Scales, columns: Scales): SymmetricPr
  * @param columnDims shape of its input
  */
 export function createSpectralNorm(
-  map: LinearMap,
+  given: LinearMap,
   rowDims: readonly number[],
   columnDims: readonly number[],
 ): SpectralNorm {
+  const { map, exponent } = brought(given);
   const proof = isConvolution(map) ? null : provable(map, rowDims, columnDims);
   const work = isConvolution(map) ? workOf(map) : map.value.length;
   const costly = proof === null && work > COSTLY;
@@ -152,11 +185,15 @@ export function createSpectralNorm(
 
   /** Adds the composition error of the stored matrix, scaled as the map is. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
-    inflate(stored + map.error * largest(rows) * largest(columns), 4);
+    inflate(stored + productUp(productUp(map.error, largest(rows)), largest(columns)), 4);
+
+  /** Loose, and in need of no square. */
+  const coarsely = (rows: Scales, columns: Scales): number =>
+    inflate(productUp(productUp(absoluteNorm(map), largest(rows)), largest(columns)), 4);
 
   const matrixFree = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
     const step = product(rows, columns);
-    const coarse = absoluteNorm(map) * largest(rows) * largest(columns);
+    const coarse = coarsely(rows, columns);
     const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
     if (!(estimate > 0)) return coarse;
     const terms = longestRow(map) + longestColumn(map) + 8;
@@ -167,8 +204,16 @@ export function createSpectralNorm(
       delta,
       gamma(terms) * coarse * coarse,
       effort.chebyshev,
+      isConvolution(map) ? gramUnderflow(map, largest(rows), largest(columns)) : TINY,
     );
     return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
+  };
+
+  const ofStored = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
+    if (!(largest(rows) <= LARGEST_SCALE && largest(columns) <= LARGEST_SCALE))
+      return coarsely(rows, columns);
+    if (proof === null) return matrixFree(rows, columns, gaussian, delta);
+    return proof.columnSide ? proof.gram.bound(rows, columns) : proof.gram.bound(columns, rows);
   };
 
   return {
@@ -176,18 +221,15 @@ export function createSpectralNorm(
     costly,
     excess: (delta) => (proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effort.chebyshev)),
     estimate: (rows, columns, steps) =>
-      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), map.cols, steps))),
-    bound(rows, columns, gaussian, delta) {
+      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), map.cols, steps))) * 2 ** exponent,
+    bound(givenRows, givenColumns, gaussian, delta) {
+      const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;
-      const stored =
-        proof === null
-          ? matrixFree(rows, columns, gaussian, delta)
-          : proof.columnSide
-            ? proof.gram.bound(rows, columns)
-            : proof.gram.bound(columns, rows);
+      const stored = ofStored(rows, columns, gaussian, delta);
       const value = ofExactMap(stored, rows, columns);
-      if (rows === null && columns === null && proof !== null) unscaled = value;
-      return value;
+      const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
+      if (rows === null && columns === null && proof !== null) unscaled = whole;
+      return whole;
     },
     powerEstimate(rows, columns, steps) {
       const step = product(rows, columns);
@@ -202,7 +244,7 @@ export function createSpectralNorm(
         if (value === 0) return 0;
         vector = next;
       }
-      return value;
+      return value * 2 ** exponent;
     },
   };
 }

@@ -6,6 +6,8 @@
  *
  * so that ||phi(z + W d) - phi(z)|| <= ||diag(m) W d||. A neuron that must first cross a dead zone of width s before it
  * moves costs (T - s)/T, not 1. `i` is the coordinate, for activations with parameters per channel (PRelu).
+ *
+ * T is 0 or at least `TINY` (rounding.ts), so that slopes times T do not vanish; `displacement.ts` sees to it.
  */
 import { gamma, UNIT_ROUNDOFF } from './rounding.ts';
 
@@ -115,7 +117,7 @@ export function piecewiseLinear(
       if (T <= 0) return Math.abs(slopeAt(piecesOf(i), z));
       const up = walk(piecesOf(i), z, T, 1).secant;
       const down = walk(piecesOf(i), z, T, -1).secant;
-      const uncertainty = distance > T + e ? 0 : (2 * limit * e) / (distance - e);
+      const uncertainty = distance > T + e ? 0 : 2 * limit * (e / (distance - e));
       return Math.min(limit, Math.max(up, down) + uncertainty + limit * slack);
     },
     displacement(z, T, e, i) {

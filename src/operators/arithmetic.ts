@@ -10,7 +10,7 @@ import { gatedActivation } from './gated-activations.ts';
 import type { Action, Constant, Operand, Operands, Operator } from './operator.ts';
 import { dividing, squareOf } from './powers.ts';
 import { products, quotients } from './products.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
+import { TINY, UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
 import { checkEntries, selection } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
@@ -152,7 +152,10 @@ function scaled(node: Node, operands: Operands, divide: boolean): Action {
     kind: 'affine',
     dims,
     terms: [
-      { operand: 1 - constantSide, matrix: { ...matrix, error: divide ? 2 * UNIT_ROUNDOFF * largest : 0 } },
+      {
+        operand: 1 - constantSide,
+        matrix: { ...matrix, error: divide ? 2 * UNIT_ROUNDOFF * largest + TINY : 0 },
+      },
     ],
     bias: null,
   };

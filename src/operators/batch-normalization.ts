@@ -7,7 +7,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { floatAttribute, intAttribute, type Node } from '../onnx/graph.ts';
 import { constantOperand, refuse, required } from './compile-errors.ts';
 import type { Operator } from './operator.ts';
-import { gamma, inflate } from './rounding.ts';
+import { gamma, inflate, TINY } from './rounding.ts';
 import { selection } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
 import { operandAt, refuseTraining, weightAt } from './training-operands.ts';
@@ -145,8 +145,8 @@ export const batchNormalization: Operator = {
       { length: channels },
       (_, c) => scale.values[c]! / Math.sqrt(variance.values[c]! + epsilon),
     );
-    if (factor.some((f) => !Number.isFinite(f)))
-      refuse(node, 'variance + epsilon is not positive', 'Re-export the model.');
+    if (factor.some((f) => !Number.isFinite(f)) || variance.values.some((v) => !Number.isFinite(v)))
+      refuse(node, 'variance + epsilon is not positive and finite', 'Re-export the model.');
     const matrix = selection(
       size,
       Int32Array.from({ length: size }, (_, i) => i),
@@ -161,12 +161,12 @@ export const batchNormalization: Operator = {
     return {
       kind: 'affine',
       dims: input.dims,
-      terms: [{ operand: 0, matrix: { ...matrix, error: gamma(4) * largest } }],
+      terms: [{ operand: 0, matrix: { ...matrix, error: gamma(4) * largest + TINY } }],
       bias: Float64Array.from({ length: size }, (_, i) => {
         const c = channelOf(i);
         return bias.values[c]! - mean.values[c]! * factor[c]!;
       }),
-      biasError: inflate(gamma(6) * magnitude * Math.sqrt(size), 8),
+      biasError: inflate(gamma(6) * magnitude * Math.sqrt(size) + TINY, 8),
     };
   },
 };

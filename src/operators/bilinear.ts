@@ -7,7 +7,7 @@
  * ||X|| <= min(||X||_F, sqrt(||X||_1 ||X||_inf)). On all of space there is no bound.
  */
 import { type LocalBound, type LocalMap, UP } from './local-map.ts';
-import { gamma, inflate, normUp } from './rounding.ts';
+import { gamma, inflate, normUp, productUp, TINY } from './rounding.ts';
 
 /** Shape of a product: A [rows, inner] times B [inner, columns], in each of `blocks`. */
 export interface Blocks {
@@ -64,30 +64,30 @@ export function matrixProducts(shape: Blocks): LocalMap {
       for (let h = 0; h < blocks; h++) out.set(product(blockA(z, h), blockB(z, h), shape), h * size);
       return out;
     },
-    // Each entry is within gamma(inner) |A| |B|; 2^-1000 for products below the normal range.
+    // Each entry is within gamma(inner) |A| |B|; TINY for products below the normal range.
     rounding(z, _value, moved) {
-      let squares = 0;
-      for (let h = 0; h < blocks; h++)
-        squares += ((normUp(blockA(z, h)) + moved) * (normUp(blockB(z, h)) + moved)) ** 2;
-      return inflate(
-        gamma(inner + 2) * Math.sqrt(squares) + 2 ** -1000 * Math.sqrt(blocks * size),
-        blocks + 8,
+      const sizes = Float64Array.from({ length: blocks }, (_, h) =>
+        productUp(normUp(blockA(z, h)) + moved, normUp(blockB(z, h)) + moved),
       );
+      return inflate(gamma(inner + 2) * normUp(sizes) + TINY, 8);
     },
     on({ centre, error, T }): LocalBound {
       const first = new Float64Array(centre.length);
+      // Only a block that stays where it is has entries that do not move.
+      const raised = (slope: number): number => (slope === 0 ? 0 : slope * UP + TINY);
       const second = new Float64Array(centre.length);
       const box = new Float64Array(blocks * size);
       for (let h = 0; h < blocks; h++) {
         const [a, b] = [blockA(centre, h), blockB(centre, h)];
         const [S, t] = [blockA(T, h), blockB(T, h)];
-        blockA(first, h).fill((spectralNorm(b, columns) + error + normUp(t) / 2) * UP);
-        blockB(second, h).fill((spectralNorm(a, inner) + error + normUp(S) / 2) * UP);
+        blockA(first, h).fill(raised(spectralNorm(b, columns) + error + normUp(t) / 2));
+        blockB(second, h).fill(raised(spectralNorm(a, inner) + error + normUp(S) / 2));
         const widest = a.map((v, i) => (Math.abs(v) + error + S[i]!) * UP);
         const sizes = b.map((v) => (Math.abs(v) + error) * UP);
         const byB = product(widest, t, shape);
         const byA = product(S, sizes, shape);
-        for (let i = 0; i < size; i++) box[h * size + i] = inflate(byA[i]! + byB[i]!, inner + 4);
+        const least = S.some((s) => s > 0) || t.some((s) => s > 0) ? TINY : 0;
+        for (let i = 0; i < size; i++) box[h * size + i] = inflate(byA[i]! + byB[i]! + least, inner + 4);
       }
       return { slopes: [first, second], box };
     },

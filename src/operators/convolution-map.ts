@@ -5,8 +5,11 @@
  *
  * The map is A = after . C . before exactly, for the stored factors; only applying it rounds. `explicitConvolution`
  * writes the same C out through the same `taps`, so there is one definition of what a convolution is.
+ *
+ * Weights and scales are between 2^-200 and 2^200 or 0 (carried-range.ts, which linear-map.ts keeps to): no product of
+ * three of them, and no square of one times that of another, leaves the normal range.
  */
-import { inflate } from './rounding.ts';
+import { inflate, productUp, TINY } from './rounding.ts';
 import {
   absoluteNorm,
   applyAbsolute,
@@ -103,7 +106,7 @@ export function convolutionMap(
   const error =
     errorL === 0 && errorR === 0
       ? 0
-      : inflate(kernelNorm(kernel) * (normL * errorR + errorL * normR + errorL * errorR), 8);
+      : inflate(kernelNorm(kernel) * (normL * errorR + errorL * normR + errorL * errorR) + TINY, 8);
   return {
     rows: after?.rows ?? rowsOf(kernel),
     cols: before?.cols ?? colsOf(kernel),
@@ -326,9 +329,12 @@ export const backwardRoundings = remembered(
     8,
 );
 
-/** Upper bound on |A| b for b >= 0. */
-export function applyConvolutionAbsolute(map: ConvolutionMap, b: Float64Array): Float64Array {
+/** Upper bound on |A| b for b >= 0. What is below 2^-400 counts as that, so that no product underflows. */
+export function applyConvolutionAbsolute(map: ConvolutionMap, given: Float64Array): Float64Array {
   const { kernel, after, before } = map;
+  const b = given.every((v) => v === 0 || v >= TINY)
+    ? given
+    : given.map((v) => (v > 0 && v < TINY ? TINY : v));
   const image = forward(kernel, magnitudes(kernel), before === null ? b : applyAbsolute(before, b));
   const out = after === null ? image : applyAbsolute(after, image);
   const terms = forwardRoundings(map);
@@ -350,7 +356,7 @@ export const convolutionAbsoluteNorm = remembered((map: ConvolutionMap): number 
     most(before === null ? sums : applyAdjoint(absolutely(before), sums)),
     backwardRoundings(map),
   );
-  return inflate(Math.sqrt(rowSum * columnSum), 2);
+  return inflate(productUp(Math.sqrt(rowSum), Math.sqrt(columnSum)), 4);
 });
 
 /** Upper bound on || |C| ||_2 of the bare convolution. */
@@ -388,7 +394,7 @@ export const convolutionRowNorms = remembered((map: ConvolutionMap): Float64Arra
   const norms = sums.map((sum) => Math.sqrt(sum * repeats));
   const out = after === null ? norms : applyAbsolute(after, norms);
   const terms = forwardRoundings(map) + 4;
-  return out.map((value) => (value === 0 ? error : inflate(value, terms) + error));
+  return out.map((value) => inflate(value + error, terms));
 });
 
 /**
@@ -427,6 +433,26 @@ export function convolutionGram(
     if (before !== null) applyAdjoint(before, back, y);
     if (columns !== null) for (let i = 0; i < y.length; i++) y[i] = y[i]! * columns[i]!;
   };
+}
+
+/**
+ * Upper bound on the l2 norm of what a product with that Gram matrix loses to underflow, whatever the vector: less than
+ * 2^-1015 at each factor, multiplied by those that follow. Infinity where the factors are too large to say.
+ *
+ * @param rows largest scale of a row
+ * @param columns largest scale of a column
+ */
+export function gramUnderflow(
+  { kernel, after, before }: ConvolutionMap,
+  rows: number,
+  columns: number,
+): number {
+  const outer = [after, before].map((matrix) => (matrix === null ? 1 : absoluteNorm(matrix)));
+  const growth = [kernelNorm(kernel), rows, columns, ...outer].reduce(
+    (all, norm) => all * (1 + norm) ** 2,
+    1,
+  );
+  return 2 ** -1015 * growth * (1 + 2 ** -40);
 }
 
 /** The diagonal after^T diag(rows)^2 after; null when it is the identity. */

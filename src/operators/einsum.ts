@@ -2,7 +2,7 @@
 import { describeNode, type Node, sizeOf, stringAttribute } from '../onnx/graph.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Operand, Operands, Operator } from './operator.ts';
-import { gamma } from './rounding.ts';
+import { gamma, TINY } from './rounding.ts';
 import { stridesOf } from './shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries } from './sparse-matrix.ts';
 
@@ -134,7 +134,7 @@ export const einsum: Operator = {
       });
     const exact = operands.length <= 2 && summed.every((label) => equation.inputs[variable]!.includes(label));
     const matrix = weighted(false);
-    const error = exact ? 0 : 2 * gamma(terms + operands.length) * absoluteNorm(weighted(true));
+    const error = exact ? 0 : 2 * gamma(terms + operands.length) * absoluteNorm(weighted(true)) + TINY;
     return {
       kind: 'affine',
       dims,

@@ -60,12 +60,21 @@ function gated(factor: Value, gate: Value): Gated | null {
   return null;
 }
 
-/** A number that is the same for all cells; its rank is noted. */
+/**
+ * Constants beyond this and its inverse are not a gate's: products of a dozen of them could leave float64, or make a
+ * movement vanish.
+ */
+const LEAST_CONSTANT = 2 ** -40;
+
+/** A number that is the same for all cells, if it is one that gates have; its rank is noted. */
 function scalar(value: Value | null | undefined, ranks: number[]): number | null {
   const constant = value?.constant;
   if (!constant || sizeOf(constant.dims) !== 1) return null;
   ranks.push(constant.dims.length);
-  return constant.float64()[0] ?? null;
+  const number = constant.float64()[0] ?? 0;
+  return number === 0 || (Math.abs(number) >= LEAST_CONSTANT && Math.abs(number) <= 1 / LEAST_CONSTANT)
+    ? number
+    : null;
 }
 
 const standard = (value: Value): Node | null =>

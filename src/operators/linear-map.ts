@@ -2,6 +2,7 @@
  * The linear maps of the left half: a matrix written out, or a convolution too large for that. Everything the bounds ask
  * of a map, with one name for both. `error` bounds ||A_stored - A_exact||_2 and is added by what is derived from a map.
  */
+import { carried as carriedMatrix, checkKernel } from './carried-range.ts';
 import {
   applyConvolution,
   applyConvolutionAbsolute,
@@ -37,7 +38,13 @@ export function convolutionOf(kernel: Kernel, where: string): LinearMap {
     kernel.y.output * kernel.x.output * Math.max(kernel.outChannels, kernel.y.kernel * kernel.x.kernel),
     where,
   );
+  checkKernel(kernel.weights, where);
   return convolutionMap(kernel);
+}
+
+/** The map within the range of weights that bounds carry (carried-range.ts). @throws ModelRefused */
+export function carried(map: LinearMap, where: string): LinearMap {
+  return isConvolution(map) ? map : carriedMatrix(map, where);
 }
 
 /** A x. */
@@ -78,23 +85,29 @@ export function explicit(map: LinearMap, where: string): SparseMatrix {
   const right =
     before === null
       ? explicitConvolution(kernel, where)
-      : sparse.multiply(explicitConvolution(kernel, where), before, where);
-  return after === null ? right : sparse.multiply(after, right, where);
+      : carriedMatrix(sparse.multiply(explicitConvolution(kernel, where), before, where), where);
+  return after === null ? right : carriedMatrix(sparse.multiply(after, right, where), where);
 }
 
-/** A B. A convolution stays one as long as what it meets moves and scales cells. */
+/**
+ * A B, for factors in the range that bounds carry, in that range again. A convolution stays one as long as what it meets
+ * moves and scales cells.
+ * @throws ModelRefused when the product leaves the range, or is too large
+ */
 export function multiply(a: LinearMap, b: LinearMap, where: string): LinearMap {
-  if (!isConvolution(a) && !isConvolution(b)) return sparse.multiply(a, b, where);
+  const product = (left: SparseMatrix, right: SparseMatrix): SparseMatrix =>
+    carriedMatrix(sparse.multiply(left, right, where), where);
+  if (!isConvolution(a) && !isConvolution(b)) return product(a, b);
   if (!isConvolution(a) && sparse.isIdentity(a)) return b;
   if (!isConvolution(b) && sparse.isIdentity(b)) return a;
   if (isConvolution(b) && !isConvolution(a) && sparse.longestRow(a) <= 1)
-    return convolutionMap(b.kernel, b.after === null ? a : sparse.multiply(a, b.after, where), b.before);
+    return convolutionMap(b.kernel, b.after === null ? a : product(a, b.after), b.before);
   if (isConvolution(a) && !isConvolution(b) && sparse.longestRow(b) <= 1)
-    return convolutionMap(a.kernel, a.after, a.before === null ? b : sparse.multiply(a.before, b, where));
-  return sparse.multiply(explicit(a, where), explicit(b, where), where);
+    return convolutionMap(a.kernel, a.after, a.before === null ? b : product(a.before, b));
+  return product(explicit(a, where), explicit(b, where));
 }
 
-/** A + B. */
+/** A + B, in the range that bounds carry. @throws ModelRefused when it leaves the range, or is too large */
 export function add(a: LinearMap, b: LinearMap, where: string): SparseMatrix {
-  return sparse.add(explicit(a, where), explicit(b, where));
+  return carriedMatrix(sparse.add(explicit(a, where), explicit(b, where)), where);
 }

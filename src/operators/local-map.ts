@@ -8,7 +8,7 @@ export interface Ball {
   /** The centre as computed; the exact one is within `error` in l2. */
   readonly centre: Float64Array;
   readonly error: number;
-  /** Upper bounds on the movement of each cell. */
+  /** Upper bounds on the movement of each cell: 0, or at least `TINY` (rounding.ts). */
   readonly T: Float64Array;
   /** Upper bound on the l2 norm of the movement of all cells; asked for only where it counts, since it takes a norm. */
   rho(): number;

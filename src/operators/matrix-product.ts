@@ -7,7 +7,7 @@ import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '.
 import { type Blocks, matrixProducts } from './bilinear.ts';
 import { refuse, required } from './compile-errors.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
+import { TINY, UNIT_ROUNDOFF } from './rounding.ts';
 import { broadcastDims, broadcastIndex } from './shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-matrix.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
@@ -64,8 +64,9 @@ function gemm(node: Node, operands: Operands): Action {
       else add(inB(k, j), alpha * weight[inA(i, k)]!);
     }
   });
-  // alpha * w rounds unless alpha is 1.
-  const matrix = alpha === 1 ? product : { ...product, error: 2 * UNIT_ROUNDOFF * absoluteNorm(product) };
+  // alpha * w rounds unless alpha is 1, and may vanish.
+  const error = alpha === 1 ? 0 : 2 * UNIT_ROUNDOFF * absoluteNorm(product) + TINY;
+  const matrix = { ...product, error };
   const terms = [{ operand: variable as number, matrix }];
   const c = operands[2];
   if (c !== undefined && c !== null) {

@@ -9,7 +9,7 @@
  * per unit of ||u - u'||, where u' touches the ball's tangent: 1/(a cos(t/2)) with sin t = d/a. For larger d, b >= floor.
  */
 import { type LocalBound, type LocalMap, UP } from './local-map.ts';
-import { gamma, inflate, normUp } from './rounding.ts';
+import { gamma, inflate, normUp, TINY } from './rounding.ts';
 
 export interface Normalisation {
   /** Cells of group g: `cells[g * length]` and on. */
@@ -49,11 +49,11 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
       const mean = v.reduce((sum, x) => sum + x, 0) / length;
       for (let k = 0; k < length; k++) v[k] = v[k]! - mean;
       // Each entry of the mean is within gamma(length) ||z||_1 / length <= gamma(length) ||z||/sqrt(length).
-      error = inflate(2 * gamma(length + 2) * magnitude, 4);
+      error = magnitude === 0 ? 0 : inflate(2 * gamma(length + 2) * magnitude + TINY, 4);
     }
     const size = normUp(v);
     // normUp exceeds the norm of the stored v by less than 3 `relative`.
-    const scale = Math.sqrt(size * size + floor * floor);
+    const scale = rootOfSquares(size, floor);
     return { v, scale, error, least: Math.max(least(floor), scale * (1 - 4 * relative) - error) };
   };
 
@@ -72,15 +72,14 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
       return out;
     },
     rounding(z, value, moved, valueMoved) {
-      let squares = 0;
-      for (let g = 0; g < groups; g++) {
+      const errors = Float64Array.from({ length: groups }, (_, g) => {
         const group = groupOf(z, g, moved);
+        if (group.error === 0) return 0;
         // Nearby the scale may be smaller by as much as the group moves.
         const nearest = Math.max(least(floor), group.least - moved);
-        if (group.error > 0)
-          squares += nearest > 0 ? ((gain * group.error) / nearest) ** 2 : Number.POSITIVE_INFINITY;
-      }
-      return inflate(Math.sqrt(squares) + 4 * relative * (normUp(value) + valueMoved), groups + 10);
+        return nearest > 0 ? (gain * group.error) / nearest : Number.POSITIVE_INFINITY;
+      });
+      return inflate(normUp(errors) + 4 * relative * (normUp(value) + valueMoved) + TINY, 10);
     },
     on({ centre, error, T, rho }): LocalBound | null {
       const slopes = new Float64Array(cells.length);
@@ -94,7 +93,7 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
         if (d === 0) continue;
         if (!(a > 0)) return null;
         const b = Math.max(least(floor), (a - d) / UP - a * 2 ** -48);
-        const steepest = gain * Math.min(2 / (a + b), touching(a, d)) * UP;
+        const steepest = gain * Math.min(2 / (a + b), touching(a, d)) * UP + TINY;
         const shared = centred
           ? Math.min(
               moves.reduce((sum, t) => sum + t, 0),
@@ -107,12 +106,19 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
           const part = Math.min(1, (Math.abs(group.v[k]!) + group.error + error) / a);
           // gain (v'/b - v/a) = gain ((v' - v) - (v/a)(b - a))/b, and |b - a| <= d.
           const single = (gain * (Math.min(d, moves[k]! + shared * UP) + part * d)) / b;
-          box[cell] = Math.min(steepest * d, b > 0 ? single : Number.POSITIVE_INFINITY) * UP;
+          box[cell] = Math.min(steepest * d, b > 0 ? single : Number.POSITIVE_INFINITY) * UP + TINY;
         }
       }
       return { slopes: [slopes], box };
     },
   };
+}
+
+/** sqrt(a² + b²) for a, b >= 0 within a few units in the last place, at any scale. */
+function rootOfSquares(a: number, b: number): number {
+  const largest = Math.max(a, b);
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  return largest * Math.sqrt((a / largest) ** 2 + (b / largest) ** 2);
 }
 
 /** 1/(a cos(t/2)) with sin t = d/a, rounded up; Infinity for d >= a. */

@@ -48,8 +48,9 @@ function powerChord(p: number, low: number, high: number, T: number): number {
   const nearest = integer ? Math.max(low, -high) - T : low - T;
   if (!integer && !(nearest >= 0)) return NONE;
   if (p === 2) return farthest + Math.max(-low, high);
-  if (p >= 1) return p * farthest ** (p - 1);
-  return nearest > 0 ? Math.abs(p) * nearest ** (p - 1) : NONE;
+  // A power may vanish where p times it does not.
+  if (p >= 1) return p * (farthest ** (p - 1) + 2 ** -1070);
+  return nearest > 0 ? Math.abs(p) * (nearest ** (p - 1) + 2 ** -1070) : NONE;
 }
 
 /** z², whose value is exact but for one rounding. */

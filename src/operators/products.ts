@@ -9,10 +9,7 @@
  * |a/b|/(|b| - T) for a quotient whose divisor stays away from zero; the movement of each cell is their sum.
  */
 import { type LocalBound, type LocalMap, UP } from './local-map.ts';
-import { inflate, normUp, UNIT_ROUNDOFF } from './rounding.ts';
-
-/** Results below the normal range. */
-const TINY = 2 ** -1000;
+import { inflate, normUp, productUp, TINY, UNIT_ROUNDOFF } from './rounding.ts';
 
 type Slopes = (a: number, b: number, S: number, T: number, e: number) => readonly [number, number] | null;
 
@@ -21,7 +18,7 @@ const ofProduct: Slopes = (a, b, S, T, e) => [Math.abs(b) + e + T / 2, Math.abs(
 const ofQuotient: Slopes = (a, b, _, T, e) => {
   const nearest = (Math.abs(b) - e) / UP;
   const left = nearest - T * UP - Math.abs(b) * 2 ** -48;
-  return left > 0 ? [1 / left, (Math.abs(a) + e) / nearest / left] : null;
+  return left > 0 ? [1 / left + TINY, (Math.abs(a) + e) / nearest / left + TINY] : null;
 };
 
 /** @param count cells of a, and of b */
@@ -41,9 +38,10 @@ function ofPairs(count: number, value: (a: number, b: number) => number, slopesO
         const [S, t] = [T[i]!, T[count + i]!];
         const slopes = slopesOf(centre[i]!, centre[count + i]!, S, t, error);
         if (slopes === null) return null;
-        first[i] = slopes[0] * UP;
-        second[count + i] = slopes[1] * UP;
-        box[i] = (first[i]! * S + second[count + i]! * t) * UP;
+        // A slope is 0 only if the other factor is, and stays so.
+        first[i] = slopes[0] === 0 ? 0 : slopes[0] * UP + TINY;
+        second[count + i] = slopes[1] === 0 ? 0 : slopes[1] * UP + TINY;
+        box[i] = (productUp(first[i]!, S) + productUp(second[count + i]!, t)) * UP;
       }
       return { slopes: [first, second], box };
     },

@@ -9,7 +9,7 @@ import { normalizeAxis, required } from './compile-errors.ts';
 import { type LocalBound, type LocalMap, UP } from './local-map.ts';
 import type { Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
-import { gamma, inflate, normUp } from './rounding.ts';
+import { gamma, inflate, normUp, TINY } from './rounding.ts';
 import { identityMatrix } from './sparse-matrix.ts';
 
 /** Relative error of exponentials of rounded arguments down to -745, where they vanish. */
@@ -86,8 +86,9 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
         for (let k = 0; k < length; k++) {
           const own = moves[k]!;
           const other = (own === order[0] ? order[1] : order[0]) ?? 0;
-          slopes[at(k)] = Math.min(steepestOfAll, steepest);
-          box[at(k)] = factors[k]! * (own + other) * UP;
+          slopes[at(k)] = length === 1 ? 0 : Math.min(steepestOfAll, steepest + TINY);
+          // A factor of 1e-300 times a small movement is not nothing; a single cell stays where it is.
+          box[at(k)] = own + other === 0 || length === 1 ? 0 : factors[k]! * (own + other) * UP + TINY;
         }
       }
       return { slopes: [slopes], box };

@@ -7,7 +7,7 @@
  * composed; everything derived from the matrix adds it.
  */
 import { ModelRefused } from '../errors.ts';
-import { gamma, inflate } from './rounding.ts';
+import { gamma, inflate, normUp, productUp, TINY } from './rounding.ts';
 
 /** Matrices above this many entries (12 bytes each) are refused rather than left to exhaust the memory. */
 export const ENTRY_LIMIT = 120_000_000;
@@ -130,14 +130,25 @@ export function applyAbsolute(matrix: SparseMatrix, b: Float64Array): Float64Arr
     const end = rowStart[i + 1]!;
     const terms = end - k;
     let sum = 0;
+    const start = k;
     for (; k < end; k++) sum += Math.abs(value[k]!) * b[column[k]!]!;
-    out[i] = inflate(sum, terms);
+    out[i] = inflate(sum > SAFE_SUM ? sum : sumUp(matrix, b, start, end), terms);
   }
   return out;
 }
 
+/** A sum of products above this has lost nothing to underflow that `inflate` does not cover. */
+const SAFE_SUM = 2 ** -900;
+
+/** The same sum of the entries from `start` to `end`, with what each of its products may have lost; 0 only if all are. */
+function sumUp({ column, value }: SparseMatrix, b: Float64Array, start: number, end: number): number {
+  let sum = 0;
+  for (let k = start; k < end; k++) sum += productUp(Math.abs(value[k]!), b[column[k]!]!);
+  return sum;
+}
+
 /** Remembers a property of a matrix for as long as the matrix lives: matrices are immutable and met once per image. */
-function remembered<T>(compute: (matrix: SparseMatrix) => T): (matrix: SparseMatrix) => T {
+export function remembered<T>(compute: (matrix: SparseMatrix) => T): (matrix: SparseMatrix) => T {
   const known = new WeakMap<SparseMatrix, T>();
   return (matrix) => {
     const found = known.get(matrix);
@@ -154,10 +165,8 @@ export const rowNorms = remembered((matrix: SparseMatrix): Float64Array => {
   const out = new Float64Array(rows);
   for (let i = 0, k = 0; i < rows; i++) {
     const end = rowStart[i + 1]!;
-    const terms = end - k;
-    let sum = 0;
-    for (; k < end; k++) sum += value[k]! * value[k]!;
-    out[i] = terms === 0 ? error : inflate(Math.sqrt(sum), terms) + error;
+    out[i] = inflate(normUp(value.subarray(k, end)) + error, 1);
+    k = end;
   }
   return out;
 });
@@ -216,7 +225,7 @@ export const absoluteNorm = remembered((matrix: SparseMatrix): number => {
     rowSum = Math.max(rowSum, inflate(sum, matrix.rowStart[i + 1]! - matrix.rowStart[i]!));
   }
   for (let c = 0; c < matrix.cols; c++) columnSum = Math.max(columnSum, inflate(columnSums[c]!, counts[c]!));
-  return inflate(Math.sqrt(rowSum * columnSum), 2);
+  return inflate(productUp(Math.sqrt(rowSum), Math.sqrt(columnSum)), 4);
 });
 
 /** Whether every row has at most one entry, of value exactly 1: the map copies cells and rounds nothing. */
@@ -224,8 +233,10 @@ export const isSelection = remembered(
   (matrix: SparseMatrix): boolean => longestRow(matrix) <= 1 && matrix.value.every((v) => v === 1),
 );
 
+/** Whether the exact map is the identity, and not one that a computed factor of 1 stands for. */
 export function isIdentity(matrix: SparseMatrix): boolean {
   return (
+    matrix.error === 0 &&
     matrix.rows === matrix.cols &&
     matrix.value.length === matrix.rows &&
     isSelection(matrix) &&
@@ -233,7 +244,7 @@ export function isIdentity(matrix: SparseMatrix): boolean {
   );
 }
 
-/** A B, with the rounding of the product and the errors of both factors in `error`. */
+/** A B, with the rounding of the product, underflow included, and the errors of both factors in `error`. */
 export function multiply(a: SparseMatrix, b: SparseMatrix, where: string): SparseMatrix {
   if (isIdentity(a)) return b;
   if (isIdentity(b)) return a;
@@ -272,12 +283,12 @@ export function multiply(a: SparseMatrix, b: SparseMatrix, where: string): Spars
   const exact = isSelection(a) || (isSelection(b) && new Set(b.column).size === b.column.length);
   const normA = absoluteNorm(a);
   const normB = absoluteNorm(b);
-  const rounding = exact ? 0 : gamma(longestRow(a) + 1) * normA * normB;
-  const inherited = normA * b.error + a.error * normB + a.error * b.error;
+  const rounding = exact ? 0 : gamma(longestRow(a) + 1) * productUp(normA, normB) + TINY;
+  const inherited = productUp(normA, b.error) + productUp(a.error, normB) + productUp(a.error, b.error);
   return { ...product, error: inflate(rounding + inherited, 4) };
 }
 
-/** A + B. */
+/** A + B. Sums do not underflow: below the normal range they are exact. */
 export function add(a: SparseMatrix, b: SparseMatrix): SparseMatrix {
   const position = new Int32Array(a.cols).fill(-1);
   const sum = buildMatrix(a.rows, a.cols, a.value.length + b.value.length, (row, push) => {

@@ -1,6 +1,6 @@
 /** Acceptance check 2 of the project's mathematics: norm bounds against a dense SVD. */
 import { describe, expect, it } from 'vitest';
-import { provedBound } from '../../src/lipschitz/banded-gram.ts';
+import { createBandedGram, gershgorin, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import {
@@ -14,6 +14,7 @@ import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';
 import { type Random, randomSource } from '../operators/random.ts';
 import { denseColumns, largestSingularValue } from './dense-svd.ts';
+import { randomDense, shuffledBlocks } from './wide.ts';
 
 const DELTA = 1e-7;
 const unused = (): Float64Array => {
@@ -34,12 +35,6 @@ function gramProduct(matrix: SparseMatrix): (x: Float64Array, y: Float64Array) =
   return (x, y) => {
     applyAdjoint(matrix, apply(matrix, x), y);
   };
-}
-
-function randomDense(random: Random, rows: number, cols: number): SparseMatrix {
-  return buildMatrix(rows, cols, rows * cols, (_, add) => {
-    for (let c = 0; c < cols; c++) add(c, random.normal());
-  });
 }
 
 describe('a norm proved by factorisation', () => {
@@ -83,6 +78,40 @@ describe('a norm proved by factorisation', () => {
     );
   });
 
+  it('holds for slopes above 1, on either side, and for cells in another order', () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const random = randomSource(700 + seed);
+      const size = random.integer(3, 8);
+      // Tridiagonal once the cells are put in order.
+      const order = Int32Array.from({ length: size }, (_, i) => (i * 5 + seed) % size);
+      const distinct = new Set(order).size === size ? order : order.map((_, i) => size - 1 - i);
+      const placeOf = Array.from(distinct);
+      const matrix = buildMatrix(size, size, 2 * size, (row, add) => {
+        add(placeOf.indexOf(row), random.normal());
+        if (row + 1 < size) add(placeOf.indexOf(row + 1), random.normal());
+      });
+      const scales = (): Float64Array => Float64Array.from({ length: size }, () => random.uniform(0.2, 3));
+      const [rows, columns] = [scales(), scales()];
+      const truth = largestSingularValue(denseColumns(matrix, rows, columns));
+      const bound = createBandedGram(matrix, distinct).bound(rows, columns);
+      expect(bound, `seed ${seed}`).toBeGreaterThanOrEqual(truth * (1 - 1e-13));
+      expect(bound, `seed ${seed}`).toBeLessThanOrEqual(truth * 1.02);
+    }
+  });
+
+  it('falls back on row sums that see both sides of the diagonal', () => {
+    // A star: its hub is in a row with every other cell, each of which stores the entry they share.
+    const n = 6;
+    const gram = new Float64Array(n * n);
+    const at = (i: number, j: number): number => i * n + (j - i + n - 1);
+    gram[at(0, 0)] = n - 1;
+    for (let i = 1; i < n; i++) {
+      gram[at(i, 0)] = 1;
+      gram[at(i, i)] = 1;
+    }
+    expect(gershgorin(gram, n, n - 1)).toBeGreaterThanOrEqual(n);
+  });
+
   it('includes the error of a composed matrix', () => {
     const matrix = { ...randomDense(randomSource(2), 5, 5), error: 0.25 };
     const truth = largestSingularValue(denseColumns(matrix));
@@ -117,39 +146,6 @@ describe('provedBound', () => {
   });
 });
 
-/** 130 random 10 x 10 blocks, rows and columns shuffled: too wide a band to factorise, and its SVD is its blocks'. */
-function shuffledBlocks(random: Random): {
-  matrix: SparseMatrix;
-  norm: (rows: Float64Array | null) => number;
-} {
-  const shuffled = (): number[] => {
-    const order = Array.from({ length: 1300 }, (_, i) => i);
-    for (let i = 1299; i > 0; i--) {
-      const j = random.integer(0, i);
-      [order[i], order[j]] = [order[j] as number, order[i] as number];
-    }
-    return order;
-  };
-  const [rowOf, columnOf] = [shuffled(), shuffled()];
-  const blocks = Array.from({ length: 130 }, () => randomDense(random, 10, 10));
-  const place = Array.from(rowOf, (_, row) => rowOf.indexOf(row));
-  const matrix = buildMatrix(1300, 1300, 13000, (row, add) => {
-    const at = place[row] as number;
-    const block = blocks[Math.floor(at / 10)] as SparseMatrix;
-    for (let c = 0; c < 10; c++)
-      add(columnOf[at - (at % 10) + c] as number, block.value[(at % 10) * 10 + c] as number);
-  });
-  const norm = (rows: Float64Array | null): number =>
-    Math.max(
-      ...blocks.map((block, b) => {
-        const scales =
-          rows && Float64Array.from({ length: 10 }, (_, i) => rows[rowOf[b * 10 + i] as number] as number);
-        return largestSingularValue(denseColumns(block, scales));
-      }),
-    );
-  return { matrix, norm };
-}
-
 describe('a norm proved by Chebyshev polynomials', () => {
   it('is never below the SVD on matrices too wide to factorise, nor 2 % above it', () => {
     for (let seed = 0; seed < 12; seed++) {
@@ -164,6 +160,13 @@ describe('a norm proved by Chebyshev polynomials', () => {
       expect(bound).toBeLessThanOrEqual(truth * 1.02);
       expect(norm.powerEstimate(rows, null, 5)).toBeLessThan(truth);
     }
+  });
+
+  it('draws its probe afresh for every image, also of the whole matrix', () => {
+    const random = randomSource(4);
+    const norm = createSpectralNorm(shuffledBlocks(random).matrix, [1300], [1300]);
+    const first = norm.bound(null, null, random.normals, DELTA);
+    expect(norm.bound(null, null, random.normals, DELTA)).not.toBe(first);
   });
 
   it('is 0 when everything is masked', () => {
@@ -235,5 +238,7 @@ describe('chebyshevBound', () => {
     const hopeless = chebyshevBound(diagonal, start, 2, DELTA, 1e-2);
     expect(hopeless === null || hopeless > 2.5).toBe(true);
     expect(chebyshevBound((_, y) => y.fill(Number.NaN), start, 2, DELTA, 0)).toBeNull();
+    // A probe made of 52 random bits is exactly 0 more often than with this probability.
+    expect(chebyshevBound(diagonal, start, 2, 2 ** -47, 0)).toBeNull();
   });
 });

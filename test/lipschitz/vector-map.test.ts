@@ -34,6 +34,22 @@ describe('MinMax', () => {
     expect(bound).toBeLessThan(1.0001);
   });
 
+  it('of other operands is another step', () => {
+    const half = compiled({
+      nodes: [
+        node('Split', ['x'], ['a', 'b', 'c'], { attribute: [...axis(1), intAttr('num_outputs', 3)] }),
+        node('Max', ['a', 'b'], 'p'),
+        node('Max', ['b', 'c'], 'q'),
+        node('Concat', ['p', 'q'], 'y', { attribute: axis(1) }),
+      ],
+      initializers: [],
+      dims: [1, 3],
+      opset: 18,
+    });
+    expect(half.steps).toHaveLength(2);
+    expect([...evaluateLeftHalf(half, Float64Array.of(1, 2, 3)).latent.value]).toEqual([2, 3]);
+  });
+
   it('sorts every pair', () => {
     const { latent } = evaluateLeftHalf(minMax([1, 4]), Float64Array.of(1, -2, -3, 5));
     expect([...latent.value]).toEqual([1, 5, -3, -2]);

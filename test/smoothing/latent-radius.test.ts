@@ -2,8 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.ts';
 import { clopperPearsonLower } from '../../src/smoothing/clopper-pearson.ts';
-import { drawsOf, latentRadius, selectedClass } from '../../src/smoothing/latent-radius.ts';
+import {
+  drawsOf,
+  latentRadius,
+  radiusAtProbability,
+  selectedClass,
+} from '../../src/smoothing/latent-radius.ts';
 import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+import { units } from '../lipschitz/exact.ts';
 
 const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });
 const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson', tau: 0 } as const;
@@ -33,6 +39,28 @@ describe('the radius at the cut', () => {
         },
       ),
       { numRuns: 300, seed: 5 },
+    );
+  });
+
+  it('is, to the last digit, no larger than the product and the difference it is: both round down', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 600, max: 1000 }),
+        fc.integer({ min: 0, max: 200 }),
+        fc.double({ min: 1e-3, max: 4, noNaN: true }),
+        (most, other, sigma) => {
+          const counts = [most, Math.min(other, 1000 - most), 0];
+          const scale = units(sigma);
+          const one = latentRadius(votes([most, 1000 - most]), 0, { ...settings, sigma });
+          expect(units(one.radius) << 1074n).toBeLessThanOrEqual(scale * units(normalQuantileLower(one.pA)));
+          expect(units(radiusAtProbability(one.pA, sigma))).toBe(units(one.radius));
+          const two = latentRadius(votes(counts), 0, { ...settings, sigma, bound: 'runner-up' });
+          const difference =
+            units(normalQuantileLower(two.pA)) - units(normalQuantileUpper(two.pB as number));
+          if (!two.abstained) expect(units(two.radius) << 1075n).toBeLessThanOrEqual(scale * difference);
+        },
+      ),
+      { numRuns: 200, seed: 6 },
     );
   });
 
@@ -84,18 +112,6 @@ describe('the radius at the cut', () => {
     );
     expect(latentRadius(counts, 0, { ...settings, tau: 1 })).toMatchObject({ pA: 0, abstained: true });
     expect(latentRadius(counts, 0, { ...runnerUp, tau: 1 })).toMatchObject({ pB: 1, abstained: true });
-  });
-
-  it('is below the exact product of sigma and quantile, roundings of both counted', () => {
-    // Multiples of 2^-70 at the sizes met here, so the comparison is exact.
-    const exact = (x: number): bigint => BigInt(x * 2 ** 70);
-    for (let k = 600; k <= 1000; k++) {
-      const sigma = 0.5 + (k - 600) / 1007;
-      const { radius, pA } = latentRadius(votes([k * 100, (1000 - k) * 100]), 0, { ...settings, sigma });
-      const q = normalQuantileLower(pA);
-      if (radius === 0) continue;
-      expect(exact(radius) << 70n <= exact(sigma) * exact(q), `k = ${k}`).toBe(true);
-    }
   });
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e-60])('refuses sigma = %d', (sigma) => {

@@ -1,9 +1,11 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
+import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
 
 export const FAULTS = [
+  ...LIPSCHITZ_FAULTS,
   ...NOISE_FAULTS,
   ...ONNX_FAULTS,
   {
@@ -44,7 +46,7 @@ export const FAULTS = [
   {
     name: 'reach: mean of the row norms instead of each row its own',
     file: 'src/lipschitz/displacement.ts',
-    from: 'const ball = rho * norms[i]!;',
+    from: 'const ball = productUp(rho, norms[i]!);',
     to: 'const ball = (rho * norms.reduce((a, b) => a + b, 0)) / norms.length;',
     tests: 'test/lipschitz',
   },

@@ -10,11 +10,14 @@
  * most gamma ||B||_F^2 and the residual by at most gamma (||R||_F^2 + ||mu I - G||_F), both in Frobenius norm.
  *
  * Where every row and every column has one entry at most (a selection), the norm is the largest entry.
+ *
+ * Squares of small entries vanish in float64. So entries and scales are divided by powers of two near the largest of each;
+ * a product that is then below 2^-300 is left out and counted, so that no square is below 2^-600.
  */
 
 import type { Scales } from '../../lipschitz/spectral-norm.ts';
 import { isConvolution, type LinearMap } from '../../operators/linear-map.ts';
-import { gamma, inflate } from '../../operators/rounding.ts';
+import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../../operators/rounding.ts';
 
 /** Largest dense Gram matrix: 32 × 32 pixels in three colours. */
 const LARGEST = 3072;
@@ -22,12 +25,38 @@ const POWER_STEPS = 400;
 /** How far above the estimate mu is tried. */
 const ABOVE = [1e-4, 4e-4, 2e-3, 1e-2];
 
+/** Entries of B, the largest near 1, below which they are left out. */
+const LEFT_OUT = 2 ** -300;
+
+const top = (scales: Scales): number =>
+  scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
+
+interface Divider {
+  readonly exponent: number;
+  divided(x: number): number;
+}
+
+/** Division by a power of two near `largest`; 2^-1074 takes two steps. */
+function dividerBy(largest: number): Divider {
+  const exponent = exponentOf(largest);
+  const half = Math.trunc(-exponent / 2);
+  const [first, second] = [2 ** half, 2 ** (-exponent - half)];
+  return { exponent, divided: (x) => x * first * second };
+}
+
 /** Rows of B without those that vanish. */
 type Rows = readonly { readonly at: Int32Array; readonly value: Float64Array }[];
 
 /** The bound, or null where the matrix is too large to be written out densely or none of the proofs succeeds. */
 export function residualNorm(map: LinearMap, rows: Scales, columns: Scales): number | null {
   if (isConvolution(map)) return null;
+  const largest = map.value.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  const tops = [largest, top(rows), top(columns)] as const;
+  if (!tops.every(Number.isFinite)) return null;
+  const error = productUp(productUp(map.error, top(rows)), top(columns));
+  if (tops.includes(0)) return inflate(error, 8);
+  const [ofEntries, ofRows, ofColumns] = tops.map(dividerBy) as [Divider, Divider, Divider];
+  let leftOut = 0;
   const scaled: { at: Int32Array; value: Float64Array }[] = [];
   for (let i = 0; i < map.rows; i++) {
     const row = rows === null ? 1 : (rows[i] ?? 0);
@@ -35,8 +64,14 @@ export function residualNorm(map: LinearMap, rows: Scales, columns: Scales): num
     const value: number[] = [];
     for (let k = map.rowStart[i] ?? 0; k < (map.rowStart[i + 1] ?? 0); k++) {
       const column = map.column[k] ?? 0;
-      const entry = row * (map.value[k] ?? 0) * (columns === null ? 1 : (columns[column] ?? 0));
-      if (entry === 0) continue;
+      const scale = columns === null ? 1 : (columns[column] ?? 0);
+      const stored = map.value[k] ?? 0;
+      if (row === 0 || scale === 0 || stored === 0) continue;
+      const entry = ofRows.divided(row) * ofEntries.divided(stored) * ofColumns.divided(scale);
+      if (Math.abs(entry) < LEFT_OUT) {
+        leftOut++;
+        continue;
+      }
       at.push(column);
       value.push(entry);
     }
@@ -44,10 +79,10 @@ export function residualNorm(map: LinearMap, rows: Scales, columns: Scales): num
   }
   const stored = selectionNorm(scaled, map.cols) ?? denseNorm(scaled, map.cols);
   if (stored === null) return null;
-  const top = (scales: Scales): number =>
-    scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
-  // Each entry was rounded twice; `error` is what the stored matrix is off by.
-  return inflate(stored * (1 + 2 ** -50) + map.error * top(rows) * top(columns), 8);
+  // Each entry was rounded twice; the sum of those left out bounds their norm; `error` is what the stored matrix is off by.
+  const whole = inflate(stored * (1 + 2 ** -50) + leftOut * 2 * LEFT_OUT, 8);
+  const exponent = ofEntries.exponent + ofRows.exponent + ofColumns.exponent;
+  return inflate(timesPowerUp(whole, exponent) + error, 8);
 }
 
 /** The largest entry, if no row and no column has two; else null. */

@@ -7,6 +7,7 @@ import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import type { SparseMatrix } from '../../../src/operators/sparse-matrix.ts';
 import { totalVariation } from '../../../src/smoothing/noise-error.ts';
 import { denseColumns, largestSingularValue } from '../../lipschitz/dense-svd.ts';
+import { ladder, repeated } from '../../lipschitz/ladder.ts';
 import { deepNet } from '../../lipschitz/nets.ts';
 import { compiled } from '../../operators/compiled.ts';
 import { makers } from '../../operators/one-operator.ts';
@@ -71,6 +72,33 @@ describe('the confirmation of a bound', () => {
         'forwardError',
       );
       expect(confirm(image, { ...claim, tau: claim.tau * 0.99 }).fault).toContain('tau');
+    }
+  });
+
+  test('does not take a network whose norms vanish on the way for one that stands still', () => {
+    for (const activation of ['Relu', 'LeakyRelu']) {
+      const model = ladder([...repeated(1e-50, 8), ...repeated(1e50, 8)], activation);
+      const left = createLeftHalfBound(compiled(model), 'secant', 1e-6);
+      const image = new Float32Array(8).fill(0.8);
+      const { latent, eta } = latentCentre(left, image);
+      const forged = {
+        index: 0,
+        label: null,
+        line: 2,
+        abstained: false,
+        latentRadius: 1.4,
+        forwardError: eta,
+        tau: totalVariation(latent, SIGMA),
+      };
+      const { fault } = boundConfirmer(
+        left,
+        SIGMA,
+        randomSource(1).normals,
+      )(image, {
+        ...forged,
+        radius: 1.4e6,
+      });
+      expect(fault).toContain('is not proved');
     }
   });
 });

@@ -1,0 +1,57 @@
+/**
+ * The norms of one proof, or of the few proofs of one image: each masked norm bounded as cheaply as what is known allows. A
+ * probabilistic bound costs a share of the failure probability and many products, so one that has been paid for bounds
+ * every norm whose masks are no larger, in rows and in columns both: a norm rises with its scales.
+ */
+import type { LinearMap } from '../operators/linear-map.ts';
+import { inflate, productUp } from '../operators/rounding.ts';
+import type { NormOf } from './displacement.ts';
+import type { GaussianSource, Scales, SpectralNorm } from './spectral-norm.ts';
+
+/** A masked norm bound already paid for. */
+interface Proved {
+  readonly rows: Scales;
+  readonly columns: Scales;
+  readonly bound: number;
+}
+
+/** Whether no scale is above the other's: then the norm is not either. */
+const within = (scales: Scales, other: Scales): boolean =>
+  scales === null
+    ? other === null || other.every((s) => s >= 1)
+    : scales.every((s, i) => s <= (other === null ? 1 : other[i]!));
+
+const top = (scales: Scales): number =>
+  scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
+
+/**
+ * @param wholeNorm bound on the unmasked norm where one was proved before: times the largest scales it bounds any other
+ * @param delta failure probability of each bound that is not deterministic
+ * @returns upper bounds, each false with probability at most `delta`
+ */
+export function provedNorms(
+  normOf: (matrix: LinearMap) => SpectralNorm,
+  wholeNorm: (matrix: LinearMap) => number | undefined,
+  gaussian: GaussianSource,
+  delta: number,
+): NormOf {
+  const proved = new Map<LinearMap, Proved[]>();
+  return (matrix, rows, columns) => {
+    const norm = normOf(matrix);
+    if (norm.deterministic) return norm.bound(rows, columns, gaussian, 0);
+    const whole = wholeNorm(matrix);
+    if (rows === null && columns === null && whole !== undefined) return whole;
+    // What failed at a larger radius still bounds a smaller one.
+    const earlier = proved.get(matrix) ?? [];
+    const covering = earlier.find((one) => within(rows, one.rows) && within(columns, one.columns));
+    if (covering !== undefined) return covering.bound;
+    const bound = Math.min(
+      norm.bound(rows, columns, gaussian, delta),
+      whole === undefined
+        ? Number.POSITIVE_INFINITY
+        : inflate(productUp(productUp(whole, top(rows)), top(columns)), 4),
+    );
+    proved.set(matrix, [...earlier, { rows, columns, bound }]);
+    return bound;
+  };
+}
