@@ -44,6 +44,7 @@ const setting = <T>(value: Schema<T>) =>
       'data set',
       'default',
       'derived',
+      'operating system',
     ]),
   });
 
@@ -109,7 +110,11 @@ const settings = object('Every setting, each with its origin.', {
   delta: setting(number('Failure probability of the norm bounds, per image.', { minimum: 0, maximum: 1 })),
   bound: setting(oneOf('How votes become a latent radius.', ['clopper-pearson', 'runner-up'])),
   lipschitz: setting(oneOf('How the left half is bounded.', ['secant', 'mask', 'global', 'power'])),
-  seed: setting(count('Seed of the noise.')),
+  seed: setting(
+    count(
+      'Seed of the noise, drawn from the operating system unless somebody chose it: a model can be made for a seed that its maker knew.',
+    ),
+  ),
   start: setting(count('Index of the first image.')),
   skip: setting(count('Distance between one image and the next; at least 1.')),
   max: setting(nullable(count('Images after which the run ends; null: at the end of the data.'))),

@@ -14,6 +14,12 @@ import { describeNode } from '../onnx/graph.ts';
 /** Input noise that a cut's default noise is matched to when neither flag nor model says a level. */
 export const DEFAULT_INPUT_SIGMA = 0.25;
 
+/**
+ * Seed of pilots (`--split auto`, `plan`): their choice must come out the same when a run is continued, and no certificate
+ * rests on it. A model made for this seed can mislead about which cut is best, at the price of its own radius.
+ */
+export const PILOT_SEED = 0;
+
 /** `first`, `input`, a name or an index. Throws UsageError or ModelRefused when there is no such cut. */
 export function cutFor({ cuts, model }: PreparedClassifier, spec: string): Cut {
   const input = cuts.cuts[0];

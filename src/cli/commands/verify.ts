@@ -4,6 +4,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { keyId, readPublicKey } from '../../certificate/attestation/keys.ts';
 import { statementPathOf, verifySignedStatement } from '../../certificate/attestation/signed-statement.ts';
 import { parseRequirements } from '../../certificate/policy.ts';
+import type { RunHeader } from '../../certificate/record.ts';
 import { boundConfirmer } from '../../certificate/verification/confirm-bounds.ts';
 import {
   type BoundClaim,
@@ -105,7 +106,14 @@ function faultOf(path: string, { fault }: FileVerification): DoesNotHold | null 
   });
 }
 
-function fileFindings({ records, chained, finished }: FileVerification): Findings {
+/** What a seed leaves open: who knew it before the model was made, or how many were drawn. */
+function seedDoubt({ settings: { seed } }: RunHeader): string {
+  return seed.origin === 'operating system'
+    ? `that the seed ${seed.value} was drawn once (by the operating system, the file says), and not again and again until the result pleased`
+    : `that whoever made the model did not know the seed ${seed.value}: it was chosen (${seed.origin}), and a model can be made for the noise of a known seed`;
+}
+
+function fileFindings({ header, records, chained, finished }: FileVerification): Findings {
   return {
     checked: [
       `${records} records: p_A from the counts, R_u from p_A, the radius from R_u and D; verdicts, order, settings`,
@@ -114,6 +122,7 @@ function fileFindings({ records, chained, finished }: FileVerification): Finding
     ],
     unchecked: [
       'that the votes were drawn as stated: `splitz-onnx replay` draws them again',
+      ...(header === null ? [] : [seedDoubt(header)]),
       ...(chained
         ? []
         : [
