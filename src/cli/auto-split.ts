@@ -15,7 +15,7 @@ import { ModelRefused, UsageError } from '../errors.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import type { StatisticalSettings } from './certify-settings.ts';
-import { globalLipschitz, PILOT_SEED, shortened } from './choose-cut.ts';
+import { globalLipschitz, hidesDifference, PILOT_SEED, shortened } from './choose-cut.ts';
 import type { OpenedRun } from './open-run.ts';
 
 const HELD_OUT = 8;
@@ -79,6 +79,7 @@ export async function chooseSplit(
     );
     let total = 0;
     try {
+      if (!hidesDifference(smoothed, sigma, (why) => note(`auto   ${why}`))) continue;
       for (const [k, index] of heldOut.entries()) {
         const certificate = await smoothed.certify(
           images[k]!,

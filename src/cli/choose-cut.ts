@@ -1,7 +1,7 @@
 /** Which cut `--split` means, and the noise level there. */
 
 import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
-import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
+import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
 import { ModelRefused, UsageError } from '../errors.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
@@ -88,6 +88,22 @@ export function boundAt(
 export function globalLipschitz(left: LeftHalfBound | null, seed: number): number {
   // The images' probes use their own indices; this one-off bound uses the largest index there is.
   return left === null ? 1 : left.globalLipschitz(probesOf(BigInt(seed), 0xffffffff));
+}
+
+/** For commands that try several noise levels: false, and told, where one is too little for ONNX Runtime's left half. */
+export function hidesDifference(
+  smoothed: SmoothedClassifier,
+  sigma: number,
+  tell: (why: string) => void,
+): boolean {
+  try {
+    smoothed.requireHidden(sigma);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ModelRefused)) throw error;
+    tell(`'${smoothed.cut.name}' at sigma ${sigma} is left out: ${error.report.what}`);
+    return false;
+  }
 }
 
 /** Two significant digits more than anyone reads, so that a derived noise level prints short and compares equal. */

@@ -154,6 +154,7 @@ async function run(flags: Flags): Promise<void> {
           'baseline',
         );
       }
+      main.requireHidden(sigma.value);
       const header = runHeader(opened, plan, statistics, baselineSigma, main, flags);
       const results = await openResults(flags, path, header);
       try {
