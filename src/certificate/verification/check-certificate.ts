@@ -9,6 +9,7 @@
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../record.ts';
 import { tailEnclosure } from './binomial-sum.ts';
 import { quantileEnclosure } from './normal-series.ts';
+import { usableRadius } from './usable-radius.ts';
 
 /** What the header says of all certificates of one kind. */
 export interface Expected {
@@ -206,17 +207,17 @@ function radiusFault(c: SmoothingCertificate): string | null {
     return c.localLipschitz === null ? null : 'localLipschitz is given although it abstained';
   }
   const { radius, displacement, localLipschitz, latentRadius } = c;
-  const forwardError = c.forwardError ?? Number.POSITIVE_INFINITY;
+  const { forwardError } = c;
   if (displacement === null) return 'displacement is missing';
   // 2η is exact and a difference of float64 is rounded to nearest: one rounding may hide here.
-  const usable = (latentRadius - 2 * forwardError) * (1 + 2 ** -52);
+  const exact = usableRadius(latentRadius, forwardError);
+  const usable = exact * (1 + 2 ** -52);
   if (radius === 0) {
     if (displacement !== 0) return `displacement is ${displacement} at radius 0`;
     if (localLipschitz !== null) return 'localLipschitz is given at radius 0';
     return c.displacementBound === 'identity' && usable > 0 ? `radius is 0, but R_u - 2η is ${usable}` : null;
   }
-  if (displacement > usable)
-    return `displacement is ${displacement}, above R_u - 2η = ${latentRadius - 2 * forwardError}`;
+  if (displacement > usable) return `displacement is ${displacement}, above R_u - 2η = ${exact}`;
   if (c.displacementBound === 'identity') {
     if (forwardError !== 0) return `forwardError is ${forwardError}, but the cut is the input`;
     if (radius !== displacement) return `radius is ${radius}, but its displacement ${displacement}`;

@@ -36,13 +36,14 @@ describe('the confirmation of a bound', () => {
     const image = Float32Array.from(random.float32s(model.dims.reduce((a, b) => a * b, 1)));
     const { evaluation, eta } = latentCentre(left, image);
     const latentRadius = random.uniform(0.1, 2);
-    const { radius } = left.inputRadius(evaluation, latentRadius - 2 * eta, random.normals);
+    const { radius, displacement } = left.inputRadius(evaluation, latentRadius - 2 * eta, random.normals);
     const claim = {
       index: 0,
       label: null,
       line: 2,
       abstained: false,
       radius,
+      displacement,
       latentRadius,
       forwardError: eta,
     };
