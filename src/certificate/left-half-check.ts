@@ -16,7 +16,7 @@ import { normUp } from '../operators/rounding.ts';
 /** Float32 evaluation of a few layers stays well within this part of the latent's largest entry. */
 const TOLERANCE = 1e-4;
 /** Largest l2 difference, in units of the noise's standard deviation: it moves a probability of votes by 0.004 at most. */
-const LARGEST_SHARE = 0.01;
+export const LARGEST_SHARE = 0.01;
 
 /** How far ONNX Runtime's left half is from ours, over the images compared. */
 export interface LeftHalfDifference {
