@@ -1,5 +1,7 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
+import { CERTIFICATE_FAULTS } from './certificate.mjs';
+
 export const FAULTS = [
   {
     name: 'secant: mean of the two directions instead of the larger',
@@ -256,4 +258,5 @@ export const FAULTS = [
     rebuild: true,
     tests: 'test/cli/recorded-sources.test.ts',
   },
+  ...CERTIFICATE_FAULTS,
 ];
