@@ -62,6 +62,7 @@ export {
   clopperPearsonLower,
   clopperPearsonUpper,
 } from './smoothing/clopper-pearson.ts';
+export { drawnSeed } from './smoothing/drawn-seed.ts';
 export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/latent-radius.ts';
 export { totalVariation } from './smoothing/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/philox.ts';

@@ -23,7 +23,19 @@ for (const entry of catalogue) {
   const file = join(out, `${basename(entry.file)}.jsonl`);
   const list = (name) => (Array.isArray(entry[name]) ? [`--${name}`, entry[name].join(',')] : []);
   const command = [
-    ...[main, 'certify', join(shared, entry.file), '--data', data, '--out', file, '--quiet', '--json'],
+    ...[
+      main,
+      'certify',
+      join(shared, entry.file),
+      '--data',
+      data,
+      '--out',
+      file,
+      '--quiet',
+      '--json',
+      '--seed',
+      '0',
+    ],
     ...[
       '--layout',
       entry.layout,

@@ -2,7 +2,8 @@
  * The append-only file of an attack. Like a result file it is continued by the same command: images that have their line
  * are not attacked again, and a line torn by a crash is cut off. What is refused is left untouched.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { parseObject } from '../certificate/result-lines.ts';
 import { lockRun } from '../certificate/run-lock.ts';
 import { codeOf } from '../certificate/system-error.ts';
 import { SplitzError, ToolError, UsageError } from '../errors.ts';
@@ -100,14 +101,27 @@ function parse(content: string, path: string, now: AttackHeader): { records: Att
   return { records, end: Buffer.byteLength(content.slice(0, last)) };
 }
 
-/** What forbids continuing: everything but times and names; digests count. */
+/**
+ * The settings of the attack that a file holds already, for the command that continues it; null where there is no such
+ * file, or its first line is not one of ours: opening the file says what is wrong.
+ */
+export async function recordedAttack(path: string): Promise<AttackHeader['settings'] | null> {
+  // Asked first: opening a pipe would wait for who writes to it.
+  const found = await stat(path).catch(() => null);
+  const content = found?.isFile() ? await readFile(path, 'utf8').catch(() => '') : '';
+  const end = content.indexOf('\n');
+  const header = end < 0 ? null : parseObject(content.slice(0, end));
+  return attackHeaderViolation(header) === null ? (header as unknown as AttackHeader).settings : null;
+}
+
+/** What forbids continuing: everything but times, names and who chose the seed; digests count. */
 function differences(file: AttackHeader, now: AttackHeader): string[] {
   const identity = ({ model, data, smoothed, settings, environment }: AttackHeader) => ({
     model: model.files.map((one) => one.sha256),
     output: model.output,
     data: data.digest,
     smoothed,
-    settings,
+    settings: { ...settings, seedOrigin: null },
     environment: { ...environment, node: '' },
   });
   const [before, after] = [flat(identity(file)), flat(identity(now))];

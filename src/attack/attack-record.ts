@@ -13,6 +13,7 @@ import {
   number,
   object,
   oneOf,
+  optional,
   sha256,
   type TypeOf,
   text,
@@ -65,6 +66,9 @@ const run = object('First line: what was attacked, and how.', {
     confirm: count('Fresh draws that confirm an input; 1 without noise.'),
     alpha: number('Probability that a confirmation answers a wrong class.', { minimum: 0, maximum: 1 }),
     seed: count('Seed of the attack.'),
+    seedOrigin: optional(
+      oneOf('Whether somebody chose the seed; absent in earlier files.', ['operating system', 'chosen']),
+    ),
     clipped: flag('Whether pixels were kept in [0,1]. The certificate does not assume that.'),
   }),
   environment: object('What computed the attack.', {

@@ -44,6 +44,7 @@ const setting = <T>(value: Schema<T>) =>
       'data set',
       'default',
       'derived',
+      'operating system',
     ]),
   });
 
@@ -109,7 +110,11 @@ const settings = object('Every setting, each with its origin.', {
   delta: setting(number('Failure probability of the norm bounds, per image.', { minimum: 0, maximum: 1 })),
   bound: setting(oneOf('How votes become a latent radius.', ['clopper-pearson', 'runner-up'])),
   lipschitz: setting(oneOf('How the left half is bounded.', ['secant', 'mask', 'global', 'power'])),
-  seed: setting(count('Seed of the noise.')),
+  seed: setting(
+    count(
+      'Seed of the noise, drawn from the operating system unless somebody chose it: a model can be made for a seed that its maker knew.',
+    ),
+  ),
   start: setting(count('Index of the first image.')),
   skip: setting(count('Distance between one image and the next; at least 1.')),
   max: setting(nullable(count('Images after which the run ends; null: at the end of the data.'))),
@@ -146,7 +151,18 @@ const environment = object('What computed the run.', {
 });
 
 const checks = object('Largest differences found by the checks made before the first certificate.', {
-  leftHalf: number('|float64 left half - ONNX Runtime left half|.', { minimum: 0 }),
+  leftHalf: number('|float64 left half - ONNX Runtime left half| of the worst entry.', { minimum: 0 }),
+  leftHalfNorm: optional(
+    number(
+      'The same in l2 over all entries, rounded up: how far what is deployed (what `split` writes) is from what is certified. Absent in earlier files.',
+      { minimum: 0 },
+    ),
+  ),
+  leftHalfSigmas: optional(
+    number('leftHalfNorm in units of sigma, rounded up; at most 0.01. Absent in earlier files.', {
+      minimum: 0,
+    }),
+  ),
   composition: number('|right(left(x)) - model(x)|.', { minimum: 0 }),
   provider: nullable(
     number('|provider - CPU| on one batch; null when the provider is the CPU.', { minimum: 0 }),

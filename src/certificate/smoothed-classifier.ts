@@ -28,7 +28,7 @@ import { gaussianProbe } from '../smoothing/probe.ts';
 import type { Provider } from '../smoothing/providers.ts';
 import { gridOf } from '../smoothing/rounded-noise.ts';
 import { createSampler, type Sampler } from '../smoothing/sampler.ts';
-import { checkLeftHalf } from './left-half-check.ts';
+import { checkLeftHalf, type LeftHalfDifference, NO_DIFFERENCE, requireHidden } from './left-half-check.ts';
 import type { PreparedClassifier } from './prepare-classifier.ts';
 import type { SmoothingCertificate } from './record.ts';
 
@@ -76,14 +76,20 @@ export interface SmoothedClassifier {
   readonly resources: SamplingResources;
   /** Largest differences seen by the checks made when it was opened. */
   readonly checks: {
-    readonly leftHalf: number;
+    readonly leftHalf: LeftHalfDifference;
     readonly composition: number;
     readonly provider: number | null;
   };
-  /** Votes of the right half around the latent of an image. */
+  /**
+   * Refuses noise that does not hide what ONNX Runtime's left half differs by from ours. `votes` and `certify` do so
+   * themselves; asked before, nothing is written in vain.
+   * @throws ModelRefused
+   */
+  requireHidden(sigma: number): void;
+  /** Votes of the right half around the latent of an image. Throws ModelRefused as `requireHidden` does. */
   votes(image: Float32Array, index: number, draw: Draw, signal?: AbortSignal): Promise<DrawnVotes>;
   /**
-   * The certificate of one image; `onProgress` hears the share of draws done.
+   * The certificate of one image; `onProgress` hears the share of draws done. Throws ModelRefused as `requireHidden` does.
    * @param index the image's place in its data set: part of the noise's counter
    */
   certify(
@@ -152,10 +158,11 @@ export async function openSmoothedClassifier(
   const { model, batchable, classes } = classifier;
   const split = splitModel(model, cut);
   const proof = await proveSplit(model, cut, split, images);
+  const leftOfCut = `${model.path} (left of '${cut.name}')`;
   const leftHalf =
     left === null || split.left === null
-      ? 0
-      : await checkLeftHalf(left, split.left, images, `${model.path} (left of '${cut.name}')`);
+      ? NO_DIFFERENCE
+      : await checkLeftHalf(left, split.left, images, leftOfCut);
   const sampler: Sampler = await createSampler({
     model: split.right,
     latentDims: cut.dims.slice(1),
@@ -168,6 +175,7 @@ export async function openSmoothedClassifier(
   const selection = role === 'certified' ? Stage.selection : Stage.baselineSelection;
   const estimation = role === 'certified' ? Stage.estimation : Stage.baselineEstimation;
 
+  const hidden = (sigma: number): void => requireHidden(leftHalf, sigma, leftOfCut);
   const centre = (image: Float32Array) =>
     left === null
       ? { evaluation: null, latent: Float64Array.from(image), eta: 0 }
@@ -178,7 +186,9 @@ export async function openSmoothedClassifier(
     left,
     resources: { provider, workers: sampler.workers, batch: sampler.batch },
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
+    requireHidden: hidden,
     async votes(image, index, { stage, draws, sigma, seed, from = 0 }, signal) {
+      hidden(sigma);
       const { latent } = centre(image);
       const votes = await sampler.count({
         latent,
@@ -195,6 +205,7 @@ export async function openSmoothedClassifier(
     async certify(image, index, label, settings, signal, onProgress) {
       const started = performance.now();
       const { sigma, n0, n, alpha, bound, seed } = settings;
+      hidden(sigma);
       const { evaluation, latent, eta } = centre(image);
       const tau = totalVariation(latent, sigma);
       const draw = (stage: Stage, to: number, before: number): Promise<VoteCounts> =>

@@ -10,6 +10,7 @@ import type { DisplacementBound } from '../lipschitz/displacement.ts';
 import type { Model } from '../onnx/model.ts';
 import type { ChannelOrder, Layout, Preprocessing } from '../onnx/preprocessing.ts';
 import { checkAlpha, smallestUsefulN } from '../smoothing/clopper-pearson.ts';
+import { drawnSeed } from '../smoothing/drawn-seed.ts';
 import type { BoundKind } from '../smoothing/latent-radius.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../smoothing/rounded-noise.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from './options.ts';
@@ -17,6 +18,7 @@ import {
   byDefault,
   byFlag,
   chosen,
+  drawn,
   numberFrom,
   numberList,
   originOf,
@@ -126,6 +128,7 @@ export interface StatisticalSettings {
   readonly alpha: Sourced<number>;
   readonly bound: Sourced<BoundKind>;
   readonly lipschitz: Sourced<DisplacementBound>;
+  /** A 53-bit number, drawn from the operating system unless somebody chose it. */
   readonly seed: Sourced<number>;
 }
 
@@ -141,7 +144,7 @@ export function statisticalSettings(
     alpha: or('alpha', flags.alpha, 0.001),
     bound: or('bound', flags.bound, 'clopper-pearson'),
     lipschitz: or('lipschitz', flags.lipschitz, 'secant'),
-    seed: or('seed', flags.seed, 0),
+    seed: flags.seed === undefined ? drawn(drawnSeed()) : byFlag(flags.seed, originOf(flags, 'seed')),
   };
   checkAlpha(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);

@@ -1,7 +1,7 @@
 /** Which cut `--split` means, and the noise level there. */
 
 import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
-import { leftHalfBoundAt, probesOf } from '../certificate/smoothed-classifier.ts';
+import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
 import { ModelRefused, UsageError } from '../errors.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
@@ -13,6 +13,12 @@ import { describeNode } from '../onnx/graph.ts';
 
 /** Input noise that a cut's default noise is matched to when neither flag nor model says a level. */
 export const DEFAULT_INPUT_SIGMA = 0.25;
+
+/**
+ * Seed of pilots (`--split auto`, `plan`): their choice must come out the same when a run is continued, and no certificate
+ * rests on it. A model made for this seed can mislead about which cut is best, at the price of its own radius.
+ */
+export const PILOT_SEED = 0;
 
 /** `first`, `input`, a name or an index. Throws UsageError or ModelRefused when there is no such cut. */
 export function cutFor({ cuts, model }: PreparedClassifier, spec: string): Cut {
@@ -82,6 +88,22 @@ export function boundAt(
 export function globalLipschitz(left: LeftHalfBound | null, seed: number): number {
   // The images' probes use their own indices; this one-off bound uses the largest index there is.
   return left === null ? 1 : left.globalLipschitz(probesOf(BigInt(seed), 0xffffffff));
+}
+
+/** For commands that try several noise levels: false, and told, where one is too little for ONNX Runtime's left half. */
+export function hidesDifference(
+  smoothed: SmoothedClassifier,
+  sigma: number,
+  tell: (why: string) => void,
+): boolean {
+  try {
+    smoothed.requireHidden(sigma);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ModelRefused)) throw error;
+    tell(`'${smoothed.cut.name}' at sigma ${sigma} is left out: ${error.report.what}`);
+    return false;
+  }
 }
 
 /** Two significant digits more than anyone reads, so that a derived noise level prints short and compares equal. */

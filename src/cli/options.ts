@@ -78,7 +78,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
   y
     .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
     .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
-    .option('seed', { type: 'number', describe: 'seed of the noise [0]' })
+    .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
     .option('lipschitz', {
       choices: DISPLACEMENT_BOUNDS,
       describe: 'bound of the left half [secant]; power is the published ESTIMATE, not a bound',

@@ -150,10 +150,18 @@ export function sourceDifferences(header: RunHeader, { opened, cut, left }: Reop
     ['split.nodesRight', header.split.nodesRight, cut.nodesRight],
     ['delta', header.settings.delta.value, left?.failureProbability ?? 0],
   ];
-  return facts
+  const differing = facts
     .map(([name, then, now]) => [name, JSON.stringify(then), JSON.stringify(now)] as const)
     .filter(([, then, now]) => then !== now)
     .map(([name, then, now]) => `${name}: ${then} in the file, ${now} of this model and these data`);
+  const { batch } = header.environment;
+  const { whyNotBatchable } = opened.classifier;
+  return whyNotBatchable === null || batch === 1
+    ? differing
+    : [
+        ...differing,
+        `environment.batch: ${batch} rows per run in the file, but rows of this model are run one at a time: ${whyNotBatchable}`,
+      ];
 }
 
 /** What computes draws here otherwise than in the run, in words; each may move logits in their last bits. */

@@ -1,5 +1,6 @@
 /** The first line of a result file: everything that was run, with digests and the origin of every setting. */
 import { basename } from 'node:path';
+import { inSigmas } from '../certificate/left-half-check.ts';
 import { RESULT_FORMAT, type RunHeader } from '../certificate/record.ts';
 import type { SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
 import type { Subset } from '../datasets/dataset.ts';
@@ -31,6 +32,7 @@ export function runHeader(
   flags: RunSelection,
 ): RunHeader {
   const { source } = classifier;
+  const { leftHalf } = main.checks;
   const flagged = <T>(option: string, value: T, isDefault: boolean): Sourced<T> => ({
     value,
     origin: originOrDefault(flags, option, isDefault),
@@ -92,7 +94,12 @@ export function runHeader(
       ...(flags.labels === undefined ? {} : { labels: flagged('labels', basename(flags.labels), false) }),
     },
     environment: describeEnvironment(main.resources),
-    checks: main.checks,
+    checks: {
+      ...main.checks,
+      leftHalf: leftHalf.largest,
+      leftHalfNorm: leftHalf.norm,
+      leftHalfSigmas: inSigmas(leftHalf, sigma.value),
+    },
     findings: findings.map(({ id, severity, where, what }) => ({ id, severity, where, what })),
   };
 }

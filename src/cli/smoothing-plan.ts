@@ -17,11 +17,17 @@ import {
   type WithOrigins,
 } from './sourced.ts';
 
-export interface SmoothingPlan {
+/** The cut of a run. The run's seed has no part in it, so that it is known before a file says which seed to go on with. */
+export interface ChosenCut {
   readonly cut: Cut;
   readonly splitOrigin: Sourced<string>['origin'];
   /** Images the cut was chosen on; never certified. */
   readonly heldOut: readonly number[];
+  /** Noise somebody asked for, or that of the pilot; null when it follows from the left half. */
+  readonly level: Sourced<number> | null;
+}
+
+export interface SmoothingPlan extends Omit<ChosenCut, 'level'> {
   /** Null at the input. */
   readonly left: LeftHalfBound | null;
   /** Upper bound on the left half's Lipschitz constant on all of space. */
@@ -65,35 +71,44 @@ export async function planSmoothing(
   signal: AbortSignal,
   note: (text: string) => void,
 ): Promise<SmoothingPlan> {
+  const choice = await chooseCut(opened, flags, statistics, resources, signal, note);
+  return planAt(opened, choice, statistics);
+}
+
+/** @param note told what `--split auto` tried */
+export async function chooseCut(
+  opened: OpenedRun,
+  flags: SmoothingFlags,
+  statistics: StatisticalSettings,
+  resources: SamplingResources,
+  signal: AbortSignal,
+  note: (text: string) => void,
+): Promise<ChosenCut> {
   const { classifier } = opened;
   const { metadata } = classifier.source;
   const split = splitSetting(flags, metadata);
-  let level = sigmaSetting(flags, metadata);
-  let cut: Cut;
-  let heldOut: readonly number[] = [];
-  if (split.value === 'auto') {
-    const pilot = await chooseSplit(
-      opened,
-      statistics,
-      resources,
-      level?.value ?? DEFAULT_INPUT_SIGMA,
-      signal,
-      note,
-    );
-    cut = pilot.cut;
-    heldOut = pilot.heldOut;
-    level = derived(pilot.sigma);
-  } else {
-    cut = cutFor(classifier, split.value);
-  }
-  const left = boundAt(classifier, cut, statistics.lipschitz.value);
+  const level = sigmaSetting(flags, metadata);
+  if (split.value !== 'auto')
+    return { cut: cutFor(classifier, split.value), splitOrigin: split.origin, heldOut: [], level };
+  const inputSigma = level?.value ?? DEFAULT_INPUT_SIGMA;
+  const { cut, heldOut, sigma } = await chooseSplit(opened, statistics, resources, inputSigma, signal, note);
+  return { cut, splitOrigin: split.origin, heldOut, level: derived(sigma) };
+}
+
+/** The left half at the cut, bounded with probes of the run's seed, and the noise there. */
+export async function planAt(
+  opened: OpenedRun,
+  { cut, splitOrigin, heldOut, level }: ChosenCut,
+  statistics: StatisticalSettings,
+): Promise<SmoothingPlan> {
+  const left = boundAt(opened.classifier, cut, statistics.lipschitz.value);
   const lipschitz = globalLipschitz(left, statistics.seed.value);
   const fallback =
     left === null ? byDefault(DEFAULT_INPUT_SIGMA) : derived(shortened(DEFAULT_INPUT_SIGMA * lipschitz));
   if (level === null && left !== null) await checkFallback(opened, cut, left, fallback.value);
   const sigma = level ?? fallback;
   checkSigma('--sigma', sigma.value);
-  return { cut, splitOrigin: split.origin, heldOut, left, lipschitz, sigma };
+  return { cut, splitOrigin, heldOut, left, lipschitz, sigma };
 }
 
 /** Noise that images of pixels in [0,1] bear, as a part of what their pixels are on average. */

@@ -31,6 +31,8 @@ export const originOrDefault = (flags: WithOrigins, option: string, isDefault: b
 export const byFlag = <T>(value: T, origin: OptionOrigin = 'flag'): Sourced<T> => ({ value, origin });
 export const byDefault = <T>(value: T): Sourced<T> => ({ value, origin: 'default' });
 export const derived = <T>(value: T): Sourced<T> => ({ value, origin: 'derived' });
+/** Chosen by nobody: random bytes of the operating system. */
+export const drawn = <T>(value: T): Sourced<T> => ({ value, origin: 'operating system' });
 
 /** Flag (or what stands for one), else `metadata[key]` read by `parse`, else null. */
 export function chosen<T>(

@@ -82,10 +82,16 @@ export function sourceTable({
       ['noise', env.noise],
       [
         'largest differences in the checks',
-        `left half ${upwards(checks.leftHalf)}, composition ${upwards(checks.composition)}${checks.provider === null ? '' : `, provider ${upwards(checks.provider)}`}`,
+        `left half ${upwards(checks.leftHalf)}${inNoise(checks)}, composition ${upwards(checks.composition)}${checks.provider === null ? '' : `, provider ${upwards(checks.provider)}`}`,
       ],
     ],
   };
 }
+
+/** What the left half's difference is to the noise; files of earlier versions do not say. */
+const inNoise = ({ leftHalfNorm, leftHalfSigmas }: RunHeader['checks']): string =>
+  leftHalfNorm === undefined || leftHalfSigmas === undefined
+    ? ''
+    : ` (in l2 ${upwards(leftHalfNorm)}, that is ${upwards(leftHalfSigmas)} σ)`;
 
 const upwards = (x: number): string => (x === 0 ? '0' : x >= 1e-4 ? roundUp(x, 4) : x.toExponential(1));

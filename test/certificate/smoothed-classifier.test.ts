@@ -4,7 +4,7 @@
  * its probability there is Φ(m / (σ |w|)).
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkLeftHalf } from '../../src/certificate/left-half-check.ts';
+import { checkLeftHalf, requireHidden } from '../../src/certificate/left-half-check.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
 import { lineOf } from '../../src/certificate/record.ts';
 import {
@@ -359,7 +359,10 @@ describe('a left half', () => {
     const bound = cut && leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
     if (bound == null) throw new Error('the left half has a bound');
     const honest = splitModel(classifier.model, cut as NonNullable<typeof cut>).left as Uint8Array;
-    expect(await checkLeftHalf(bound, honest, [image], 'net')).toBeLessThan(1e-5);
+    const difference = await checkLeftHalf(bound, honest, [image], 'net');
+    expect(difference.largest).toBeLessThan(1e-5);
+    expect(difference.norm).toBeGreaterThanOrEqual(difference.largest);
+    expect(() => requireHidden(difference, 0.25, 'net')).not.toThrow();
     const weights = new Float32Array((convolution.rawData as Uint8Array).slice().buffer);
     weights[40] = at(weights, 40) + 0.01;
     const parts = convolutionParts(random.normals(144), 0);

@@ -45,7 +45,7 @@ const state = vi.hoisted(() => ({
 vi.mock('../../src/certificate/left-half-check.ts', async (original) => {
   const real = await original<typeof import('../../src/certificate/left-half-check.ts')>();
   const checkLeftHalf: typeof real.checkLeftHalf = (...of) =>
-    state.checked ? real.checkLeftHalf(...of) : Promise.resolve(0);
+    state.checked ? real.checkLeftHalf(...of) : Promise.resolve(real.NO_DIFFERENCE);
   return { ...real, checkLeftHalf };
 });
 

@@ -20,7 +20,22 @@ import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 const GLYPHS = fileURLToPath(new URL('../../models/glyphs-splitz.onnx', import.meta.url));
 const { folder, remove } = newFolder();
 const path = (name: string) => join(folder, name);
-const QUICK = ['--steps', '12', '--restarts', '2', '--draws', '8', '--workers', '1', '--data', 'glyphs'];
+const QUICK = [
+  ...[
+    '--steps',
+    '12',
+    '--restarts',
+    '2',
+    '--draws',
+    '8',
+    '--workers',
+    '1',
+    '--data',
+    'glyphs',
+    '--seed',
+    '0',
+  ],
+];
 const attack = (...args: string[]) => splitz(folder, 'attack', ...args, ...QUICK);
 
 function readAttack(name: string): { header: AttackHeader; records: AttackRecord[] } {
@@ -39,7 +54,18 @@ const withoutTimes = (name: string) =>
 beforeAll(async () => {
   writeModel(folder, 'net.onnx');
   const settings = ['--data', 'glyphs', '--sigma', '0.08', '--n', '400', '--n0', '20', '--no-baseline'];
-  const ended = await splitz(folder, 'certify', 'net.onnx', ...settings, '--max', '12', '--out', 'run.jsonl');
+  const ended = await splitz(
+    folder,
+    'certify',
+    'net.onnx',
+    ...settings,
+    '--seed',
+    '0',
+    '--max',
+    '12',
+    '--out',
+    'run.jsonl',
+  );
   expect(ended.code).toBe(0);
 });
 afterAll(remove);
@@ -90,7 +116,19 @@ describe.concurrent('attacking the certificates of a result file', () => {
 
   it('finds a certificate that claims three times too much, loudly and with the evidence', async () => {
     copyFileSync(GLYPHS, path('glyphs-splitz.onnx'));
-    const settings = ['--n', '1000', '--no-baseline', '--workers', '1', '--start', '2', '--max', '4'];
+    const settings = [
+      '--n',
+      '1000',
+      '--no-baseline',
+      '--workers',
+      '1',
+      '--start',
+      '2',
+      '--max',
+      '4',
+      '--seed',
+      '0',
+    ];
     expect(
       (await splitz(folder, 'certify', 'glyphs-splitz.onnx', ...settings, '--out', 'true.jsonl')).code,
     ).toBe(0);

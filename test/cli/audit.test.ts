@@ -3,10 +3,12 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CertificateRecord, RunHeader } from '../../src/certificate/record.ts';
 import { verifyFile } from '../../src/certificate/verification/verify-file.ts';
 import { rechained } from '../certificate/verification/honest.ts';
+import { intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
-import { glyphProto, writeModel } from './glyph-network.ts';
+import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 
 const { folder, remove } = newFolder();
 const path = (name: string) => join(folder, name);
@@ -32,7 +34,7 @@ describe.concurrent('verify', () => {
   it.each(['run', 'runner-up', 'plain', 'power'])('holds for what certify wrote: %s.jsonl', async (name) => {
     const { code, stdout, stderr } = await splitz(folder, 'verify', `${name}.jsonl`);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toContain('it holds');
+    expect(stdout).toMatch(/^it holds as far as a file can: nothing was compared with a model and data\n/u);
     expect(stdout).toContain('the chain over all lines');
     expect(stdout).toContain('no model was');
   });
@@ -40,17 +42,17 @@ describe.concurrent('verify', () => {
   it('with model and data it checks digests, labels and, by another proof, bounds', async () => {
     const { code, stdout } = await splitz(
       folder,
-      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--json'],
+      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--seed', '4', '--json'],
     );
     expect(code).toBe(0);
-    const { holds, records, checked } = JSON.parse(stdout);
-    expect({ holds, records }).toEqual({ holds: true, records: 8 });
+    const { holds, scope, records, checked } = JSON.parse(stdout);
+    expect({ holds, scope, records }).toEqual({ holds: true, scope: 'part', records: 8 });
     expect(checked.join('\n')).toMatch(
-      /digest of the model\n.*digest of the data.*\n.*3 records .*3 of them by/u,
+      /digest of the model\n.*digest of the data.*\n.* 3 of the \d records .* seed 4 .* 3 of them by/u,
     );
     const again = await splitz(
       folder,
-      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--json'],
+      ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--seed', '4', '--json'],
     );
     expect(again.stdout).toBe(stdout);
   });
@@ -120,6 +122,105 @@ describe.concurrent('verify', () => {
     );
     expect(code).toBe(1);
     expect(stderr).toContain('the radius is not proved');
+  });
+
+  /** Every radius of a file times a factor, as a forger would write it: figures, quotients and chain made to fit. */
+  const forged = (name: string, change: (record: CertificateRecord) => Partial<CertificateRecord>) =>
+    rechained(
+      linesOf(name)
+        .slice(0, -1)
+        .map((line) => {
+          const parsed = JSON.parse(line) as CertificateRecord | RunHeader;
+          if (parsed.kind !== 'certificate' || parsed.radius === 0) return line;
+          return `${JSON.stringify({ ...parsed, ...change(parsed) })}\n`;
+        }),
+    );
+  const against = (run: string, ...args: string[]) =>
+    splitz(folder, 'verify', run, 'net.onnx', '--data', 'glyphs', '--unfinished', ...args);
+
+  it('radii 10 % too large, all else made to fit, fall with model and data, without a further flag', async () => {
+    write(
+      'tenth.jsonl',
+      forged('run.jsonl', ({ radius, displacement }) => ({
+        radius: radius * 1.1,
+        localLipschitz: ((displacement ?? 0) / (radius * 1.1)) * (1 + 2 ** -52),
+      })),
+    );
+    const alone = await splitz(folder, 'verify', 'tenth.jsonl', '--unfinished');
+    expect([alone.code, alone.stdout]).toEqual([0, expect.stringContaining('it holds as far as a file can')]);
+    const { code, stderr } = await against('tenth.jsonl');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('the radius is not proved')]);
+    const honest = await against('run.jsonl');
+    expect(honest.code).toBe(0);
+    expect(honest.stdout).toMatch(/^it holds\n/u);
+    expect(honest.stdout.replace(/\s+/gu, ' ')).toMatch(
+      /D\(radius\) of all \d records with a radius, as certify proves them/u,
+    );
+  });
+
+  it('a D of 0 at a radius of 1.4 million is listed as not checked, and falls with model and data', async () => {
+    write(
+      'still.jsonl',
+      forged('run.jsonl', () => ({ radius: 1413991.885, displacement: 0, localLipschitz: 0 })),
+    );
+    const alone = await splitz(folder, 'verify', 'still.jsonl', '--unfinished');
+    expect(alone.code).toBe(0);
+    expect(alone.stdout.replace(/\s+/gu, ' ')).toMatch(
+      /not checked .*the left half is constant within the radius of \d records/u,
+    );
+    for (const args of [[], ['--bounds', '0'], ['--bounds', '1']]) {
+      const { code, stderr } = await against('still.jsonl', ...args);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining('is said to be 0, but the latent moves by'),
+      ]);
+    }
+    // The same with model alone: nothing to evaluate f_L at.
+    const model = await splitz(folder, 'verify', 'still.jsonl', 'net.onnx', '--unfinished');
+    expect([model.code, model.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^it holds as far as it was checked\n/u),
+    ]);
+    expect(model.stdout).toContain('constant within the radius');
+  });
+
+  it('draws its sample anew each time, and says by which seed', async () => {
+    const seeds = await Promise.all(
+      [1, 2].map(
+        async () =>
+          /by the seed (\d+)/u.exec((await against('run.jsonl', '--bounds', '1', '--json')).stdout)?.[1],
+      ),
+    );
+    expect(new Set(seeds).size).toBe(2);
+    expect(seeds).not.toContain(undefined);
+  });
+
+  it('more than one row per run does not hold of a model whose rows cannot be run together', async () => {
+    // The mean over a batch of one: another function of two rows.
+    const mean = node('ReduceMean', ['f'], 'm', {
+      name: 'ReduceMean_3',
+      attribute: [intsAttr('axes', [0]), intAttr('keepdims', 1)],
+    });
+    const nodes = glyphParts.nodes.flatMap((one) =>
+      one.opType === 'Gemm' ? [mean, { ...one, input: ['m', 'fc.weight', 'fc.bias'] }] : [one],
+    );
+    writeModel(folder, 'alone.onnx', glyphProto({ nodes, input: [1, 1, 28, 28], output: [1, 10] }));
+    const { code, stderr } = await splitz(
+      folder,
+      ...['certify', 'alone.onnx', ...QUICK, '--max', '1', '--no-baseline', '--out', 'alone.jsonl'],
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    const lines = linesOf('alone.jsonl');
+    expect(lines[0]).toContain('"batch":1,');
+    const verified = (run: string) => splitz(folder, 'verify', run, 'alone.onnx', '--data', 'glyphs');
+    expect((await verified('alone.jsonl')).code).toBe(0);
+    write('mixed.jsonl', rechained(lines.with(0, (lines[0] ?? '').replace('"batch":1,', '"batch":64,'))));
+    expect((await splitz(folder, 'verify', 'mixed.jsonl')).code).toBe(0);
+    const mixed = await verified('mixed.jsonl');
+    expect([mixed.code, mixed.stderr]).toEqual([
+      1,
+      expect.stringContaining('environment.batch: 64 rows per run'),
+    ]);
   });
 
   it('a run cut short holds only as one that is unfinished', async () => {

@@ -40,7 +40,7 @@ function caseFolder(): string {
   return folder;
 }
 
-const QUICK = ['--data', 'glyphs', '--n', '100', '--n0', '20', '--max', '1'];
+const QUICK = ['--data', 'glyphs', '--n', '100', '--n0', '20', '--max', '1', '--seed', '0'];
 
 /** The error as people read it. */
 function expectWords({ code, stdout, stderr }: Ended, expected: number, says: RegExp): void {

@@ -18,7 +18,7 @@ const random = (k: number): number => Math.abs(Math.sin(k * 12.9898) * 43758.545
 it(`kill -9 at ${KILLS} random moments, then resume: the same bytes, time fields aside`, async () => {
   writeModel(folder, 'net.onnx');
   const command = ['certify', 'net.onnx', '--data', 'glyphs', '--sigma', '0.08', '--n', '300', '--n0', '20'];
-  const common = [...command, '--max', String(IMAGES), '--workers', '2', '--quiet'];
+  const common = [...command, '--seed', '0', '--max', String(IMAGES), '--workers', '2', '--quiet'];
   const file = join(folder, 'killed.jsonl');
   const lines = () => (existsSync(file) ? readFileSync(file, 'latin1').split('\n').length - 1 : 0);
   const seen: number[] = [];

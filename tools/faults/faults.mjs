@@ -1,5 +1,6 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
+import { CERTIFICATE_FAULTS } from './certificate.mjs';
 import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
@@ -263,4 +264,5 @@ export const FAULTS = [
     rebuild: true,
     tests: 'test/cli/recorded-sources.test.ts',
   },
+  ...CERTIFICATE_FAULTS,
 ];

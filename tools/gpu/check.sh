@@ -28,7 +28,7 @@ certify() {
   shift
   for provider in $providers; do
     rm -f "$work/$name.$provider.jsonl"
-    timeout 200 node "$bundle/dist/cli/main.js" certify "$@" --provider "$provider" --max "${IMAGES:-20}" \
+    timeout 200 node "$bundle/dist/cli/main.js" certify "$@" --provider "$provider" --max "${IMAGES:-20}" --seed 0 \
       -n "${DRAWS:-10000}" --batch 64 --quiet --out "$work/$name.$provider.jsonl" \
       >/dev/null 2>"$work/$name.$provider.error" || echo "$name on $provider: see verdicts" >&2
   done

@@ -113,6 +113,8 @@ function certify({ name }) {
     '--n',
     flags.n,
     '--no-baseline',
+    '--seed',
+    '0',
     '--out',
     at(name, '.jsonl'),
   ]);

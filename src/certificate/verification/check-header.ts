@@ -1,8 +1,16 @@
 /** Whether a run's header can be true: what its own fields say of each other. */
+import { inSigmas, LARGEST_SHARE } from '../left-half-check.ts';
 import type { RunHeader } from '../record.ts';
 
 /** The first contradiction in a header, or null. */
-export function headerFault({ settings, split, data, guarantee, environment }: RunHeader): string | null {
+export function headerFault({
+  settings,
+  split,
+  data,
+  guarantee,
+  environment,
+  checks,
+}: RunHeader): string | null {
   const { sigma, baselineSigma, n0, n, alpha, delta, lipschitz, skip, start } = settings;
   const plain = split.cut === 'input';
   const estimated = lipschitz.value === 'power' && !plain;
@@ -23,7 +31,24 @@ export function headerFault({ settings, split, data, guarantee, environment }: R
     return `split.latentShape is [${split.latentShape}], but images are [${data.shape}]`;
   const outside = split.heldOut.find((index) => index >= data.length);
   if (outside !== undefined) return `split.heldOut has image ${outside} of ${data.length}`;
+  const deployed = leftHalfFault(checks, sigma.value);
+  if (deployed !== null) return deployed;
   return environment.workers < 1 || environment.batch < 1
     ? `environment has ${environment.workers} workers and batches of ${environment.batch}`
     : null;
+}
+
+/** What the run says of ONNX Runtime's left half; files of earlier versions say nothing in units of the noise. */
+function leftHalfFault(
+  { leftHalfNorm: norm, leftHalfSigmas: share }: RunHeader['checks'],
+  sigma: number,
+): string | null {
+  if (norm === undefined && share === undefined) return null;
+  if (norm === undefined || share === undefined)
+    return 'checks has one of leftHalfNorm and leftHalfSigmas only';
+  if (share !== inSigmas({ norm }, sigma))
+    return `checks.leftHalfSigmas is ${share}, but leftHalfNorm is ${norm} and sigma ${sigma}`;
+  return share <= LARGEST_SHARE
+    ? null
+    : `checks.leftHalfSigmas is ${share}, above ${LARGEST_SHARE}: what is deployed is not what was certified`;
 }

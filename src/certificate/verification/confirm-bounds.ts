@@ -1,6 +1,7 @@
 /**
- * Re-evaluates the left half's bound of single records: f_L(x), η and τ afresh, and D(radius) + η′ with norms proved another way
- * (`residual-norm.ts`), where the matrices are small enough for that, else with fresh probes of the same way.
+ * Re-evaluates the left half's bound of single records: f_L(x), η and τ afresh, points of the ball that might refute D(radius)
+ * (`moved-points.ts`), and D(radius) + η′ again: with norms proved another way (`residual-norm.ts`) where the matrices are
+ * small enough for that, or, quicker, the way `certify` proves them, with fresh probes.
  */
 import { latentMovement, movements, type NormOf } from '../../lipschitz/displacement.ts';
 import { forwardErrorOnBall } from '../../lipschitz/forward-error.ts';
@@ -15,6 +16,7 @@ import {
 import type { LinearMap } from '../../operators/linear-map.ts';
 import { totalVariation } from '../../smoothing/noise-error.ts';
 import { latentCentre } from '../smoothed-classifier.ts';
+import { refuted } from './moved-points.ts';
 import { residualNorm } from './residual-norm.ts';
 import type { BoundClaim } from './verify-file.ts';
 
@@ -27,6 +29,12 @@ export interface Confirmation {
   readonly independent: boolean;
 }
 
+/**
+ * How D(radius) is proved again: with norms proved another way where that is possible (seconds), as certify proves them
+ * (milliseconds), or not at all, only tried at points of the ball.
+ */
+export type Proof = 'another' | 'as certify' | 'points only';
+
 /** Failure probability of one norm where the proof is probabilistic. */
 const DELTA = 1e-9;
 /** Two evaluations of η differ by less. */
@@ -34,12 +42,13 @@ const SAME = 1e-9;
 
 /**
  * @param sigma of the noise at the cut
- * @param probes for probabilistic norms, not those of the run
+ * @param probes for directions and probabilistic norms, not those of the run
  */
 export function boundConfirmer(
   left: LeftHalfBound,
   sigma: number,
   probes: GaussianSource,
+  proof: Proof = 'another',
 ): (image: Float32Array, claim: BoundClaim) => Confirmation {
   const { half, bound } = left;
   const fallback = new Map<LinearMap, SpectralNorm>();
@@ -61,7 +70,7 @@ export function boundConfirmer(
     return norm.bound(rows, columns, probes, DELTA);
   };
 
-  return (image, { radius, latentRadius, forwardError, tau, abstained }) => {
+  return (image, { radius, latentRadius, displacement: stated, forwardError, tau, abstained }) => {
     const { evaluation, latent, eta } = latentCentre(left, image);
     const variation = totalVariation(latent, sigma);
     if (!(Math.abs(variation - tau) <= SAME * variation)) {
@@ -74,9 +83,16 @@ export function boundConfirmer(
       return { fault, displacement: 0, independent: true };
     }
     if (abstained || radius === 0) return { fault: null, displacement: 0, independent: true };
-    let independent = true;
+    const claim = { radius, displacement: stated ?? 0 };
+    const refutation = refuted(left, Float64Array.from(image), evaluation, claim, probes);
+    if (refutation !== null) {
+      const fault = `D(${radius}) is said to be ${claim.displacement}, but the latent moves by ${refutation.moved} at distance ${refutation.distance}`;
+      return { fault, displacement: refutation.moved, independent: true };
+    }
+    if (proof === 'points only') return { fault: null, displacement: claim.displacement, independent: false };
+    let independent = proof === 'another';
     const normOf: NormOf = (matrix, rows, columns) => {
-      const proved = residualNorm(matrix, rows, columns);
+      const proved = proof === 'another' ? residualNorm(matrix, rows, columns) : null;
       if (proved === null) independent = false;
       return proved ?? otherwise(matrix, rows, columns);
     };

@@ -33,7 +33,7 @@ export interface Fault {
 /** What a certificate says of the left half, kept of every record for a sample to be drawn from. */
 export type BoundClaim = Pick<
   CertificateRecord,
-  'index' | 'label' | 'radius' | 'latentRadius' | 'forwardError' | 'tau' | 'abstained'
+  'index' | 'label' | 'radius' | 'latentRadius' | 'displacement' | 'forwardError' | 'tau' | 'abstained'
 > & { readonly line: number };
 
 export interface FileVerification {
@@ -162,8 +162,8 @@ function headerOf(line: Line): { header: RunHeader; chain: string | null } | { w
 }
 
 function claimOf(record: CertificateRecord, line: number): BoundClaim {
-  const { index, label, radius, latentRadius, forwardError, tau, abstained } = record;
-  return { index, label, radius, latentRadius, forwardError, tau, abstained, line };
+  const { index, label, radius, latentRadius, displacement, forwardError, tau, abstained } = record;
+  return { index, label, radius, latentRadius, displacement, forwardError, tau, abstained, line };
 }
 
 /** One method's figures, counted as records come. */

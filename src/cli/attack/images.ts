@@ -7,6 +7,7 @@ import { evidenceFolder, type SecondLook, writeEvidence } from '../../attack/con
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../errors.ts';
+import { drawnSeed } from '../../smoothing/drawn-seed.ts';
 import { startAttackProgress } from '../terminal/attack-progress.ts';
 import type { AttackPlan, Claim } from './plan.ts';
 import type { OpenedTarget } from './target.ts';
@@ -103,12 +104,18 @@ async function keepEvidence(
   const { smoothing, opened } = plan;
   if (smoothed === null || smoothing === null) throw new Error('only a certificate can be contradicted');
   const answer = await judge.ask(refuting.input, record.index, question, signal);
-  // Another seed: the noise of neither the certificate nor the attack.
-  const seed = smoothing.seed + 1n + BigInt(header.settings.seed);
-  const again = await smoothed.certify(image, record.index, null, { ...smoothing, seed }, signal);
+  // A new seed: noise of neither the certificate nor the attack, that nobody could make a model for.
+  const seed = drawnSeed();
+  const again = await smoothed.certify(
+    image,
+    record.index,
+    null,
+    { ...smoothing, seed: BigInt(seed) },
+    signal,
+  );
   const second: SecondLook = {
     answer: { ...answer, question },
-    certificate: { seed: Number(seed), prediction: again.prediction, radius: again.radius },
+    certificate: { seed, prediction: again.prediction, radius: again.radius },
   };
   await writeEvidence(evidenceFolder(path, record.index), {
     ...{ header, record, second, certificate, image, refuting },

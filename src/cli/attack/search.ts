@@ -13,7 +13,7 @@ export interface SearchFlags {
   readonly steps: number;
   readonly restarts: number;
   readonly draws: number;
-  readonly seed?: number | undefined;
+  readonly seed: number;
   readonly workers: number;
 }
 
@@ -28,7 +28,7 @@ export async function withSearch<T>(
   const { classifier, data } = opened;
   const draws = smoothing === null ? 0 : flags.draws;
   const sigma = smoothing?.sigma ?? 0;
-  const seed = BigInt(flags.seed ?? 0);
+  const seed = BigInt(flags.seed);
   if (flags.method !== 'gradient-free') {
     const gradients = await openGradients(flags, note, () =>
       openGradientAttack(classifier, cut, {

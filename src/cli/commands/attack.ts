@@ -1,12 +1,13 @@
 /** `attack`: an empirical upper bound beside every certified radius. */
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { openAttackFile } from '../../attack/attack-file.ts';
+import { openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
 import { ATTACK_FORMAT, type AttackHeader, type AttackRecord, METHODS } from '../../attack/attack-record.ts';
 import { CertificateContradicted, evidenceFolder } from '../../attack/contradiction.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../errors.ts';
+import { drawnSeed } from '../../smoothing/drawn-seed.ts';
 import { attackAll } from '../attack/images.ts';
 import { type AttackPlan, planAttack } from '../attack/plan.ts';
 import { withSearch } from '../attack/search.ts';
@@ -99,8 +100,26 @@ export const attack: CommandModule<object, Flags> = {
     ),
 };
 
-async function run(flags: Flags, signal: AbortSignal): Promise<void> {
-  checkCounts(flags);
+/** Flags with the seed settled: the one of the file that is continued, or a new one, where nobody chose. */
+type SeededFlags = Flags & { readonly seed: number; readonly seedOrigin: SeedOrigin };
+type SeedOrigin = NonNullable<AttackHeader['settings']['seedOrigin']>;
+
+/**
+ * The confirmations, and the certificates of a model certified on the way, rest on a seed that the model's maker could not
+ * know, as those of `certify` do.
+ */
+async function seeded(flags: Flags, path: string): Promise<SeededFlags> {
+  if (flags.seed !== undefined) return { ...flags, seed: flags.seed, seedOrigin: 'chosen' };
+  const recorded = await recordedAttack(path);
+  return recorded === null
+    ? { ...flags, seed: drawnSeed(), seedOrigin: 'operating system' }
+    : { ...flags, seed: recorded.seed, seedOrigin: recorded.seedOrigin ?? 'chosen' };
+}
+
+async function run(given: Flags, signal: AbortSignal): Promise<void> {
+  checkCounts(given);
+  const path = given.out ?? `${given.source.replace(/\.(jsonl|onnx)$/i, '')}.attack.jsonl`;
+  const flags = await seeded(given, path);
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   };
@@ -111,16 +130,15 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   note(
     smoothing === null
       ? 'attack the classifier itself, without noise'
-      : `attack the classifier smoothed at '${cut.name}' with sigma ${smoothing.sigma}`,
+      : `attack the classifier smoothed at '${cut.name}' with sigma ${smoothing.sigma}, seed ${flags.seed} (${flags.seedOrigin})`,
   );
   const confirmation = confirmationOf(plan, flags);
   const range: PixelRange = flags.clip ? [0, 1] : null;
   const target = await openTarget(plan, flags);
   try {
     await withSearch(plan, flags, range, note, async (search) => {
-      const judge = target.judge(confirmation, BigInt(flags.seed ?? 0));
+      const judge = target.judge(confirmation, BigInt(flags.seed));
       const header = headerOf(plan, flags, search, confirmation);
-      const path = flags.out ?? `${flags.source.replace(/\.(jsonl|onnx)$/i, '')}.attack.jsonl`;
       const file = await openAttackFile(path, header);
       try {
         note(`out    ${path}${file.resumed > 0 ? `, resumed after ${file.resumed} images` : ''}`);
@@ -155,7 +173,7 @@ function checkCounts(flags: Flags): void {
 
 function headerOf(
   { opened, smoothed }: AttackPlan,
-  flags: Flags,
+  flags: SeededFlags,
   { method }: Search,
   confirmation: Confirmation,
 ): AttackHeader {
@@ -182,7 +200,8 @@ function headerOf(
       draws: smoothed === null ? 0 : flags.draws,
       confirm: confirmation.draws,
       alpha: confirmation.alpha,
-      seed: flags.seed ?? 0,
+      seed: flags.seed,
+      seedOrigin: flags.seedOrigin,
       clipped: flags.clip,
     },
     environment: { onnxruntime, node, platform, cpu, provider },

@@ -5,6 +5,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { cohenTsv } from '../../certificate/cohen-tsv.ts';
 import { parseRequirements, requireLabels } from '../../certificate/policy.ts';
 import { plannedIndices, type RunHeader } from '../../certificate/record.ts';
+import { recordedSeed } from '../../certificate/recorded-seed.ts';
 import { openResultFile, openResultStream, type ResultFile } from '../../certificate/result-file.ts';
 import { roundUp } from '../../certificate/rounding.ts';
 import {
@@ -32,7 +33,7 @@ import {
 } from '../options.ts';
 import { applyPolicy } from '../policy.ts';
 import { runHeader } from '../run-header.ts';
-import { baselineSetting, planSmoothing, type SmoothingPlan } from '../smoothing-plan.ts';
+import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../smoothing-plan.ts';
 import { byFlag, derived, originOf, requireCount, type Sourced, type WithOrigins } from '../sourced.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -89,7 +90,7 @@ export const certify: CommandModule<object, Flags> = {
 };
 
 async function run(flags: Flags): Promise<void> {
-  const statistics = statisticalSettings(flags);
+  const given = statisticalSettings(flags);
   const requirements = parseRequirements(flags.require);
   requireCount('--start', flags.start, 0);
   requireCount('--skip', flags.skip, 1);
@@ -112,7 +113,10 @@ async function run(flags: Flags): Promise<void> {
     for (const text of findingNotes(opened.findings)) note(text);
 
     const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
-    const plan = await planSmoothing(opened, flags, statistics, resources, signal, note);
+    const choice = await chooseCut(opened, flags, given, resources, signal, note);
+    const path = resultPath(flags, choice.cut);
+    const statistics = await continued(given, path);
+    const plan = await planAt(opened, choice, statistics);
     const { cut, left, sigma } = plan;
     const baselineSigma = baselineLevel(opened, plan, flags);
     note(
@@ -120,7 +124,7 @@ async function run(flags: Flags): Promise<void> {
     );
     note(
       [
-        `noise  sigma ${sigma.value} (${sigma.origin})`,
+        `noise  sigma ${sigma.value} (${sigma.origin}), seed ${statistics.seed.value} (${statistics.seed.origin})`,
         ...(left === null
           ? []
           : [
@@ -150,8 +154,9 @@ async function run(flags: Flags): Promise<void> {
           'baseline',
         );
       }
+      main.requireHidden(sigma.value);
       const header = runHeader(opened, plan, statistics, baselineSigma, main, flags);
-      const results = await openResults(flags, cut, header);
+      const results = await openResults(flags, path, header);
       try {
         note(results.place);
         await certifyAll(opened, results.file, main, plain, statistics, signal, flags);
@@ -205,16 +210,27 @@ interface OpenedResults {
   readonly place: string;
 }
 
-async function openResults(flags: Flags, cut: Cut, header: RunHeader): Promise<OpenedResults> {
-  if (flags.out === '-') {
+/** Where the records go; null for stdout. */
+function resultPath({ out, model }: Flags, cut: Cut): string | null {
+  if (out === '-') return null;
+  const safeCut = cut.name.replace(/[^\w.-]+/g, '_');
+  return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${safeCut}.jsonl`;
+}
+
+/** The settings with the seed of the file that is continued, unless somebody chose one. */
+async function continued(given: StatisticalSettings, path: string | null): Promise<StatisticalSettings> {
+  if (given.seed.origin !== 'operating system' || path === null) return given;
+  return { ...given, seed: (await recordedSeed(path)) ?? given.seed };
+}
+
+async function openResults(flags: Flags, path: string | null, header: RunHeader): Promise<OpenedResults> {
+  if (path === null) {
     return {
       file: await openResultStream(process.stdout, header, flags.format === 'tsv' ? 'tsv' : 'jsonl'),
       path: null,
       place: 'out    stdout (nothing to resume from)',
     };
   }
-  const safeCut = cut.name.replace(/[^\w.-]+/g, '_');
-  const path = flags.out ?? `${basename(flags.model).replace(/\.onnx$/i, '')}.${safeCut}.jsonl`;
   const file = await openResultFile(path, header);
   const repaired = file.repaired === 'nothing' ? '' : `, ${file.repaired} cut off`;
   return {

@@ -8,7 +8,7 @@ import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import { briefHelp } from '../brief-help.ts';
 import { statisticalSettings } from '../certify-settings.ts';
-import { cutFor, globalLipschitz, shortened } from '../choose-cut.ts';
+import { cutFor, globalLipschitz, PILOT_SEED, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
 import { type OpenedRun, openRun } from '../open-run.ts';
 import {
@@ -39,6 +39,7 @@ const builder = <T>(y: Argv<T>) =>
   outputOptions(
     selectionOptions(drawOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
   )
+    .option('seed', { type: 'number', describe: 'seed of the pilot’s noise [0]; no certificate rests on it' })
     .option('images', {
       type: 'number',
       default: 32,
@@ -78,7 +79,7 @@ export const plan: CommandModule<object, Flags> = {
 };
 
 async function run(flags: Flags, signal: AbortSignal): Promise<void> {
-  const statistics = statisticalSettings(flags);
+  const statistics = statisticalSettings({ ...flags, seed: flags.seed ?? PILOT_SEED });
   const counts = { images: 2, draws: 10, workers: 1, batch: 1, start: 0, skip: 1 } as const;
   for (const [name, least] of Object.entries(counts))
     requireCount(`--${name}`, flags[name as keyof typeof counts], least);
@@ -187,7 +188,7 @@ function noiseLevels({ classifier }: OpenedRun, own: Cut | null, flags: Flags): 
   const sigma = numberFrom('model metadata splitz.sigma')(text);
   const left =
     own === null ? null : leftHalfBoundAt(classifier, own, flags.lipschitz ?? 'secant', DEFAULT_DELTA);
-  const base = sigma / globalLipschitz(left, flags.seed ?? 0);
+  const base = sigma / globalLipschitz(left, flags.seed ?? PILOT_SEED);
   return Number.isFinite(base) && base > 0
     ? FACTORS.map((factor) => Number((factor * base).toPrecision(2)))
     : USUAL_LEVELS;

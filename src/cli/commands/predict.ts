@@ -118,7 +118,7 @@ async function run(flags: Flags, signal: AbortSignal): Promise<void> {
   }
   if (!flags.quiet) {
     process.stderr.write(
-      `cut '${cut.name}', sigma ${sigma.value} (${sigma.origin}), n ${statistics.n.value}, alpha ${statistics.alpha.value}\n`,
+      `cut '${cut.name}', sigma ${sigma.value} (${sigma.origin}), n ${statistics.n.value}, alpha ${statistics.alpha.value}, seed ${statistics.seed.value} (${statistics.seed.origin})\n`,
     );
   }
   const name = (k: number | null): string => (k === null ? '-' : (opened.classNames?.[k] ?? String(k)));

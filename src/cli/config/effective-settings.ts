@@ -7,9 +7,9 @@ import {
   type SmoothingFlags,
   statisticalSettings,
 } from '../certify-settings.ts';
-import { DEFAULT_INPUT_SIGMA } from '../choose-cut.ts';
+import { DEFAULT_INPUT_SIGMA, PILOT_SEED } from '../choose-cut.ts';
 import { baselineSetting, sigmaSetting, splitSetting } from '../smoothing-plan.ts';
-import { byDefault, chosen, originOf, type Sourced } from '../sourced.ts';
+import { byDefault, chosen, drawn, originOf, type Sourced } from '../sourced.ts';
 import { optionOf, trainingSettings } from '../training-settings.ts';
 import type { OptionTable } from './option-table.ts';
 import type { OptionSources } from './sources.ts';
@@ -47,7 +47,7 @@ export function effectiveSettings(
       ...preprocessing,
       channels: channelOrder,
       data: dataSetting(flags, metadata),
-      ...(command === 'train' ? ofTraining(flags, metadata) : ofSmoothing(flags, metadata)),
+      ...(command === 'train' ? ofTraining(flags, metadata) : ofSmoothing(command, flags, metadata)),
     }),
   );
   return [...options].map(([name, { default: fallback, defaultDescription }]) => {
@@ -75,10 +75,16 @@ function dataSetting(flags: Flags, metadata: Model['metadata']): Sourced<string 
   return chosen(data, metadata, 'splitz.dataset', (text) => text, originOf(flags, 'data')) ?? byDefault(null);
 }
 
-function ofSmoothing(flags: Flags, metadata: Model['metadata']): Record<string, Sourced<unknown>> {
+function ofSmoothing(
+  command: string | null,
+  flags: Flags,
+  metadata: Model['metadata'],
+): Record<string, Sourced<unknown>> {
   const baselineSigma = flags['baselineSigma'] === undefined ? undefined : Number(flags['baselineSigma']);
+  const statistics = statisticalSettings(flags);
   return {
-    ...statisticalSettings(flags),
+    ...statistics,
+    seed: seedSetting(command, statistics.seed),
     split: splitSetting(flags, metadata),
     sigma: sigmaSetting(flags, metadata) ?? {
       value: `${DEFAULT_INPUT_SIGMA} × bound of the left half`,
@@ -89,6 +95,12 @@ function ofSmoothing(flags: Flags, metadata: Model['metadata']): Record<string, 
       origin: 'derived',
     },
   };
+}
+
+/** A seed nobody chose is another one in every run: a number would say what no run will use. */
+function seedSetting(command: string | null, seed: Sourced<number>): Sourced<unknown> {
+  if (seed.origin !== 'operating system') return seed;
+  return command === 'plan' ? byDefault(PILOT_SEED) : drawn('drawn for each run');
 }
 
 function ofTraining(

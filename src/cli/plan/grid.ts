@@ -20,7 +20,7 @@ import { firstActivationCut, isActivation } from '../../onnx/first-activation.ts
 import { selectedClass, type VoteCounts } from '../../smoothing/latent-radius.ts';
 import { Stage } from '../../smoothing/philox.ts';
 import type { StatisticalSettings } from '../certify-settings.ts';
-import { globalLipschitz, shortened } from '../choose-cut.ts';
+import { globalLipschitz, hidesDifference, shortened } from '../choose-cut.ts';
 import type { PilotImages } from './pilot-images.ts';
 
 /** Far above the indices of any data set, so that no draw of a plan is one of the certificates it leads to. */
@@ -114,6 +114,7 @@ export async function runGrid(
     try {
       for (const inputSigma of levels) {
         const sigma = shortened(inputSigma * lipschitz);
+        if (!hidesDifference(smoothed, sigma, (why) => note(`plan   ${why}`))) continue;
         const reach = await meanReach(smoothed, pilot, { ...settings, sigma }, signal);
         const pilots: JudgedPilot[] = [];
         for (const [k, image] of pilot.images.entries()) {
