@@ -231,8 +231,8 @@ const SCALES = [
   {
     name: 'underflow: any weights are carried',
     file: 'src/operators/carried-range.ts',
-    from: 'if (!(most >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) throw refused(most, where);',
-    to: 'if (most < 0) throw refused(most, where);',
+    from: 'if (most < SMALLEST_CARRIED) throw refused(where,',
+    to: 'if (most < 0) throw refused(where,',
     tests: UNDERFLOW,
   },
   {
