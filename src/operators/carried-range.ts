@@ -29,11 +29,13 @@ const extent = (values: Float64Array): { least: number; most: number } => {
   return { least, most };
 };
 
-const refused = (most: number, where: string): ModelRefused =>
+const shown = (weight: number): string => weight.toExponential(0);
+
+const refused = (where: string, weights: string): ModelRefused =>
   new ModelRefused({
-    what: `the weights of the linear map that ends here ${most > 1 ? `go up to ${most}` : `are all below ${SMALLEST_CARRIED}`}`,
+    what: `${where}: the weights of the linear map up to here ${weights}`,
     where,
-    why: `a bound carries weights, multiplied out, between ${SMALLEST_CARRIED} and ${LARGEST_CARRIED}: beyond, squares underflow or overflow and the bound would be false`,
+    why: `a bound carries weights, multiplied out, between ${shown(SMALLEST_CARRIED)} and ${shown(LARGEST_CARRIED)}: beyond, their squares underflow or overflow, and it would be false`,
     remedy: 'Cut the network before this node, or fold its factors with those that undo them before export.',
   });
 
@@ -41,7 +43,8 @@ const refused = (most: number, where: string): ModelRefused =>
 export function carried(matrix: SparseMatrix, where: string): SparseMatrix {
   const { least, most } = extentOf(matrix);
   if (most === 0 || (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) return matrix;
-  if (!(most >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) throw refused(most, where);
+  if (!(most <= LARGEST_CARRIED)) throw refused(where, `go up to ${shown(most)}`);
+  if (most < SMALLEST_CARRIED) throw refused(where, `are no larger than ${shown(most)}`);
   return withoutSmall(matrix, SMALLEST_CARRIED);
 }
 
@@ -49,7 +52,7 @@ export function carried(matrix: SparseMatrix, where: string): SparseMatrix {
 export function checkKernel(weights: Float64Array, where: string): void {
   const { least, most } = extent(weights);
   if (most === 0 || (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) return;
-  throw refused(most <= LARGEST_CARRIED ? least : most, where);
+  throw refused(where, `go from ${shown(least)} to ${shown(most)}`);
 }
 
 /** Smallest and largest magnitude of the entries other than 0; Infinity and 0 where there are none. */

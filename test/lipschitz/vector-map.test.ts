@@ -4,7 +4,7 @@ import { displacement, productBound } from '../../src/lipschitz/displacement.ts'
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { buildMatrix } from '../../src/operators/sparse-matrix.ts';
 import { sortedGroups, type WindowValue, windowed } from '../../src/operators/vector-map.ts';
-import { intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';
 import { provedNorms } from './nets.ts';
@@ -65,6 +65,29 @@ describe('MinMax', () => {
     });
     const centre = evaluateLeftHalf(half, Float64Array.of(1, 2, 3, 4));
     expect(displacement(half, centre, 0.5, 'secant', provedNorms(randomSource(2)))).toBeLessThan(0.50005);
+  });
+});
+
+describe('a max pool', () => {
+  it('moves as far as the cell of its window that moves most, wherever that is', () => {
+    for (const gains of [
+      [5, 0.125],
+      [0.125, 5],
+    ]) {
+      const half = compiled({
+        nodes: [
+          node('Mul', ['x', 'g'], 'z'),
+          node('MaxPool', ['z'], 'y', { attribute: [intsAttr('kernel_shape', [2])] }),
+        ],
+        initializers: [floatTensor('g', [1, 1, 2], gains)],
+        dims: [1, 1, 2],
+        opset: 17,
+      });
+      const centre = evaluateLeftHalf(half, Float64Array.of(0, 0));
+      const D = displacement(half, centre, 0.5, 'secant', provedNorms(randomSource(4)));
+      expect(D).toBeGreaterThanOrEqual(2.5);
+      expect(D).toBeLessThan(2.51);
+    }
   });
 });
 

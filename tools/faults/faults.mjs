@@ -20,7 +20,7 @@ export const FAULTS = [
     name: 'operator norm: a few power steps instead of the bound',
     file: 'src/lipschitz/spectral-norm.ts',
     from: 'const value = ofExactMap(stored, rows, columns);',
-    to: 'const value = stored === 0 ? 0 : ofExactMap(lanczosEstimate(product(rows, columns), matrix.cols, 1), null, null) ** 0.5;',
+    to: 'const value = stored === 0 ? 0 : ofExactMap(lanczosEstimate(product(rows, columns), map.cols, 1) ** 0.5, rows, columns);',
     tests: 'test/lipschitz',
   },
   {
