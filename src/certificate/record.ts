@@ -152,17 +152,11 @@ const environment = object('What computed the run.', {
 
 const checks = object('Largest differences found by the checks made before the first certificate.', {
   leftHalf: number('|float64 left half - ONNX Runtime left half| of the worst entry.', { minimum: 0 }),
-  leftHalfNorm: optional(
-    number(
-      'The same in l2 over all entries, rounded up: how far what is deployed (what `split` writes) is from what is certified. Absent in earlier files.',
-      { minimum: 0 },
-    ),
+  leftHalfNorm: number(
+    'The same in l2 over all entries, rounded up: how far what is deployed (what `split` writes) is from what is certified.',
+    { minimum: 0 },
   ),
-  leftHalfSigmas: optional(
-    number('leftHalfNorm in units of sigma, rounded up; at most 0.01. Absent in earlier files.', {
-      minimum: 0,
-    }),
-  ),
+  leftHalfSigmas: number('leftHalfNorm in units of sigma, rounded up; at most 0.01.', { minimum: 0 }),
   composition: number('|right(left(x)) - model(x)|.', { minimum: 0 }),
   provider: nullable(
     number('|provider - CPU| on one batch; null when the provider is the CPU.', { minimum: 0 }),

@@ -88,10 +88,8 @@ export function sourceTable({
   };
 }
 
-/** What the left half's difference is to the noise; files of earlier versions do not say. */
+/** What the left half's difference is to the noise. */
 const inNoise = ({ leftHalfNorm, leftHalfSigmas }: RunHeader['checks']): string =>
-  leftHalfNorm === undefined || leftHalfSigmas === undefined
-    ? ''
-    : ` (in l2 ${upwards(leftHalfNorm)}, that is ${upwards(leftHalfSigmas)} σ)`;
+  ` (in l2 ${upwards(leftHalfNorm)}, that is ${upwards(leftHalfSigmas)} σ)`;
 
 const upwards = (x: number): string => (x === 0 ? '0' : x >= 1e-4 ? roundUp(x, 4) : x.toExponential(1));

@@ -125,7 +125,7 @@ describe('resume', () => {
       started: '2027-01-01T00:00:00.000Z',
       model: { ...header.model, name: 'renamed.onnx' },
       environment: { ...environment, workers: 8, batch: 1, node: 'v24.0.0' },
-      checks: { leftHalf: 9, composition: 9, provider: null },
+      checks: { leftHalf: 9, leftHalfNorm: 0, leftHalfSigmas: 0, composition: 9, provider: null },
     };
     const file = await complete(2, later);
     expect(file.header).toEqual(header);

@@ -65,7 +65,7 @@ export function exampleHeader(changes: Partial<RunHeader['settings']> = {}): Run
       batch: 64,
       noise: NOISE_ID,
     },
-    checks: { leftHalf: 1.2e-6, composition: 3e-7, provider: null },
+    checks: { leftHalf: 1.2e-6, leftHalfNorm: 0, leftHalfSigmas: 0, composition: 3e-7, provider: null },
   };
 }
 

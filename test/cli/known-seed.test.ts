@@ -3,7 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttackHeader } from '../../src/attack/attack-record.ts';
-import { gaussianNoise, Stage } from '../../src/smoothing/philox.ts';
+import { Stage } from '../../src/smoothing/philox.ts';
+import { float64Normals } from '../../src/smoothing/rounded-noise.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node, tinyProto } from '../onnx/tiny-model.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
@@ -21,7 +22,7 @@ afterAll(remove);
 
 /** The noise that a run of this seed adds to image 0, in units of sigma. */
 const noiseOf = (seed: number, stage: number, sample: number): ArrayLike<number> =>
-  gaussianNoise(SIZE, { seed: BigInt(seed), stage, image: 0, sample });
+  float64Normals(SIZE, { seed: BigInt(seed), stage, image: 0, sample });
 
 /** Solves A y = b for a positive definite A by elimination without pivoting. */
 function solved(a: readonly number[][], b: readonly number[]): number[] {

@@ -3,6 +3,7 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import { scoreOf } from '../../src/certificate/accuracy.ts';
 import type { CertificateRecord } from '../../src/certificate/record.ts';
+import { usableLatentRadius } from '../../src/certificate/usable-radius.ts';
 import { abstentions } from '../../src/report/abstentions.ts';
 import { loggedRun, matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
 import { curvePoints } from '../../src/report/curve-points.ts';
@@ -304,7 +305,7 @@ test('what R_u is left unused is the slack of each record, never more', () => {
   expect(rows.length).toBeGreaterThan(5);
   for (const [index, , , , slack] of rows) {
     const c = run.images.find((image) => String(image.index) === index) as CertificateRecord;
-    const truth = c.latentRadius - 2 * (c.forwardError ?? 0) - (c.displacement ?? 0);
+    const truth = usableLatentRadius(c) - (c.displacement ?? 0);
     expect(Number(slack)).toBeLessThanOrEqual(truth);
     expect(Number(slack)).toBeGreaterThan(truth - 1e-5);
   }

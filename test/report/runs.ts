@@ -19,7 +19,10 @@ export const records = (count: number, header: RunHeader = exampleHeader()): Cer
 /** The record turned into an abstention. */
 export function abstaining(record: CertificateRecord): CertificateRecord {
   const none = { prediction: null, abstained: true, radius: 0, correct: false, latentRadius: 0 } as const;
-  const silent = { ...none, displacement: null, localLipschitz: null, pA: 0.4 };
+  const silent = {
+    ...none,
+    ...{ displacement: null, localLipschitz: null, forwardErrorNearby: null, pA: 0.4 },
+  };
   return { ...record, ...silent, baseline: record.baseline && { ...record.baseline, ...silent } };
 }
 

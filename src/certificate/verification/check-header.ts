@@ -1,4 +1,5 @@
 /** Whether a run's header can be true: what its own fields say of each other. */
+import { NOISE_ID } from '../../smoothing/rounded-noise.ts';
 import { inSigmas, LARGEST_SHARE } from '../left-half-check.ts';
 import type { RunHeader } from '../record.ts';
 
@@ -31,6 +32,8 @@ export function headerFault({
     return `split.latentShape is [${split.latentShape}], but images are [${data.shape}]`;
   const outside = split.heldOut.find((index) => index >= data.length);
   if (outside !== undefined) return `split.heldOut has image ${outside} of ${data.length}`;
+  if (environment.noise !== NOISE_ID)
+    return `environment.noise is ${environment.noise}: certificates rest on ${NOISE_ID} alone`;
   const deployed = leftHalfFault(checks, sigma.value);
   if (deployed !== null) return deployed;
   return environment.workers < 1 || environment.batch < 1
@@ -38,14 +41,11 @@ export function headerFault({
     : null;
 }
 
-/** What the run says of ONNX Runtime's left half; files of earlier versions say nothing in units of the noise. */
+/** What the run says of ONNX Runtime's left half. */
 function leftHalfFault(
   { leftHalfNorm: norm, leftHalfSigmas: share }: RunHeader['checks'],
   sigma: number,
 ): string | null {
-  if (norm === undefined && share === undefined) return null;
-  if (norm === undefined || share === undefined)
-    return 'checks has one of leftHalfNorm and leftHalfSigmas only';
   if (share !== inSigmas({ norm }, sigma))
     return `checks.leftHalfSigmas is ${share}, but leftHalfNorm is ${norm} and sigma ${sigma}`;
   return share <= LARGEST_SHARE
