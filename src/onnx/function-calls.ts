@@ -2,6 +2,9 @@
  * Local functions are expanded where they are called, here and in ONNX Runtime; a few of them that call each other twice
  * make more nodes than any memory holds, and one that calls itself never ends. Both are refused before anything expands,
  * as is a call with more inputs or outputs than the function has.
+ *
+ * So is a function of a domain that ONNX Runtime has operators of its own in: one named like a standard operator means the
+ * function to who reads the file, and the operator to ONNX Runtime, which looks there first.
  */
 import { ModelRefused } from '../errors.ts';
 import {
@@ -19,6 +22,9 @@ const MOST_NODES = 100_000;
 /** onnxscript's own functions call each other a few levels deep. */
 const DEEPEST = 100;
 
+/** Domains of operators that ONNX Runtime brings along. */
+const OF_THE_RUNTIME = /^$|^ai\.onnx\b|^(?:com\.)?(?:microsoft|ms)\b|^org\.pytorch\b/u;
+
 type Text = string | null | undefined;
 
 export const functionKey = (domain: Text, name: Text, overload: Text): string =>
@@ -32,11 +38,19 @@ interface Expansion {
 }
 
 /**
- * Throws ModelRefused for functions that call themselves, or that expand to more nodes or deeper than those of any
- * classifier.
+ * Throws ModelRefused for functions that call themselves, that expand to more nodes or deeper than those of any
+ * classifier, or that stand in a domain of the runtime's own operators.
  */
 export function checkFunctionCalls({ graph, functions }: ModelProto): void {
   if (!functions?.length) return;
+  for (const { domain, name } of functions) {
+    if (!OF_THE_RUNTIME.test(normalDomain(domain))) continue;
+    throw new ModelRefused({
+      what: `the file defines '${name}', an operator of domain '${normalDomain(domain) || 'ai.onnx'}', as a function of its own`,
+      why: "ONNX Runtime runs its own operator of that name, whatever the file's function says, so the file means two things",
+      remedy: 'Export it again; functions belong in a domain of their own.',
+    });
+  }
   const byKey = new Map<string, FunctionProto>(
     functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]),
   );

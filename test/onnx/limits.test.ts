@@ -104,6 +104,28 @@ describe('local functions', () => {
     expect(await loading(chain([60, 120, 149]))).toBe(why);
   });
 
+  it.each([
+    ['', 'Relu'],
+    ['ai.onnx', 'Softmax'],
+    ['ai.onnx.ml', 'Scaler'],
+    ['com.microsoft', 'FusedConv'],
+  ])(
+    'named like an operator that ONNX Runtime has (%s %s) are refused: it would run its own',
+    async (domain, name) => {
+      const proto = nested(1, false);
+      const [inner] = proto.functions ?? [];
+      const called = node(name, ['x'], 'y', domain === '' ? {} : { domain });
+      const shadow = {
+        ...proto,
+        functions: [{ ...inner, domain, name }],
+        graph: { ...proto.graph, node: [called] },
+      };
+      expect(await loading(shadow)).toBe(
+        `the file defines '${name}', an operator of domain '${domain || 'ai.onnx'}', as a function of its own`,
+      );
+    },
+  );
+
   it.each<[string, string[], string[], string]>([
     ['inputs', ['x', 'x'], ['y'], "local.f0 node with output 'y' has 2 inputs, the local function 'f0' 1"],
     ['outputs', ['x'], ['y', 'z'], "local.f0 node with output 'y' has 2 outputs, the local function 'f0' 1"],
