@@ -74,9 +74,11 @@ export function binomialPoint(k: number, n: number, p: number): number {
 }
 
 /**
- * P[X >= k] for X ~ Binomial(n, p), 0 <= k <= n, 0 < p < 1: an upper bound, too large by a relative 1e-10 at most.
+ * P[X >= k] for X ~ Binomial(n, p), 0 <= k <= n, 0 <= p < 1: an upper bound, too large by a relative 1e-10 at most.
+ * @throws RangeError for any other p, NaN included
  */
 export function binomialUpperTail(k: number, n: number, p: number): number {
+  if (!(p >= 0 && p < 1)) throw new RangeError(`a probability of ${p}`);
   if (k <= 0) return 1;
   // Above the mode the ratios of neighbouring terms fall below 1 and shrink: sum upwards. Else take the complement.
   if (k + 1 > (n + 1) * p) return Math.min(1, sumAway(k, n, p) * (1 + TAIL_MARGIN));

@@ -51,7 +51,7 @@ export interface Sampler {
   /** Largest difference from the CPU's logits on one batch, relative to the largest logit; null on the CPU. */
   readonly providerDifference: number | null;
   /**
-   * Votes of `to - from` draws. Calls are answered one after the other. The rows of the first batch are also run alone.
+   * Votes of `to - from` draws. Calls are answered one after the other. Some rows of the first batch are also run alone.
    * @throws the signal's reason when aborted; ToolError when a worker fails or dies; ModelRefused when a row's logits
    *         depend on the rows beside it.
    */

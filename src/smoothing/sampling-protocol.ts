@@ -55,13 +55,13 @@ export type Reply =
       readonly kind: 'counted';
       readonly counts: readonly number[];
       readonly nonFinite: number;
-      /** Set by the worker that ran the first batch, whose rows it also ran alone. */
+      /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
       readonly rows: RowComparison | null;
     }
   | { readonly kind: 'logits'; readonly logits: Float32Array }
   | { readonly kind: 'failed'; readonly what: string; readonly why: string };
 
-/** Logits of the first batch of a count, [rows, classes] flat: run together, and each row alone. */
+/** Logits of some rows of the first batch of a count, [rows, classes] flat: run with the whole batch, and each alone. */
 export interface RowComparison {
   readonly together: Float32Array;
   readonly alone: Float32Array;

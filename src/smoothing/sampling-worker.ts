@@ -27,6 +27,8 @@ const settings = workerData as WorkerSettings;
 const { latentDims, classes, batch, provider } = settings;
 const size = latentDims.reduce((product, dim) => product * dim, 1);
 const PROGRESS_EVERY_MS = 100;
+/** Rows of the first batch of a count that are also run alone: what mixes rows shows in any of them. */
+const ROWS_COMPARED = 16;
 
 const say = (message: Reply | Progress): void => port.postMessage(message);
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -70,14 +72,15 @@ async function serve(): Promise<void> {
   /** Logits of the batch. */
   const run = (): Promise<Float32Array> => logitsOf(rows, batch);
 
-  /** Logits of the batch's rows, each run by itself. */
-  async function runAlone(): Promise<Float32Array> {
-    const all = new Float32Array(batch * classes);
-    for (let row = 0; row < batch; row++) {
+  /** The first rows of the batch that gave `together`, each run by itself as well. */
+  async function comparison(together: Float32Array): Promise<RowComparison> {
+    const count = Math.min(batch, ROWS_COMPARED);
+    const alone = new Float32Array(count * classes);
+    for (let row = 0; row < count; row++) {
       const values = kernel.floats.subarray(row * size, (row + 1) * size);
-      all.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
+      alone.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
     }
-    return all;
+    return { together: together.slice(0, count * classes), alone };
   }
 
   async function logitsOf(fed: Tensor, count: number): Promise<Float32Array> {
@@ -121,7 +124,7 @@ async function serve(): Promise<void> {
           k1,
         );
       const values = await run();
-      if (first === from && batch > 1) compared = { together: values.slice(), alone: await runAlone() };
+      if (first === from && batch > 1) compared = await comparison(values);
       for (let row = 0; row < drawn; row++) {
         const top = topClass(values, row * classes);
         if (top === -1) nonFinite++;

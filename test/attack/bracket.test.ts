@@ -109,7 +109,7 @@ it('confirmations of one image share no draw', async () => {
   const smoothed = {
     votes: async (_input: Float32Array, _index: number, draw: Draw) => {
       draws.push(draw);
-      return { counts: [3, 97], nonFinite: 0 };
+      return { counts: [3, 97], nonFinite: 0, tau: 1e-9 };
     },
   } as unknown as SmoothedClassifier;
   const judge = smoothedJudge(smoothed, { sigma: 1, seed: 5n, draws: 100, alpha: 0.01 });

@@ -22,7 +22,8 @@ describe('an answer', () => {
     expect(predictedClass(votes(many), 0.001, 1e-6).prediction).toBe(0);
     expect(predictedClass(votes(many), 0.001, 1e-3).prediction).toBeNull();
     expect(predictedClass(votes([100_000, 0]), 0.001, 0.1).prediction).toBe(0);
-    // Noise that may be anything decides nothing.
+    // Noise that may be anything decides nothing, nor does an error that is not a number.
+    expect(() => predictedClass(votes([90, 10]), 0.001, Number.NaN)).toThrow(RangeError);
     expect(predictedClass(votes([100_000, 0]), 0.001, 1).prediction).toBeNull();
   });
 
