@@ -72,8 +72,8 @@ export const CERTIFICATE_FAULTS = [
   {
     name: 'deployed left half: predict and attack do not ask',
     file: 'src/certificate/smoothed-classifier.ts',
-    from: '      hidden(sigma);\n      return',
-    to: '      return',
+    from: 'hidden(sigma);\n      const { latent } = centre(image);',
+    to: 'const { latent } = centre(image);',
     tests: 'test/certificate/left-half-check.test.ts',
   },
   {

@@ -68,8 +68,8 @@ export const FAULTS = [
   {
     name: 'radius: the last search step is reported without proof',
     file: 'src/lipschitz/input-radius.ts',
-    from: 'if (proved <= latentRadius) {\n          best = { radius, displacement: proved };',
-    to: 'if (radius > 0) {\n          best = { radius: radius * 1.01, displacement: Math.min(proved, latentRadius) };',
+    from: 'if (proved <= latentRadius) {\n          best = { radius, displacement: ball.displacement, forwardError: ball.forwardError };',
+    to: 'if (radius > 0) {\n          best = {\n            ...{ radius: radius * 1.01, forwardError: 0 },\n            displacement: Math.min(proved, latentRadius),\n          };',
     tests: 'test/lipschitz test/certificate',
   },
   {
