@@ -18,6 +18,8 @@ import {
 export interface AttackFile {
   /** All lines so far, those found in the file first; grows. */
   readonly records: readonly AttackRecord[];
+  /** Whether the file held this attack already, if only its first line. */
+  readonly begun: boolean;
   /** How many the file held. */
   readonly resumed: number;
   append(record: AttackRecord): Promise<void>;
@@ -47,6 +49,7 @@ export async function openAttackFile(path: string, header: AttackHeader): Promis
     const { records } = found;
     return {
       records,
+      begun: found.end > 0,
       resumed: records.length,
       append: async (record) => {
         await write(attackLine(record));
@@ -145,7 +148,7 @@ function flat(value: object): Map<string, string> {
 
 function unreadable(path: string, line: number, why: string): UsageError {
   return new UsageError({
-    what: 'the file is no attack file that can be continued, and was left untouched',
+    what: 'the file is not an attack file that can be continued, and was left untouched',
     where: `${path}, line ${line}`,
     why,
     remedy: 'Choose another file with --out.',

@@ -35,7 +35,7 @@ export function readingOf(prediction: number, distance: number, { answer, certif
   if (answer.prediction === null || answer.prediction === prediction)
     return 'fresh draws do not confirm the answer: it is close, or the first confirmation failed by chance';
   if (certificate.prediction === prediction && certificate.radius >= distance)
-    return 'fresh draws confirm the answer, and a certificate under another seed covers it again: chance is no explanation, the certificate is unsound';
+    return 'fresh draws confirm the answer, and a certificate under another seed covers it again: chance is not an explanation, the certificate is unsound';
   return `fresh draws confirm the answer, and a certificate under another seed covers only ${certificate.radius}: the recorded one claims too much, by chance or because it was altered`;
 }
 

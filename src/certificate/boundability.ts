@@ -122,7 +122,7 @@ function build(
   });
 }
 
-/** A result that is no null, which would say that time was over. */
+/** A result that is not null, which would say that time was over. */
 function prepared(compile: LeftHalfCompiler, value: Value): true {
   compile.prepare(value);
   return true;

@@ -7,7 +7,7 @@ import { roundDown } from './rounding.ts';
 
 const RADIUS_DIGITS = 6;
 const ABSTAIN = -1;
-/** Cohen's format knows only labelled data; an unknown label is no class, as an abstention is none. */
+/** Cohen's format knows only labelled data; an unknown label is not a class, nor is an abstention. */
 const UNLABELLED = -1;
 
 const row = (...cells: readonly (string | number)[]) => `${cells.join('\t')}\n`;

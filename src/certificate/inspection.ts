@@ -33,7 +33,7 @@ export interface Inspection {
   readonly findings: readonly Finding[];
   /** Why the model cannot be certified; null when it can, at the input at least. */
   readonly refusal: ModelRefused | null;
-  /** Null when the file is no usable model. */
+  /** Null when the file is not a usable model. */
   readonly model: Model | null;
   /** Null when the model is refused. */
   readonly classifier: PreparedClassifier | null;

@@ -89,12 +89,14 @@ function parseRequirement(text: string): Requirement {
   const threshold = share(groups['threshold'] ?? '');
   if (threshold === null) throw wrong(`'${groups['threshold']}' is not a number`);
   if (quantity !== 'acr' && !(threshold >= 0 && threshold <= 1))
-    throw wrong(`${groups['threshold']} is no share: write 0.6 or 60%`);
+    throw wrong(`${groups['threshold']} is not a share: write 0.6 or 60%`);
   if (quantity === 'acr' && (groups['threshold']?.endsWith('%') || threshold < 0))
     throw wrong('acr is a radius, not a share');
   const confidence = groups['confidence'] === undefined ? null : share(groups['confidence']);
   if (groups['confidence'] !== undefined && !(confidence !== null && confidence > 0.5 && confidence < 1))
-    throw wrong(`'${groups['confidence']}' is no confidence: write 95% or 0.99, above 50% and below 100%`);
+    throw wrong(
+      `'${groups['confidence']}' is not a confidence level: write 95% or 0.99, above 50% and below 100%`,
+    );
   if (quantity === 'acr' && confidence !== null && operator.startsWith('<'))
     throw wrong('radii have no upper limit, so the average has no upper confidence bound: leave "with" out');
   return { text, quantity, radius: radius ?? 0, operator, threshold, confidence };

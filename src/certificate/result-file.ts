@@ -32,6 +32,8 @@ export interface ResultFile {
   readonly header: RunHeader;
   /** Every image's outcome so far, those found in the file first. */
   readonly outcomes: readonly Outcome[];
+  /** Whether the file held this run already when it was opened, if only its first line. */
+  readonly begun: boolean;
   /** How many records the file held when it was opened. */
   readonly resumed: number;
   /** What had to be cut off when it was opened. */
@@ -46,7 +48,7 @@ export interface ResultFile {
 
 /**
  * Opens `path` to write or continue the run described by `header`. Throws UsageError when the file belongs to another
- * run (naming each difference), is no result file, is damaged before its last line, or is being written by another
+ * run (naming each difference), is not a result file, is damaged before its last line, or is being written by another
  * process; ToolError when the disk, the folder or its permissions refuse.
  */
 export async function openResultFile(path: string, header: RunHeader): Promise<ResultFile> {
@@ -58,10 +60,11 @@ export async function openResultFile(path: string, header: RunHeader): Promise<R
     [handle, created] = await openFile(file);
     const found = await readResults(handle, path, header);
     await handle.truncate(found.closing?.end ?? found.end);
-    if (found.header !== null) return writer(handle, lock, path, { ...found, header: found.header });
+    if (found.header !== null)
+      return writer(handle, lock, path, { ...found, header: found.header, begun: true });
     const first = chained(null, lineOf(header));
     const end = await appendLine(handle, 0, first.line, path);
-    return writer(handle, lock, path, { ...found, header, chain: first.chain, end });
+    return writer(handle, lock, path, { ...found, header, chain: first.chain, end, begun: false });
   } catch (cause) {
     await handle?.close();
     // A file that could not even take its header would only confuse the next run.
@@ -75,7 +78,7 @@ function writer(
   handle: FileHandle,
   lock: RunLock,
   path: string,
-  found: FoundResults & { readonly header: RunHeader },
+  found: FoundResults & { readonly header: RunHeader; readonly begun: boolean },
 ): ResultFile {
   const { header, outcomes } = found;
   const checkOrder = orderCheck(header, outcomes);
@@ -85,6 +88,7 @@ function writer(
   return {
     header,
     outcomes,
+    begun: found.begun,
     resumed: outcomes.length,
     repaired: found.repaired,
     append: async (record) => {
@@ -139,6 +143,7 @@ export async function openResultStream(
   return {
     header,
     outcomes,
+    begun: false,
     resumed: 0,
     repaired: 'nothing',
     append: async (record) => {

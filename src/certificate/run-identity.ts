@@ -27,7 +27,7 @@ const FILE_NAME = /^model\.files\.\d+\.name$/u;
 /** Sub-trees left out: measured at each start, informative; findings grow with the tool. */
 const NOT_IDENTITY_TREES = ['checks.', 'findings'];
 
-/** Leaves of a header by dotted path; lists of numbers are leaves. Origins are no part of a value. */
+/** Leaves of a header by dotted path; lists of numbers are leaves. Origins are not part of a value. */
 function leaves(value: unknown, path = ''): [path: string, value: string][] {
   if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))

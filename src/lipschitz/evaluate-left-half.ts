@@ -44,7 +44,7 @@ export interface Magnitude {
   readonly error: number;
 }
 
-/** A point near the centre at which a step is evaluated. All are upper bounds; at the centre itself `AT_CENTRE`. */
+/** A point near the centre at which a step is evaluated. All are upper bounds; at the centre itself, none but `error`. */
 export interface Nearby {
   /** l2 error of the step's input there. */
   readonly error: number;

@@ -52,7 +52,7 @@ export function forwardErrorOnBall(
       outputMoved,
       ...whereabouts(step, z.error + error, bases),
     });
-    // Written so that NaN, from 0 times Infinity, is no bound either.
+    // Written so that NaN, from 0 times Infinity, is not a bound either.
     if (!(own < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
     magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
   }

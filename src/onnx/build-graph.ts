@@ -194,7 +194,7 @@ function buildNode(
     throw new ModelRefused({
       what: `${where} reads '${name}', which nothing in the graph provides`,
       where: `input '${name}'`,
-      why: 'it is no graph input, no initializer and no output of a node',
+      why: 'it is not a graph input, an initializer or the output of a node',
       remedy: 'The file is damaged or was edited wrongly: export it again.',
     });
   };

@@ -41,7 +41,7 @@ export interface Classifier {
   readonly fixedBatch: number | null;
 }
 
-/** Throws ModelRefused when the model is no classifier we can certify, UsageError when an option does not fit it. */
+/** Throws ModelRefused when the model is not a classifier we can certify, UsageError when an option does not fit it. */
 export async function openClassifier(model: Model, options: ClassifierOptions = {}): Promise<Classifier> {
   const output = chooseOutput(model, options.output);
   const needed = withFloat32Ends(withOnly(model, output));

@@ -9,7 +9,7 @@ import { onnxSchema } from './schema.ts';
 
 const modelType = protobuf.parse(onnxSchema).root.lookupType('onnx.ModelProto');
 
-/** Throws protobufjs's own RangeError or Error on bytes that are no ModelProto; `load.ts` puts them in words. */
+/** Throws protobufjs's own RangeError or Error on bytes that are not a ModelProto; `load.ts` puts them in words. */
 export function decodeModel(bytes: Uint8Array): ModelProto {
   const reader = protobuf.Reader.create(bytes);
   reader.discardUnknown = false;

@@ -5,7 +5,7 @@
  * Take the values and nodes that lie on some path from input to output, in topological order. A value is a cut exactly
  * when no edge jumps over its position: an edge u → w with u before and w after it is a path around it, since u is
  * reached from the input and w reaches the output; and a path around it must contain such an edge. Constants lie on no
- * path, so constant branches are no bypass; values captured by sub-graphs are edges like any other.
+ * path, so constant branches are not a bypass; values captured by sub-graphs are edges like any other.
  */
 import { UsageError } from '../errors.ts';
 import { nameCuts } from './cut-names.ts';
@@ -136,7 +136,7 @@ export function listCuts(model: Model, shapes: Shapes): CutList {
 function whyIneligible(
   measured: { type: DataType; dims: readonly number[]; batchFirst: boolean } | undefined,
 ) {
-  if (measured === undefined) return 'it is no tensor';
+  if (measured === undefined) return 'it is not a tensor';
   if (measured.type !== DataType.FLOAT) return `it is ${dataTypeName(measured.type)}; noise needs float32`;
   if (!measured.batchFirst)
     return `its first axis is not the batch (shape [${measured.dims.join(',')}] for one image)`;

@@ -1,5 +1,5 @@
 /**
- * Refuses networks that are no function of their input: random operators, and Dropout or BatchNormalization left in
+ * Refuses networks that are not a function of their input: random operators, and Dropout or BatchNormalization left in
  * training mode. Looks at every node that the outputs need, in sub-graphs and local functions too.
  */
 import { ModelRefused } from '../errors.ts';

@@ -152,7 +152,7 @@ export function refuseEnlargements({ proto, path }: Model): void {
       const tensor = name === '' ? undefined : constants.get(name);
       if (tensor === undefined || tensor.dataLocation === EXTERNAL || tensorFault(tensor, name) !== null)
         return null;
-      // The same constant may also be a weight: long ones are no sizes.
+      // The same constant may also be a weight: long ones are not sizes.
       if ((tensor.dims ?? []).reduce<number>((count, dim) => count * toNumber(dim), 1) > 64) return null;
       return [...tensorOf(tensor, describeNodeProto(node)).float64()];
     },

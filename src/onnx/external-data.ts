@@ -146,7 +146,7 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
     const last = k === steps.length - 1;
     if (last ? !found.isFile() : !found.isDirectory()) {
       throw refuse(
-        `external data at "${location}", which is no plain file`,
+        `external data at "${location}", which is not a plain file`,
         tensor,
         'a file was expected',
         damaged,

@@ -77,7 +77,7 @@ export function withFloat32Ends(model: Model): Model {
 
 function isCastable(input: Value, opset: number): boolean {
   const type = input.declaredType;
-  // Raw bytes ([N]) are no image, and without a shape there is nothing to declare the float32 input as.
+  // Raw bytes ([N]) are not an image, and without a shape there is nothing to declare the float32 input as.
   if (type === null || (input.declaredShape?.length ?? 0) < 2) return false;
   return FLOATS.has(type) || (type === DataType.UINT8 && opset >= ROUND_OPSET);
 }

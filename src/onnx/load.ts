@@ -14,7 +14,7 @@ import { checkOmittedOperands } from './omitted-operands.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
 
-/** Throws UsageError for a path that leads to no file, ModelRefused for a file that is no usable model. */
+/** Throws UsageError for a path that leads to no file, ModelRefused for a file that is not a usable model. */
 export async function loadModel(path: string): Promise<Model> {
   const { model, refusal } = await openModel(path);
   if (model === null) throw refusal;
@@ -25,7 +25,7 @@ export async function loadModel(path: string): Promise<Model> {
 export type OpenedFile = {
   /** The model file, once read, and its external data. */
   readonly files: readonly ModelFile[];
-  /** Null when the bytes are no ONNX message; with external data inlined where they could be read. */
+  /** Null when the bytes are not an ONNX message; with external data inlined where they could be read. */
   readonly proto: ModelProto | null;
 } & (
   | { readonly model: Model; readonly refusal: null }
@@ -88,7 +88,7 @@ async function readModelFile(path: string): Promise<Buffer> {
   }
   if (!found.isFile()) {
     throw new UsageError({
-      what: `${path} is no plain file`,
+      what: `${path} is not a plain file`,
       why: 'devices, pipes and sockets are not read',
       remedy: 'Save the model as a file first.',
     });
@@ -133,14 +133,14 @@ function parse(bytes: Uint8Array, path: string): ModelProto {
     // protobufjs throws a RangeError at the end of the bytes, a plain Error for an impossible wire type.
     const truncated = cause instanceof RangeError;
     throw refused(
-      truncated ? 'the file is truncated, or no ONNX model' : 'the file is no ONNX model',
+      truncated ? 'the file is truncated, or not an ONNX model' : 'the file is not an ONNX model',
       truncated
         ? 'it ends in the middle of a field'
-        : `its bytes are no protobuf message (${(cause as Error).message})`,
+        : `its bytes are not a protobuf message (${(cause as Error).message})`,
       cause,
     );
   }
-  if (!proto.graph) throw refused('the file is no ONNX model', 'it holds no graph');
+  if (!proto.graph) throw refused('the file is not an ONNX model', 'it holds no graph');
   return proto;
 }
 

@@ -55,7 +55,7 @@ export function modelOf(proto: ModelProto, origin: Origin): Model {
     throw new ModelRefused({
       what: 'the file holds no graph',
       where: origin.path,
-      why: 'an ONNX model is a ModelProto with a graph; this file has none, so it is probably no ONNX model',
+      why: 'an ONNX model is a ModelProto with a graph; this file has none, so it is probably not an ONNX model',
       remedy: 'Give the .onnx file that torch.onnx.export (or another exporter) wrote.',
     });
   }

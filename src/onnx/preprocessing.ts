@@ -132,7 +132,7 @@ interface Constant {
   readonly type: DataType;
 }
 
-/** A Constant node: legal in every IR version, unlike an initializer that is no input. */
+/** A Constant node: legal in every IR version, unlike an initializer that is not an input. */
 function constantNode(name: string, output: string, { values, dims, type }: Constant): NodeProto {
   const data = type === DataType.FLOAT ? { floatData: [...values] } : { int64Data: [...values] };
   return {

@@ -24,7 +24,7 @@ export interface MeasuredValue {
   readonly batchFirst: boolean;
 }
 
-/** By value name. Values that are no tensors (sequences, maps) are missing. */
+/** By value name. Values that are not tensors (sequences, maps) are missing. */
 export type Shapes = ReadonlyMap<string, MeasuredValue>;
 
 /** Their results are sequences, maps or optionals, which the JavaScript binding cannot return. */

@@ -11,7 +11,7 @@
  * The recognised node is the product; factors around it (1/2, 1/6) are affine and stay nodes of their own, so every
  * exporter's order is the same expression, and no cut lies inside: x goes around all of it. Constants are taken as the
  * file stores them, not as they were meant: the activation is the one that the file computes. Whatever differs (another
- * x in the gate, a constant per channel, 0.9 + erf) is no match, and the rule for products of dependent tensors applies.
+ * x in the gate, a constant per channel, 0.9 + erf) is not a match, and the rule for products of dependent tensors applies.
  */
 import { floatAttribute, type Node, sizeOf, type Value } from '../onnx/graph.ts';
 import type { Activation } from './activation.ts';
@@ -184,7 +184,7 @@ function linear(polynomial: readonly number[] | null): number | null {
   return constant === 0 && slope && higher.length === 0 ? slope : null;
 }
 
-/** The upper limit of a Clip from 0; null for other limits, and for limits that are no numbers of the file. */
+/** The upper limit of a Clip from 0; null for other limits, and for limits that are not numbers of the file. */
 function limitsFromZero(clip: Node, ranks: number[]): number | null {
   const inputs = clip.opset >= 11;
   const low = inputs ? scalar(clip.inputs[1], ranks) : floatAttribute(clip, 'min', Number.NaN);

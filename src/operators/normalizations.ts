@@ -1,7 +1,7 @@
 /**
  * InstanceNormalization, LayerNormalization, GroupNormalization, RMSNormalization and LpNormalization: groups of cells
  * brought to unit scale (normalized.ts), then scaled and shifted by constants. The statistics are those of one image, so
- * these are no affine maps, and the flatter a group is around the image, the steeper they are there.
+ * these are not affine maps, and the flatter a group is around the image, the steeper they are there.
  */
 import { floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
 import { constantOperand, normalizeAxis, optionalConstant, refuse, required } from './compile-errors.ts';

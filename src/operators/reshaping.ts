@@ -52,7 +52,7 @@ function flattened(node: Node, dims: readonly number[]): number[] {
 
 function checkCast(node: Node, operand: Operand): void {
   const to = intAttribute(node, 'to', DataType.UNDEFINED);
-  // "To the end" (INT64_MAX) is stored as a smaller number: it may bound a Slice, but is no quantity.
+  // "To the end" (INT64_MAX) is stored as a smaller number: it may bound a Slice, but is not a quantity.
   if (operand.constant?.values.some((v) => Math.abs(v) === Number.MAX_SAFE_INTEGER))
     refuse(node, 'it casts an integer of more than 53 bits', 'Re-export the model.');
   if (to === DataType.FLOAT || to === DataType.DOUBLE) return;

@@ -5,7 +5,7 @@ import { escapeLatex } from './escape.ts';
 import type { Report } from './report.ts';
 import { ESTIMATE_WARNING } from './statements.ts';
 
-/** σ and ± are no letters of every font; in mathematics they are of all. */
+/** σ and ± are not letters of every font; in mathematics they are of all. */
 const text = (plain: string): string => escapeLatex(plain).replaceAll('σ', '$\\sigma$');
 
 export function latexReport({ title, tool, series, radii, sections }: Report): string {

@@ -31,7 +31,7 @@ export function checkCounts(successes: number, draws: number): void {
     successes <= draws
   )
     return;
-  throw new RangeError(`${successes} of ${draws} is no count of successes`);
+  throw new RangeError(`${successes} of ${draws} is not a count of successes`);
 }
 
 /**

@@ -96,7 +96,7 @@ function placeOf(p: number): Place {
 }
 
 function checkProbability(p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`${p} is no probability`);
+  if (!(p >= 0 && p <= 1)) throw new RangeError(`${p} is not a probability`);
 }
 
 /**

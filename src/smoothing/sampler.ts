@@ -122,7 +122,7 @@ export async function createSampler(settings: SamplerSettings): Promise<Sampler>
       return inTurn(() => countOn(seats, request, classes, provider));
     },
     logits(rows) {
-      if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are no rows of ${size}`);
+      if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are not rows of ${size}`);
       return inTurn(() => logitsOf(seats[0], rows));
     },
     async close() {

@@ -50,7 +50,7 @@ export interface BatchSettings {
 }
 
 /**
- * @throws UsageError for data without labels, with labels that are no class of the model, of one class only, or with too few
+ * @throws UsageError for data without labels, with labels that are not a class of the model, of one class only, or with too few
  *   images for a batch; also when an image cannot be read
  */
 export async function openTrainingBatches(data: Dataset, settings: BatchSettings): Promise<TrainingBatches> {

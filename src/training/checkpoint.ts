@@ -67,7 +67,7 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
 
 /**
  * Reads a checkpoint; null when there is none.
- * @throws UsageError when the file is no checkpoint, or belongs to another run
+ * @throws UsageError when the file is not a checkpoint, or belongs to another run
  */
 export async function loadCheckpoint(
   path: string,

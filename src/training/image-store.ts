@@ -41,7 +41,7 @@ async function storeFloats(data: Dataset, count: number, size: number): Promise<
   return { read: (index, target, at) => target.set(pixels.subarray(index * size, (index + 1) * size), at) };
 }
 
-/** False when a pixel is no b/255 in float32. */
+/** False when a pixel is not b/255 in float32. */
 function toBytes(image: Float32Array, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < image.length; i++) {
     const pixel = image[i] as number;

@@ -164,7 +164,7 @@ function shape(output: string, dims: number[]): NodeProto {
   return constantNode(output, DataType.INT64, [dims.length], BigInt64Array.from(dims, BigInt));
 }
 
-/** A Constant node: legal in every IR version, unlike an initializer that is no input. */
+/** A Constant node: legal in every IR version, unlike an initializer that is not an input. */
 function constantNode(
   output: string,
   dataType: number,

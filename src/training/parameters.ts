@@ -30,7 +30,7 @@ function littleEndian(values: Float32Array): Uint8Array {
 function withValues(tensor: TensorProto, { dims, values }: HostTensor): TensorProto {
   const stored = (tensor.dims ?? []).map(toNumber);
   if (tensor.dataType !== DataType.FLOAT || stored.join() !== dims.join())
-    throw new Error(`'${tensor.name}' is no float32 tensor of shape [${dims}]`);
+    throw new Error(`'${tensor.name}' is not a float32 tensor of shape [${dims}]`);
   return edited(tensor, { rawData: littleEndian(values), floatData: [] });
 }
 
@@ -81,7 +81,7 @@ function freeName(model: Model, wanted: string): string {
 
 const floatAttribute = (name: string, f: number): AttributeProto => ({ name, type: AttributeType.FLOAT, f });
 
-/** A Constant node: legal in every IR version, unlike an initializer that is no input. */
+/** A Constant node: legal in every IR version, unlike an initializer that is not an input. */
 const scalarNode = (name: string, value: number): NodeProto => ({
   name,
   opType: 'Constant',

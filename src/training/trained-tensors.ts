@@ -24,7 +24,7 @@ const MOVERS = ['Identity', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Fla
  * @param left nodes of the left half that depend on the image, `right` those of the right half
  * @param dependent values that change with the image
  * @param trainLimits whether the upper limits of the left half's Clips are parameters
- * @throws ModelRefused naming the node whose weight is no float32 constant of the file
+ * @throws ModelRefused naming the node whose weight is not a float32 constant of the file
  */
 export function trainedTensors(
   left: readonly Node[],

@@ -136,7 +136,7 @@ it('ends between two steps when it is aborted', async () => {
   await attack.close();
 });
 
-it('is not led astray by gradients that are no numbers', async () => {
+it('is not led astray by gradients that are not numbers', async () => {
   const attack = createGradientAttack(
     {
       description: 'broken',

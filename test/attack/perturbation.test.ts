@@ -80,7 +80,7 @@ describe('an input at a radius', () => {
 
   it.each([
     ['a zero direction', [0, 0], 1],
-    ['a direction that is no number', [Number.NaN, 1], 1],
+    ['a direction that is not a number', [Number.NaN, 1], 1],
     ['no radius', [1, 0], 0],
     ['a radius that float32 cannot resolve', [1, 0], 1e-9],
   ])('is the image itself for %s', (_, direction, radius) => {

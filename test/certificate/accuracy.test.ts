@@ -224,7 +224,7 @@ describe('summary of a run', () => {
     expect(summary.medianLocalLipschitz).toBeNull();
   });
 
-  test('no record at all is no error', () => {
+  test('no record at all is not an error', () => {
     expect(summarise(header, [])).toMatchObject({ images: 0, radii: [0] });
   });
 });

@@ -19,7 +19,7 @@ describe("Cohen's table", () => {
     expect(row).toBe('0\t-1\t0\t0.100000\t0\t0:00:00.250000');
   });
 
-  test('an estimate says in every row that it is no bound', () => {
+  test('an estimate says in every row that it is not a bound', () => {
     const header = { ...exampleHeader(), guarantee: 'estimate, not a bound' as const };
     const [columns, row] = cohenTsv(header, [exampleRecord(0)]).split('\n');
     expect(columns).toBe('idx\tlabel\tpredict\tradius\tcorrect\ttime\tnote');

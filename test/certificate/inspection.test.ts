@@ -119,7 +119,7 @@ describe('an inspection', () => {
     expect(forced.model?.modifications).toHaveLength(1);
   });
 
-  it('is no refusal when the path leads to no file', async () => {
+  it('is not a refusal when the path leads to no file', async () => {
     await expect(inspectModel(join(folder, 'none.onnx'), quick)).rejects.toBeInstanceOf(UsageError);
   });
 });

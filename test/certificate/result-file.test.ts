@@ -132,7 +132,7 @@ describe('resume', () => {
     expect(await read()).toBe(whole(2));
   });
 
-  test('findings are no part of the identity: old files without them, and runs that find more, continue', async () => {
+  test('findings are not part of the identity: old files without them, and runs that find more, continue', async () => {
     const finding = { id: 'SPLITZ008', severity: 'warning' as const, where: "'w'", what: '1 initializer' };
     await writeFile(path, whole(1));
     expect((await complete(2, { ...header, findings: [finding] })).resumed).toBe(1);

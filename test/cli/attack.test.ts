@@ -178,7 +178,7 @@ describe.concurrent('attacking the certificates of a result file', () => {
     await refused('not the data of the result file', '--data', 'glyphs:5');
     await refused('--sigma does not go with a result file', '--data', 'glyphs', '--sigma', '1');
     await refused('image 77 has no certificate', '--data', 'glyphs', '--image', '77');
-    // What a config file says for all commands is no setting of this attack's own.
+    // What a config file says for all commands is not a setting of this attack's own.
     writeFileSync(path('all.yaml'), 'sigma: 1\nmean: [0.5]\n');
     await refused(
       'image 77 has no certificate',

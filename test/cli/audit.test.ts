@@ -365,7 +365,7 @@ describe.concurrent('explain', () => {
     expect(none.stdout).toContain('abstains: nothing is certified');
   });
 
-  it('refuses a damaged file, a missing one and one that is no result file', async () => {
+  it('refuses a damaged file, a missing one and one that is not a result file', async () => {
     write('damaged.jsonl', linesOf('run.jsonl').toSpliced(3, 1));
     write('foreign.jsonl', ['{"a":1}\n']);
     for (const [name, what] of [

@@ -93,11 +93,11 @@ const files: Case[] = [
   {
     name: 'no ONNX',
     model: (folder) => {
-      writeFileSync(join(folder, 'text.onnx'), 'This is no model at all, but it has a few words.\n');
+      writeFileSync(join(folder, 'text.onnx'), 'This is not a model at all, but it has a few words.\n');
       return 'text.onnx';
     },
     code: 3,
-    says: /no ONNX model/,
+    says: /not an ONNX model/,
   },
   {
     name: 'an empty file',
@@ -267,7 +267,7 @@ const data: Case[] = [
     says: /images of shape \[1,8,8\][\s\S]*do not fit/,
   },
   {
-    name: 'a label that is no class of the model',
+    name: 'a label that is not a class of the model',
     flags: (folder) => imagesAndLabels(folder, [2, 28, 28], '1\n10\n'),
     code: 4,
     says: /image 1 has label 10, but the model has 10 classes/,
@@ -279,7 +279,7 @@ const data: Case[] = [
     says: /--mean 0\.5,0\.5,0\.5 does not fit images of 1 channel/,
   },
   {
-    name: 'a mean that is no number',
+    name: 'a mean that is not a number',
     flags: ['--mean', 'half'],
     code: 4,
     says: /'half' is not a number[\s\S]*--mean/,
@@ -373,7 +373,7 @@ const settings: Case[] = [
   { name: 'a sigma below what float32 holds', flags: ['--sigma', '1e-60'], code: 4, says: /sigma/ },
   { name: 'alpha 0', flags: ['--alpha', '0'], code: 4, says: /alpha/ },
   { name: 'alpha 0.5', flags: ['--alpha', '0.5'], code: 4, says: /alpha/ },
-  { name: 'alpha that is no number', flags: ['--alpha', 'small'], code: 4, says: /alpha/ },
+  { name: 'alpha that is not a number', flags: ['--alpha', 'small'], code: 4, says: /alpha/ },
   {
     name: 'an n that can certify nothing',
     flags: ['--n', '9'],
@@ -382,7 +382,7 @@ const settings: Case[] = [
       `--n 9 can certify nothing at --alpha 0.001[\\s\\S]*smallest n that can is ${smallestUsefulN(0.001)};`,
     ),
   },
-  { name: 'an n that is no number', flags: ['--n', 'many'], code: 4, says: /--n/ },
+  { name: 'an n that is not a number', flags: ['--n', 'many'], code: 4, says: /--n/ },
   { name: 'an n with a fraction', flags: ['--n', '99.5'], code: 4, says: /--n is 99\.5[\s\S]*whole number/ },
   { name: 'no workers', flags: ['--workers', '0'], code: 4, says: /--workers is 0/ },
   { name: 'a seed below 0', flags: ['--seed', '-3'], code: 4, says: /--seed is -3/ },
@@ -437,7 +437,7 @@ describe.concurrent('the command line', () => {
     [
       'an input shape that is none',
       ['inspect', 'net.onnx', '--input-shape', '3x3'],
-      /--input-shape 3x3 is no shape/,
+      /--input-shape 3x3 is not a shape/,
     ],
   ])('%s', async (_, args, says) => {
     const folder = caseFolder();
@@ -535,7 +535,7 @@ describe.concurrent('the result file', () => {
     ).toBe(0);
   });
 
-  it('that is no result file is left alone', async () => {
+  it('that is not a result file is left alone', async () => {
     const folder = caseFolder();
     writeFileSync(join(folder, 'r.jsonl'), 'my notes\n');
     expectWords(await certify(folder), 4, /not a result file of this program/);
@@ -567,7 +567,7 @@ describe.concurrent('the result file', () => {
   );
 });
 
-describe.concurrent('what is no error', () => {
+describe.concurrent('what is not an error', () => {
   it('data without labels are certified; nothing is called accuracy', async () => {
     const folder = caseFolder();
     const pixels = Float32Array.from({ length: 2 * 784 }, (_, i) => (i % 28) / 28);

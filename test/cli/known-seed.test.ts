@@ -1,5 +1,5 @@
 /** A model made for the noise of a seed that its maker knew, and where seeds come from: drawn, recorded, taken up again. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttackHeader } from '../../src/attack/attack-record.ts';
@@ -160,6 +160,38 @@ describe.concurrent('the seed of certify', () => {
       4,
       expect.stringContaining(`seed: ${first.value} in the file, 1 now`),
     ]);
+  });
+
+  it('of a file that somebody else began is pointed at: he may have made the model for it', async () => {
+    await certify('planted.jsonl', '--seed', String(KNOWN));
+    const [header = ''] = readFileSync(path('planted.jsonl'), 'utf8').split('\n');
+    const said = async () => {
+      const { stderr } = await splitz(
+        folder,
+        ...[
+          'certify',
+          'made.onnx',
+          ...COMMON,
+          '--n0',
+          String(DRAWS.n0),
+          '--max',
+          '1',
+          '--out',
+          'begun.jsonl',
+        ],
+      );
+      return stderr;
+    };
+    // A first line is all it takes: no record shows that anything was run before.
+    writeFileSync(path('begun.jsonl'), `${header}\n`);
+    expect(await said()).toContain(
+      'the file was begun before, and its seed is kept; if it was not begun by you',
+    );
+    expect(countsOf('begun.jsonl')).toEqual([DRAWS.n, 0]);
+    expect(await said()).toContain('its seed and records are kept');
+    rmSync(path('begun.jsonl'));
+    expect(await said()).not.toContain('begun before');
+    expect(countsOf('begun.jsonl')[0]).toBeLessThan(45);
   });
 
   it('is not taken from a file that is torn, or is something else', async () => {

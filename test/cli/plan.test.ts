@@ -92,7 +92,7 @@ describe('plan', () => {
     expect(existsSync(join(work.folder, 'tiny.input.jsonl'))).toBe(false);
   });
 
-  it('refuses levels that are no noise', async () => {
+  it('refuses levels that are not noise', async () => {
     const { code, stderr } = await splitz(work.folder, 'plan', model, '--levels', '0.1,0', '--no-config');
     expect(code).toBe(4);
     expect(stderr).toMatch(/--levels holds 0/);

@@ -196,7 +196,7 @@ describe('what cannot be trained ends in words', () => {
   });
 
   it.each([
-    ['a split that is no cut', ['--split', 'nowhere'], 4, /nowhere/],
+    ['a split that is not a cut', ['--split', 'nowhere'], 4, /nowhere/],
     ['a loss that is none', ['--loss', 'huber'], 4, /huber/],
     ['a schedule that is none', ['--lambda', 'fast'], 4, /--lambda/],
     ['an engine that is not installed', ['--engine', 'tfjs-node-gpu'], 2, /tfjs-node-gpu/],

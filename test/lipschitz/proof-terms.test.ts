@@ -348,7 +348,7 @@ describe('a normalisation', () => {
     expect(bound).not.toBeNull();
     expect(bound!.slopes[0]![0]! * size).toBeGreaterThanOrEqual(moved * (1 - 1e-12));
     expect(bound!.box[0]!).toBeGreaterThanOrEqual((moved / Math.SQRT2) * (1 - 1e-12));
-    // The mean of three 0.1 is no 0.1 in float64: without its error the scale would look a thousand times as large.
+    // The mean of three 0.1 is not 0.1 in float64: without its error the scale would look a thousand times as large.
     expect(map.value(centre).some((v) => v !== 0)).toBe(true);
   });
 });

@@ -67,7 +67,7 @@ describe('the cuts of a graph', () => {
     expect(cuts.map((cut) => cut.value.name)).toEqual(['x', 'a', 'd']);
   });
 
-  it('are not bypassed by constants, but by values that a sub-graph captures', async () => {
+  it('are not a bypassed by constants, but by values that a sub-graph captures', async () => {
     const constant: Parts = {
       nodes: [node('Neg', ['w'], 'v'), node('Add', ['x', 'v'], 'a'), node('Mul', ['a', 'v'], 'y')],
       initializers: [weights('w', [4])],

@@ -51,7 +51,7 @@ describe('float32 ends', () => {
   });
 
   it('of a float16 model give the answers for the image rounded to float16', async () => {
-    // 0.1 is no float16: the nearest is 0x2e66 = 0.0999755859375.
+    // 0.1 is not a float16: the nearest is 0x2e66 = 0.0999755859375.
     const bits = Uint16Array.of(0x2e66, 0x3400, 0x3800, 0x3c00);
     const expected = await original(cast(DataType.FLOAT16), new Tensor('float16', bits, [1, 4]));
     expect(await throughEnds(cast(DataType.FLOAT16), Float32Array.of(0.1, 0.25, 0.5, 1))).toEqual(expected);

@@ -62,13 +62,13 @@ describe('loading a model', () => {
     expect(directory.message).toMatch(/is a folder/);
   });
 
-  it('names what is wrong with files that are no ONNX', async () => {
+  it('names what is wrong with files that are not ONNX', async () => {
     const cases: [string, Uint8Array, RegExp][] = [
       ['empty.onnx', new Uint8Array(), /is empty/],
-      ['text.onnx', Buffer.from('not a model at all'), /no ONNX model/],
+      ['text.onnx', Buffer.from('not a model at all'), /not an ONNX model/],
       ['truncated.onnx', good.subarray(0, good.length - 9), /truncated/],
       ['ort.onnx', Buffer.from('\x1c\0\0\0ORTM and more'), /\.ort format/],
-      ['nograph.onnx', encodeModel({ irVersion: 8 }), /no ONNX model/],
+      ['nograph.onnx', encodeModel({ irVersion: 8 }), /not an ONNX model/],
     ];
     for (const [name, bytes, message] of cases) {
       const error = await refusal(write(name, bytes));

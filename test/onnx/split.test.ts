@@ -137,7 +137,7 @@ describe('splitting a model', () => {
     await expect(proveSplit(model, cut, splitModel(model, cut))).rejects.toThrow(/mixes the rows/);
   });
 
-  it('at a tensor that is no cut is refused: another path leads around it', () => {
+  it('at a tensor that is not a cut is refused: another path leads around it', () => {
     const model = tinyModel({
       nodes: [node('Relu', ['x'], 'a'), node('Add', ['a', 'x'], 'y')],
       output: ['N', 4],

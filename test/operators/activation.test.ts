@@ -30,7 +30,7 @@ function activation(
     opset: 24,
   });
   const rule = half.steps[0]?.rule;
-  if (rule?.kind !== 'activation') throw new Error(`${type} is no activation`);
+  if (rule?.kind !== 'activation') throw new Error(`${type} is not an activation`);
   return rule.activation;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Weights that are no numbers of the file but computed from some: each matrix is within its error of the exact one, which is
+ * Weights that are not numbers of the file but computed from some: each matrix is within its error of the exact one, which is
  * known here as fractions.
  */
 import { describe, expect, it } from 'vitest';

@@ -51,12 +51,12 @@ function outcomeOf(name: string, files: ReadonlyMap<string, Buffer>, path: strin
   const inputs = (graph.input ?? []).map((_, k) => read(`input_${k}.pb`));
   // A sequence's bytes can be read as a tensor, with nonsense as its shape: the declaration tells.
   if (!graph.input?.[0]?.type?.tensorType || !graph.output?.[0]?.type?.tensorType)
-    return skipped('its input or output is no tensor, or there is none');
+    return skipped('its input or output is not a tensor, or there is none');
   const [first] = inputs;
   const expected = read('output_0.pb');
   const floating: readonly number[] = [DataType.FLOAT, DataType.DOUBLE];
   for (const tensor of [first, expected]) {
-    if (!tensor?.dataType) return skipped('its input or output is no tensor, or there is none');
+    if (!tensor?.dataType) return skipped('its input or output is not a tensor, or there is none');
     if (!floating.includes(tensor.dataType))
       return skipped(`its input or output is ${dataTypeName(tensor.dataType)}`);
   }

@@ -333,7 +333,7 @@ describe('what only looks like one', () => {
     'x times x': product([node('Mul', ['x', 'one'], 'g')], [number('one', 1)]),
     'two gates': product([node('Sigmoid', ['x'], 's'), node('Tanh', ['x'], 'g')], [], 's'),
   };
-  it.each(Object.entries(others))('is no match: %s', (_, form) => {
+  it.each(Object.entries(others))('is not a match: %s', (_, form) => {
     expect(() => compiledForm(form)).toThrow();
   });
 });

@@ -43,7 +43,7 @@ const one = (
   opset = 17,
 ): OneOperator => ({
   nodes: [node(type, ['x', ...constants.map((t) => t.name ?? '')], 'y', { attribute })],
-  // An omitted optional input has an empty name and is no initializer.
+  // An omitted optional input has an empty name and is not an initializer.
   initializers: constants.filter((t) => t.name !== ''),
   dims,
   opset,

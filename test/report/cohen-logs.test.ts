@@ -94,7 +94,7 @@ describe('a log', () => {
   const damage: [string, string, RegExp][] = [
     ['without a column', table.replace('radius', 'r'), /line 1/],
     ['with a line cut off', `${table}500\t3`, /line 22/],
-    ['with a radius that is no number', table.replace(/(\n\d+\t\d+\t\d+\t)[\d.]+/, '$1abc'), /line 2/],
+    ['with a radius that is not a number', table.replace(/(\n\d+\t\d+\t\d+\t)[\d.]+/, '$1abc'), /line 2/],
     ['with a negative radius', table.replace(/(\n\d+\t\d+\t\d+\t)([\d.]+)/, '$1-$2'), /line 2/],
     ['with an abstention that claims a radius', table.replace(/-1\t0\.0/, '-1\t0.5'), /line 8/],
     ['with a right answer called wrong', table.replace(/(\n0\t.*)\t1\t/, '$1\t0\t'), /line 2/],

@@ -134,7 +134,7 @@ describe('names in result files', () => {
     expect(written.split('\n')).toHaveLength(latexReport(saying('plain')).split('\n').length);
   });
 
-  test('stay one field of the TSV, and are no formula', () => {
+  test('stay one field of the TSV, and are not a formula', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         expect(escapeTsv(text)).not.toMatch(/[\t\n\r]|^[=+\-@]/);

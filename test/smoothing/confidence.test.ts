@@ -126,7 +126,7 @@ describe('the normal quantile', () => {
     );
   });
 
-  it('is infinite at 0 and 1, and refuses what is no probability', () => {
+  it('is infinite at 0 and 1, and refuses what is not a probability', () => {
     expect(normalQuantileLower(0)).toBe(Number.NEGATIVE_INFINITY);
     expect(normalQuantileUpper(1)).toBe(Number.POSITIVE_INFINITY);
     expect(() => normalQuantileLower(-0.1)).toThrow(RangeError);

@@ -172,7 +172,7 @@ describe('what cannot be sampled is refused in words', () => {
     await expect(wrong).rejects.toMatchObject({ report: { why: expect.stringContaining('[1, 6]') } });
   });
 
-  it('bytes that are no model', async () => {
+  it('bytes that are not a model', async () => {
     await expect(sampler({ ...small, model: Uint8Array.of(1, 2, 3) })).rejects.toBeInstanceOf(ToolError);
   });
 

@@ -36,7 +36,7 @@ describe.each(ARCHITECTURES)('models/%s.onnx', (name) => {
 
 describe('the architectures', () => {
   it.each([
-    // conv1 520 + conv2 25,050 + fc1 and fc2, with 800 or 5,000 inputs; the clip's two limits are no parameters.
+    // conv1 520 + conv2 25,050 + fc1 and fc2, with 800 or 5,000 inputs; the clip's two limits are not parameters.
     ['lenet', 520 + 25_050 + 801 * 500 + 501 * 10, [20, 24, 24]],
     ['lenet-splitz', 520 + 25_050 + 5001 * 500 + 501 * 10, [20, 24, 24]],
     ['lenet-strided', 520 + 25_050 + 5001 * 128 + 129 * 10, [20, 24, 24]],

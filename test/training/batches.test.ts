@@ -95,7 +95,7 @@ describe('a batch', () => {
     }
   });
 
-  it('holds the pixels to the bit when they are no bytes either', async () => {
+  it('holds the pixels to the bit when they are not bytes either', async () => {
     const pixel = (index: number, i: number): number => Math.fround(Math.sin(index + i) ** 2);
     const data = fakeDataset(mixed(60), { pixel });
     const batches = await openTrainingBatches(data, settings);

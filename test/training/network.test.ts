@@ -46,7 +46,7 @@ const shipped = readdirSync(folder)
   .filter((file) => file.endsWith('.onnx'))
   .map((file) => `${folder}/${file}`);
 
-/** Files that are no classifiers of float32 images, and in which words they are refused. */
+/** Files that are not classifiers of float32 images, and in which words they are refused. */
 const refused: Record<string, RegExp> = {
   'squeezenet10_fp16_ir3_op7.onnx': /train refuses Softmax node/,
 };

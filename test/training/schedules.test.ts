@@ -116,26 +116,26 @@ describe('a schedule', () => {
 
 describe('a schedule is refused', () => {
   it.each([
-    ['', /"" is no number/],
-    ['fast', /"fast" is no number/],
+    ['', /"" is not a number/],
+    ['fast', /"fast" is not a number/],
     ['1:2:3', undefined],
     ['1@50%', undefined],
     ['1:0@50%@2', undefined],
-    ['1:0@120%', /"120%" is no part of a run/],
-    ['1:0@-3', /"-3" is no part of a run/],
+    ['1:0@120%', /"120%" is not part of a run/],
+    ['1:0@-3', /"-3" is not part of a run/],
     ['-1', /-1 is not at least 0/],
-    ['1:NaN', /"NaN" is no number/],
-    ['1:Infinity', /"Infinity" is no number/],
+    ['1:NaN', /"NaN" is not a number/],
+    ['1:Infinity', /"Infinity" is not a number/],
     ['step:1,0.1', undefined],
     ['step:1,2,10', /the factor 2 is not in \(0,1\]/],
-    ['step:1,0.1,0', /0 epochs are no period/],
+    ['step:1,0.1,0', /0 epochs are not a period/],
     ['exp:1', undefined],
     ['exp:1,0', /needs values above 0/],
     ['cosine:1,5,5', undefined],
-    ['cosine:', /"" is no number/],
+    ['cosine:', /"" is not a number/],
   ])('"%s"', (text, why) => {
     const report = refusalOf(() => parseSchedule(text, RATE));
-    expect(report.what).toBe(`"${text}" is no schedule`);
+    expect(report.what).toBe(`"${text}" is not a schedule`);
     expect(report.where).toBe('--rate');
     if (why === undefined) expect(report.why).toBeUndefined();
     else expect(report.why).toMatch(why);

@@ -70,14 +70,14 @@ const thereAlready = (path: string): UsageError =>
     remedy: 'Sign with it (--key), or name another file.',
   });
 
-/** @throws UsageError when it is no Ed25519 private key, encrypted, or readable by others */
+/** @throws UsageError when it is not an Ed25519 private key, encrypted, or readable by others */
 export function readPrivateKey(path: string): KeyObject {
   const pem = readKeyFile(path, true);
   const key = parsed(path, 'private', () => createPrivateKey(pem));
   return requireEd25519(path, key);
 }
 
-/** Also takes a private key, and uses its public half. @throws UsageError when it is no Ed25519 key */
+/** Also takes a private key, and uses its public half. @throws UsageError when it is not an Ed25519 key */
 export function readPublicKey(path: string): KeyObject {
   const pem = readKeyFile(path, false);
   return requireEd25519(

@@ -184,13 +184,14 @@ function lowerBoundFault(
 ): string | null {
   if (votes === 0) return bound === 0 ? null : `${name} is ${bound}, but there are no votes`;
   const evidence = `${votes} of ${n} votes at level ${level}, less tau = ${tau}`;
-  // Where τ leaves nothing, the counts' own bound is at most τ.
-  const p = bound === 0 ? Math.min(1 - 1e-9, tau) : bound + tau;
-  if (bound === 0 && tau < 1)
-    return tailEnclosure(votes, n, p * (1 + P_TOLERANCE), 1 - p * (1 + P_TOLERANCE)).lower > level
+  if (bound === 0) {
+    // τ leaves nothing only where the counts' own bound is at most τ.
+    const beyond = Math.min(1, tau * (1 + P_TOLERANCE));
+    return beyond === 1 || tailEnclosure(votes, n, beyond, 1 - beyond).lower > level
       ? null
       : `${name} is 0, below the bound from ${evidence}`;
-  if (bound === 0) return null;
+  }
+  const p = bound + tau;
   if (!(p > 0 && p < 1)) return `${name} is ${p}: no bound from ${evidence}`;
   if (tailEnclosure(votes, n, p, 1 - p).upper > level * (1 + ALPHA_TOLERANCE))
     return `${name} is ${p}, above the bound from ${evidence}`;

@@ -16,6 +16,7 @@ import { briefHelp } from '../brief-help.ts';
 import { describeEnvironment } from '../environment.ts';
 import { interruptible } from '../interrupt.ts';
 import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
+import { placeNote } from '../place-note.ts';
 import { requireCount } from '../sourced.ts';
 import { renderAttack, summariseAttack } from '../terminal/attack-summary.ts';
 import { screenOf } from '../terminal/style.ts';
@@ -141,7 +142,7 @@ async function run(given: Flags, signal: AbortSignal): Promise<void> {
       const header = headerOf(plan, flags, search, confirmation);
       const file = await openAttackFile(path, header);
       try {
-        note(`out    ${path}${file.resumed > 0 ? `, resumed after ${file.resumed} images` : ''}`);
+        note(placeNote(path, file));
         const { quiet } = flags;
         await attackAll({ plan, search, judge, target, header, file, path, range, quiet, signal });
         report(header, file.records, flags, path);

@@ -31,6 +31,7 @@ import {
   selectionOptions,
   smoothingOptions,
 } from '../options.ts';
+import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { runHeader } from '../run-header.ts';
 import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../smoothing-plan.ts';
@@ -236,7 +237,7 @@ async function openResults(flags: Flags, path: string | null, header: RunHeader)
   return {
     file,
     path,
-    place: `out    ${path}${file.resumed > 0 ? `, resumed after ${file.resumed} images` : ''}${repaired}`,
+    place: placeNote(path, file, repaired),
   };
 }
 

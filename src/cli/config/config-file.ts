@@ -1,5 +1,5 @@
 /**
- * Reads `splitz.config.yaml` (or .yml, .json): every setting with its line. A key that is no setting, a value that cannot be
+ * Reads `splitz.config.yaml` (or .yml, .json): every setting with its line. A key that is not a setting, a value that cannot be
  * one, a key given twice: each is refused where it stands.
  */
 import { existsSync, readFileSync } from 'node:fs';

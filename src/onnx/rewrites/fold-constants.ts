@@ -25,7 +25,7 @@ import type { Rewrite } from './rewrite.ts';
 
 const LARGE = 65_536;
 
-/** Quantised weights, and results that are no tensors of numbers. */
+/** Quantised weights, and results that are not tensors of numbers. */
 const LEFT_ALONE = new Set([
   ...['Constant', 'DequantizeLinear', 'QuantizeLinear', 'DynamicQuantizeLinear'],
   ...['SequenceConstruct', 'SequenceEmpty', 'SequenceInsert', 'SequenceErase', 'SequenceMap', 'SequenceAt'],
@@ -128,7 +128,7 @@ function neededFor(nodes: readonly NodeProto[], names: readonly string[]): Reado
 
 type StoredValue = RuntimeTensor & { readonly bytes: Uint8Array };
 
-/** The wanted values, as ONNX Runtime computes them; without those that are no tensors of plain numbers. */
+/** The wanted values, as ONNX Runtime computes them; without those that are not tensors of plain numbers. */
 async function evaluated(
   proto: ModelProto,
   graph: GraphProto,
@@ -165,7 +165,7 @@ async function evaluated(
       throw new ModelRefused({
         what: `the constant '${name}' cannot be stored`,
         where: path,
-        why: 'ONNX Runtime returns it in a form that is no plain tensor',
+        why: 'ONNX Runtime returns it in a form that is not a plain tensor',
       });
     }
     found.set(name, { ...value, bytes });
@@ -173,7 +173,7 @@ async function evaluated(
   return found;
 }
 
-/** Legal in every IR version, unlike an initializer that is no input. */
+/** Legal in every IR version, unlike an initializer that is not an input. */
 const constantNode = (t: TensorProto): NodeProto => ({
   name: '',
   opType: 'Constant',

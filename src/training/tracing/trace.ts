@@ -92,7 +92,7 @@ function record(
   return { bytes, stateInputs: read(state), feeds: read(feeds), ...computed, nodes };
 }
 
-/** tf.tidy for results that are no tensors. */
+/** tf.tidy for results that are not tensors. */
 function scoped<T>(run: () => T): T {
   tf.engine().startScope();
   try {

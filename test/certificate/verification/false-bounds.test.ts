@@ -108,7 +108,7 @@ describe('points of the ball', () => {
     expect(at(dead, 1e6, 0)).not.toBeNull();
   });
 
-  it('are no proof: a movement that hides in the error of f_L is none', () => {
+  it('are not proof: a movement that hides in the error of f_L is none', () => {
     const left = scaled(1);
     const { evaluation } = latentCentre(left, IMAGE);
     const unsure = { ...evaluation, latent: { ...evaluation.latent, error: 10 } };

@@ -1,4 +1,4 @@
-/** Config files, the environment and the command line: which wins, what is refused, and that the schema is no second truth. */
+/** Config files, the environment and the command line: which wins, what is refused, and that the schema is not a second truth. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,7 +111,7 @@ describe('a config file', () => {
     ['one in a section', 'certify:\n  n00: 1\n', /'n00'.*certify/, /line 2/, /'n0'/],
     ['one that belongs to a section', 'n: 5\nn0: 1\n', /'n0'/, /line 2/, /below 'certify:'/],
     ['a value of another type', 'n: 5\nsigma: "0.5"\n', /sigma cannot be "0.5"/, /line 2/, /./],
-    ['a value that is no choice', 'lipschitz: sekant\n', /lipschitz cannot be/, /line 1/, /./],
+    ['a value that is not a choice', 'lipschitz: sekant\n', /lipschitz cannot be/, /line 1/, /./],
     ['a number that is none', 'sigma: .nan\n', /sigma cannot be/, /line 1/, /./],
     ['a key given twice', 'sigma: 1\nn: 5\nsigma: 2\n', /cannot be read/, /line 3/, /./],
     ['text that is not YAML', 'sigma: [1\n', /cannot be read/, /line/, /./],

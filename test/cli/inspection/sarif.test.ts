@@ -67,7 +67,7 @@ const hostile: Finding = {
 };
 
 describe('names from a model file', () => {
-  it('are no markup and end no table row in Markdown', () => {
+  it('are not markup and end no table row in Markdown', () => {
     const text = inspectionMarkdown({
       ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [] },
       refusal: new ModelRefused({ what: 'refused' }),

@@ -135,7 +135,7 @@ describe('SPLITZ029, low-order bits of the input:', () => {
     expect(honest).toEqual([]);
   });
 
-  it('a sign that the size is multiplied with is no sign, unless something else reads it', () => {
+  it('a sign that the size is multiplied with is not a sign, unless something else reads it', () => {
     const joined = [
       ...[node('Sign', ['x'], 'sign'), node('Abs', ['x'], 'size'), node('Relu', ['size'], 'r')],
       node('Mul', ['sign', 'r'], 'm'),

@@ -71,7 +71,7 @@ describe('the rules', () => {
   });
 });
 
-describe('functions that are no functions', () => {
+describe('functions that are not functions', () => {
   it('SPLITZ002: Dropout and BatchNormalization in training mode, named', () => {
     const train = floatTensor('t', [], [1]);
     const dropout = starting(
@@ -338,7 +338,7 @@ describe('precision', () => {
     });
   });
 
-  it('SPLITZ019: weights stored as int8 are no quantiser', () => {
+  it('SPLITZ019: weights stored as int8 are not a quantiser', () => {
     const stored = { name: 'stored', dataType: DataType.INT8, dims: [5], rawData: new Uint8Array(5) };
     const parts: Parts = {
       nodes: [node('DequantizeLinear', ['stored', 'scale'], 'fc1.bias'), dense, relu, scores],

@@ -1,4 +1,4 @@
-/** BatchNormalization and Dropout left in training mode: the file is no function of one image (peers.md b.3, 8). */
+/** BatchNormalization and Dropout left in training mode: the file is not a function of one image (peers.md b.3, 8). */
 import { trainingNodes } from '../../determinism.ts';
 import { describeNodeProto } from '../../proto.ts';
 import type { Check } from '../check.ts';
