@@ -1061,6 +1061,19 @@ const MOVES: readonly Move[] = [
   },
 ];
 
+/** What the moves refer to. */
+const CONSTANTS = [
+  weights('w23', [2, 3]),
+  weights('w33', [3, 3]),
+  ints('flat', -1, 6),
+  ints('back', -1, 2, 3),
+  ints('parts', -1, 3),
+  ints('one', 1, -1),
+  scalar('zero', 0),
+  scalar('last', -1),
+  floatTensor('level', [], [4]),
+];
+
 const randomGraph = fc
   .array(
     fc.record({
@@ -1082,18 +1095,7 @@ const randomGraph = fc
       return made;
     });
     nodes.push(op('Identity', values.at(-1) as string, 'y'));
-    const initializers = [
-      weights('w23', [2, 3]),
-      weights('w33', [3, 3]),
-      ints('flat', -1, 6),
-      ints('back', -1, 2, 3),
-      ints('parts', -1, 3),
-      ints('one', 1, -1),
-      scalar('zero', 0),
-      scalar('last', -1),
-      floatTensor('level', [], [4]),
-    ];
-    return protoOf(['random', [2, 3], nodes, initializers]);
+    return protoOf(['random', [2, 3], nodes, CONSTANTS]);
   });
 
 describe('random graphs', () => {
@@ -1131,18 +1133,7 @@ describe('random graphs', () => {
 
   it('without a step that mixes are followed, and never with one that is needed', async () => {
     for (const { mixes, nodes } of MOVES) {
-      const initializers = [
-        weights('w23', [2, 3]),
-        weights('w33', [3, 3]),
-        ints('flat', -1, 6),
-        ints('back', -1, 2, 3),
-        ints('parts', -1, 3),
-        ints('one', 1, -1),
-        scalar('zero', 0),
-        scalar('last', -1),
-        floatTensor('level', [], [4]),
-      ];
-      const proto = protoOf(['one', [2, 3], nodes('x', 'x', 'y'), initializers]);
+      const proto = protoOf(['one', [2, 3], nodes('x', 'x', 'y'), CONSTANTS]);
       expect([(await verdict(proto)) === null, nodes('x', 'x', 'y')[0]?.opType]).toEqual([
         !mixes,
         nodes('x', 'x', 'y')[0]?.opType,

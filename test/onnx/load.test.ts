@@ -218,7 +218,7 @@ describe('external data', () => {
       [{ location: 'link.bin', offset: '5' }, /symbolic link/],
       [{ location: 'linked/w.bin' }, /symbolic link/],
       [{ location: 'missing.bin' }, /cannot be opened/],
-      [{ location: 'sub' }, /no plain file/],
+      [{ location: 'sub' }, /not a plain file/],
       [{ location: 'weights.bin', offset: '-5' }, /offset "-5"/],
       [{ location: 'weights.bin', offset: '5', length: '99999999999999999999' }, /length/],
       [{ location: 'weights.bin', offset: '6', length: '80' }, /beyond the end/],

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createNoiseKernel } from '../../src/smoothing/noise-kernel.ts';
 import { gaussianNoise, keyWords, LARGEST_NORMAL, philox } from '../../src/smoothing/philox.ts';
+import { itIsIndependent } from './independence.ts';
 
 // Random123's published known answers (kat_vectors, philox4x32 10): counter, key, result.
 const KNOWN_ANSWERS: readonly (readonly [number[], number[], number[]])[] = [
@@ -149,30 +150,11 @@ describe('the noise is standard normal and independent (false alarms: 1e-6 for a
       }
   });
 
-  const correlation = (other: (sample: number) => readonly [number, number, number], shift = 0): number => {
-    let sum = 0;
-    for (let sample = 0; sample < SAMPLES; sample++) {
-      const a = draw(0, 1, 0, sample);
-      const b = draw(1, ...other(sample));
-      for (let i = 0; i + shift < D; i++) sum += (a[i] ?? 0) * (b[i + shift] ?? 0);
-    }
-    return sum / Math.sqrt(SAMPLES * (D - shift));
-  };
-
-  it.each([
-    ['another stage', (sample: number) => [0, 0, sample] as const],
-    ['the next image', (sample: number) => [1, 1, sample] as const],
-    ['the next sample', (sample: number) => [1, 0, sample + SAMPLES] as const],
-    ['stage and image exchanged', (sample: number) => [0, 1, sample] as const],
-  ])('is uncorrelated with %s', (_, other) => {
-    expect(Math.abs(correlation(other))).toBeLessThan(REFUSED_BEYOND);
-  });
-
-  it.each([1, 2, 3, 4, 8, 12, 16, 32])('is uncorrelated with itself %i places on', (shift) => {
-    expect(Math.abs(correlation((sample) => [1, 0, sample], shift))).toBeLessThan(REFUSED_BEYOND);
-  });
-
-  it('would be noticed if it were wrong: a shared stage gives a statistic far beyond', () => {
-    expect(Math.abs(correlation((sample) => [1, 0, sample]))).toBeGreaterThan(100);
+  itIsIndependent({
+    draw,
+    standard: (x) => x,
+    samples: SAMPLES,
+    length: D,
+    refusedBeyond: REFUSED_BEYOND,
   });
 });

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { createNoiseKernel } from '../../src/smoothing/noise-kernel.ts';
 import { normalCdf } from '../../src/smoothing/normal-quantile.ts';
 import { gridOf } from '../../src/smoothing/rounded-noise.ts';
+import { itIsIndependent } from './independence.ts';
 
 const REFUSED_BEYOND = 5.5;
 const D = 20_000;
@@ -114,31 +115,10 @@ describe('the distribution of rounded noise', () => {
   });
 });
 
-describe('rounded noise is independent', () => {
-  const correlation = (other: (sample: number) => readonly [number, number, number], shift = 0): number => {
-    let sum = 0;
-    for (let sample = 0; sample < SAMPLES; sample++) {
-      const a = draw(0, 1, 0, sample);
-      const b = draw(1, ...other(sample));
-      for (let i = 0; i + shift < D; i++) sum += standard(a[i] ?? 0) * standard(b[i + shift] ?? 0);
-    }
-    return sum / Math.sqrt(SAMPLES * (D - shift));
-  };
+describe('rounded noise', () => {
+  itIsIndependent({ draw, standard, samples: SAMPLES, length: D, refusedBeyond: REFUSED_BEYOND });
 
-  it.each([
-    ['another stage', (sample: number) => [0, 0, sample] as const],
-    ['the next image', (sample: number) => [1, 1, sample] as const],
-    ['the next sample', (sample: number) => [1, 0, sample + SAMPLES] as const],
-    ['stage and image exchanged', (sample: number) => [0, 1, sample] as const],
-  ])('of %s', (_, other) => {
-    expect(Math.abs(correlation(other))).toBeLessThan(REFUSED_BEYOND);
-  });
-
-  it.each([1, 2, 3, 4, 8, 12, 16, 32])('of itself %i places on', (shift) => {
-    expect(Math.abs(correlation((sample) => [1, 0, sample], shift))).toBeLessThan(REFUSED_BEYOND);
-  });
-
-  it('of the other normal of its pair, in size as well: squares are uncorrelated', () => {
+  it('is independent of the other normal of its pair, in size as well: squares are uncorrelated', () => {
     let sum = 0;
     let pairs = 0;
     for (let sample = 0; sample < SAMPLES; sample++) {
@@ -150,10 +130,6 @@ describe('rounded noise is independent', () => {
         }
     }
     expect(Math.abs(sum / 2 / Math.sqrt(pairs))).toBeLessThan(REFUSED_BEYOND);
-  });
-
-  it('a shared stage would be noticed: the statistic is far beyond', () => {
-    expect(Math.abs(correlation((sample) => [1, 0, sample]))).toBeGreaterThan(100);
   });
 
   it('projects to a normal of the same variance in 8 directions of 784 coordinates', () => {
