@@ -52,7 +52,9 @@ export function forwardErrorOnBall(
       outputMoved,
       ...whereabouts(step, z.error + error, bases),
     });
-    // Written so that NaN, from 0 times Infinity, is not a bound either.
+    // Written so that NaN, from 0 times Infinity, is not a bound either. That errors are among the magnitudes is of second
+    // order, and for written-out matrices within what `absoluteNorm` is raised by: counted, because it costs less than that
+    // argument would for every kind of map.
     if (!(own < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
     magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
   }

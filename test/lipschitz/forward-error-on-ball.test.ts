@@ -9,7 +9,7 @@ import { forwardErrorOnBall } from '../../src/lipschitz/forward-error.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { sizeOf } from '../../src/onnx/graph.ts';
-import { floatTensor, node } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';
 import { type Random, randomSource } from '../operators/random.ts';
@@ -139,5 +139,65 @@ describe('the rounding error on a ball', () => {
       randomSource(1).normals,
     );
     expect(constant.radius).toBe(0);
+  });
+
+  // Made for one term each: errors of a bias far larger than rounding makes them, so that what they meet shows.
+  const withErrors = (half: LeftHalf, error: number): LeftHalf => ({
+    ...half,
+    steps: half.steps.map((one) => ({ ...one, input: { ...one.input, biasError: error } })),
+  });
+
+  it('looks for the steepest slope as far as the errors of both centres reach', () => {
+    const half = withErrors(
+      compiled({ nodes: [node('Exp', ['x'], 'y')], initializers: [], dims: [1, 1], opset: 17 }),
+      0.5,
+    );
+    const evaluation = evaluateLeftHalf(half, new Float64Array(1));
+    const zero = new Float64Array(1);
+    const bases = [
+      { rho: 0, box: null },
+      { rho: 0, box: zero },
+    ];
+    // The one computed there may be 1 away from the one here, and its own error goes another 1/2: e (e^0.5 - 1).
+    expect(forwardErrorOnBall(half, evaluation, bases)).toBeGreaterThanOrEqual(Math.E * Math.expm1(0.5));
+  });
+
+  it('takes a product where both of its factors may have moved to', () => {
+    const half = withErrors(
+      compiled({
+        nodes: [
+          node('MatMul', ['x', 'v'], 'a'),
+          node('MatMul', ['x', 'w'], 'b'),
+          node('Mul', ['a', 'b'], 'y'),
+        ],
+        initializers: [floatTensor('v', [1, 1], [1]), floatTensor('w', [1, 1], [2])],
+        dims: [1, 1],
+        opset: 17,
+      }),
+      1e-3,
+    );
+    const r = 10;
+    const evaluation = evaluateLeftHalf(half, new Float64Array(1));
+    const bases = movements(half, evaluation, r, 'secant', provedNorms(randomSource(1)));
+    // At x' = 10 the factors are 10 and 20, each off by what the other is multiplied with.
+    expect(forwardErrorOnBall(half, evaluation, bases ?? [])).toBeGreaterThanOrEqual(
+      ((10 + 20) * 1e-3) / Math.SQRT2,
+    );
+  });
+
+  it('normalises a vector as short as it may have become', () => {
+    const half = withErrors(
+      compiled({
+        nodes: [node('LpNormalization', ['x'], 'y', { attribute: [intAttr('axis', 1)] })],
+        initializers: [],
+        dims: [1, 2],
+        opset: 17,
+      }),
+      1e-3,
+    );
+    const evaluation = evaluateLeftHalf(half, Float64Array.of(10, 0));
+    const bases = movements(half, evaluation, 9, 'secant', provedNorms(randomSource(1)));
+    // At x' = (1, 0) an error of 1e-3 across turns the result by as much; at the centre by a tenth of it.
+    expect(forwardErrorOnBall(half, evaluation, bases ?? [])).toBeGreaterThanOrEqual(1e-3);
   });
 });

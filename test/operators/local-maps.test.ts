@@ -249,6 +249,28 @@ describe('the rounding of float64 is within what is stated, against 320-bit arit
   });
 });
 
+describe('the rounding error stated for a ball', () => {
+  // Around small vectors nearly nothing is rounded, and a step away much is: no part of the ball's bound is idle.
+  it.each(Object.entries(maps))('of %s is at least that of any of its points', (name, map) => {
+    const random = randomSource(77);
+    for (let k = 0; k < 400; k++) {
+      const size = random.pick([0, 1e-9, 1e-3, 1]);
+      // A divisor of 0 has no quotient.
+      const z = Float64Array.from(
+        random.normals(N),
+        (v, i) => v * size + (name === 'quotient' && i >= N / 2 ? 1 : 0),
+      );
+      const moved = random.pick([1e-6, 0.01, 0.9, 30]);
+      const d = random.normals(N);
+      const there = z.map((v, i) => v + (0.999 * moved * (d[i] ?? 0)) / norm(d));
+      const [value, valueThere] = [map.value(z), map.value(there)];
+      if (!valueThere.every(Number.isFinite)) continue;
+      const stated = map.rounding(z, value, moved, norm(minus(valueThere, value)) * (1 + 1e-9));
+      expect(map.rounding(there, valueThere, 0, 0), `draw ${k}`).toBeLessThanOrEqual(stated);
+    }
+  });
+});
+
 it('320-bit logarithms undo exponentials', () => {
   for (const x of [0, 0.3, 1.7])
     expect(Number(logarithm(exponential(fixed(x)))) / Number(ONE)).toBeCloseTo(x, 14);

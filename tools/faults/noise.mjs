@@ -4,6 +4,8 @@ const KERNEL = 'test/smoothing/rounded-noise.test.ts';
 const CERTIFICATE = 'test/certificate/rounding-error.test.ts';
 const ERROR = 'src/smoothing/noise-error.ts';
 const REFERENCE = 'src/smoothing/rounded-noise.ts';
+const ON_BALL = 'test/lipschitz/forward-error-on-ball.test.ts';
+const LOCAL_MAPS = 'test/operators/local-maps.test.ts';
 const ASSEMBLY = 'src/smoothing/noise-kernel/rounded.ts';
 
 export const NOISE_FAULTS = [
@@ -227,5 +229,89 @@ export const NOISE_FAULTS = [
     from: 'if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);',
     to: '',
     tests: 'test/smoothing/sampler.test.ts',
+  },
+  {
+    name: 'forward error on the ball: errors left out of how far an input moves',
+    file: 'src/lipschitz/forward-error.ts',
+    from: '...whereabouts(step, z.error + error, bases),',
+    to: '...whereabouts(step, 0 * error, bases),',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: the l2 movement of an input halved',
+    file: 'src/lipschitz/forward-error.ts',
+    from: 'Math.min(normUp(T), coarseMovement(step.input, bases)) + errors',
+    to: 'Math.min(normUp(T), coarseMovement(step.input, bases)) / 2 + errors',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: a coordinate looked at where it is at the centre',
+    file: 'src/lipschitz/forward-error.ts',
+    from: 'reach: T.map((t) => inflate(t + errors, 4)),',
+    to: 'reach: T.map(() => errors),',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: matrix error left out of the coarse movement',
+    file: 'src/lipschitz/forward-error.ts',
+    from: '(absoluteNorm(matrix) + matrix.error) * bases',
+    to: '(absoluteNorm(matrix) / 1e3) * bases',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: a jump is no higher than nothing',
+    file: 'src/lipschitz/evaluate-left-half.ts',
+    from: 'rule.activation.displacement(z[i]!, error, e, i)));',
+    to: '0 * rule.activation.displacement(z[i]!, error, e, i)));',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: own rounding of a step at the magnitude of the centre',
+    file: 'src/lipschitz/evaluate-left-half.ts',
+    from: 'map.relativeError * (normUp(value) + valueMoved)',
+    to: 'map.relativeError * normUp(value)',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: softmax rounds as at the centre',
+    file: 'src/operators/softmax.ts',
+    from: 'Math.sqrt(length) * (normUp(value) + valueMoved)',
+    to: 'Math.sqrt(length) * normUp(value)',
+    tests: LOCAL_MAPS,
+  },
+  {
+    name: 'forward error on the ball: a product rounds as at the centre',
+    file: 'src/operators/products.ts',
+    from: '(normUp(result) + resultMoved)',
+    to: 'normUp(result)',
+    tests: LOCAL_MAPS,
+  },
+  {
+    name: 'forward error on the ball: a matrix product rounds as at the centre',
+    file: 'src/operators/bilinear.ts',
+    from: 'productUp(normUp(blockA(z, h)) + moved, normUp(blockB(z, h)) + moved)',
+    to: 'productUp(normUp(blockA(z, h)), normUp(blockB(z, h)))',
+    tests: LOCAL_MAPS,
+  },
+  {
+    name: 'forward error on the ball: the mean of a group as at the centre',
+    file: 'src/operators/normalized.ts',
+    from: 'const magnitude = normUp(v) + moved;',
+    to: 'const magnitude = normUp(v);',
+    tests: LOCAL_MAPS,
+  },
+  {
+    name: 'forward error on the ball: the scale of a group does not shrink',
+    file: 'src/operators/normalized.ts',
+    from: 'Math.max(least(floor), group.least - moved)',
+    to: 'Math.max(least(floor), group.least)',
+    tests: ON_BALL,
+  },
+  {
+    name: 'forward error on the ball: a normalisation rounds as at the centre',
+    file: 'src/operators/normalized.ts',
+    from: '4 * relative * (normUp(value) + valueMoved)',
+    to: '4 * relative * normUp(value)',
+    tests: LOCAL_MAPS,
   },
 ];
