@@ -4,6 +4,8 @@
  * Every bound is checked from both sides: not beyond what the counts allow, and not short of it by more than rounding
  * explains, so that an edit downwards shows as well.
  *
+ * The error of the noise is the exception: its bound is a proof (`noise-error.ts`), with nothing to compute another way.
+ *
  * What the counts cannot tell (that D(radius) bounds the left half, that the votes were drawn) is not checked here.
  */
 import { sizeOf } from '../../onnx/graph.ts';
