@@ -2,8 +2,9 @@
  * ONNX Runtime on the CPU in the calling thread, for checks and measurements: one session, one thread, its errors put in
  * words. `run` blocks the event loop; the sampling of certificates has its own workers (smoothing/).
  */
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRefused, ToolError } from '../errors.ts';
+import { createSession } from '../ground/runtime-session.ts';
 import { DataType } from './data-type.ts';
 import { sizeOf } from './graph.ts';
 import { rawByteLength } from './tensor.ts';
@@ -110,13 +111,7 @@ export async function withSession<T>(
   where: string,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const session = await InferenceSession.create(bytes, {
-    executionProviders: ['cpu'],
-    graphOptimizationLevel: 'all',
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 4,
-  }).catch((error: unknown) => {
+  const session = await createSession(bytes, 'cpu', 4).catch((error: unknown) => {
     throw inWords(error, 'load', where);
   });
   try {

@@ -5,7 +5,8 @@
  * be terminated inside it (the process would abort), hence the stop word that is looked at between batches.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
+import { createSession } from '../ground/runtime-session.ts';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
 import { gridOf } from './rounded-noise.ts';
@@ -41,15 +42,7 @@ try {
 
 async function serve(): Promise<void> {
   const kernel = createNoiseKernel(batch * size, size);
-  const session = await InferenceSession.create(settings.model, {
-    executionProviders: [provider],
-    // At 'all' a row's logits are bit-identical for every batch size; at lower levels they are not.
-    graphOptimizationLevel: 'all',
-    executionMode: 'sequential',
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-  });
+  const session = await createSession(settings.model, provider, 3);
   // The session has its own copy, and this one may be half a gigabyte.
   Object.assign(settings, { model: null });
   const input = onlyName(session.inputNames, 'input');
