@@ -12,62 +12,57 @@ export {
 } from './attack/open-gradient-attack.ts';
 export { distanceUp, type PixelRange } from './attack/perturbation.ts';
 export { gradientSearch, type Search, type Target } from './attack/search.ts';
-export { mlBom } from './certificate/attestation/cyclonedx.ts';
-export { generateKey, readPrivateKey, readPublicKey } from './certificate/attestation/keys.ts';
-export { readAttestedRun } from './certificate/attestation/run-digest.ts';
-export { signedStatement, verifySignedStatement } from './certificate/attestation/signed-statement.ts';
-export type { Statement } from './certificate/attestation/statement.ts';
-export { type Comparison, compareRuns } from './certificate/comparison.ts';
-export { type Derivation, type DerivationStep, derivationOf } from './certificate/derivation.ts';
-export { type Inspection, type InspectionOptions, inspectModel } from './certificate/inspection.ts';
-export { type Judgement, judge, parseRequirements, type Requirement } from './certificate/policy.ts';
-export { type PredictedClass, predictedClass } from './certificate/prediction.ts';
-export { type PreparedClassifier, prepareClassifier } from './certificate/prepare-classifier.ts';
-export { type Run, readRun } from './certificate/read-results.ts';
-export type { CertificateRecord, RunEnd, RunHeader, SmoothingCertificate } from './certificate/record.ts';
-export { openResultFile, type ResultFile } from './certificate/result-file.ts';
-export {
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  type SamplingResources,
-  type SmoothedClassifier,
-  type SmoothingSettings,
-} from './certificate/smoothed-classifier.ts';
-export { type RunSummary, summarise } from './certificate/summary.ts';
-export {
-  type Fault,
-  type FileVerification,
-  verifyFile,
-} from './certificate/verification/verify-file.ts';
+export { mlBom } from './attestation/cyclonedx.ts';
+export { generateKey, readPrivateKey, readPublicKey } from './attestation/keys.ts';
+export { readAttestedRun } from './attestation/run-digest.ts';
+export { signedStatement, verifySignedStatement } from './attestation/signed-statement.ts';
+export type { Statement } from './attestation/statement.ts';
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
-export { ModelRefused, SplitzError, ToolError, UsageError } from './errors.ts';
+export { ModelRefused, SplitzError, ToolError, UsageError } from './ground/errors.ts';
+export { type Inspection, type InspectionOptions, inspectModel } from './inspection/inspection.ts';
 export { compileLeftHalf } from './lipschitz/compile-left-half.ts';
 export { type DisplacementBound, displacement } from './lipschitz/displacement.ts';
 export { evaluateLeftHalf } from './lipschitz/evaluate-left-half.ts';
 export { createLeftHalfBound, type InputRadius, type LeftHalfBound } from './lipschitz/input-radius.ts';
 export type { LeftHalf } from './lipschitz/left-half.ts';
 export { createSpectralNorm, type SpectralNorm } from './lipschitz/spectral-norm.ts';
+export { type Derivation, type DerivationStep, derivationOf } from './methods/derivation.ts';
+export { type PredictedClass, predictedClass } from './methods/prediction.ts';
+export {
+  leftHalfBoundAt,
+  openSmoothedClassifier,
+  type SamplingResources,
+  type SmoothedClassifier,
+  type SmoothingSettings,
+} from './methods/smoothed-classifier.ts';
 export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
 export { firstActivationCut } from './onnx/first-activation.ts';
-export { loadModel } from './onnx/load.ts';
-export type { Model } from './onnx/model.ts';
+export { type PreparedClassifier, prepareClassifier } from './onnx/intake/prepare-classifier.ts';
+export { loadModel } from './onnx/model/load.ts';
+export type { Model } from './onnx/model/model.ts';
 export type { Finding, Severity } from './onnx/preflight/finding.ts';
 export { findingsOf, RULES } from './onnx/preflight/registry.ts';
 export { proveSplit, splitModel } from './onnx/split.ts';
 export { supportedTypes } from './operators/registry.ts';
-export { anytimeLower } from './smoothing/betting.ts';
+export { type Run, readRun } from './records/read-results.ts';
+export type { CertificateRecord, RunEnd, RunHeader, SmoothingCertificate } from './records/record.ts';
+export { openResultFile, type ResultFile } from './records/result-file.ts';
+export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
+export { totalVariation } from './smoothing/noise/noise-error.ts';
+export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';
+export { gridOf, roundedNoise } from './smoothing/noise/rounded-noise.ts';
+export { createSampler, type Sampler } from './smoothing/sampler.ts';
+export { anytimeLower } from './smoothing/votes/betting.ts';
 export {
   clopperPearsonInterval,
   clopperPearsonLower,
   clopperPearsonUpper,
-} from './smoothing/clopper-pearson.ts';
-export { drawnSeed } from './smoothing/drawn-seed.ts';
-export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/latent-radius.ts';
-export { totalVariation } from './smoothing/noise-error.ts';
-export { gaussianNoise, Stage } from './smoothing/philox.ts';
-export { gridOf, roundedNoise } from './smoothing/rounded-noise.ts';
-export { createSampler, type Sampler } from './smoothing/sampler.ts';
+} from './smoothing/votes/clopper-pearson.ts';
+export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/votes/latent-radius.ts';
+export { type Comparison, compareRuns } from './statistics/comparison.ts';
+export { type Judgement, judge, parseRequirements, type Requirement } from './statistics/policy.ts';
+export { type RunSummary, summarise } from './statistics/summary.ts';
 export { openTrainingBatches, type TrainingBatches } from './training/batches.ts';
 export { openEngine } from './training/engines/select-engine.ts';
 export { withIsometry } from './training/isometry.ts';
@@ -77,3 +72,8 @@ export { createOptimizer, type OptimizerSettings } from './training/optimizers.t
 export { clipLeftRelus, writeBack } from './training/parameters.ts';
 export type { Engine, HostTensor, Program, StepFunction } from './training/program.ts';
 export { type StepParts, splitzProgram } from './training/step.ts';
+export {
+  type Fault,
+  type FileVerification,
+  verifyFile,
+} from './verification/verify-file.ts';

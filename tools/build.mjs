@@ -19,11 +19,11 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(join(root, 'dist/smoothing'), { recursive: true });
 run(
   binary('asc', 'assemblyscript'),
-  'src/smoothing/noise-kernel/assembly.ts',
+  'src/smoothing/noise/noise-kernel/assembly.ts',
   ...['--outFile', 'dist/smoothing/noise-kernel.wasm'],
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
-for (const schema of ['attack/attack', 'certificate/result', 'cli/config/splitz.config'])
+for (const schema of ['attack/attack', 'records/result', 'cli/config/splitz.config'])
   copyFileSync(join(root, `src/${schema}.schema.json`), join(root, `dist/${schema}.schema.json`));
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

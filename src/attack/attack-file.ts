@@ -3,10 +3,10 @@
  * are not attacked again, and a line torn by a crash is cut off. What is refused is left untouched.
  */
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import { parseObject } from '../certificate/result-lines.ts';
-import { lockRun } from '../certificate/run-lock.ts';
-import { codeOf } from '../certificate/system-error.ts';
-import { SplitzError, ToolError, UsageError } from '../errors.ts';
+import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
+import { codeOf } from '../ground/system-error.ts';
+import { parseObject } from '../records/result-lines.ts';
+import { lockRun } from '../records/run-lock.ts';
 import {
   type AttackHeader,
   type AttackRecord,

@@ -18,7 +18,7 @@ import {
   type TypeOf,
   text,
   violation,
-} from '../certificate/json-schema.ts';
+} from '../ground/json-schema.ts';
 
 export const ATTACK_FORMAT = 'splitz-onnx/attack/1';
 

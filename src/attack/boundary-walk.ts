@@ -9,7 +9,7 @@
  *  - `worstInBall` is a random search in the manner of the Square attack (Andriushchenko et al., ECCV 2020): blocks of
  *    one colour are added, and kept when the margin falls.
  */
-import { keyWords, philox, Stage } from '../smoothing/philox.ts';
+import { keyWords, philox, Stage } from '../smoothing/noise/philox.ts';
 import type { Candidate } from './gradient-attack.ts';
 import type { NoisyScores } from './noisy-scores.ts';
 import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';

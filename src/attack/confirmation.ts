@@ -3,9 +3,9 @@
  * (Cohen et al. 2019), which answers a class that does not win with probability at most alpha. A soft surrogate or a
  * gradient plays no part here.
  */
-import { type PredictedClass, predictedClass } from '../certificate/prediction.ts';
-import type { SmoothedClassifier } from '../certificate/smoothed-classifier.ts';
-import { Stage } from '../smoothing/philox.ts';
+import { type PredictedClass, predictedClass } from '../methods/prediction.ts';
+import type { SmoothedClassifier } from '../methods/smoothed-classifier.ts';
+import { Stage } from '../smoothing/noise/philox.ts';
 import type { Sampler } from '../smoothing/sampler.ts';
 
 export interface Answer extends PredictedClass {

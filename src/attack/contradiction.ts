@@ -6,7 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { npyBytes } from '../datasets/write-npy.ts';
-import { ExitCode, SplitzError, ToolError } from '../errors.ts';
+import { ExitCode, SplitzError, ToolError } from '../ground/errors.ts';
 import type { AttackHeader, AttackRecord } from './attack-record.ts';
 import type { Tried } from './bracket.ts';
 import { directionTo } from './perturbation.ts';

@@ -9,8 +9,8 @@
  * Every step sees fresh noise: an attack on a fixed handful of draws fits those draws. Both are heuristics: what they find
  * is a candidate, and only votes of the certified object (confirmation.ts) make it a success.
  */
-import { createNoiseKernel, type NoiseKernel } from '../smoothing/noise-kernel.ts';
-import { keyWords, Stage } from '../smoothing/philox.ts';
+import { createNoiseKernel, type NoiseKernel } from '../smoothing/noise/noise-kernel.ts';
+import { keyWords, Stage } from '../smoothing/noise/philox.ts';
 import type { Engine } from '../training/program.ts';
 import { AttackFeed, FORBIDDEN } from './gradient-step.ts';
 import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';

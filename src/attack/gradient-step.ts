@@ -4,7 +4,7 @@
  * (Salman et al. 2019, eq. 6). Traced once to ONNX like a training step; there is no state but the weights.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf, TrainingContext } from '../operators/training-form.ts';
+import type { Tf, TrainingContext } from '../operators/training/form.ts';
 import { byDraw, logMeanProbability, noisyCopies } from '../training/losses/smoothed.ts';
 import type { Network } from '../training/network.ts';
 import type { Program } from '../training/program.ts';

@@ -1,11 +1,12 @@
 /** Soft scores of noisy copies of inputs by ONNX Runtime alone: what a search without gradients looks at. */
-import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
+
 import type { Cut } from '../onnx/cuts.ts';
-import { sizeOf } from '../onnx/graph.ts';
-import { runRows, type Session, withSession } from '../onnx/session.ts';
+import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { sizeOf } from '../onnx/model/graph.ts';
+import { runRows, type Session, withSession } from '../onnx/runtime/session.ts';
 import { splitModel } from '../onnx/split.ts';
-import { createNoiseKernel } from '../smoothing/noise-kernel.ts';
-import { keyWords, Stage } from '../smoothing/philox.ts';
+import { createNoiseKernel } from '../smoothing/noise/noise-kernel.ts';
+import { keyWords, Stage } from '../smoothing/noise/philox.ts';
 import { logSoftProbabilities } from './soft-margin.ts';
 
 export interface NoisyScores {

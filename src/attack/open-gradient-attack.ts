@@ -1,7 +1,8 @@
 /** The gradient attack on a classifier cut in two: its network in TensorFlow.js, traced and run by ONNX Runtime. */
-import type { PreparedClassifier } from '../certificate/prepare-classifier.ts';
+
 import type { Cut } from '../onnx/cuts.ts';
-import { sizeOf } from '../onnx/graph.ts';
+import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { sizeOf } from '../onnx/model/graph.ts';
 import { createGradientAttack, type GradientAttack } from './gradient-attack.ts';
 import { gradientProgram } from './gradient-step.ts';
 import type { PixelRange } from './perturbation.ts';

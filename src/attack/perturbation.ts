@@ -2,7 +2,7 @@
  * Perturbed images and how far they are from the original, in l2. What counts is the float32 input that is really handed
  * to the classifier, and its distance is an upper bound: float64 of the float32 numbers, rounded up.
  */
-import { normUp } from '../operators/rounding.ts';
+import { normUp } from '../ground/rounding-error.ts';
 
 /** An upper bound on ‖input − image‖, in input units. */
 export function distanceUp(image: Float32Array, input: Float32Array): number {

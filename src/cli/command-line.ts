@@ -1,6 +1,7 @@
 /** The command line as yargs knows it: commands, global options, what a usage error says. */
 import yargs, { type Argv } from 'yargs';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
+import { packageVersion } from '../runs/version.ts';
 import { attack } from './commands/attack.ts';
 import { certify } from './commands/certify.ts';
 import { compare } from './commands/compare.ts';
@@ -17,7 +18,6 @@ import { split } from './commands/split.ts';
 import { train } from './commands/train.ts';
 import { verify } from './commands/verify.ts';
 import type { OptionSources } from './config/sources.ts';
-import { packageVersion } from './version.ts';
 
 /** Commands whose first argument is a result file. */
 const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare']);

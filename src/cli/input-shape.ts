@@ -1,5 +1,5 @@
 /** `--input-shape 3,32,32` as dimensions of one row. */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 
 export function inputShapeOption(text: string | undefined): readonly number[] | undefined {
   if (text === undefined) return undefined;

@@ -1,5 +1,5 @@
 /** Ctrl-C as an AbortSignal: the first one ends the work in flight cleanly, a second one ends the process at once. */
-import { ExitCode, SplitzError } from '../errors.ts';
+import { ExitCode, SplitzError } from '../ground/errors.ts';
 
 /** The run was interrupted and can be resumed. */
 export class Interrupted extends SplitzError {

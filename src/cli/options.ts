@@ -2,10 +2,8 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement.ts';
+import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/preprocessing.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
-
-export const LAYOUTS = ['nchw', 'nhwc', 'hw', 'flat'] as const;
-export const CHANNEL_ORDERS = ['rgb', 'bgr'] as const;
 
 export const modelArgument = <T>(y: Argv<T>) =>
   y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }).option('output', {

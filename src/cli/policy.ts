@@ -1,7 +1,8 @@
 /** `--require`: judged at the end of a command, one line per requirement, exit code 1 when one is not met. */
-import { judge, type Requirement } from '../certificate/policy.ts';
-import type { Outcome, RunHeader } from '../certificate/record.ts';
-import { DoesNotHold } from '../errors.ts';
+
+import { DoesNotHold } from '../ground/errors.ts';
+import type { Outcome, RunHeader } from '../records/record.ts';
+import { judge, type Requirement } from '../statistics/policy.ts';
 
 /**
  * Tells each judgement, then throws DoesNotHold naming the requirements that are not met.

@@ -3,7 +3,7 @@
  * `test_batch.bin` is the test subset, `data_batch_1.bin` … `data_batch_5.bin` in this order the training subset.
  */
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import { assembleDataset, type Dataset, type ImageShape, type Subset, unitPixels } from './dataset.ts';
 import { findPacked, isFile, isFolder, readBytes, readUnpacked, requireFolder } from './source-file.ts';
 

@@ -1,5 +1,5 @@
 /** Comma-separated values (RFC 4180): quoted fields, doubled quotes, CRLF or LF. Rows remember their line for errors. */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 
 export interface CsvRow {
   /** Line the row begins on, from 1. */

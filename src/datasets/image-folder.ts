@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import sharp, { type Metadata, type OutputInfo } from 'sharp';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import {
   assembleDataset,
   type Dataset,

@@ -2,7 +2,7 @@
  * Labels in a file of their own: an NPY array of integers, text with one class index per line, or a CSV of labels and
  * perhaps file names, with a header or without. Class indices are integers from 0.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import { type CsvRow, parseCsv } from './csv.ts';
 import { looksLikeNpy, parseNpy } from './npy.ts';
 import { readUnpacked } from './source-file.ts';

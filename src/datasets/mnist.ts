@@ -4,7 +4,7 @@
  * each dimension as a big-endian 32-bit integer, then the values, last dimension fastest.
  */
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import { assembleDataset, type Dataset, type Subset, unitPixels } from './dataset.ts';
 import { findPacked, isFolder, readUnpacked, requireFolder } from './source-file.ts';
 

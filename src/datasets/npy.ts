@@ -3,7 +3,7 @@
  * Python dictionary {'descr', 'fortran_order', 'shape'}, then the values. Numeric types in either byte order; arrays of
  * objects, strings, records and complex numbers are refused.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 
 export interface NpyArray {
   /** NumPy's name of the element type: "uint8", "float32", "int64", … */

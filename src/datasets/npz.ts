@@ -4,7 +4,7 @@
  * Images are uint8, or float32/float64 in [0,1]; (N,H,W), (N,C,H,W) or (N,H,W,C) with C = 1 or 3.
  */
 import { unzipSync } from 'fflate';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import {
   assembleDataset,
   type Dataset,

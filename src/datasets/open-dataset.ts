@@ -1,5 +1,5 @@
 /** From what the user writes behind `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows. */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 import { holdsCifar10, openCifar10 } from './cifar10.ts';
 import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './dataset.ts';
 import { DEFAULT_GLYPH_SEED, openGlyphs } from './glyph-set.ts';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 
 /**
  * The whole file, unpacked when it begins as gzip does.

@@ -4,6 +4,7 @@
  * matrix, and so is a linear residual x + Conv(x): its norm is the norm of the whole segment, not a sum.
  */
 
+import { gamma, inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
 import {
   absoluteNorm,
   add,
@@ -12,8 +13,7 @@ import {
   type LinearMap,
   longestRow,
   multiply,
-} from '../operators/linear-map.ts';
-import { gamma, inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
+} from '../operators/algebra/linear-map.ts';
 
 export interface AffineTerm {
   /** Index of the base. */

@@ -13,8 +13,8 @@
  * Nothing here underflows: entries of B are 0 or between 2^-200 and 2^200, scales 0 or between 2^-100 and 2^100, which
  * `createSpectralNorm` sees to. A norm of 0 is that of a matrix without entries.
  */
-import { gamma, inflate } from '../operators/rounding.ts';
-import { longestRow, type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
+import { gamma, inflate } from '../ground/rounding-error.ts';
+import { longestRow, type SparseMatrix, transpose } from '../operators/algebra/sparse-matrix.ts';
 import { lanczosEstimate } from './lanczos.ts';
 
 /** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */

@@ -19,7 +19,7 @@
  * and dh/dm = coth x - x / sinh^2 x <= tanh x at x = m theta (which is tanh x <= x). So the right-hand side rises with
  * theta, and a theta at which it exceeds ||t_k|| is an upper bound: lambda <= a (1 + cosh theta) / 2.
  */
-import { inflate, normUp, TINY } from '../operators/rounding.ts';
+import { inflate, normUp, TINY } from '../ground/rounding-error.ts';
 import type { SymmetricProduct } from './lanczos.ts';
 
 /** Products spent per bound, unless the caller has fewer to spare: half of them triple the excess. */

@@ -1,6 +1,7 @@
 /** Compiles the left half of a network, up to a cut, from its ONNX graph. */
-import { ModelRefused } from '../errors.ts';
-import { describeNode, type Node, sizeOf, type Value } from '../onnx/graph.ts';
+import { ModelRefused } from '../ground/errors.ts';
+import { describeNode, type Node, sizeOf, type Value } from '../onnx/model/graph.ts';
+import { identityMatrix, longestColumn } from '../operators/algebra/sparse-matrix.ts';
 import {
   type Constant,
   constantOf,
@@ -9,7 +10,6 @@ import {
   type Terms,
 } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
-import { identityMatrix, longestColumn } from '../operators/sparse-matrix.ts';
 import { type AffineForm, plus, transformed, withBias, zeroForm } from './affine-form.ts';
 import { through } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';

@@ -15,8 +15,8 @@
  * still: norms of 1e-35 multiplied over and over would underflow to a D of 0, which every radius meets.
  */
 
-import { applyAbsolute, type LinearMap, rowNorms } from '../operators/linear-map.ts';
-import { inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
+import { inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
+import { applyAbsolute, type LinearMap, rowNorms } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';

@@ -1,6 +1,7 @@
 /** The value of a left half in float64, and how far rounding can have moved it. */
-import { absoluteNorm, apply, isSelection, longestRow } from '../operators/linear-map.ts';
-import { gamma, inflate, normUp, productUp, TINY } from '../operators/rounding.ts';
+
+import { gamma, inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
+import { absoluteNorm, apply, isSelection, longestRow } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 

@@ -4,8 +4,9 @@
  * exact latents, its neighbours do not. The bounds are those of `evaluate-left-half.ts`, with every magnitude raised by how
  * far it moves on the ball.
  */
-import { absoluteNorm } from '../operators/linear-map.ts';
-import { inflate, normUp } from '../operators/rounding.ts';
+
+import { inflate, normUp } from '../ground/rounding-error.ts';
+import { absoluteNorm } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
 import { type Movement, reach } from './displacement.ts';
 import {

@@ -3,8 +3,9 @@
  * estimates of the norms; what it ends on is then *proved* with upper bounds at exactly the radius reported, so a search
  * that errs can only cost radius, never soundness.
  */
-import type { LinearMap } from '../operators/linear-map.ts';
-import { inflate } from '../operators/rounding.ts';
+
+import { inflate } from '../ground/rounding-error.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
 import {
   type DisplacementBound,

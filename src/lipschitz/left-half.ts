@@ -3,12 +3,12 @@
  * `compile-left-half.ts` reads it from the ONNX graph, `evaluate-left-half.ts` gives its float64 value with a bound on the
  * forward error, `displacement.ts` bounds how far it moves on a ball.
  */
-import { type Node, sizeOf } from '../onnx/graph.ts';
-import type { Activation } from '../operators/activation.ts';
-import type { LinearMap } from '../operators/linear-map.ts';
-import type { LocalMap } from '../operators/local-map.ts';
-import type { SparseMatrix } from '../operators/sparse-matrix.ts';
-import type { VectorMap } from '../operators/vector-map.ts';
+import { type Node, sizeOf } from '../onnx/model/graph.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
+import type { Activation } from '../operators/nonlinear/activation.ts';
+import type { LocalMap } from '../operators/nonlinear/local-map.ts';
+import type { VectorMap } from '../operators/nonlinear/vector-map.ts';
 import type { AffineForm } from './affine-form.ts';
 
 /** A nonlinearity applied to an affine form; its output is base `index + 1`. */

@@ -3,8 +3,9 @@
  * probabilistic bound costs a share of the failure probability and many products, so one that has been paid for bounds
  * every norm whose masks are no larger, in rows and in columns both: a norm rises with its scales.
  */
-import type { LinearMap } from '../operators/linear-map.ts';
-import { inflate, productUp } from '../operators/rounding.ts';
+
+import { inflate, productUp } from '../ground/rounding-error.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import type { NormOf } from './displacement.ts';
 import type { GaussianSource, Scales, SpectralNorm } from './spectral-norm.ts';
 

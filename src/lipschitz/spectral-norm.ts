@@ -7,17 +7,23 @@
  * to a largest entry near 1 by a power of two, what is then below 2^-200 is counted as error, and scales below 2^-100 are
  * raised to it, which no norm falls by.
  */
-import { extentOf, LARGEST_CARRIED, SMALLEST_CARRIED, withoutSmall } from '../operators/carried-range.ts';
-import { convolutionGram, gramUnderflow, workOf } from '../operators/convolution-map.ts';
+
+import { exponentOf, gamma, inflate, productUp, TINY, timesPowerUp } from '../ground/rounding-error.ts';
+import { convolutionGram, gramUnderflow, workOf } from '../operators/algebra/convolution-map.ts';
 import {
   absoluteNorm,
   isConvolution,
   type LinearMap,
   longestColumn,
   longestRow,
-} from '../operators/linear-map.ts';
-import { exponentOf, gamma, inflate, productUp, TINY, timesPowerUp } from '../operators/rounding.ts';
-import { type SparseMatrix, transpose } from '../operators/sparse-matrix.ts';
+} from '../operators/algebra/linear-map.ts';
+import { type SparseMatrix, transpose } from '../operators/algebra/sparse-matrix.ts';
+import {
+  extentOf,
+  LARGEST_CARRIED,
+  SMALLEST_CARRIED,
+  withoutSmall,
+} from '../operators/compile/carried-range.ts';
 import {
   type BandedGram,
   createBandedGram,

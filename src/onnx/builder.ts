@@ -3,16 +3,16 @@
  * 'logits'. Nodes are named as PyTorch's exporter names them ("/conv1/Conv"), so a layer with its activation is one
  * module, and `--split conv1` means the tensor behind both.
  */
-import { DataType } from './data-type.ts';
-import { tensorInfo } from './extract.ts';
-import { sizeOf } from './graph.ts';
+import { DataType } from './model/data-type.ts';
+import { tensorInfo } from './model/extract.ts';
+import { sizeOf } from './model/graph.ts';
 import {
   type AttributeProto,
   AttributeType,
   type ModelProto,
   type NodeProto,
   type TensorProto,
-} from './proto.ts';
+} from './model/proto.ts';
 
 /** An activation in the network being built. */
 export interface Wire {

@@ -6,7 +6,7 @@
  *     say their operator too ("dense/Add"). A module called several times ("relu") counts: "relu", "relu_2", "relu_3";
  *  4. 'input' is the input's name; 'first' and 'auto' are left to the command line.
  */
-import type { Value } from './graph.ts';
+import type { Value } from './model/graph.ts';
 
 export interface NamedCut {
   readonly value: Value;

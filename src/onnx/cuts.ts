@@ -7,14 +7,14 @@
  * reached from the input and w reaches the output; and a path around it must contain such an edge. Constants lie on no
  * path, so constant branches are not a bypass; values captured by sub-graphs are edges like any other.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
+import { nearNames } from '../ground/near-names.ts';
 import { nameCuts } from './cut-names.ts';
-import { DataType, dataTypeName } from './data-type.ts';
-import { inputDependent, outputAncestors, valuesRead } from './dependence.ts';
-import { type Graph, type Node, sizeOf, type Value } from './graph.ts';
-import type { Model } from './model.ts';
-import { nearNames } from './near-names.ts';
-import type { Shapes } from './shapes.ts';
+import type { Shapes } from './intake/shapes.ts';
+import { DataType, dataTypeName } from './model/data-type.ts';
+import { inputDependent, outputAncestors, valuesRead } from './model/dependence.ts';
+import { type Graph, type Node, sizeOf, type Value } from './model/graph.ts';
+import type { Model } from './model/model.ts';
 
 export interface Cut {
   /** Position among the cuts, from the input; the input itself is 0. */

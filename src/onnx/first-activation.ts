@@ -3,8 +3,8 @@
  * first layer with weights. When that tensor separates nothing (a gate like x·sigmoid(x)), the next cut behind it.
  */
 import type { Cut } from './cuts.ts';
-import { inputDependent, valuesRead } from './dependence.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import { inputDependent, valuesRead } from './model/dependence.ts';
+import type { Graph, Node, Value } from './model/graph.ts';
 
 const activations = new Set([
   ...['Relu', 'LeakyRelu', 'PRelu', 'ThresholdedRelu', 'Clip', 'Elu', 'Selu', 'Celu'],

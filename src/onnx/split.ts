@@ -2,15 +2,15 @@
  * Cuts a classifier in two self-contained models at a cut: left (image to latent) and right (latent to scores), and proves
  * on ONNX Runtime that together they are the whole: right(left(x)) = full(x), and that the right half treats rows apart.
  */
-import { ModelRefused } from '../errors.ts';
-import { hasFreeBatch, rowDimsOf } from './batch.ts';
-import { checkRows, relativeDifference, sameLogits } from './check-rows.ts';
-import { encodeModel } from './codec.ts';
+import { ModelRefused } from '../ground/errors.ts';
 import type { Cut } from './cuts.ts';
-import { extract, tensorInfo } from './extract.ts';
-import { type Dim, sizeOf } from './graph.ts';
-import type { Model } from './model.ts';
-import { runRows, type Session, withSession } from './session.ts';
+import { hasFreeBatch, rowDimsOf } from './intake/batch.ts';
+import { encodeModel } from './model/codec.ts';
+import { extract, tensorInfo } from './model/extract.ts';
+import { type Dim, sizeOf } from './model/graph.ts';
+import type { Model } from './model/model.ts';
+import { checkRows, relativeDifference, sameLogits } from './runtime/check-rows.ts';
+import { runRows, type Session, withSession } from './runtime/session.ts';
 
 export interface SplitModel {
   /** Null at the cut 'input': nothing is to the left of it. */

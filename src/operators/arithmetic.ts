@@ -3,19 +3,19 @@
  * both, products and quotients by a constant in the other; of two dependent tensors they are bounded on balls.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { ModelRefused } from '../errors.ts';
-import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { refuse, required } from './compile-errors.ts';
-import { gatedActivation } from './gated-activations.ts';
+import { ModelRefused } from '../ground/errors.ts';
+import { TINY, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
+import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
+import { checkEntries, selection } from './algebra/sparse-matrix.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { gatedActivation } from './nonlinear/gated-activations.ts';
+import { products, quotients } from './nonlinear/products.ts';
+import { writtenOutNormalisation } from './nonlinear/written-out-normalization.ts';
 import type { Action, Constant, Operand, Operands, Operator } from './operator.ts';
 import { dividing, squareOf } from './powers.ts';
-import { products, quotients } from './products.ts';
-import { TINY, UNIT_ROUNDOFF } from './rounding.ts';
-import { broadcastDims, broadcastIndex } from './shape.ts';
-import { checkEntries, selection } from './sparse-matrix.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
-import { operandAt, refuseTraining } from './training-operands.ts';
-import { writtenOutNormalisation } from './written-out-normalization.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training/form.ts';
+import { operandAt, refuseTraining } from './training/operands.ts';
 
 /** The second operand's shape; before opset 7 it is aligned at attribute `axis` instead of at the end. */
 function aligned(node: Node, a: readonly number[], b: readonly number[]): readonly number[] {

@@ -4,13 +4,13 @@
  * train, mean and variance are those of the batch.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { floatAttribute, intAttribute, type Node } from '../onnx/graph.ts';
-import { constantOperand, refuse, required } from './compile-errors.ts';
+import { gamma, inflate, TINY } from '../ground/rounding-error.ts';
+import { floatAttribute, intAttribute, type Node } from '../onnx/model/graph.ts';
+import { selection } from './algebra/sparse-matrix.ts';
+import { constantOperand, refuse, required } from './compile/compile-errors.ts';
 import type { Operator } from './operator.ts';
-import { gamma, inflate, TINY } from './rounding.ts';
-import { selection } from './sparse-matrix.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, refuseTraining, weightAt } from './training-operands.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, refuseTraining, weightAt } from './training/operands.ts';
 
 interface Channels {
   readonly x: Tensor;

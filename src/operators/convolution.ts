@@ -4,14 +4,14 @@
  * convolution have fewer entries and smaller norms.
  */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { describeNode, intAttribute, type Node } from '../onnx/graph.ts';
-import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
-import { convolutionOf } from './linear-map.ts';
+import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
+import { convolutionOf } from './algebra/linear-map.ts';
+import { slidingWindows } from './algebra/window.ts';
+import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import type { Operator } from './operator.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training-operands.ts';
-import { asImage, channelsFirst, channelsLast, fitted, inRankOf, isSame } from './training-window.ts';
-import { slidingWindows } from './window.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training/operands.ts';
+import { asImage, channelsFirst, channelsLast, fitted, inRankOf, isSame } from './training/window.ts';
 
 /** The convolution without its bias, as TensorFlow's conv2d on [N, rows, columns, C]; groups apart. */
 function convolved(node: Node, x: Tensor, kernel: Tensor, tf: Tf): Tensor {

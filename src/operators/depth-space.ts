@@ -1,8 +1,8 @@
 /** DepthToSpace and SpaceToDepth: blocks of pixels become channels and back. Both only move cells. */
-import { intAttribute, type Node, sizeOf, stringAttribute } from '../onnx/graph.ts';
-import { refuse, required } from './compile-errors.ts';
+import { intAttribute, type Node, sizeOf, stringAttribute } from '../onnx/model/graph.ts';
+import { selection } from './algebra/sparse-matrix.ts';
+import { refuse, required } from './compile/compile-errors.ts';
 import type { Operator } from './operator.ts';
-import { selection } from './sparse-matrix.ts';
 
 /** The channel of the deep tensor that holds pixel `inBlock` of a block, for channel c of `channels` of the wide one. */
 function deepChannel(mode: string, c: number, channels: number, inBlock: number, blockArea: number): number {

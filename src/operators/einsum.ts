@@ -1,10 +1,11 @@
 /** Einsum with one operand that depends on the input: linear in it, with products of the constants as weights. */
-import { describeNode, type Node, sizeOf, stringAttribute } from '../onnx/graph.ts';
-import { refuse, required } from './compile-errors.ts';
+
+import { gamma, TINY } from '../ground/rounding-error.ts';
+import { describeNode, type Node, sizeOf, stringAttribute } from '../onnx/model/graph.ts';
+import { stridesOf } from './algebra/shape.ts';
+import { absoluteNorm, buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
+import { refuse, required } from './compile/compile-errors.ts';
 import type { Operand, Operands, Operator } from './operator.ts';
-import { gamma, TINY } from './rounding.ts';
-import { stridesOf } from './shape.ts';
-import { absoluteNorm, buildMatrix, checkEntries } from './sparse-matrix.ts';
 
 /** An axis of the sum: a letter of the equation, or an axis an ellipsis stands for, counted from its end ("...1"). */
 type Label = string;

@@ -3,10 +3,10 @@
  * left of 0, rises to a peak right of it, and falls again. That there are only these two extrema is shown at each; their
  * places and the slopes there were computed with mpmath, the peaks rounded up.
  */
-import { floatAttribute, type Node, stringAttribute } from '../onnx/graph.ts';
-import { type Activation, betweenExtrema, smooth } from './activation.ts';
-import { refuse, required } from './compile-errors.ts';
-import { normalCdf, normalDensity } from './error-function.ts';
+import { floatAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { type Activation, betweenExtrema, smooth } from './nonlinear/activation.ts';
+import { normalCdf, normalDensity } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
 
 /** 1/(1 + e^-y), and its derivative without cancellation. */

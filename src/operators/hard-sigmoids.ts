@@ -1,9 +1,10 @@
 /** HardSigmoid (piecewise linear) and HardSwish, z times a HardSigmoid (piecewise quadratic). */
-import { floatAttribute, type Node } from '../onnx/graph.ts';
-import { type Activation, piecewiseLinear, smooth } from './activation.ts';
-import { refuse, required } from './compile-errors.ts';
+
+import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
+import { floatAttribute, type Node } from '../onnx/model/graph.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { type Activation, piecewiseLinear, smooth } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
 
 /** max(0, min(1, alpha z + beta)). */
 function hardSigmoid(node: Node): Activation {

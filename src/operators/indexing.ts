@@ -1,6 +1,8 @@
 /** Operators that move cells: Transpose, Slice, Concat, Gather with constant indices; and Shape, a constant. */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/graph.ts';
+import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { mapIndex, stridesOf } from './algebra/shape.ts';
+import { buildMatrix, selection } from './algebra/sparse-matrix.ts';
 import {
   constantOperand,
   integers,
@@ -8,12 +10,10 @@ import {
   optionalConstant,
   refuse,
   required,
-} from './compile-errors.ts';
+} from './compile/compile-errors.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
-import { mapIndex, stridesOf } from './shape.ts';
-import { buildMatrix, selection } from './sparse-matrix.ts';
-import type { Tf, TrainingForm, TrainingForms } from './training-form.ts';
-import { operandAt, staticOperands } from './training-operands.ts';
+import type { Tf, TrainingForm, TrainingForms } from './training/form.ts';
+import { operandAt, staticOperands } from './training/operands.ts';
 
 const moved = (dims: readonly number[], size: number, source: Int32Array): Action => ({
   kind: 'affine',

@@ -3,15 +3,15 @@
  * balls (bilinear.ts).
  */
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { type Blocks, matrixProducts } from './bilinear.ts';
-import { refuse, required } from './compile-errors.ts';
+import { TINY, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
+import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
+import { absoluteNorm, buildMatrix, checkEntries, selection } from './algebra/sparse-matrix.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { type Blocks, matrixProducts } from './nonlinear/bilinear.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
-import { TINY, UNIT_ROUNDOFF } from './rounding.ts';
-import { broadcastDims, broadcastIndex } from './shape.ts';
-import { absoluteNorm, buildMatrix, checkEntries, selection } from './sparse-matrix.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, optionalWeightAt, refuseTraining } from './training-operands.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, optionalWeightAt, refuseTraining } from './training/operands.ts';
 
 /** Which factor depends on the input, the other being constant (both may be: then the first); null when both depend. */
 function variableFactor(a: Operand, b: Operand): 0 | 1 | null {

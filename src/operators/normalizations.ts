@@ -3,13 +3,19 @@
  * brought to unit scale (normalized.ts), then scaled and shifted by constants. The statistics are those of one image, so
  * these are not affine maps, and the flatter a group is around the image, the steeper they are there.
  */
-import { floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { constantOperand, normalizeAxis, optionalConstant, refuse, required } from './compile-errors.ts';
-import { normalized } from './normalized.ts';
+import { floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
+import { identityMatrix, selection } from './algebra/sparse-matrix.ts';
+import {
+  constantOperand,
+  normalizeAxis,
+  optionalConstant,
+  refuse,
+  required,
+} from './compile/compile-errors.ts';
+import { normalized } from './nonlinear/unit-scale.ts';
 import type { Action, Constant, Operands, Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
-import { broadcastDims, broadcastIndex } from './shape.ts';
-import { identityMatrix, selection } from './sparse-matrix.ts';
 
 const EPSILON = Math.fround(1e-5);
 

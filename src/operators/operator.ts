@@ -3,14 +3,14 @@
  * (batch 1) into an `Action`: what it does to the tensors that depend on the input. From the action alone follow shape,
  * float64 evaluation, adjoint and every bound, so that a new operator is one new file.
  */
-import { DataType } from '../onnx/data-type.ts';
-import type { Node, Tensor, Value } from '../onnx/graph.ts';
-import type { Activation } from './activation.ts';
-import type { LinearMap } from './linear-map.ts';
-import type { LocalMap } from './local-map.ts';
-import type { SparseMatrix } from './sparse-matrix.ts';
-import type { TrainingForms } from './training-form.ts';
-import type { VectorMap } from './vector-map.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import type { Node, Tensor, Value } from '../onnx/model/graph.ts';
+import type { LinearMap } from './algebra/linear-map.ts';
+import type { SparseMatrix } from './algebra/sparse-matrix.ts';
+import type { Activation } from './nonlinear/activation.ts';
+import type { LocalMap } from './nonlinear/local-map.ts';
+import type { VectorMap } from './nonlinear/vector-map.ts';
+import type { TrainingForms } from './training/form.ts';
 
 /** A constant in float64, row-major. */
 export interface Constant {

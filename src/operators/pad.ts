@@ -1,12 +1,12 @@
 /** Pad: constant (affine, with the constant as bias), reflect and edge (selections of cells). */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { floatAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/graph.ts';
-import { integers, normalizeAxis, optionalConstant, refuse, required } from './compile-errors.ts';
+import { floatAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
+import { stridesOf } from './algebra/shape.ts';
+import { selection } from './algebra/sparse-matrix.ts';
+import { integers, normalizeAxis, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import type { Operands, Operator } from './operator.ts';
-import { stridesOf } from './shape.ts';
-import { selection } from './sparse-matrix.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, staticOperands } from './training-operands.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, staticOperands } from './training/operands.ts';
 
 interface Padding {
   readonly begin: readonly number[];

@@ -4,15 +4,16 @@
  * when at most m windows share a cell.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { intAttribute, intsAttribute, type Node } from '../onnx/graph.ts';
-import { refuse, required } from './compile-errors.ts';
+import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
+import { intAttribute, intsAttribute, type Node } from '../onnx/model/graph.ts';
+import { absoluteNorm, buildMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
+import { type Sweep, taps } from './algebra/sweep.ts';
+import { slidingWindows, type Windows } from './algebra/window.ts';
+import { refuse, required } from './compile/compile-errors.ts';
 import type { Action, Operand, Operator } from './operator.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
-import { absoluteNorm, buildMatrix, type SparseMatrix } from './sparse-matrix.ts';
-import type { Tf, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, refuseTraining } from './training-operands.ts';
-import { asImage, channelsFirst, channelsLast, fitted, inRankOf } from './training-window.ts';
-import { type Sweep, slidingWindows, taps, type Windows } from './window.ts';
+import type { Tf, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, refuseTraining } from './training/operands.ts';
+import { asImage, channelsFirst, channelsLast, fitted, inRankOf } from './training/window.ts';
 
 /** Kernel shape of a pool; a global one covers its whole input. */
 export function kernelOf(node: Node, operand: { readonly dims: readonly number[] }): readonly number[] {

@@ -3,10 +3,10 @@
  * that stay where they are not. For each, the steepest chord through z ends at the steeper end of the reach (they are
  * convex or concave on their domain), so its slope is known in closed form.
  */
-import type { Node } from '../onnx/graph.ts';
-import { type Activation, smooth, steepSomewhere } from './activation.ts';
-import { constantOperand, required } from './compile-errors.ts';
-import { againstConstant } from './constant-operand.ts';
+import type { Node } from '../onnx/model/graph.ts';
+import { constantOperand, required } from './compile/compile-errors.ts';
+import { againstConstant } from './compile/constant-operand.ts';
+import { type Activation, smooth, steepSomewhere } from './nonlinear/activation.ts';
 import type { Action, Expression, Operands, Operator } from './operator.ts';
 
 const NONE = Number.POSITIVE_INFINITY;

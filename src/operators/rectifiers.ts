@@ -1,12 +1,12 @@
 /** Piecewise linear activations: Relu, LeakyRelu, PRelu, Clip (attributes before opset 11, inputs since). */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { floatAttribute, type Node } from '../onnx/graph.ts';
-import { type Activation, type Pieces, piecewiseLinear } from './activation.ts';
-import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
+import { floatAttribute, type Node } from '../onnx/model/graph.ts';
+import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
+import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
+import { type Activation, type Pieces, piecewiseLinear } from './nonlinear/activation.ts';
 import { constantOf, type Operands, type Operator } from './operator.ts';
-import { broadcastDims, broadcastIndex } from './shape.ts';
-import type { Tf, TrainingForm, TrainingOperands } from './training-form.ts';
-import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training-operands.ts';
+import type { Tf, TrainingForm, TrainingOperands } from './training/form.ts';
+import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training/operands.ts';
 
 function leaky(slope: number): Activation {
   const pieces: Pieces = { kinks: [0], slopes: [slope, 1] };

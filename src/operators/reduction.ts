@@ -1,13 +1,13 @@
 /** ReduceMean and ReduceSum: affine maps that add cells along axes (an attribute first, an input in newer opsets). */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { integers, normalizeAxis, optionalConstant, required } from './compile-errors.ts';
+import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
+import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { stridesOf } from './algebra/shape.ts';
+import { absoluteNorm, buildMatrix, identityMatrix } from './algebra/sparse-matrix.ts';
+import { integers, normalizeAxis, optionalConstant, required } from './compile/compile-errors.ts';
 import type { Operands, Operator } from './operator.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
-import { stridesOf } from './shape.ts';
-import { absoluteNorm, buildMatrix, identityMatrix } from './sparse-matrix.ts';
-import type { TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training-form.ts';
-import { operandAt, staticOperands } from './training-operands.ts';
+import type { TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training/form.ts';
+import { operandAt, staticOperands } from './training/operands.ts';
 
 /** The axes that are added up; null when the node does nothing. */
 export function reducedAxes(node: Node, operands: Operands, dims: readonly number[]): number[] | null {

@@ -1,16 +1,16 @@
 /** All operators the left half may contain, by ONNX type. The coverage table of the documentation is generated from it. */
-import { describeNode, type Node } from '../onnx/graph.ts';
+import { describeNode, type Node } from '../onnx/model/graph.ts';
 import { arithmetic } from './arithmetic.ts';
 import { batchNormalization } from './batch-normalization.ts';
 import { convolution } from './convolution.ts';
 import { depthSpace } from './depth-space.ts';
 import { einsum } from './einsum.ts';
-import { extremes } from './extremes.ts';
+import { scattering } from './gather-scatter.ts';
 import { gelus } from './gelus.ts';
 import { hardSigmoids } from './hard-sigmoids.ts';
 import { indexing } from './indexing.ts';
-import { jumps } from './jumps.ts';
 import { matrixProduct } from './matrix-product.ts';
+import { extremes } from './max-min.ts';
 import { normalizations } from './normalizations.ts';
 import type { Operator } from './operator.ts';
 import { pad } from './pad.ts';
@@ -18,17 +18,17 @@ import { pooling } from './pooling.ts';
 import { powers } from './powers.ts';
 import { rectifiers } from './rectifiers.ts';
 import { reduction } from './reduction.ts';
-import { repeating } from './repeating.ts';
-import { reshaping } from './reshaping.ts';
+import { reshaping } from './reshape.ts';
 import { resize } from './resize.ts';
-import { saturating } from './saturating.ts';
-import { scattering } from './scattering.ts';
+import { jumps } from './shrink.ts';
 import { sigmoids } from './sigmoids.ts';
+import { saturating } from './smooth-activations.ts';
 import { softmax } from './softmax.ts';
-import { splitting } from './splitting.ts';
-import type { TrainingForm } from './training-form.ts';
+import { splitting } from './split.ts';
+import { repeating } from './tile.ts';
+import type { TrainingForm } from './training/form.ts';
 import { transposedConvolution } from './transposed-convolution.ts';
-import { triangles } from './triangle.ts';
+import { triangles } from './trilu.ts';
 import { windowValues } from './window-values.ts';
 
 export const OPERATORS: readonly Operator[] = [

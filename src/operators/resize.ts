@@ -2,6 +2,8 @@
  * Resize and Upsample with constant scales or sizes: nearest, linear and cubic interpolation are separable affine maps.
  * Every output position along an axis weighs a few input positions; the matrix is the product over the axes.
  */
+
+import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import {
   describeNode,
   floatAttribute,
@@ -11,12 +13,11 @@ import {
   type Node,
   sizeOf,
   stringAttribute,
-} from '../onnx/graph.ts';
-import { normalizeAxis, optionalConstant, refuse, required } from './compile-errors.ts';
+} from '../onnx/model/graph.ts';
+import { stridesOf } from './algebra/shape.ts';
+import { buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
+import { normalizeAxis, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import type { Operands, Operator } from './operator.ts';
-import { UNIT_ROUNDOFF } from './rounding.ts';
-import { stridesOf } from './shape.ts';
-import { buildMatrix, checkEntries } from './sparse-matrix.ts';
 
 /** One axis before interpolation. */
 interface Axis {

@@ -1,10 +1,10 @@
 /** Smooth activations: Sigmoid, Tanh, Elu, Softplus, bounded on an interval by their steepest derivative there. */
-import { floatAttribute, type Node } from '../onnx/graph.ts';
-import { type Activation, smooth } from './activation.ts';
-import { refuse, required } from './compile-errors.ts';
+import { floatAttribute, type Node } from '../onnx/model/graph.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { type Activation, smooth } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
-import type { TrainingForm, TrainingForms } from './training-form.ts';
-import { operandAt } from './training-operands.ts';
+import type { TrainingForm, TrainingForms } from './training/form.ts';
+import { operandAt } from './training/operands.ts';
 
 const logistic = (z: number): number => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));
 

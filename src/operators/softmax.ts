@@ -4,13 +4,14 @@
  * projection along 1 (p'1 = 1), whose norm is that of its complement 1 p': sqrt(n) ||p||, at most sqrt(n). On a ball each
  * p_i lies between what it is when its own z_i moves one way and all others the other way.
  */
-import { intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { normalizeAxis, required } from './compile-errors.ts';
-import { type LocalBound, type LocalMap, UP } from './local-map.ts';
+
+import { gamma, inflate, normUp, TINY } from '../ground/rounding-error.ts';
+import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { identityMatrix } from './algebra/sparse-matrix.ts';
+import { normalizeAxis, required } from './compile/compile-errors.ts';
+import { type LocalBound, type LocalMap, UP } from './nonlinear/local-map.ts';
 import type { Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
-import { gamma, inflate, normUp, TINY } from './rounding.ts';
-import { identityMatrix } from './sparse-matrix.ts';
 
 /** Relative error of exponentials of rounded arguments down to -745, where they vanish. */
 const EXPONENTIAL = 2 ** -41;

@@ -2,10 +2,16 @@
  * ConvTranspose, 1-D and 2-D: every input cell adds its kernel to the output at stride times its position. An affine
  * map; row (o, y, x) of its matrix gathers the taps that land on that output cell.
  */
-import { describeNode, intAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/graph.ts';
-import { constantOperand, optionalConstant, refuse, required } from './compile-errors.ts';
+import {
+  describeNode,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+} from '../onnx/model/graph.ts';
+import { buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
+import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import type { Operator } from './operator.ts';
-import { buildMatrix, checkEntries } from './sparse-matrix.ts';
 
 /** Geometry along one axis: tap t of input cell i lands on output cell i stride + t dilation - pad. */
 interface Spread {

@@ -2,14 +2,14 @@
  * LpPool and GlobalLpPool (p = 1, 2), ReduceL1, ReduceL2, ReduceMax, ReduceMin: one value per window of cells. Windows
  * that share cells cost the root of how many do (vector-map.ts).
  */
-import { intAttribute, type Node, sizeOf } from '../onnx/graph.ts';
-import { refuse, required } from './compile-errors.ts';
+import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
+import { buildMatrix, identityMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
+import { slidingWindows } from './algebra/window.ts';
+import { refuse, required } from './compile/compile-errors.ts';
+import { type WindowValue, windowed } from './nonlinear/vector-map.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { kernelOf, windowMatrix } from './pooling.ts';
 import { reducedAxes, reducedCells } from './reduction.ts';
-import { buildMatrix, identityMatrix, type SparseMatrix } from './sparse-matrix.ts';
-import { type WindowValue, windowed } from './vector-map.ts';
-import { slidingWindows } from './window.ts';
 
 const perWindow = (
   dims: readonly number[],

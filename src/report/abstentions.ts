@@ -1,5 +1,5 @@
 /** Why images have no certificate, from their votes. */
-import type { CertificateRecord } from '../certificate/record.ts';
+import type { CertificateRecord } from '../records/record.ts';
 
 export interface AbstentionReason {
   readonly reason: string;

@@ -1,10 +1,10 @@
 /** The runs a report is about: result files of ours, or logs in Cohen's format, each as verdicts and what stands behind them. */
 import { basename } from 'node:path';
-import { type Score, scoreOf } from '../certificate/accuracy.ts';
-import { isCohenLog, type LoggedVerdict, readBytes, readCohenTsv } from '../certificate/read-cohen-tsv.ts';
-import { readRun } from '../certificate/read-results.ts';
-import type { CertificateRecord, RunHeader, Verdict } from '../certificate/record.ts';
-import { summarise } from '../certificate/summary.ts';
+import { isCohenLog, type LoggedVerdict, readBytes, readCohenTsv } from '../records/read-cohen-tsv.ts';
+import { readRun } from '../records/read-results.ts';
+import type { CertificateRecord, RunHeader, Verdict } from '../records/record.ts';
+import { type Score, scoreOf } from '../statistics/accuracy.ts';
+import { summarise } from '../statistics/summary.ts';
 
 /** Our own file: everything is known. */
 export interface ResultRun {

@@ -1,6 +1,7 @@
 /** One row per method and run: the figures that sum a run up. */
-import { averageRadius } from '../certificate/accuracy.ts';
-import { roundDown, roundUp } from '../certificate/rounding.ts';
+
+import { roundDown, roundUp } from '../ground/decimal.ts';
+import { averageRadius } from '../statistics/accuracy.ts';
 import type { NamedSeries } from './audited-run.ts';
 import type { Table } from './figure.ts';
 

@@ -1,6 +1,7 @@
 /** The certified-accuracy curve as points: exact at each of them, never above the truth between them. */
-import { certifiedCount, type Score } from '../certificate/accuracy.ts';
-import { clopperPearsonInterval } from '../smoothing/clopper-pearson.ts';
+
+import { clopperPearsonInterval } from '../smoothing/votes/clopper-pearson.ts';
+import { certifiedCount, type Score } from '../statistics/accuracy.ts';
 
 export interface CurvePoint {
   /** Input units. */

@@ -1,6 +1,7 @@
 /** The certified accuracies as a LaTeX table for a paper (package booktabs), in the rows and columns the field uses. */
-import { averageRadius, certifiedCount } from '../certificate/accuracy.ts';
-import { roundDown, shareDown } from '../certificate/rounding.ts';
+
+import { roundDown, shareDown } from '../ground/decimal.ts';
+import { averageRadius, certifiedCount } from '../statistics/accuracy.ts';
 import { escapeLatex } from './escape.ts';
 import type { Report } from './report.ts';
 import { ESTIMATE_WARNING } from './statements.ts';

@@ -1,6 +1,7 @@
 /** A report as data: what every format is a rendering of. */
-import { roundRadii } from '../certificate/accuracy.ts';
-import type { SegmentNorm } from '../certificate/boundability.ts';
+
+import type { SegmentNorm } from '../inspection/boundability.ts';
+import { roundRadii } from '../statistics/accuracy.ts';
 import { type AuditedRun, type NamedSeries, namedSeries } from './audited-run.ts';
 import type { Figure } from './figure.ts';
 import { certifiedCurve } from './figures/certified-curve.ts';

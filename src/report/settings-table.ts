@@ -1,6 +1,7 @@
 /** Every setting of a run with its origin, and where model, data and numbers came from, as tables. */
-import type { RunHeader } from '../certificate/record.ts';
-import { roundUp } from '../certificate/rounding.ts';
+
+import { roundUp } from '../ground/decimal.ts';
+import type { RunHeader } from '../records/record.ts';
 import type { Table } from './figure.ts';
 
 const WORDS: Readonly<Record<keyof RunHeader['settings'], string>> = {

@@ -1,5 +1,5 @@
 /** What a run claims, by which method, and what it does not claim: in words, from the settings of the run. */
-import { percentUp } from '../certificate/rounding.ts';
+import { percentUp } from '../ground/decimal.ts';
 import { type AuditedRun, matchedSigma } from './audited-run.ts';
 
 /** A probability without the last bits of a sum (0.0010009999999999999). */

@@ -1,6 +1,6 @@
 /** The certificate that a report works out step by step: the middling one, so that nobody takes the best for the rule. */
-import { type Derivation, derivationOf } from '../certificate/derivation.ts';
-import type { CertificateRecord } from '../certificate/record.ts';
+import { type Derivation, derivationOf } from '../methods/derivation.ts';
+import type { CertificateRecord } from '../records/record.ts';
 import type { AuditedRun } from './audited-run.ts';
 
 export interface WorkedExample {

@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../ground/errors.ts';
 
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
 

@@ -6,11 +6,10 @@
  * batch, so the counts of samples [from, to) are the same for every number of workers, batch size, order and partition.
  * The samples are handed out batch by batch as workers become free.
  */
-import { ModelRefused, ToolError } from '../errors.ts';
-import type { VoteCounts } from './latent-radius.ts';
-import { Stage } from './philox.ts';
+import { ModelRefused, ToolError } from '../ground/errors.ts';
+import { Stage } from './noise/philox.ts';
+import { LARGEST_SIGMA, roundedNoise, SMALLEST_SIGMA } from './noise/rounded-noise.ts';
 import { agree, type Provider, requireAgreement, requireProvider } from './providers.ts';
-import { LARGEST_SIGMA, roundedNoise, SMALLEST_SIGMA } from './rounded-noise.ts';
 import {
   CONTROL_BYTES,
   ControlWord,
@@ -19,6 +18,7 @@ import {
   type RowComparison,
   type WorkerSettings,
 } from './sampling-protocol.ts';
+import type { VoteCounts } from './votes/latent-radius.ts';
 import { startWorker, type WorkerSeat } from './worker-seat.ts';
 
 export interface SamplerSettings {

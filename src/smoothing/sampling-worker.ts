@@ -7,9 +7,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tensor } from 'onnxruntime-node';
 import { createSession } from '../ground/runtime-session.ts';
-import { createNoiseKernel } from './noise-kernel.ts';
-import { keyWords } from './philox.ts';
-import { gridOf } from './rounded-noise.ts';
+import { createNoiseKernel } from './noise/noise-kernel.ts';
+import { keyWords } from './noise/philox.ts';
+import { gridOf } from './noise/rounded-noise.ts';
 import {
   ControlWord,
   type CountRequest,

@@ -1,7 +1,7 @@
 /** A sampling worker as the main thread sees it: one request at a time, one reply each, and death is an error. */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../ground/errors.ts';
 import type { Progress, Reply, Request, WorkerSettings } from './sampling-protocol.ts';
 
 export interface WorkerSeat {

@@ -4,7 +4,7 @@
  * function of (seed, epoch, image).
  */
 import type { ImageShape } from '../datasets/dataset.ts';
-import { Stage } from '../smoothing/philox.ts';
+import { Stage } from '../smoothing/noise/philox.ts';
 import { below, randomWords } from './random-words.ts';
 
 export const AUGMENTATIONS = ['none', 'crop', 'flip', 'crop+flip'] as const;

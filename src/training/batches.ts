@@ -6,9 +6,9 @@
  * A batch is a pure function of (seed, epoch, step), whatever was asked before: so a run can be resumed anywhere.
  */
 import type { Dataset } from '../datasets/dataset.ts';
-import { UsageError } from '../errors.ts';
-import { sizeOf } from '../onnx/graph.ts';
-import { Stage } from '../smoothing/philox.ts';
+import { UsageError } from '../ground/errors.ts';
+import { sizeOf } from '../onnx/model/graph.ts';
+import { Stage } from '../smoothing/noise/philox.ts';
 import { type Augmentation, drawPlacement, place } from './augmentation.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { storeImages } from './image-store.ts';

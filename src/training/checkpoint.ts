@@ -4,11 +4,11 @@
  * on it.
  */
 import { readFile } from 'node:fs/promises';
-import { UsageError } from '../errors.ts';
-import { decodeModel, encodeModel } from '../onnx/codec.ts';
-import { DataType } from '../onnx/data-type.ts';
-import { toNumber } from '../onnx/proto.ts';
-import { saveModel } from '../onnx/save.ts';
+import { UsageError } from '../ground/errors.ts';
+import { decodeModel, encodeModel } from '../onnx/model/codec.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import { toNumber } from '../onnx/model/proto.ts';
+import { saveModel } from '../onnx/model/save.ts';
 import type { HostTensor } from './program.ts';
 
 /** What must be equal for a run to go on from a checkpoint. */

@@ -2,12 +2,12 @@
  * Nodes whose inputs are all known numbers, such as the arithmetic that exporters put before a Reshape, evaluated on the
  * host in float64 by the same compiled actions as the white-box left half.
  */
-import { DataType } from '../onnx/data-type.ts';
-import { intAttribute, type Node, type Tensor } from '../onnx/graph.ts';
-import { apply } from '../operators/linear-map.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import { intAttribute, type Node, type Tensor } from '../onnx/model/graph.ts';
+import { apply } from '../operators/algebra/linear-map.ts';
 import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
 import { operatorOf } from '../operators/registry.ts';
-import { refuseTraining } from '../operators/training-operands.ts';
+import { refuseTraining } from '../operators/training/operands.ts';
 
 /** Numbers computed here as a tensor of the graph. */
 export function tensorOfNumbers(type: DataType, { dims, values }: Constant): Tensor {

@@ -1,10 +1,10 @@
 /** Runs nodes of a graph as TensorFlow.js operations, with the trained tensors taken from a state. */
 import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
-import { DataType } from '../onnx/data-type.ts';
-import type { Node, Tensor, Value } from '../onnx/graph.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import type { Node, Tensor, Value } from '../onnx/model/graph.ts';
 import { trainingFormOf } from '../operators/registry.ts';
-import type { Tf, TrainingContext, TrainingForm, TrainingOperand } from '../operators/training-form.ts';
-import { refuseTraining } from '../operators/training-operands.ts';
+import type { Tf, TrainingContext, TrainingForm, TrainingOperand } from '../operators/training/form.ts';
+import { refuseTraining } from '../operators/training/operands.ts';
 import { constantResult, shapeConstant } from './constant-nodes.ts';
 import type { NamedTensors } from './program.ts';
 

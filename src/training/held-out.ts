@@ -2,7 +2,7 @@
  * Which training images are held out for validation: a random choice in which every class has its share, a pure function of
  * (seed, labels, count).
  */
-import { Stage } from '../smoothing/philox.ts';
+import { Stage } from '../smoothing/noise/philox.ts';
 import { randomWords, shuffle } from './random-words.ts';
 
 /**

@@ -3,7 +3,7 @@
  * (154 MB for CIFAR-10), and the same float32 comes back. A set with other pixel values is kept as float32.
  */
 import type { Dataset } from '../datasets/dataset.ts';
-import { sizeOf } from '../onnx/graph.ts';
+import { sizeOf } from '../onnx/model/graph.ts';
 
 export interface ImageStore {
   /** Writes the image's pixels, [C,H,W] in [0,1], to `target` from element `at`. */

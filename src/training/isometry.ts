@@ -9,10 +9,10 @@
  * is the smoothed one it came from. Patches that overlap would do the same with a latent k² times as large, all of which
  * would have to be filled with noise.
  */
-import { UsageError } from '../errors.ts';
-import { DataType } from '../onnx/data-type.ts';
-import { type Model, modelOf } from '../onnx/model.ts';
-import { type AttributeProto, AttributeType, edited, type NodeProto } from '../onnx/proto.ts';
+import { UsageError } from '../ground/errors.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import { type Model, modelOf } from '../onnx/model/model.ts';
+import { type AttributeProto, AttributeType, edited, type NodeProto } from '../onnx/model/proto.ts';
 
 /** Name of the tensor to cut at. */
 export const ISOMETRY_CUT = 'isometry';

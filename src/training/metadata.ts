@@ -1,5 +1,5 @@
 /** What a trained file says about itself, in `metadata_props`: how to certify it, and how it was made. */
-import { edited, type ModelProto } from '../onnx/proto.ts';
+import { edited, type ModelProto } from '../onnx/model/proto.ts';
 
 export interface TrainingRecord {
   /** Name of the cut. */

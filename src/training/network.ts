@@ -3,12 +3,12 @@
  * as in the file. The same file is thus the model definition, the training graph and, with new weights, the result.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { ModelRefused } from '../errors.ts';
-import { describeNode, intAttribute, type Node, type Value } from '../onnx/graph.ts';
-import type { Model } from '../onnx/model.ts';
+import { ModelRefused } from '../ground/errors.ts';
+import { describeNode, intAttribute, type Node, type Value } from '../onnx/model/graph.ts';
+import type { Model } from '../onnx/model/model.ts';
 import { trainingFormOf } from '../operators/registry.ts';
-import type { TrainingContext } from '../operators/training-form.ts';
-import { refuseTraining } from '../operators/training-operands.ts';
+import type { TrainingContext } from '../operators/training/form.ts';
+import { refuseTraining } from '../operators/training/operands.ts';
 import { evaluate, type Part, partBetween, passedOn } from './evaluation.ts';
 import type { NamedTensors } from './program.ts';
 import { type Segment, segmentsOf } from './segments.ts';

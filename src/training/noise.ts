@@ -3,8 +3,8 @@
  * the generator that certificates use (smoothing/philox.ts) under stages of their own, so no certificate ever sees the
  * noise its network was trained on.
  */
-import { createNoiseKernel } from '../smoothing/noise-kernel.ts';
-import { keyWords, philox, Stage } from '../smoothing/philox.ts';
+import { createNoiseKernel } from '../smoothing/noise/noise-kernel.ts';
+import { keyWords, philox, Stage } from '../smoothing/noise/philox.ts';
 
 export interface TrainingNoise {
   /** Standard normals of a training step: a view that the next call of `training` or `validation` overwrites. */

@@ -1,5 +1,5 @@
 /** tfjs has one active backend per process: whoever computes sets its own first and puts the former one back. */
-import type { Tf } from '../operators/training-form.ts';
+import type { Tf } from '../operators/training/form.ts';
 
 /**
  * Runs `compute` with the named backend active. The backend must be initialised or have a synchronous factory: then

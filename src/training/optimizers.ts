@@ -10,7 +10,7 @@
  * torch.optim.AdamW and SGD.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../operators/training-form.ts';
+import type { Tf } from '../operators/training/form.ts';
 import type { HostTensor, NamedTensors } from './program.ts';
 
 interface CommonSettings {

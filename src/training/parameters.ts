@@ -1,9 +1,9 @@
 /** Trained tensors back into the ONNX file, and the one change of architecture that training knows: clipped rectifiers. */
-import { UsageError } from '../errors.ts';
-import { DataType } from '../onnx/data-type.ts';
-import { outputAncestors } from '../onnx/dependence.ts';
-import type { Node } from '../onnx/graph.ts';
-import { type Model, modelOf } from '../onnx/model.ts';
+import { UsageError } from '../ground/errors.ts';
+import { DataType } from '../onnx/model/data-type.ts';
+import { outputAncestors } from '../onnx/model/dependence.ts';
+import type { Node } from '../onnx/model/graph.ts';
+import { type Model, modelOf } from '../onnx/model/model.ts';
 import {
   type AttributeProto,
   AttributeType,
@@ -14,7 +14,7 @@ import {
   normalDomain,
   type TensorProto,
   toNumber,
-} from '../onnx/proto.ts';
+} from '../onnx/model/proto.ts';
 import type { HostTensor } from './program.ts';
 
 /** float32 in the byte order of the format. */

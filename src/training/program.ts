@@ -4,7 +4,7 @@
  * on any tfjs backend or be traced once into an ONNX graph.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../operators/training-form.ts';
+import type { Tf } from '../operators/training/form.ts';
 
 /** A float32 tensor outside of any engine, row-major. */
 export interface HostTensor {

@@ -1,5 +1,5 @@
 /** Random choices of a training run: Philox words that are a pure function of (seed, stage, image, sample). */
-import { keyWords, philox } from '../smoothing/philox.ts';
+import { keyWords, philox } from '../smoothing/noise/philox.ts';
 
 /** The words one after the other: each call gives the next integer in [0, 2^32). */
 export function randomWords(seed: number, stage: number, image: number, sample: number): () => number {

@@ -9,7 +9,7 @@
  * differentiated in W (and, for secant, in M: in the slack that a neuron has before it moves).
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf, TrainingContext } from '../operators/training-form.ts';
+import type { Tf, TrainingContext } from '../operators/training/form.ts';
 import { detach } from './detach.ts';
 import type { Segment } from './network.ts';
 import type { NamedTensors } from './program.ts';

@@ -12,7 +12,7 @@
  * In these words the SPLITZ code's λ, as in the paper, is 0.8:0.4, and its rate over 600 epochs exp:1e-3,1e-6,325; the
  * paper's own rate is step:1e-3,0.1,50.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../ground/errors.ts';
 
 export interface Schedule {
   /** The text it was read from. */

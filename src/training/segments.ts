@@ -3,10 +3,10 @@
  * speak about the network as it will be certified, so BatchNormalization counts with its running statistics.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { describeNode, intsAttribute, type Node, type Value } from '../onnx/graph.ts';
+import { describeNode, intsAttribute, type Node, type Value } from '../onnx/model/graph.ts';
 import { trainingFormOf } from '../operators/registry.ts';
-import type { TrainingContext, TrainingForm } from '../operators/training-form.ts';
-import { refuseTraining } from '../operators/training-operands.ts';
+import type { TrainingContext, TrainingForm } from '../operators/training/form.ts';
+import { refuseTraining } from '../operators/training/operands.ts';
 import { type Application, evaluate, type Part, partBetween, type TrainedTensors } from './evaluation.ts';
 import type { NamedTensors } from './program.ts';
 

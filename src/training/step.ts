@@ -7,7 +7,7 @@
  * and images are fed, state comes back.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf, TrainingContext } from '../operators/training-form.ts';
+import type { Tf, TrainingContext } from '../operators/training/form.ts';
 import { detach } from './detach.ts';
 import type { SmoothingLoss } from './losses/loss.ts';
 import type { Network, Segment } from './network.ts';

@@ -2,7 +2,7 @@
  * A training run: epochs of steps on an engine, validation on held-out images, a checkpoint after every epoch. What a
  * step is fed is a pure function of (seed, epoch, step), so a run that was killed and resumed ends with the same weights.
  */
-import { ToolError } from '../errors.ts';
+import { ToolError } from '../ground/errors.ts';
 import type { TrainingBatches } from './batches.ts';
 import { type Checkpoint, type Position, type RunIdentity, saveCheckpoint } from './checkpoint.ts';
 import type { SmoothingLoss } from './losses/loss.ts';

@@ -1,8 +1,8 @@
 /** Which tensors of a file training changes: weights, running statistics and, on demand, limits of activations. */
-import { DataType, dataTypeName } from '../onnx/data-type.ts';
-import { describeNode, type Node, type Value } from '../onnx/graph.ts';
+import { DataType, dataTypeName } from '../onnx/model/data-type.ts';
+import { describeNode, type Node, type Value } from '../onnx/model/graph.ts';
 import { trainingFormOf } from '../operators/registry.ts';
-import { refuseTraining } from '../operators/training-operands.ts';
+import { refuseTraining } from '../operators/training/operands.ts';
 import { passedOn } from './evaluation.ts';
 import type { HostTensor } from './program.ts';
 

@@ -4,7 +4,7 @@ import { boundaryWalk } from '../../src/attack/boundary-walk.ts';
 import { withNoisyScores } from '../../src/attack/noisy-scores.ts';
 import { openGradientAttack } from '../../src/attack/open-gradient-attack.ts';
 import { distanceUp } from '../../src/attack/perturbation.ts';
-import { ModelRefused } from '../../src/errors.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
 import { halfSpace } from './linear.ts';
 
 const never = new AbortController().signal;

@@ -4,7 +4,7 @@ import { bracket, refutation } from '../../src/attack/bracket.ts';
 import { type Judge, smoothedJudge } from '../../src/attack/confirmation.ts';
 import { distanceUp, inputAt } from '../../src/attack/perturbation.ts';
 import type { Search } from '../../src/attack/search.ts';
-import type { Draw, SmoothedClassifier } from '../../src/certificate/smoothed-classifier.ts';
+import type { Draw, SmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
 
 const image = new Float32Array(16).fill(0.5);
 const target = { image, index: 3, from: 2 };

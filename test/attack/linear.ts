@@ -1,6 +1,7 @@
 /** Two-class half-spaces over small images: every distance to the boundary has a closed form, smoothed or not. */
-import { type PreparedClassifier, prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
+
 import type { Cut } from '../../src/onnx/cuts.ts';
+import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { floatTensor, intAttr, node, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 

@@ -10,10 +10,10 @@ import {
   attackRecordViolation,
 } from '../../src/attack/attack-record.ts';
 import { distanceUp } from '../../src/attack/perturbation.ts';
-import { lineOf } from '../../src/certificate/record.ts';
 import { parseNpy } from '../../src/datasets/npy.ts';
-import { rechained } from '../certificate/verification/honest.ts';
+import { lineOf } from '../../src/records/record.ts';
 import { node } from '../onnx/tiny-model.ts';
+import { rechained } from '../verification/honest.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 

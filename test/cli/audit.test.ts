@@ -3,10 +3,10 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateRecord, RunHeader } from '../../src/certificate/record.ts';
-import { verifyFile } from '../../src/certificate/verification/verify-file.ts';
-import { rechained } from '../certificate/verification/honest.ts';
+import type { CertificateRecord, RunHeader } from '../../src/records/record.ts';
+import { verifyFile } from '../../src/verification/verify-file.ts';
 import { intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
+import { rechained } from '../verification/honest.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
 

@@ -2,10 +2,10 @@
 import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateRecord } from '../../src/certificate/record.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import type { NodeProto } from '../../src/onnx/proto.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import type { NodeProto } from '../../src/onnx/model/proto.ts';
+import type { CertificateRecord } from '../../src/records/record.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';

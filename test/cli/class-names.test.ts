@@ -3,9 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { classNamesFor } from '../../src/cli/class-names.ts';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { classNamesFor } from '../../src/runs/class-names.ts';
 import { tinyModel, twoLayers } from '../onnx/tiny-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'splitz-names-'));

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/certificate/record.ts';
-import { headerViolation, recordViolation } from '../../src/certificate/record.ts';
+import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/records/record.ts';
+import { headerViolation, recordViolation } from '../../src/records/record.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

@@ -1,8 +1,8 @@
 /** A tiny classifier of 28×28 one-channel images, written by the test: Conv → Relu → Flatten → Gemm, fast to sample. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import type { ModelProto } from '../../src/onnx/proto.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import type { ModelProto } from '../../src/onnx/model/proto.ts';
 import { intAttr, intsAttr, node, type Parts, tinyProto, weights } from '../onnx/tiny-model.ts';
 
 export const glyphParts: Parts = {

@@ -1,7 +1,7 @@
 /** `inspect` and the findings in `certify`, from the built command line. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
 import { node } from '../onnx/tiny-model.ts';
 import { newFolder, parseResults, splitz } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';

@@ -4,11 +4,11 @@
  * mean; noise behind the limit averages out. The left half is 1-Lipschitz, so the levels of both cuts are the same.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
-import { leftHalfBoundAt, openSmoothedClassifier } from '../../src/certificate/smoothed-classifier.ts';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { leftHalfBoundAt, openSmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
-import { loadModel } from '../../src/onnx/load.ts';
+import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import { floatTensor, intAttr, node, tinyProto } from '../onnx/tiny-model.ts';
 import { newFolder, splitz } from './command-line.ts';
 import { writeModel } from './glyph-network.ts';

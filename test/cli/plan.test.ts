@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { totalSeconds } from '../../src/cli/plan/forecast.ts';
+import { totalSeconds } from '../../src/runs/plan/forecast.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
 import { glyphProto, writeModel } from './glyph-network.ts';
 

@@ -2,8 +2,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
 import { glyphProto, writeModel } from './glyph-network.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { exampleHeader } from '../certificate/run.ts';
+import { exampleHeader } from '../records/run.ts';
 import { records, writeRun } from '../report/runs.ts';
 import { newFolder, splitz } from './command-line.ts';
 

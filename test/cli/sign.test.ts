@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPublicKey } from '../../src/certificate/attestation/keys.ts';
-import { verifySignedStatement } from '../../src/certificate/attestation/signed-statement.ts';
-import { honestLines } from '../certificate/verification/honest.ts';
+import { readPublicKey } from '../../src/attestation/keys.ts';
+import { verifySignedStatement } from '../../src/attestation/signed-statement.ts';
+import { honestLines } from '../verification/honest.ts';
 import { newFolder, splitz } from './command-line.ts';
 
 let work: ReturnType<typeof newFolder>;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
+import { decodeModel, encodeModel } from '../../src/onnx/model/codec.ts';
 import { npy } from '../datasets/files.ts';
 import { catalogue, noShared, sharedFolder, titled } from '../onnx/shared.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
 import { onTestFinished } from 'vitest';
-import { SplitzError } from '../../src/errors.ts';
+import { SplitzError } from '../../src/ground/errors.ts';
 
 /** A new folder that goes away with the test. */
 export function temporaryFolder(): string {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadModel } from '../../src/onnx/load.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import { newFolder, readResults, splitz } from '../cli/command-line.ts';
 import { noShared, sharedFolder, titled } from '../onnx/shared.ts';
 

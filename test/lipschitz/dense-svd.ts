@@ -1,5 +1,5 @@
 /** Reference for operator norms: the largest singular value of a dense matrix by one-sided Jacobi rotations. */
-import { explicit, type LinearMap } from '../../src/operators/linear-map.ts';
+import { explicit, type LinearMap } from '../../src/operators/algebra/linear-map.ts';
 
 /** Columns of diag(rows) A diag(columns). */
 export function denseColumns(

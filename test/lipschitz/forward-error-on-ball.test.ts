@@ -8,7 +8,7 @@ import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { forwardErrorOnBall } from '../../src/lipschitz/forward-error.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';

@@ -1,7 +1,7 @@
 /** Networks that go down by many orders of magnitude and up again: relu(x), or |x|, as a whole. */
-import { DataType } from '../../src/onnx/data-type.ts';
-import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
-import { AttributeType } from '../../src/onnx/proto.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
+import { AttributeType } from '../../src/onnx/model/proto.ts';
 import { node } from '../onnx/tiny-model.ts';
 import type { OneOperator } from '../operators/one-operator.ts';
 

@@ -3,17 +3,17 @@
  * comparisons are exact.
  */
 import { describe, expect, it } from 'vitest';
+import { UNIT_ROUNDOFF } from '../../src/ground/rounding-error.ts';
 import { plus, transformed, withBias, zeroForm } from '../../src/lipschitz/affine-form.ts';
 import { createBandedGram, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { displacement, type NormOf } from '../../src/lipschitz/displacement.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf, Step } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import type { LinearMap } from '../../src/operators/linear-map.ts';
-import { normalized } from '../../src/operators/normalized.ts';
-import { UNIT_ROUNDOFF } from '../../src/operators/rounding.ts';
-import { buildMatrix, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
-import { sortedGroups } from '../../src/operators/vector-map.ts';
+import type { LinearMap } from '../../src/operators/algebra/linear-map.ts';
+import { buildMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { normalized } from '../../src/operators/nonlinear/unit-scale.ts';
+import { sortedGroups } from '../../src/operators/nonlinear/vector-map.ts';
 import { floatTensor, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { floatAttr } from '../operators/one-operator.ts';

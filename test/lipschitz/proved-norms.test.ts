@@ -6,9 +6,9 @@ import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { LeftHalf, Step } from '../../src/lipschitz/left-half.ts';
 import { provedNorms } from '../../src/lipschitz/proved-norms.ts';
 import { createSpectralNorm, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import type { LocalMap } from '../../src/operators/local-map.ts';
-import { products } from '../../src/operators/products.ts';
-import { identityMatrix, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import { identityMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import type { LocalMap } from '../../src/operators/nonlinear/local-map.ts';
+import { products } from '../../src/operators/nonlinear/products.ts';
 import { randomSource } from '../operators/random.ts';
 import { shuffledBlocks } from './wide.ts';
 

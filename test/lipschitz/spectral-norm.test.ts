@@ -9,7 +9,7 @@ import {
   buildMatrix,
   type SparseMatrix,
   selection,
-} from '../../src/operators/sparse-matrix.ts';
+} from '../../src/operators/algebra/sparse-matrix.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';
 import { type Random, randomSource } from '../operators/random.ts';

@@ -4,17 +4,15 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { residualNorm } from '../../src/certificate/verification/residual-norm.ts';
-import { ModelRefused } from '../../src/errors.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import { inflate, normUp, productUp, TINY, timesPowerUp } from '../../src/ground/rounding-error.ts';
 import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';
 import { DISPLACEMENT_BOUNDS, displacement } from '../../src/lipschitz/displacement.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { Step } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import { loadModel } from '../../src/onnx/load.ts';
-import { carried } from '../../src/operators/carried-range.ts';
-import { inflate, normUp, productUp, TINY, timesPowerUp } from '../../src/operators/rounding.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import {
   absoluteNorm,
   add,
@@ -23,7 +21,9 @@ import {
   multiply,
   rowNorms,
   type SparseMatrix,
-} from '../../src/operators/sparse-matrix.ts';
+} from '../../src/operators/algebra/sparse-matrix.ts';
+import { carried } from '../../src/operators/compile/carried-range.ts';
+import { residualNorm } from '../../src/verification/residual-norm.ts';
 import { noShared, sharedFolder, titled } from '../onnx/shared.ts';
 import { floatTensor, node } from '../onnx/tiny-model.ts';
 import { compiled, leftHalfOf } from '../operators/compiled.ts';

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { displacement, productBound } from '../../src/lipschitz/displacement.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
-import { buildMatrix } from '../../src/operators/sparse-matrix.ts';
-import { sortedGroups, type WindowValue, windowed } from '../../src/operators/vector-map.ts';
+import { buildMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { sortedGroups, type WindowValue, windowed } from '../../src/operators/nonlinear/vector-map.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';

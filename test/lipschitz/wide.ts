@@ -1,5 +1,5 @@
 /** Matrices for norms: small dense ones, and one too wide for a deterministic proof whose exact norm is known. */
-import { buildMatrix, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import { buildMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { Random } from '../operators/random.ts';
 import { denseColumns, largestSingularValue } from './dense-svd.ts';
 

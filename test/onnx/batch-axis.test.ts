@@ -4,21 +4,21 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inspectModel } from '../../src/certificate/inspection.ts';
-import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
-import { whereRowsMix } from '../../src/onnx/batch-axis.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
+import { inspectModel } from '../../src/inspection/inspection.ts';
+import { whereRowsMix } from '../../src/onnx/intake/batch-axis.ts';
+import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { measureShapes } from '../../src/onnx/intake/shapes.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import {
   type AttributeProto,
   AttributeType,
   type ModelProto,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/proto.ts';
-import { withSession } from '../../src/onnx/session.ts';
-import { measureShapes } from '../../src/onnx/shapes.ts';
+} from '../../src/onnx/model/proto.ts';
+import { withSession } from '../../src/onnx/runtime/session.ts';
 import { noShared, sharedFolder, titled } from './shared.ts';
 import {
   floatTensor,

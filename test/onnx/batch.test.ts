@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeBatchSymbolic } from '../../src/onnx/batch.ts';
+import { makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
 import {
   intAttr,
   intsAttr,

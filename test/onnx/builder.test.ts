@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { makeBatchSymbolic } from '../../src/onnx/batch.ts';
 import { type NetworkBuilder, networkBuilder, type Wire } from '../../src/onnx/builder.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
 import { listCuts } from '../../src/onnx/cuts.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Model } from '../../src/onnx/model.ts';
-import type { ModelProto } from '../../src/onnx/proto.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
-import { measureShapes } from '../../src/onnx/shapes.ts';
+import { makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
+import { measureShapes } from '../../src/onnx/intake/shapes.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
+import type { ModelProto } from '../../src/onnx/model/proto.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 
 /** Kernels of small fractions, told apart by place. */
 const fractions = (dims: readonly number[], _fanIn: number, index: number): Float32Array =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ModelRefused, UsageError } from '../../src/errors.ts';
-import { openClassifier } from '../../src/onnx/classifier.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import { AttributeType } from '../../src/onnx/proto.ts';
+import { ModelRefused, UsageError } from '../../src/ground/errors.ts';
+import { openClassifier } from '../../src/onnx/intake/classifier.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { AttributeType } from '../../src/onnx/model/proto.ts';
 import {
   floatTensor,
   intAttr,

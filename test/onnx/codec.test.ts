@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
-import { edited, type ModelProto } from '../../src/onnx/proto.ts';
+import { decodeModel, encodeModel } from '../../src/onnx/model/codec.ts';
+import { edited, type ModelProto } from '../../src/onnx/model/proto.ts';
 import { modelFiles, noShared, titled } from './shared.ts';
 import { tinyProto, twoLayers } from './tiny-model.ts';
 

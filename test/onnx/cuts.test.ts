@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
-import { makeBatchSymbolic } from '../../src/onnx/batch.ts';
+import { UsageError } from '../../src/ground/errors.ts';
 import { type CutList, findCut, listCuts, separatingValues } from '../../src/onnx/cuts.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
 import { firstActivationCut } from '../../src/onnx/first-activation.ts';
-import type { Graph, Value } from '../../src/onnx/graph.ts';
-import { AttributeType } from '../../src/onnx/proto.ts';
-import { measureShapes } from '../../src/onnx/shapes.ts';
+import { makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
+import { measureShapes } from '../../src/onnx/intake/shapes.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import type { Graph, Value } from '../../src/onnx/model/graph.ts';
+import { AttributeType } from '../../src/onnx/model/proto.ts';
 import { randomDag } from './random-dag.ts';
 import {
   intAttr,

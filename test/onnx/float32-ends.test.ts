@@ -1,12 +1,12 @@
 /** Models of other number types, seen through float32 ends: the same answers as the file itself gives. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { openClassifier } from '../../src/onnx/classifier.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import { withFloat32Ends } from '../../src/onnx/float32-ends.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
+import { openClassifier } from '../../src/onnx/intake/classifier.ts';
+import { withFloat32Ends } from '../../src/onnx/intake/float32-ends.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { intAttr, node, type Parts, tinyModel, weights } from './tiny-model.ts';
 
 /** x of `type` -> float32 -> MatMul -> scores of `scores`. */

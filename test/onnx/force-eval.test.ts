@@ -1,13 +1,13 @@
 /** `--force-eval` gives the network in evaluation mode, and marks it; nothing else changes. */
 import { describe, expect, it } from 'vitest';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { refuseNondeterminism } from '../../src/onnx/determinism.ts';
-import { forceEval } from '../../src/onnx/force-eval.ts';
-import type { Model } from '../../src/onnx/model.ts';
+import { refuseNondeterminism } from '../../src/onnx/guards/determinism.ts';
+import { forceEval } from '../../src/onnx/intake/force-eval.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
 import { findingsOf } from '../../src/onnx/preflight/registry.ts';
 import { subjectOfModel } from '../../src/onnx/preflight/subject.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { floatTensor, intAttr, node, type Parts, tinyModel, weights } from './tiny-model.ts';
 
 const statistics = [

@@ -1,13 +1,11 @@
 /** Files that would take all memory or never end are refused in words, before ONNX Runtime sees them. */
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/errors.ts';
-import { openClassifier } from '../../src/onnx/classifier.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import { findingsOf } from '../../src/onnx/preflight/registry.ts';
-import { subjectOf } from '../../src/onnx/preflight/subject.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import { openClassifier } from '../../src/onnx/intake/classifier.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import {
   type AttributeProto,
   AttributeType,
@@ -15,7 +13,9 @@ import {
   type ModelProto,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/proto.ts';
+} from '../../src/onnx/model/proto.ts';
+import { findingsOf } from '../../src/onnx/preflight/registry.ts';
+import { subjectOf } from '../../src/onnx/preflight/subject.ts';
 import {
   floatTensor,
   intAttr,

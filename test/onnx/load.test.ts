@@ -10,14 +10,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ModelRefused, SplitzError, ToolError, UsageError } from '../../src/errors.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import { loadModel } from '../../src/onnx/load.ts';
-import { modelDigest } from '../../src/onnx/model.ts';
-import { AttributeType, EXTERNAL, type ModelProto, type TensorProto } from '../../src/onnx/proto.ts';
-import { saveModel } from '../../src/onnx/save.ts';
+import { ModelRefused, SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
+import { encodeModel, modelDigest } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
+import { AttributeType, EXTERNAL, type ModelProto, type TensorProto } from '../../src/onnx/model/proto.ts';
+import { saveModel } from '../../src/onnx/model/save.ts';
 import { floatTensor, node, type Parts, tinyModel, tinyProto, twoLayers, weights } from './tiny-model.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-load-'));
@@ -52,7 +51,7 @@ describe('loading a model', () => {
     expect(model.graph.values.get('fc1.bias')?.constant?.dims).toEqual([5]);
     expect(model.graph.nodes[0]?.modulePath).toBe('fc1');
     expect(model.files).toMatchObject([{ name: 'good.onnx', bytes: good.length }]);
-    expect(model.files[0]?.sha256).toBe(modelDigest(model));
+    expect(model.files[0]?.sha256).toBe(modelDigest(model.proto));
   });
 
   it('names what is wrong with a path', async () => {

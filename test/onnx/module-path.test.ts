@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modulePathOf, parsePythonStrings } from '../../src/onnx/module-path.ts';
+import { modulePathOf, parsePythonStrings } from '../../src/onnx/model/module-path.ts';
 
 const scopes = (value: string) => ({ metadataProps: [{ key: 'pkg.torch.onnx.name_scopes', value }] });
 

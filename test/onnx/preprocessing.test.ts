@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { type Layout, prependPreprocessing } from '../../src/onnx/preprocessing.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { type Layout, prependPreprocessing } from '../../src/onnx/intake/preprocessing.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { intsAttr, node, tinyModel } from './tiny-model.ts';
 
 const [c, h, w] = [3, 2, 4];

@@ -1,6 +1,6 @@
 /** Random networks on [N,4] with skip connections, constant branches, dead ends and nodes of two outputs. */
 import fc from 'fast-check';
-import type { NodeProto } from '../../src/onnx/proto.ts';
+import type { NodeProto } from '../../src/onnx/model/proto.ts';
 import { intAttr, node, type Parts, weights } from './tiny-model.ts';
 
 interface Step {

@@ -1,16 +1,16 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SplitzError } from '../../src/errors.ts';
-import { type BatchedModel, makeBatchSymbolic } from '../../src/onnx/batch.ts';
-import { relativeDifference } from '../../src/onnx/check-rows.ts';
-import { openClassifier } from '../../src/onnx/classifier.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
+import { SplitzError } from '../../src/ground/errors.ts';
 import { type Cut, type CutList, listCuts } from '../../src/onnx/cuts.ts';
 import { firstActivationCut } from '../../src/onnx/first-activation.ts';
-import { loadModel } from '../../src/onnx/load.ts';
-import { prependPreprocessing } from '../../src/onnx/preprocessing.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
-import { measureShapes } from '../../src/onnx/shapes.ts';
+import { type BatchedModel, makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
+import { openClassifier } from '../../src/onnx/intake/classifier.ts';
+import { prependPreprocessing } from '../../src/onnx/intake/preprocessing.ts';
+import { measureShapes } from '../../src/onnx/intake/shapes.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
+import { relativeDifference } from '../../src/onnx/runtime/check-rows.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { proveSplit, splitModel } from '../../src/onnx/split.ts';
 import {
   type CatalogueEntry,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/errors.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import type { TensorProto } from '../../src/onnx/proto.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import {
   bfloat16ToNumber,
   checkTensor,
@@ -9,7 +9,7 @@ import {
   nonFiniteFault,
   sparseTensorOf,
   tensorOf,
-} from '../../src/onnx/tensor.ts';
+} from '../../src/onnx/model/tensor.ts';
 
 /** At an odd offset, as protobuf gives it. */
 function unaligned(values: { readonly buffer: ArrayBufferLike; readonly byteLength: number }): Uint8Array {

@@ -1,10 +1,10 @@
 /** Small models made in the test itself, so that the tests of onnx/ run without any file. */
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import type { Dim } from '../../src/onnx/graph.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Model } from '../../src/onnx/model.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import type { Dim } from '../../src/onnx/model/graph.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
 import {
   type AttributeProto,
   AttributeType,
@@ -12,7 +12,7 @@ import {
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
-} from '../../src/onnx/proto.ts';
+} from '../../src/onnx/model/proto.ts';
 
 export function floatTensor(name: string, dims: number[], values: readonly number[]): TensorProto {
   return { name, dataType: DataType.FLOAT, dims, rawData: new Uint8Array(Float32Array.from(values).buffer) };

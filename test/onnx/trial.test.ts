@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/errors.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { withSession } from '../../src/onnx/session.ts';
-import { trialRun } from '../../src/onnx/trial.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { withSession } from '../../src/onnx/runtime/session.ts';
+import { trialRun } from '../../src/onnx/runtime/trial.ts';
 import { intAttr, node, type Parts, tinyModel } from './tiny-model.ts';
 
 const feed = { data: new Float32Array(4).fill(0.5), dims: [1, 4, 1, 1] };

@@ -1,8 +1,8 @@
 /** Secants, displacements and dead zones of every activation, against sampled chords; values against mpmath. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AttributeProto } from '../../src/onnx/proto.ts';
-import type { Activation } from '../../src/operators/activation.ts';
+import type { AttributeProto } from '../../src/onnx/model/proto.ts';
+import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import table from '../fixtures/activations.json' with { type: 'json' };
 import { floatTensor, node } from '../onnx/tiny-model.ts';
 import { compiled } from './compiled.ts';

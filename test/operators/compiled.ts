@@ -1,11 +1,11 @@
 /** A small model's bytes, and the left half compiled from its whole graph 'x' → 'y'. */
 import { compileLeftHalf } from '../../src/lipschitz/compile-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../src/onnx/extract.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Model } from '../../src/onnx/model.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
 import { tinyProto } from '../onnx/tiny-model.ts';
 import type { OneOperator } from './one-operator.ts';
 

@@ -3,8 +3,8 @@
  * known here as fractions.
  */
 import { describe, expect, it } from 'vitest';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { identityMatrix, multiply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { identityMatrix, multiply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import { atLeastSpectralNorm, units } from '../lipschitz/exact.ts';
 import { distance, fixed, over, squareRoot, times } from '../lipschitz/fixed-point.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';

@@ -1,5 +1,6 @@
 /** A convolution that is never written out is the same map, with bounds as sound, as its matrix. */
 import { describe, expect, it } from 'vitest';
+import { gamma } from '../../src/ground/rounding-error.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import {
   type ConvolutionMap,
@@ -7,7 +8,7 @@ import {
   convolutionMap,
   explicitConvolution,
   type Kernel,
-} from '../../src/operators/convolution-map.ts';
+} from '../../src/operators/algebra/convolution-map.ts';
 import {
   absoluteNorm,
   add,
@@ -21,10 +22,9 @@ import {
   longestRow,
   multiply,
   rowNorms,
-} from '../../src/operators/linear-map.ts';
-import { gamma } from '../../src/operators/rounding.ts';
-import { identityMatrix, type SparseMatrix, selection } from '../../src/operators/sparse-matrix.ts';
-import type { Sweep } from '../../src/operators/window.ts';
+} from '../../src/operators/algebra/linear-map.ts';
+import { identityMatrix, type SparseMatrix, selection } from '../../src/operators/algebra/sparse-matrix.ts';
+import type { Sweep } from '../../src/operators/algebra/sweep.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { type Random, randomSource } from './random.ts';
 

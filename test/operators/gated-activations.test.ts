@@ -5,15 +5,15 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundability } from '../../src/certificate/boundability.ts';
-import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
+import { boundability } from '../../src/inspection/boundability.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
-import { checkRows } from '../../src/onnx/check-rows.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
-import type { Activation } from '../../src/operators/activation.ts';
+import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
+import { checkRows } from '../../src/onnx/runtime/check-rows.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import { floatTensor, node, tinyModel, weights } from '../onnx/tiny-model.ts';
 import { encoded, leftHalfOf } from './compiled.ts';
 import { floatAttr } from './one-operator.ts';

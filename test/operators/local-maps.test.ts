@@ -1,10 +1,10 @@
 /** Maps that are bounded on balls: what each promises about its slopes, its cells and its rounding. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { matrixProducts } from '../../src/operators/bilinear.ts';
-import type { LocalMap } from '../../src/operators/local-map.ts';
-import { normalized } from '../../src/operators/normalized.ts';
-import { products, quotients } from '../../src/operators/products.ts';
+import { matrixProducts } from '../../src/operators/nonlinear/bilinear.ts';
+import type { LocalMap } from '../../src/operators/nonlinear/local-map.ts';
+import { products, quotients } from '../../src/operators/nonlinear/products.ts';
+import { normalized } from '../../src/operators/nonlinear/unit-scale.ts';
 import { softmaxOf } from '../../src/operators/softmax.ts';
 import * as fixedPoint from '../lipschitz/fixed-point.ts';
 import { exponential, fixed, logarithm, ONE, over, squareRoot, times } from '../lipschitz/fixed-point.ts';

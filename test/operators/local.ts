@@ -1,11 +1,11 @@
 /** Makers of random models for the operators that are bounded on balls (see one-operator.ts). */
-import { sizeOf } from '../../src/onnx/graph.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
 import {
   type AttributeProto,
   AttributeType,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/proto.ts';
+} from '../../src/onnx/model/proto.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
 import type { Random } from './random.ts';
 

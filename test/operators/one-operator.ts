@@ -2,14 +2,14 @@
  * A maker of random small models for every operator type the left half supports: input 'x', output 'y', shapes,
  * attributes and constants drawn at random. The ONNX Runtime comparison and the displacement bounds run over this table.
  */
-import { DataType } from '../../src/onnx/data-type.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
 import {
   type AttributeProto,
   AttributeType,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/proto.ts';
+} from '../../src/onnx/model/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
 import { dependentMatrixProduct, dependentProduct, dependentQuotient, local } from './local.ts';
 import type { Random } from './random.ts';

@@ -1,8 +1,8 @@
 /** What has no sound bound is refused by name: the node, the reason, the remedy. */
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/errors.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import type { NodeProto, TensorProto } from '../../src/onnx/proto.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node, weights } from '../onnx/tiny-model.ts';
 import { compiled } from './compiled.ts';
 import { floatAttr, stringAttr } from './one-operator.ts';

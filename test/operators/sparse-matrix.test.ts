@@ -1,6 +1,6 @@
 /** The matrices of all operators: adjoint identity, norms of rows, and the error a composition carries. */
 import { describe, expect, it } from 'vitest';
-import { explicit } from '../../src/operators/linear-map.ts';
+import { explicit } from '../../src/operators/algebra/linear-map.ts';
 import {
   absoluteNorm,
   add,
@@ -12,7 +12,7 @@ import {
   type SparseMatrix,
   selection,
   transpose,
-} from '../../src/operators/sparse-matrix.ts';
+} from '../../src/operators/algebra/sparse-matrix.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { compiled } from './compiled.ts';
 import { makers } from './one-operator.ts';

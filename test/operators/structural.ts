@@ -1,12 +1,12 @@
 /** Makers of random models for the operators that move, repeat, interpolate, sort and pool cells (see one-operator.ts). */
-import { DataType } from '../../src/onnx/data-type.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
 import {
   type AttributeProto,
   AttributeType,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/proto.ts';
+} from '../../src/onnx/model/proto.ts';
 import { floatTensor, intAttr, intsAttr, intTensor, node } from '../onnx/tiny-model.ts';
 import type { Random } from './random.ts';
 

@@ -1,8 +1,8 @@
 /** BatchNormalization on the statistics of a batch: value, gradient and running statistics, against float64. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { TrainingContext } from '../../src/operators/training-form.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { TrainingContext } from '../../src/operators/training/form.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { encoded } from './compiled.ts';
 import { floatAttr } from './one-operator.ts';

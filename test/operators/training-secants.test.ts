@@ -1,8 +1,8 @@
 /** Secant slopes and dead zones in TensorFlow.js, against the float64 activations that certificates use. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Activation } from '../../src/operators/activation.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import { floatTensor, node } from '../onnx/tiny-model.ts';
 import { compiled, encoded } from './compiled.ts';
 import { floatAttr, type OneOperator } from './one-operator.ts';

@@ -1,15 +1,15 @@
 /** The training form of every operator: ONNX Runtime's values, the gradients of the float64 side, its row norms. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/errors.ts';
+import { ModelRefused } from '../../src/ground/errors.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { TensorProto } from '../../src/onnx/proto.ts';
-import { withSession } from '../../src/onnx/session.ts';
-import { explicit } from '../../src/operators/linear-map.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { TensorProto } from '../../src/onnx/model/proto.ts';
+import { withSession } from '../../src/onnx/runtime/session.ts';
+import { explicit } from '../../src/operators/algebra/linear-map.ts';
+import { apply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import { trainingFormOf } from '../../src/operators/registry.ts';
-import { apply, type SparseMatrix } from '../../src/operators/sparse-matrix.ts';
 import { floatTensor } from '../onnx/tiny-model.ts';
 import { compiled, encoded } from './compiled.ts';
 import { makersOfTrained as makers, type OneOperator } from './one-operator.ts';

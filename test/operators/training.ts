@@ -3,11 +3,11 @@ import '@tensorflow/tfjs-backend-cpu';
 // tfjs-core knows no gradients by itself; this import registers them.
 import '@tensorflow/tfjs-layers';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Value } from '../../src/onnx/graph.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Model } from '../../src/onnx/model.ts';
+import type { Value } from '../../src/onnx/model/graph.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
 import { trainingFormOf } from '../../src/operators/registry.ts';
-import type { TrainingContext } from '../../src/operators/training-form.ts';
+import type { TrainingContext } from '../../src/operators/training/form.ts';
 import { type Application, evaluate, type Part, partBetween } from '../../src/training/evaluation.ts';
 import type { NamedTensors } from '../../src/training/program.ts';
 import { encoded } from './compiled.ts';

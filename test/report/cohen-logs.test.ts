@@ -2,15 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
-import { averageRadius, certifiedShare } from '../../src/certificate/accuracy.ts';
-import { cohenTsv } from '../../src/certificate/cohen-tsv.ts';
-import { readCohenTsv } from '../../src/certificate/read-cohen-tsv.ts';
-import { shareDown } from '../../src/certificate/rounding.ts';
-import { UsageError } from '../../src/errors.ts';
+import { shareDown } from '../../src/ground/decimal.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { cohenTsv } from '../../src/records/cohen-tsv.ts';
+import { readCohenTsv } from '../../src/records/read-cohen-tsv.ts';
 import { loggedRun } from '../../src/report/audited-run.ts';
 import { latexReport } from '../../src/report/latex-report.ts';
-import { exampleHeader } from '../certificate/run.ts';
+import { averageRadius, certifiedShare } from '../../src/statistics/accuracy.ts';
 import { sharedFolder } from '../onnx/shared.ts';
+import { exampleHeader } from '../records/run.ts';
 import { records, reportOf } from './runs.ts';
 
 const logs = `${sharedFolder}/groundtruth/salman2019_cohen_replication/resnet110`;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import type { RunHeader } from '../../src/certificate/record.ts';
+import type { RunHeader } from '../../src/records/record.ts';
 import { escapeHtml, escapeLatex, escapeMarkdown, escapeTsv } from '../../src/report/escape.ts';
 import { htmlReport } from '../../src/report/html/page.ts';
 import { latexReport } from '../../src/report/latex-report.ts';
@@ -10,7 +10,7 @@ import { markdownReport } from '../../src/report/markdown-report.ts';
 import { figuresOf } from '../../src/report/report.ts';
 import { standaloneSvg } from '../../src/report/standalone-svg.ts';
 import { tsvReport } from '../../src/report/tsv-report.ts';
-import { exampleHeader } from '../certificate/run.ts';
+import { exampleHeader } from '../records/run.ts';
 import { records, reportOf, runOf } from './runs.ts';
 
 /** Text of every kind, with what has a meaning in one of the formats far more often than chance would have it. */

@@ -1,9 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { scoreOf } from '../../src/certificate/accuracy.ts';
-import type { CertificateRecord } from '../../src/certificate/record.ts';
-import { usableLatentRadius } from '../../src/certificate/usable-radius.ts';
+import { usableLatentRadius } from '../../src/methods/usable-radius.ts';
+import type { CertificateRecord } from '../../src/records/record.ts';
 import { abstentions } from '../../src/report/abstentions.ts';
 import { loggedRun, matchedSigma, namedSeries } from '../../src/report/audited-run.ts';
 import { curvePoints } from '../../src/report/curve-points.ts';
@@ -19,7 +18,8 @@ import { pngOf, standaloneSvg } from '../../src/report/standalone-svg.ts';
 import { thumbnail } from '../../src/report/thumbnail.ts';
 import { tsvReport } from '../../src/report/tsv-report.ts';
 import { workedExample } from '../../src/report/worked-example.ts';
-import { exampleHeader, exampleRecord } from '../certificate/run.ts';
+import { scoreOf } from '../../src/statistics/accuracy.ts';
+import { exampleHeader, exampleRecord } from '../records/run.ts';
 import { abstaining, NOTHING_AT_HAND, records, reportOf, runOf, textOf } from './runs.ts';
 
 describe('the curve', () => {

@@ -1,10 +1,10 @@
 /** Runs to report on, as result files on the disk. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CertificateRecord, lineOf, type RunHeader } from '../../src/certificate/record.ts';
+import { type CertificateRecord, lineOf, type RunHeader } from '../../src/records/record.ts';
 import { type AuditedRun, auditedRun } from '../../src/report/audited-run.ts';
 import { buildReport, type Report, type RunSources } from '../../src/report/report.ts';
-import { exampleHeader, exampleRecord } from '../certificate/run.ts';
+import { exampleHeader, exampleRecord } from '../records/run.ts';
 
 export const NOTHING_AT_HAND: RunSources = {
   segments: 'the model was not at hand',

@@ -1,15 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
-import { anytimeLower } from '../../src/smoothing/betting.ts';
-import { binomialPoint, binomialUpperTail } from '../../src/smoothing/binomial-tail.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
+import { binomialPoint, binomialUpperTail } from '../../src/smoothing/votes/binomial-tail.ts';
 import {
   clopperPearsonInterval,
   clopperPearsonLower,
   clopperPearsonUpper,
   smallestUsefulN,
-} from '../../src/smoothing/clopper-pearson.ts';
-import { normalCdf, normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/normal-quantile.ts';
+} from '../../src/smoothing/votes/clopper-pearson.ts';
+import {
+  normalCdf,
+  normalQuantileLower,
+  normalQuantileUpper,
+} from '../../src/smoothing/votes/normal-quantile.ts';
 import golden from '../fixtures/confidence.json' with { type: 'json' };
 
 describe('the binomial tail', () => {

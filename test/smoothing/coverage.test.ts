@@ -5,14 +5,14 @@
  * false-alarm rate, had the seeds not been fixed.
  */
 import { describe, expect, it } from 'vitest';
-import { anytimeLower } from '../../src/smoothing/betting.ts';
-import { binomialPoint, binomialUpperTail } from '../../src/smoothing/binomial-tail.ts';
+import { philox } from '../../src/smoothing/noise/philox.ts';
+import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
+import { binomialPoint, binomialUpperTail } from '../../src/smoothing/votes/binomial-tail.ts';
 import {
   clopperPearsonInterval,
   clopperPearsonLower,
   clopperPearsonUpper,
-} from '../../src/smoothing/clopper-pearson.ts';
-import { philox } from '../../src/smoothing/philox.ts';
+} from '../../src/smoothing/votes/clopper-pearson.ts';
 
 const ALPHA = 0.1;
 const RUNS = 4000;

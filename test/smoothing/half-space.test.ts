@@ -4,12 +4,12 @@
  * radius is the distance d / |w|. A certified radius may exceed it in at most a share α of runs.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { binomialUpperTail } from '../../src/smoothing/binomial-tail.ts';
-import { type BoundKind, latentRadius, selectedClass } from '../../src/smoothing/latent-radius.ts';
-import { totalVariation } from '../../src/smoothing/noise-error.ts';
-import { normalCdf } from '../../src/smoothing/normal-quantile.ts';
-import { Stage } from '../../src/smoothing/philox.ts';
+import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
+import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { createSampler, type Sampler } from '../../src/smoothing/sampler.ts';
+import { binomialUpperTail } from '../../src/smoothing/votes/binomial-tail.ts';
+import { type BoundKind, latentRadius, selectedClass } from '../../src/smoothing/votes/latent-radius.ts';
+import { normalCdf } from '../../src/smoothing/votes/normal-quantile.ts';
 import { linearModel } from './tiny-models.ts';
 
 const SEEDS = 1000;

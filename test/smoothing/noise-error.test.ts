@@ -11,9 +11,9 @@ import {
   ringDistance,
   ringError,
   totalVariation,
-} from '../../src/smoothing/noise-error.ts';
-import { gaussianNoise, philox } from '../../src/smoothing/philox.ts';
-import { boxMuller64, gridOf } from '../../src/smoothing/rounded-noise.ts';
+} from '../../src/smoothing/noise/noise-error.ts';
+import { gaussianNoise, philox } from '../../src/smoothing/noise/philox.ts';
+import { boxMuller64, gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { exactPair, fixed, toNumber } from './fifty-digits.ts';
 
 const E = 2 ** -53;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createNoiseKernel } from '../../src/smoothing/noise-kernel.ts';
-import { gaussianNoise, keyWords, LARGEST_NORMAL, philox } from '../../src/smoothing/philox.ts';
+import { createNoiseKernel } from '../../src/smoothing/noise/noise-kernel.ts';
+import { gaussianNoise, keyWords, LARGEST_NORMAL, philox } from '../../src/smoothing/noise/philox.ts';
 import { itIsIndependent } from './independence.ts';
 
 // Random123's published known answers (kat_vectors, philox4x32 10): counter, key, result.

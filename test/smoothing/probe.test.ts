@@ -1,7 +1,7 @@
 /** The probes of probabilistic norm bounds: standard normal, also within 1e-6 of zero, and a function of their counter. */
 import { describe, expect, test } from 'vitest';
-import { Stage } from '../../src/smoothing/philox.ts';
-import { gaussianProbe } from '../../src/smoothing/probe.ts';
+import { Stage } from '../../src/smoothing/noise/philox.ts';
+import { gaussianProbe } from '../../src/smoothing/noise/probe.ts';
 
 const counter = (sample: number) => ({ seed: 20261120n, stage: Stage.operatorNorm, image: 3, sample });
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ToolError } from '../../src/errors.ts';
+import { ToolError } from '../../src/ground/errors.ts';
 import { diagnose, probeProvider, requireAgreement, requireProvider } from '../../src/smoothing/providers.ts';
 import { createSampler } from '../../src/smoothing/sampler.ts';
 import { linearModel } from './tiny-models.ts';

@@ -5,9 +5,9 @@
  * tools/bench/noise-distribution.mjs does the first of them on 10^9 draws.
  */
 import { describe, expect, it } from 'vitest';
-import { createNoiseKernel } from '../../src/smoothing/noise-kernel.ts';
-import { normalCdf } from '../../src/smoothing/normal-quantile.ts';
-import { gridOf } from '../../src/smoothing/rounded-noise.ts';
+import { createNoiseKernel } from '../../src/smoothing/noise/noise-kernel.ts';
+import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
+import { normalCdf } from '../../src/smoothing/votes/normal-quantile.ts';
 import { itIsIndependent } from './independence.ts';
 
 const REFUSED_BEYOND = 5.5;

@@ -1,15 +1,15 @@
 /** The noise of certificates: kernel and reference agree bit for bit, and what they compute is what is documented. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createNoiseKernel } from '../../src/smoothing/noise-kernel.ts';
-import { keyWords, philox } from '../../src/smoothing/philox.ts';
+import { createNoiseKernel } from '../../src/smoothing/noise/noise-kernel.ts';
+import { keyWords, philox } from '../../src/smoothing/noise/philox.ts';
 import {
   float64Normals,
   gridOf,
   LARGEST_SIGMA,
   roundedNoise,
   SMALLEST_SIGMA,
-} from '../../src/smoothing/rounded-noise.ts';
+} from '../../src/smoothing/noise/rounded-noise.ts';
 
 const CAPACITY = 1000;
 const kernel = createNoiseKernel(CAPACITY, CAPACITY);

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ModelRefused, ToolError } from '../../src/errors.ts';
-import { Stage } from '../../src/smoothing/philox.ts';
-import { roundedNoise } from '../../src/smoothing/rounded-noise.ts';
+import { ModelRefused, ToolError } from '../../src/ground/errors.ts';
+import { Stage } from '../../src/smoothing/noise/philox.ts';
+import { roundedNoise } from '../../src/smoothing/noise/rounded-noise.ts';
 import {
   createSampler,
   type DrawRequest,

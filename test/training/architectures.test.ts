@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { prepareClassifier } from '../../src/certificate/prepare-classifier.ts';
 import { leftHalfCompiler } from '../../src/lipschitz/compile-left-half.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
-import { loadModel } from '../../src/onnx/load.ts';
+import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import { ARCHITECTURES, buildArchitecture } from '../../src/training/architectures/index.ts';
 import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
 

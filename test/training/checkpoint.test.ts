@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/ground/errors.ts';
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from '../../src/training/checkpoint.ts';
 import type { HostTensor } from '../../src/training/program.ts';
 

@@ -1,8 +1,8 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
-import { ToolError, UsageError } from '../../src/errors.ts';
-import type { Tf } from '../../src/operators/training-form.ts';
+import { ToolError, UsageError } from '../../src/ground/errors.ts';
+import type { Tf } from '../../src/operators/training/form.ts';
 import { DEVICES, ENGINES, openEngine } from '../../src/training/engines/select-engine.ts';
 import { diagnoseTfjsNode, probeTfjsNode } from '../../src/training/engines/tfjs-node.ts';
 import type { Engine, HostTensor, NamedTensors, Program } from '../../src/training/program.ts';

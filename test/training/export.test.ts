@@ -1,8 +1,8 @@
 /** What is written after training computes in ONNX Runtime what the training engine computes. */
 import { expect, it } from 'vitest';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { ARCHITECTURES, buildArchitecture } from '../../src/training/architectures/index.ts';
 import { createLoss, parseLoss } from '../../src/training/losses/index.ts';
 import { trainableNetwork } from '../../src/training/network.ts';

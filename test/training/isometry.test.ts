@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/ground/errors.ts';
 import { compileLeftHalf } from '../../src/lipschitz/compile-left-half.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { sizeOf } from '../../src/onnx/graph.ts';
-import type { Model } from '../../src/onnx/model.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { ISOMETRY_CUT, withIsometry } from '../../src/training/isometry.ts';
 import { intAttr, node, tinyModel, weights } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';

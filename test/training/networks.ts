@@ -1,10 +1,10 @@
 /** A network's state and scores on the pure JavaScript backend, beside ONNX Runtime's. */
 import * as tf from '@tensorflow/tfjs-core';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import type { Value } from '../../src/onnx/graph.ts';
-import type { Model } from '../../src/onnx/model.ts';
-import { runRows, withSession } from '../../src/onnx/session.ts';
-import type { TrainingContext } from '../../src/operators/training-form.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import type { Value } from '../../src/onnx/model/graph.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
+import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import type { TrainingContext } from '../../src/operators/training/form.ts';
 import type { Network } from '../../src/training/network.ts';
 import type { HostTensor, NamedTensors } from '../../src/training/program.ts';
 import { running } from '../operators/training.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gaussianNoise, Stage } from '../../src/smoothing/philox.ts';
+import { gaussianNoise, Stage } from '../../src/smoothing/noise/philox.ts';
 import { createTrainingNoise } from '../../src/training/noise.ts';
 
 const COUNT = 20_000;

@@ -1,12 +1,12 @@
 /** Weights back into the file, and clipped rectifiers. */
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
-import { checkRows, relativeDifference } from '../../src/onnx/check-rows.ts';
-import { decodeModel, encodeModel } from '../../src/onnx/codec.ts';
-import { DataType } from '../../src/onnx/data-type.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import { AttributeType, type ModelProto } from '../../src/onnx/proto.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { decodeModel, encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import { AttributeType, type ModelProto } from '../../src/onnx/model/proto.ts';
+import { checkRows, relativeDifference } from '../../src/onnx/runtime/check-rows.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import { clipLeftRelus, writeBack } from '../../src/training/parameters.ts';
 import {

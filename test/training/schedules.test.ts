@@ -1,7 +1,7 @@
 /** Schedules: what the text means at every epoch, and what is refused. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.ts';
+import { UsageError } from '../../src/ground/errors.ts';
 import { parseSchedule } from '../../src/training/schedules.ts';
 
 const RATE = { option: '--rate', least: 0, most: Number.POSITIVE_INFINITY };

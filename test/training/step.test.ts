@@ -5,9 +5,9 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { networkBuilder } from '../../src/onnx/builder.ts';
-import { encodeModel } from '../../src/onnx/codec.ts';
-import { modelFromBytes } from '../../src/onnx/load.ts';
-import type { Model } from '../../src/onnx/model.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import type { Model } from '../../src/onnx/model/model.ts';
 import { buildArchitecture } from '../../src/training/architectures/index.ts';
 import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
 import { resnet } from '../../src/training/architectures/resnet.ts';

@@ -1,8 +1,8 @@
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ToolError } from '../../src/errors.ts';
-import type { Tf } from '../../src/operators/training-form.ts';
+import { ToolError } from '../../src/ground/errors.ts';
+import type { Tf } from '../../src/operators/training/form.ts';
 import type { StepFunction } from '../../src/training/program.ts';
 import type { TracingTarget } from '../../src/training/tracing/kernel.ts';
 import { traceFunction } from '../../src/training/tracing/trace.ts';

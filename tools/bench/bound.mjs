@@ -3,15 +3,11 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { prepareClassifier } from '../../dist/certificate/prepare-classifier.js';
-import {
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  probesOf,
-} from '../../dist/certificate/smoothed-classifier.js';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
+import { leftHalfBoundAt, openSmoothedClassifier, probesOf } from '../../dist/methods/smoothed-classifier.js';
 import { firstActivationCut } from '../../dist/onnx/first-activation.js';
-import { loadModel } from '../../dist/onnx/load.js';
+import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
+import { loadModel } from '../../dist/onnx/model/load.js';
 
 const place = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const IMAGES = 8;

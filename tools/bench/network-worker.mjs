@@ -2,7 +2,7 @@
 // the batch is filled with fresh single-precision normals before each run, the cheapest noise there is.
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { createNoiseKernel } from '../../dist/smoothing/noise-kernel.js';
+import { createNoiseKernel } from '../../dist/smoothing/noise/noise-kernel.js';
 
 const { model, latentDims, batch, normals } = workerData;
 const session = await InferenceSession.create(model, {

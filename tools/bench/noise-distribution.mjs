@@ -1,9 +1,9 @@
 // Compares the distribution of the rounded noise with exact bin probabilities: chi-squared over all bins that expect ten draws,
 // and the count outside them. Deterministic; prints the statistics as standard normal deviates.
 //   node tools/bench/noise-distribution.mjs [DRAWS, 1e9] [SEED]
-import { createNoiseKernel } from '../../dist/smoothing/noise-kernel.js';
-import { normalCdf } from '../../dist/smoothing/normal-quantile.js';
-import { gridOf } from '../../dist/smoothing/rounded-noise.js';
+import { createNoiseKernel } from '../../dist/smoothing/noise/noise-kernel.js';
+import { gridOf } from '../../dist/smoothing/noise/rounded-noise.js';
+import { normalCdf } from '../../dist/smoothing/votes/normal-quantile.js';
 
 const draws = Number(process.argv[2] ?? 1e9);
 const seed = Number(process.argv[3] ?? 1);

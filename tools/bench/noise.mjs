@@ -1,5 +1,5 @@
 // Normals per second on one core: the WebAssembly kernels, and Box-Muller as one would write it in TypeScript.
-import { createNoiseKernel } from '../../dist/smoothing/noise-kernel.js';
+import { createNoiseKernel } from '../../dist/smoothing/noise/noise-kernel.js';
 import { inTurns, median, ratio, table } from './measure.mjs';
 
 const N = 21_632;

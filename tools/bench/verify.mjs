@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chained } from '../../dist/certificate/chain.js';
-import { lineOf, outcomeOf } from '../../dist/certificate/record.js';
-import { runEnd } from '../../dist/certificate/run-end.js';
-import { latentRadius } from '../../dist/smoothing/latent-radius.js';
+import { chained } from '../../dist/records/chain.js';
+import { lineOf, outcomeOf } from '../../dist/records/record.js';
+import { latentRadius } from '../../dist/smoothing/votes/latent-radius.js';
+import { runEnd } from '../../dist/statistics/run-end.js';
 
 const RECORDS = 10_000;
 const cli = join(dirname(fileURLToPath(import.meta.url)), '../../dist/cli/main.js');

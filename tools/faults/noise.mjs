@@ -1,12 +1,12 @@
 // Faults in the noise of certificates, in the proof of its error, and in what is taken off a radius for rounding.
 const DISTANCE = 'test/smoothing/noise-error.test.ts';
 const KERNEL = 'test/smoothing/rounded-noise.test.ts';
-const CERTIFICATE = 'test/certificate/rounding-error.test.ts';
-const ERROR = 'src/smoothing/noise-error.ts';
-const REFERENCE = 'src/smoothing/rounded-noise.ts';
+const CERTIFICATE = 'test/ground/rounding-error.test.ts';
+const ERROR = 'src/smoothing/noise/noise-error.ts';
+const REFERENCE = 'src/smoothing/noise/rounded-noise.ts';
 const ON_BALL = 'test/lipschitz/forward-error-on-ball.test.ts';
 const LOCAL_MAPS = 'test/operators/local-maps.test.ts';
-const ASSEMBLY = 'src/smoothing/noise-kernel/rounded.ts';
+const ASSEMBLY = 'src/smoothing/noise/noise-kernel/rounded.ts';
 
 export const NOISE_FAULTS = [
   {
@@ -141,56 +141,56 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'noise: p_A without tau taken off',
-    file: 'src/smoothing/latent-radius.ts',
+    file: 'src/smoothing/votes/latent-radius.ts',
     from: 'return tau === 0 ? p : Math.max(0, p - tau - 2 ** -53);',
     to: 'return p;',
     tests: 'test/smoothing/latent-radius.test.ts',
   },
   {
     name: 'noise: tau taken off, but rounded to nearest',
-    file: 'src/smoothing/latent-radius.ts',
+    file: 'src/smoothing/votes/latent-radius.ts',
     from: 'Math.max(0, p - tau - 2 ** -53)',
     to: 'Math.max(0, p - tau)',
     tests: 'test/smoothing/latent-radius.test.ts',
   },
   {
     name: 'noise: p_B without tau added',
-    file: 'src/smoothing/latent-radius.ts',
+    file: 'src/smoothing/votes/latent-radius.ts',
     from: 'Math.min(1, tau === 0 ? p : p + tau + 2 ** -52)',
     to: 'Math.min(1, p)',
     tests: 'test/smoothing/latent-radius.test.ts',
   },
   {
     name: 'predict: the error of the noise forgotten',
-    file: 'src/certificate/prediction.ts',
+    file: 'src/methods/prediction.ts',
     from: '2 * binomialUpperTail(first.votes, total, 0.5) + draws * tau,',
     to: '2 * binomialUpperTail(first.votes, total, 0.5),',
-    tests: 'test/certificate/prediction.test.ts',
+    tests: 'test/methods/prediction.test.ts',
   },
   {
     name: 'predict: one tail of two',
-    file: 'src/certificate/prediction.ts',
+    file: 'src/methods/prediction.ts',
     from: '2 * binomialUpperTail(first.votes, total, 0.5) + draws',
     to: 'binomialUpperTail(first.votes, total, 0.5) + draws',
-    tests: 'test/certificate/prediction.test.ts',
+    tests: 'test/methods/prediction.test.ts',
   },
   {
     name: 'certificate: tau of another sigma',
-    file: 'src/certificate/smoothed-classifier.ts',
+    file: 'src/methods/smoothed-classifier.ts',
     from: 'const tau = totalVariation(latent, sigma);',
     to: 'const tau = totalVariation(latent, 8 * sigma);',
     tests: CERTIFICATE,
   },
   {
     name: 'certificate: the rounding error at the image not taken off',
-    file: 'src/certificate/smoothed-classifier.ts',
+    file: 'src/methods/smoothed-classifier.ts',
     from: '(inLatent.radius - eta) * (1 - 2 ** -50)',
     to: 'inLatent.radius * (1 - 2 ** -50)',
     tests: CERTIFICATE,
   },
   {
     name: 'certificate: every probe of an image is the same vector',
-    file: 'src/certificate/smoothed-classifier.ts',
+    file: 'src/methods/smoothed-classifier.ts',
     from: 'sample: sample++ })',
     to: 'sample: 0 * sample++ })',
     tests: CERTIFICATE,
@@ -281,35 +281,35 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'forward error on the ball: a product rounds as at the centre',
-    file: 'src/operators/products.ts',
+    file: 'src/operators/nonlinear/products.ts',
     from: '(normUp(result) + resultMoved)',
     to: 'normUp(result)',
     tests: LOCAL_MAPS,
   },
   {
     name: 'forward error on the ball: a matrix product rounds as at the centre',
-    file: 'src/operators/bilinear.ts',
+    file: 'src/operators/nonlinear/bilinear.ts',
     from: 'productUp(normUp(blockA(z, h)) + moved, normUp(blockB(z, h)) + moved)',
     to: 'productUp(normUp(blockA(z, h)), normUp(blockB(z, h)))',
     tests: LOCAL_MAPS,
   },
   {
     name: 'forward error on the ball: the mean of a group as at the centre',
-    file: 'src/operators/normalized.ts',
+    file: 'src/operators/nonlinear/unit-scale.ts',
     from: 'const magnitude = normUp(v) + moved;',
     to: 'const magnitude = normUp(v);',
     tests: LOCAL_MAPS,
   },
   {
     name: 'forward error on the ball: the scale of a group does not shrink',
-    file: 'src/operators/normalized.ts',
+    file: 'src/operators/nonlinear/unit-scale.ts',
     from: 'Math.max(least(floor), group.least - moved)',
     to: 'Math.max(least(floor), group.least)',
     tests: ON_BALL,
   },
   {
     name: 'forward error on the ball: a normalisation rounds as at the centre',
-    file: 'src/operators/normalized.ts',
+    file: 'src/operators/nonlinear/unit-scale.ts',
     from: '4 * relative * (normUp(value) + valueMoved)',
     to: '4 * relative * normUp(value)',
     tests: LOCAL_MAPS,

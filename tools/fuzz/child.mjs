@@ -2,13 +2,13 @@
 // or a refusal in words is a defect. Started by supervise.mjs with the folder for its files.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inspectModel } from '../../dist/certificate/inspection.js';
-import { leftHalfBoundAt, openSmoothedClassifier } from '../../dist/certificate/smoothed-classifier.js';
-import { inspectionDocument } from '../../dist/cli/inspection/document.js';
-import { inspectionMarkdown } from '../../dist/cli/inspection/markdown.js';
-import { sarifOf } from '../../dist/cli/inspection/sarif.js';
-import { ModelRefused, SplitzError } from '../../dist/errors.js';
-import { sizeOf } from '../../dist/onnx/graph.js';
+import { ModelRefused, SplitzError } from '../../dist/ground/errors.js';
+import { inspectModel } from '../../dist/inspection/inspection.js';
+import { leftHalfBoundAt, openSmoothedClassifier } from '../../dist/methods/smoothed-classifier.js';
+import { sizeOf } from '../../dist/onnx/model/graph.js';
+import { inspectionDocument } from '../../dist/report/findings/document.js';
+import { inspectionMarkdown } from '../../dist/report/findings/markdown.js';
+import { sarifOf } from '../../dist/report/findings/sarif.js';
 import { mutant } from './mutate.mjs';
 import { randomSource } from './random.mjs';
 import { weightsData } from './seeds.mjs';

@@ -1,7 +1,7 @@
 // Structure-aware mutation of ONNX models: a seed is decoded, changed by a few mutations of its messages or of its graph,
 // encoded, and sometimes damaged on the wire as well.
-import { decodeModel, encodeModel } from '../../dist/onnx/codec.js';
-import { AttributeType } from '../../dist/onnx/proto.js';
+import { decodeModel, encodeModel } from '../../dist/onnx/model/codec.js';
+import { AttributeType } from '../../dist/onnx/model/proto.js';
 import { randomSource } from './random.mjs';
 import { seeds } from './seeds.mjs';
 

@@ -1,8 +1,8 @@
 // The corpus the mutants grow from: small valid models, made here, that together use what real exporters write.
-import { encodeModel } from '../../dist/onnx/codec.js';
-import { DataType } from '../../dist/onnx/data-type.js';
-import { tensorInfo } from '../../dist/onnx/extract.js';
-import { AttributeType } from '../../dist/onnx/proto.js';
+import { encodeModel } from '../../dist/onnx/model/codec.js';
+import { DataType } from '../../dist/onnx/model/data-type.js';
+import { tensorInfo } from '../../dist/onnx/model/extract.js';
+import { AttributeType } from '../../dist/onnx/model/proto.js';
 
 const size = (dims) => dims.reduce((a, b) => a * b, 1);
 

@@ -4,7 +4,7 @@
     python tools/golden/noise.py            # proves the bounds and writes the fixture
     python tools/golden/noise.py --remez    # also finds the minimax coefficients again
 
-The proof: the coefficients are those of src/smoothing/rounded-noise.ts, read from there, as exact doubles. On each of many small
+The proof: the coefficients are those of src/smoothing/noise/rounded-noise.ts, read from there, as exact doubles. On each of many small
 intervals the difference of polynomial and Taylor series is enclosed in interval arithmetic (mpmath.iv, 60 digits), and the
 remainder of the series is added. Nothing at run time or in the tests needs Python.
 """
@@ -21,7 +21,7 @@ from mpmath import iv
 mp.mp.dps = 70
 iv.dps = 60
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOURCE = (ROOT / "src/smoothing/rounded-noise.ts").read_text(encoding="utf8")
+SOURCE = (ROOT / "src/smoothing/noise/rounded-noise.ts").read_text(encoding="utf8")
 # Intervals of the polynomials' argument: d^2 for m in [sqrt(1/2), sqrt(2)), t^2 for |t| <= pi/4; a little more for rounding.
 D2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * (1 + mp.mpf(10) ** -12)
 T2 = (mp.pi / 4) ** 2 * (1 + mp.mpf(10) ** -12)

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeModel } from '../../dist/onnx/codec.js';
+import { encodeModel } from '../../dist/onnx/model/codec.js';
 import { ARCHITECTURES, buildArchitecture } from '../../dist/training/architectures/index.js';
 
 const models = fileURLToPath(new URL('../../models', import.meta.url));

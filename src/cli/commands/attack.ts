@@ -6,21 +6,22 @@ import { ATTACK_FORMAT, type AttackHeader, type AttackRecord, METHODS } from '..
 import { CertificateContradicted, evidenceFolder } from '../../attack/contradiction.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
-import { UsageError } from '../../errors.ts';
-import { drawnSeed } from '../../smoothing/drawn-seed.ts';
-import { attackAll } from '../attack/images.ts';
-import { type AttackPlan, planAttack } from '../attack/plan.ts';
-import { withSearch } from '../attack/search.ts';
-import { type Confirmation, confirmationOf, openTarget } from '../attack/target.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { attackAll } from '../../runs/attack/images.ts';
+import { type AttackPlan, planAttack } from '../../runs/attack/plan.ts';
+import { withSearch } from '../../runs/attack/search.ts';
+import { type Confirmation, confirmationOf, openTarget } from '../../runs/attack/target.ts';
+import { describeEnvironment } from '../../runs/environment.ts';
+import { requireCount } from '../../runs/sourced.ts';
+import { packageVersion } from '../../runs/version.ts';
+import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { briefHelp } from '../brief-help.ts';
-import { describeEnvironment } from '../environment.ts';
 import { interruptible } from '../interrupt.ts';
 import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
 import { placeNote } from '../place-note.ts';
-import { requireCount } from '../sourced.ts';
+import { startAttackProgress } from '../terminal/attack-progress.ts';
 import { renderAttack, summariseAttack } from '../terminal/attack-summary.ts';
 import { screenOf } from '../terminal/style.ts';
-import { packageVersion } from '../version.ts';
 
 const builder = <T>(y: Argv<T>) =>
   outputOptions(
@@ -143,8 +144,12 @@ async function run(given: Flags, signal: AbortSignal): Promise<void> {
       const file = await openAttackFile(path, header);
       try {
         note(placeNote(path, file));
-        const { quiet } = flags;
-        await attackAll({ plan, search, judge, target, header, file, path, range, quiet, signal });
+        const progress = startAttackProgress(process.stderr, plan.indices.length, flags.quiet);
+        try {
+          await attackAll({ plan, search, judge, target, header, file, path, range, progress, signal });
+        } finally {
+          progress.finish();
+        }
         report(header, file.records, flags, path);
       } finally {
         await file.close();

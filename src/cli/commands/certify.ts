@@ -2,25 +2,36 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { cohenTsv } from '../../certificate/cohen-tsv.ts';
-import { parseRequirements, requireLabels } from '../../certificate/policy.ts';
-import { plannedIndices, type RunHeader } from '../../certificate/record.ts';
-import { recordedSeed } from '../../certificate/recorded-seed.ts';
-import { openResultFile, openResultStream, type ResultFile } from '../../certificate/result-file.ts';
-import { roundUp } from '../../certificate/rounding.ts';
+import { roundUp } from '../../ground/decimal.ts';
+import { UsageError } from '../../ground/errors.ts';
 import {
   openSmoothedClassifier,
   type SmoothedClassifier,
   type SmoothingSettings,
-} from '../../certificate/smoothed-classifier.ts';
-import { summarise } from '../../certificate/summary.ts';
-import { UsageError } from '../../errors.ts';
+} from '../../methods/smoothed-classifier.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import { cohenTsv } from '../../records/cohen-tsv.ts';
+import { plannedIndices, type RunHeader } from '../../records/record.ts';
+import { recordedSeed } from '../../records/recorded-seed.ts';
+import { openResultFile, openResultStream, type ResultFile } from '../../records/result-file.ts';
+import { checkSigma, type StatisticalSettings, statisticalSettings } from '../../runs/certify-settings.ts';
+import { cutFor, shortened } from '../../runs/choose-cut.ts';
+import { type OpenedRun, openRun } from '../../runs/open-run.ts';
+import { runHeader } from '../../runs/run-header.ts';
+import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../../runs/smoothing-plan.ts';
+import {
+  byFlag,
+  derived,
+  originOf,
+  requireCount,
+  type Sourced,
+  type WithOrigins,
+} from '../../runs/sourced.ts';
+import { parseRequirements, requireLabels } from '../../statistics/policy.ts';
+import { runEnd } from '../../statistics/run-end.ts';
+import { summarise } from '../../statistics/summary.ts';
 import { briefHelp } from '../brief-help.ts';
-import { checkSigma, type StatisticalSettings, statisticalSettings } from '../certify-settings.ts';
-import { cutFor, shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
-import { type OpenedRun, openRun } from '../open-run.ts';
 import {
   dataOptions,
   forceEvalOption,
@@ -33,9 +44,6 @@ import {
 } from '../options.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
-import { runHeader } from '../run-header.ts';
-import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../smoothing-plan.ts';
-import { byFlag, derived, originOf, requireCount, type Sourced, type WithOrigins } from '../sourced.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
@@ -287,7 +295,7 @@ async function certifyAll(
       const outcome = results.outcomes.at(-1);
       if (outcome !== undefined) progress.image(outcome);
     }
-    await results.finish();
+    await results.finish(runEnd(header, results.outcomes));
   } finally {
     progress.finish();
   }

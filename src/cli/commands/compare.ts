@@ -1,15 +1,15 @@
 /** `compare`: two runs over the same images, paired: shares at radii, average radius, and what is significant. */
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { certifiedCount } from '../../certificate/accuracy.ts';
-import { type Comparison, compareRuns, LEVEL } from '../../certificate/comparison.ts';
-import { readRun } from '../../certificate/read-results.ts';
-import { roundDown, roundUp, shareDown } from '../../certificate/rounding.ts';
+import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { printable, shorten, wrap } from '../../ground/text-width.ts';
+import { readRun } from '../../records/read-results.ts';
+import { certifiedCount } from '../../statistics/accuracy.ts';
+import { type Comparison, compareRuns, LEVEL } from '../../statistics/comparison.ts';
 import { briefHelp } from '../brief-help.ts';
 import { renderCurves } from '../terminal/curve.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
-import { printable, shorten, wrap } from '../terminal/width.ts';
 
 const FORMATS = ['table', 'json'] as const;
 

@@ -1,13 +1,13 @@
 /** `config`: what a command would run with and where each value comes from; and the schema of config files. */
 import type { Argv, CommandModule } from 'yargs';
-import { loadModel } from '../../onnx/load.ts';
+import { printable, shorten } from '../../ground/text-width.ts';
+import { loadModel } from '../../onnx/model/load.ts';
 import { SECTIONS } from '../config/configurable.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/effective-settings.ts';
 import { configSchema } from '../config/schema.ts';
 import type { OptionSources } from '../config/sources.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
-import { printable, shorten } from '../terminal/width.ts';
 
 type ShownFlags = Parameters<typeof effectiveSettings>[2] & {
   readonly model?: string | undefined;

@@ -2,18 +2,18 @@
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import type { Argv, CommandModule } from 'yargs';
-import { ToolError } from '../../errors.ts';
-import { onnxRuntimeVersion } from '../../onnx/runtime-version.ts';
-import { createNoiseKernel } from '../../smoothing/noise-kernel.ts';
-import { gaussianNoise, keyWords } from '../../smoothing/philox.ts';
+import { ToolError } from '../../ground/errors.ts';
+import { onnxRuntimeVersion } from '../../onnx/runtime/runtime-version.ts';
+import { packageVersion } from '../../runs/version.ts';
+import { createNoiseKernel } from '../../smoothing/noise/noise-kernel.ts';
+import { gaussianNoise, keyWords } from '../../smoothing/noise/philox.ts';
+import { gridOf, roundedNoise } from '../../smoothing/noise/rounded-noise.ts';
 import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
-import { gridOf, roundedNoise } from '../../smoothing/rounded-noise.ts';
 import { probeTfjsNode } from '../../training/engines/tfjs-node.ts';
 import { briefHelp } from '../brief-help.ts';
 import { outputOptions } from '../options.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
-import { packageVersion } from '../version.ts';
 
 interface Check {
   readonly name: string;

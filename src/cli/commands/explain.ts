@@ -1,15 +1,15 @@
 /** `explain`: one certificate, or one abstention, as a worked derivation. */
 import type { Argv, CommandModule } from 'yargs';
-import { type Derivation, derivationOf } from '../../certificate/derivation.ts';
-import { readRun } from '../../certificate/read-results.ts';
-import type { CertificateRecord } from '../../certificate/record.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { pad, printable, wrap } from '../../ground/text-width.ts';
+import { type Derivation, derivationOf } from '../../methods/derivation.ts';
+import { readRun } from '../../records/read-results.ts';
+import type { CertificateRecord } from '../../records/record.ts';
+import { findRecord } from '../../runs/find-record.ts';
+import { requireCount } from '../../runs/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
-import { findRecord } from '../find-record.ts';
 import { runArgument } from '../options.ts';
-import { requireCount } from '../sourced.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
-import { pad, printable, wrap } from '../terminal/width.ts';
 
 const builder = <T>(y: Argv<T>) =>
   runArgument(y)

@@ -4,20 +4,22 @@
  */
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { type Inspection, inspectModel } from '../../certificate/inspection.ts';
-import { prepareClassifier } from '../../certificate/prepare-classifier.ts';
-import { roundUp } from '../../certificate/rounding.ts';
-import { checkScale } from '../../certificate/scale-check.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
-import { describeType } from '../../onnx/graph.ts';
-import type { Model } from '../../onnx/model.ts';
+import { roundUp } from '../../ground/decimal.ts';
+import { printable } from '../../ground/text-width.ts';
+import { type Inspection, inspectModel } from '../../inspection/inspection.ts';
+import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
+import { describeType } from '../../onnx/model/graph.ts';
+import type { Model } from '../../onnx/model/model.ts';
 import { bySeverity } from '../../onnx/preflight/finding.ts';
+import { inspectionDocument } from '../../report/findings/document.ts';
+import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
+import { sarifOf } from '../../report/findings/sarif.ts';
+import { preprocessingOf, preprocessingSettings } from '../../runs/certify-settings.ts';
+import { checkScale } from '../../runs/scale-check.ts';
+import { packageVersion } from '../../runs/version.ts';
 import { briefHelp } from '../brief-help.ts';
-import { preprocessingOf, preprocessingSettings } from '../certify-settings.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { inspectionDocument } from '../inspection/document.ts';
-import { boundInWords, inspectionMarkdown } from '../inspection/markdown.ts';
-import { sarifOf } from '../inspection/sarif.ts';
 import {
   dataOptions,
   forceEvalOption,
@@ -29,8 +31,6 @@ import { renderBars } from '../terminal/bars.ts';
 import { renderFindings } from '../terminal/findings.ts';
 import { type Screen, type Style, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
-import { printable } from '../terminal/width.ts';
-import { packageVersion } from '../version.ts';
 
 const FORMATS = ['table', 'json', 'sarif', 'markdown'] as const;
 

@@ -2,15 +2,21 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { leftHalfBoundAt } from '../../certificate/smoothed-classifier.ts';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../ground/errors.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
+import { leftHalfBoundAt } from '../../methods/smoothed-classifier.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import { statisticalSettings } from '../../runs/certify-settings.ts';
+import { cutFor, globalLipschitz, PILOT_SEED, shortened } from '../../runs/choose-cut.ts';
+import { type OpenedRun, openRun } from '../../runs/open-run.ts';
+import { planDocument } from '../../runs/plan/document.ts';
+import { forecast } from '../../runs/plan/forecast.ts';
+import { bestOf, candidateCuts, runGrid } from '../../runs/plan/grid.ts';
+import { pilotImages } from '../../runs/plan/pilot-images.ts';
+import { numberFrom, numberList, requireCount, type WithOrigins } from '../../runs/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
-import { statisticalSettings } from '../certify-settings.ts';
-import { cutFor, globalLipschitz, PILOT_SEED, shortened } from '../choose-cut.ts';
+import { alreadyThere, plannedSettings, writeConfig } from '../config/written-config.ts';
 import { interruptible } from '../interrupt.ts';
-import { type OpenedRun, openRun } from '../open-run.ts';
 import {
   dataOptions,
   drawOptions,
@@ -20,12 +26,6 @@ import {
   preprocessingOptions,
   selectionOptions,
 } from '../options.ts';
-import { planDocument } from '../plan/document.ts';
-import { forecast } from '../plan/forecast.ts';
-import { bestOf, candidateCuts, runGrid } from '../plan/grid.ts';
-import { pilotImages } from '../plan/pilot-images.ts';
-import { alreadyThere, plannedSettings, writeConfig } from '../plan/written-config.ts';
-import { numberFrom, numberList, requireCount, type WithOrigins } from '../sourced.ts';
 import { renderPlan } from '../terminal/plan.ts';
 import { screenOf } from '../terminal/style.ts';
 

@@ -1,13 +1,15 @@
 /** `predict`: what the smoothed classifier answers, or that it abstains (Cohen et al. 2019, algorithm PREDICT). */
 import type { Argv, CommandModule } from 'yargs';
-import { type PredictedClass, predictedClass } from '../../certificate/prediction.ts';
-import { openSmoothedClassifier } from '../../certificate/smoothed-classifier.ts';
-import { UsageError } from '../../errors.ts';
-import { Stage } from '../../smoothing/philox.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { type PredictedClass, predictedClass } from '../../methods/prediction.ts';
+import { openSmoothedClassifier } from '../../methods/smoothed-classifier.ts';
+import { statisticalSettings } from '../../runs/certify-settings.ts';
+import { openRun } from '../../runs/open-run.ts';
+import { planSmoothing } from '../../runs/smoothing-plan.ts';
+import { requireCount, type WithOrigins } from '../../runs/sourced.ts';
+import { Stage } from '../../smoothing/noise/philox.ts';
 import { briefHelp } from '../brief-help.ts';
-import { statisticalSettings } from '../certify-settings.ts';
 import { interruptible } from '../interrupt.ts';
-import { openRun } from '../open-run.ts';
 import {
   classNamesOption,
   dataOptions,
@@ -17,8 +19,6 @@ import {
   preprocessingOptions,
   smoothingOptions,
 } from '../options.ts';
-import { planSmoothing } from '../smoothing-plan.ts';
-import { requireCount, type WithOrigins } from '../sourced.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';

@@ -1,20 +1,20 @@
 /** `replay`: draws the noise of single records again, with the recorded seed and settings, and compares everything. */
 import { availableParallelism } from 'node:os';
 import type { Argv, CommandModule } from 'yargs';
-import { readRun } from '../../certificate/read-results.ts';
-import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../certificate/record.ts';
-import { replayDifferences } from '../../certificate/replay.ts';
-import { roundDown } from '../../certificate/rounding.ts';
-import { openSmoothedClassifier, type SamplingResources } from '../../certificate/smoothed-classifier.ts';
-import { DoesNotHold } from '../../errors.ts';
+import { roundDown } from '../../ground/decimal.ts';
+import { DoesNotHold } from '../../ground/errors.ts';
+import { openSmoothedClassifier, type SamplingResources } from '../../methods/smoothed-classifier.ts';
+import { readRun } from '../../records/read-results.ts';
+import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../records/record.ts';
+import { cutFor } from '../../runs/choose-cut.ts';
+import { findRecord } from '../../runs/find-record.ts';
+import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/reopen-run.ts';
+import { requireCount } from '../../runs/sourced.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
+import { replayDifferences } from '../../verification/replay.ts';
 import { briefHelp } from '../brief-help.ts';
-import { cutFor } from '../choose-cut.ts';
-import { findRecord } from '../find-record.ts';
 import { interruptible } from '../interrupt.ts';
 import { runArgument, sourceOptions } from '../options.ts';
-import { environmentDifferences, type ReopenedRun, reopenRun } from '../reopen-run.ts';
-import { requireCount } from '../sourced.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 

@@ -2,10 +2,10 @@
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { ToolError, UsageError } from '../../errors.ts';
+import { ToolError, UsageError } from '../../ground/errors.ts';
 import type { Report } from '../../report/report.ts';
+import { packageVersion } from '../../runs/version.ts';
 import { briefHelp } from '../brief-help.ts';
-import { packageVersion } from '../version.ts';
 
 /** File name endings by flag. Figures get the figure's name before theirs. */
 const ENDINGS = { html: 'html', svg: 'svg', png: 'png', markdown: 'md', tsv: 'tsv', latex: 'tex' } as const;
@@ -80,7 +80,7 @@ async function run(flags: Flags): Promise<void> {
   const [{ readRuns }, { buildReport }, { reportSources }] = await Promise.all([
     import('../../report/audited-run.ts'),
     import('../../report/report.ts'),
-    import('../report-sources.ts'),
+    import('../../runs/report-sources.ts'),
   ]);
   const runs = await readRuns(flags.runs);
   const note = (text: string): void => {

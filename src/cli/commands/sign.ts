@@ -1,13 +1,13 @@
 /** `sign`: a signed in-toto statement about a result file, and a CycloneDX fragment for a bill of materials. */
 import { writeFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
-import { mlBom } from '../../certificate/attestation/cyclonedx.ts';
-import { generateKey, keyId, readPrivateKey } from '../../certificate/attestation/keys.ts';
-import { type AttestedRun, readAttestedRun } from '../../certificate/attestation/run-digest.ts';
-import { signedStatement, statementPathOf } from '../../certificate/attestation/signed-statement.ts';
-import { codeOf } from '../../certificate/system-error.ts';
-import { verifyFile } from '../../certificate/verification/verify-file.ts';
-import { DoesNotHold, ToolError, UsageError } from '../../errors.ts';
+import { mlBom } from '../../attestation/cyclonedx.ts';
+import { generateKey, keyId, readPrivateKey } from '../../attestation/keys.ts';
+import { type AttestedRun, readAttestedRun } from '../../attestation/run-digest.ts';
+import { signedStatement, statementPathOf } from '../../attestation/signed-statement.ts';
+import { DoesNotHold, ToolError, UsageError } from '../../ground/errors.ts';
+import { codeOf } from '../../ground/system-error.ts';
+import { verifyFile } from '../../verification/verify-file.ts';
 import { briefHelp } from '../brief-help.ts';
 
 const builder = <T>(y: Argv<T>) =>

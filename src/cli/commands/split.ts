@@ -2,14 +2,14 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { prepareClassifier } from '../../certificate/prepare-classifier.ts';
-import { UsageError } from '../../errors.ts';
-import { forceEval } from '../../onnx/force-eval.ts';
-import { loadModel } from '../../onnx/load.ts';
-import { saveModel } from '../../onnx/save.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { forceEval } from '../../onnx/intake/force-eval.ts';
+import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
+import { loadModel } from '../../onnx/model/load.ts';
+import { saveModel } from '../../onnx/model/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
+import { cutFor } from '../../runs/choose-cut.ts';
 import { briefHelp } from '../brief-help.ts';
-import { cutFor } from '../choose-cut.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
 

@@ -3,11 +3,21 @@ import { access, constants, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { lockRun } from '../../certificate/run-lock.ts';
-import { UsageError } from '../../errors.ts';
-import { sizeOf } from '../../onnx/graph.ts';
-import { modelDigest } from '../../onnx/model.ts';
-import { saveModel } from '../../onnx/save.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { modelDigest } from '../../onnx/model/codec.ts';
+import { sizeOf } from '../../onnx/model/graph.ts';
+import { saveModel } from '../../onnx/model/save.ts';
+import { lockRun } from '../../records/run-lock.ts';
+import { shortened } from '../../runs/choose-cut.ts';
+import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
+import { requireCount, type WithOrigins } from '../../runs/sourced.ts';
+import {
+  schedulesOf,
+  type TrainingSettings,
+  trainingOptions,
+  trainingSettings,
+} from '../../runs/training-settings.ts';
+import { packageVersion } from '../../runs/version.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
 import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
 import { DEVICES, ENGINES, openEngine } from '../../training/engines/select-engine.ts';
@@ -20,19 +30,9 @@ import type { HostTensor, Program } from '../../training/program.ts';
 import { splitzProgram } from '../../training/step.ts';
 import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
 import { briefHelp } from '../brief-help.ts';
-import { shortened } from '../choose-cut.ts';
 import { interruptible } from '../interrupt.ts';
-import { type OpenedTraining, openTraining } from '../open-training.ts';
 import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
-import { requireCount, type WithOrigins } from '../sourced.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
-import {
-  schedulesOf,
-  type TrainingSettings,
-  trainingOptions,
-  trainingSettings,
-} from '../training-settings.ts';
-import { packageVersion } from '../version.ts';
 
 const builder = <T>(y: Argv<T>) =>
   outputOptions(trainingOptions(preprocessingOptions(modelArgument(y))))
@@ -192,7 +192,7 @@ function assemble(
     learnedThreshold: values.learnThreshold ? values.threshold : null,
   });
   const identity: RunIdentity = {
-    model: modelDigest(source),
+    model: modelDigest(source.proto),
     data: data.digest,
     settings: {
       ...values,

@@ -1,29 +1,25 @@
 /** `verify`: recomputes what a result file claims, from its counts, its chain and, given them, the model and the data. */
 import type { Argv, CommandModule } from 'yargs';
-import { keyId, readPublicKey } from '../../certificate/attestation/keys.ts';
-import { statementPathOf, verifySignedStatement } from '../../certificate/attestation/signed-statement.ts';
-import { checkLeftHalf, requireHidden } from '../../certificate/left-half-check.ts';
-import { parseRequirements } from '../../certificate/policy.ts';
-import type { RunHeader } from '../../certificate/record.ts';
-import {
-  type BoundClaim,
-  type FileVerification,
-  verifyFile,
-} from '../../certificate/verification/verify-file.ts';
+import { keyId, readPublicKey } from '../../attestation/keys.ts';
+import { statementPathOf, verifySignedStatement } from '../../attestation/signed-statement.ts';
 import { isKindOnly } from '../../datasets/open-dataset.ts';
-import { DoesNotHold, ModelRefused, UsageError } from '../../errors.ts';
-import { loadModel } from '../../onnx/load.ts';
+import { DoesNotHold, ModelRefused, UsageError } from '../../ground/errors.ts';
+import { wrap } from '../../ground/text-width.ts';
+import { checkLeftHalf, requireHidden } from '../../methods/left-half-check.ts';
+import { loadModel } from '../../onnx/model/load.ts';
 import { splitModel } from '../../onnx/split.ts';
-import { drawnSeed } from '../../smoothing/drawn-seed.ts';
-import { totalVariation } from '../../smoothing/noise-error.ts';
+import type { RunHeader } from '../../records/record.ts';
+import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../../runs/reopen-run.ts';
+import { requireCount } from '../../runs/sourced.ts';
+import { confirmedBounds, described, leftOpen, motionless } from '../../runs/verify-bounds.ts';
+import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
+import { totalVariation } from '../../smoothing/noise/noise-error.ts';
+import { parseRequirements } from '../../statistics/policy.ts';
+import { type BoundClaim, type FileVerification, verifyFile } from '../../verification/verify-file.ts';
 import { briefHelp } from '../brief-help.ts';
 import { policyOption, runArgument, sourceOptions } from '../options.ts';
 import { applyPolicy } from '../policy.ts';
-import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../reopen-run.ts';
-import { requireCount } from '../sourced.ts';
 import { screenOf } from '../terminal/style.ts';
-import { wrap } from '../terminal/width.ts';
-import { confirmedBounds, described, leftOpen, motionless } from '../verify/bounds.ts';
 
 const builder = <T>(y: Argv<T>) =>
   policyOption(sourceOptions(runArgument(y)))

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { violation } from '../../certificate/json-schema.ts';
-import { UsageError } from '../../errors.ts';
-import { nearNames } from '../../onnx/near-names.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { violation } from '../../ground/json-schema.ts';
+import { nearNames } from '../../ground/near-names.ts';
 import { SECTIONS, SHARED } from './configurable.ts';
 import type { OptionTable } from './option-table.ts';
 import { optionValue, valueSchema } from './schema.ts';

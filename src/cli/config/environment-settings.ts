@@ -2,8 +2,8 @@
  * Settings from the environment: SPLITZ_SIGMA for every command that has it, SPLITZ_CERTIFY_N0 for one. A variable of that
  * prefix which names no setting is refused: a misspelt one would go unseen.
  */
-import { UsageError } from '../../errors.ts';
-import { nearNames } from '../../onnx/near-names.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { nearNames } from '../../ground/near-names.ts';
 import { type ConfigEntry, checkedValue } from './config-file.ts';
 import { SECTIONS, SHARED } from './configurable.ts';
 

@@ -1,6 +1,6 @@
 /** JSON Schema of a config file, made from the options of the commands. Published as `splitz.config.schema.json`. */
 import type { Options } from 'yargs';
-import type { JsonSchema } from '../../certificate/json-schema.ts';
+import type { JsonSchema } from '../../ground/json-schema.ts';
 import { SECTIONS, SHARED } from './configurable.ts';
 import type { OptionTable } from './option-table.ts';
 

@@ -1,8 +1,8 @@
 /** Where the options of one call come from: command line, then environment, then config file. Defaults are yargs' own. */
 import type { Options } from 'yargs';
 import { Parser } from 'yargs/helpers';
-import { UsageError } from '../../errors.ts';
-import type { OptionOrigin, OptionOrigins } from '../sourced.ts';
+import { UsageError } from '../../ground/errors.ts';
+import type { OptionOrigin, OptionOrigins } from '../../runs/sourced.ts';
 import { type ConfigEntry, findConfigFile, type OptionValue, readConfigFile } from './config-file.ts';
 import { SECTIONS } from './configurable.ts';
 import { CONFIG_VARIABLE, readEnvironment } from './environment-settings.ts';

@@ -1,7 +1,7 @@
 /** What an attack showed: image by image while they fit, and the bracket of the whole set. */
 import type { AttackHeader, AttackRecord } from '../../attack/attack-record.ts';
-import { roundRadii } from '../../certificate/accuracy.ts';
-import { roundDown, roundUp, shareDown } from '../../certificate/rounding.ts';
+import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { roundRadii } from '../../statistics/accuracy.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
 

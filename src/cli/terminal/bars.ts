@@ -1,6 +1,7 @@
 /** Horizontal bar charts in eighths of a cell. */
+
+import { displayWidth, pad, printable, shorten } from '../../ground/text-width.ts';
 import type { Screen } from './style.ts';
-import { displayWidth, pad, printable, shorten } from './width.ts';
 
 export interface Bar {
   readonly label: string;

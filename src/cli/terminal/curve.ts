@@ -2,8 +2,9 @@
  * Step curves drawn in braille characters, two by four dots a cell: share of images (0 to 100 %) over the radius. The
  * first curve is solid, the second dotted, so that they can be told apart without colour.
  */
+
+import { displayWidth, pad } from '../../ground/text-width.ts';
 import type { Screen, Style } from './style.ts';
-import { displayWidth, pad } from './width.ts';
 
 export interface Curve {
   readonly name: string;

@@ -1,7 +1,8 @@
 /** Preflight findings as people read them: at the head of `inspect`, and as notes of `certify` and `predict`. */
+
+import { printable, wrap } from '../../ground/text-width.ts';
 import type { Finding, Severity } from '../../onnx/preflight/finding.ts';
 import type { Screen, Style } from './style.ts';
-import { printable, wrap } from './width.ts';
 
 const painted = (severity: Severity, text: string, style: Style): string =>
   severity === 'error' ? style.red(text) : severity === 'warning' ? style.yellow(text) : style.dim(text);

@@ -1,11 +1,12 @@
 /** A plan on the screen: the grid, the trade-off of its best points drawn, time and memory, and what each lever costs. */
-import { roundRadii } from '../../certificate/accuracy.ts';
-import type { Plan, PlannedPoint } from '../plan/document.ts';
+
+import { printable, wrap } from '../../ground/text-width.ts';
+import type { Plan, PlannedPoint } from '../../runs/plan/document.ts';
+import { roundRadii } from '../../statistics/accuracy.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import { clock } from './progress.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
-import { printable, wrap } from './width.ts';
 
 export function renderPlan(plan: Plan, screen: Screen): string {
   return [

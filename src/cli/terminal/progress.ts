@@ -2,11 +2,12 @@
  * Progress of a run over images, on stderr: one redrawn line on a terminal, a line every 10 % or 30 s elsewhere,
  * nothing with --quiet.
  */
-import type { Measure } from '../../certificate/accuracy.ts';
-import type { Outcome } from '../../certificate/record.ts';
-import { roundDown, shareDown } from '../../certificate/rounding.ts';
+
+import { roundDown, shareDown } from '../../ground/decimal.ts';
+import { displayWidth } from '../../ground/text-width.ts';
+import type { Outcome } from '../../records/record.ts';
+import type { Measure } from '../../statistics/accuracy.ts';
 import { type Screen, screenOf } from './style.ts';
-import { displayWidth } from './width.ts';
 
 /** What a progress line is drawn from. */
 export interface ProgressState {

@@ -3,10 +3,10 @@
  * a bug of ours and says so. Stack and causes are shown only with --debug.
  */
 import { inspect } from 'node:util';
-import { SplitzError } from '../../errors.ts';
+import { SplitzError } from '../../ground/errors.ts';
+import { printable } from '../../ground/text-width.ts';
 import { exitCodeOf } from '../exit.ts';
 import type { Style } from './style.ts';
-import { printable } from './width.ts';
 
 interface Facts {
   readonly kind: string;

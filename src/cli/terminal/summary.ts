@@ -2,13 +2,14 @@
  * The one screen at the end of a run: certified accuracy at chosen radii for the method and for plain smoothing side by
  * side with bands, abstentions, ACR, the curve, and what was assumed. Lower ends are rounded down, upper ends up.
  */
-import { certifiedCount } from '../../certificate/accuracy.ts';
-import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../certificate/rounding.ts';
-import type { RunSummary, SeriesSummary } from '../../certificate/summary.ts';
+
+import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { wrap } from '../../ground/text-width.ts';
+import { certifiedCount } from '../../statistics/accuracy.ts';
+import type { RunSummary, SeriesSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
-import { wrap } from './width.ts';
 
 /** Largest pixel value of 8-bit images: radii are repeated in its units. */
 const LEVELS = 255;

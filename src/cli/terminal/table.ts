@@ -1,6 +1,7 @@
 /** Plain aligned tables: a bold header, two spaces between columns, no rules. */
+
+import { displayWidth, pad } from '../../ground/text-width.ts';
 import type { Style } from './style.ts';
-import { displayWidth, pad } from './width.ts';
 
 export interface Column {
   readonly header: string;

@@ -1,8 +1,9 @@
 /** Progress of a training run, on stderr: a redrawn line per step on a terminal, one kept line per epoch everywhere. */
+
+import { displayWidth } from '../../ground/text-width.ts';
 import type { EpochReport, StepReport } from '../../training/train.ts';
 import { clock } from './progress.ts';
 import { screenOf } from './style.ts';
-import { displayWidth } from './width.ts';
 
 type Stream = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'isTTY'>;
 

@@ -1,5 +1,5 @@
 /** A refusal as a finding: what the checks cannot see in the file (ONNX Runtime's verdict, a run) is told with them. */
-import type { ModelRefused } from '../../errors.ts';
+import type { ModelRefused } from '../../ground/errors.ts';
 import { type Finding, findingOf, type Rule } from './finding.ts';
 
 export const refused: Rule = {

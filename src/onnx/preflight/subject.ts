@@ -1,7 +1,7 @@
 /** What the checks look at: as much of a file as could be opened, so that a refused model has its findings too. */
-import type { Graph } from '../graph.ts';
-import type { Model, ModelFile } from '../model.ts';
-import { type ModelProto, normalDomain, toNumber } from '../proto.ts';
+import type { Graph } from '../model/graph.ts';
+import type { Model, ModelFile } from '../model/model.ts';
+import { type ModelProto, normalDomain, toNumber } from '../model/proto.ts';
 
 export interface Subject {
   /** The file's name, without its folder. */

@@ -6,9 +6,9 @@
  *     quantised weight into floats (ONNX Runtime fuses that with the layer behind it, and the file would grow).
  *  3. A result that is larger than 64 KiB and than everything it is made of stays a computation.
  */
-import { ModelRefused } from '../../errors.ts';
-import { encodeModel } from '../codec.ts';
-import { randomNodes } from '../determinism.ts';
+import { ModelRefused } from '../../ground/errors.ts';
+import { randomNodes } from '../guards/determinism.ts';
+import { encodeModel } from '../model/codec.ts';
 import {
   AttributeType,
   edited,
@@ -18,9 +18,9 @@ import {
   normalDomain,
   subgraphs,
   type TensorProto,
-} from '../proto.ts';
-import { type RuntimeTensor, withSession } from '../session.ts';
-import { namesRead } from '../topological-order.ts';
+} from '../model/proto.ts';
+import { namesRead } from '../model/topological-order.ts';
+import { type RuntimeTensor, withSession } from '../runtime/session.ts';
 import type { Rewrite } from './rewrite.ts';
 
 const LARGE = 65_536;

@@ -9,16 +9,17 @@
  *  4. What is the same for every row (a class token, a mask) is stored once. Where rows must be counted all the same, in a
  *     Concat, they are counted on a tensor that the Concat reads anyway.
  */
-import { hasFreeBatch, rowDimsOf } from '../batch.ts';
-import { checkRows } from '../check-rows.ts';
-import { encodeModel } from '../codec.ts';
-import { DataType } from '../data-type.ts';
-import { randomNodes } from '../determinism.ts';
-import { extract } from '../extract.ts';
-import { type Graph, type Node, sizeOf, type Value } from '../graph.ts';
-import type { Model } from '../model.ts';
-import { AttributeType, edited, type NodeProto, type TensorProto } from '../proto.ts';
-import { type RuntimeTensor, withSession } from '../session.ts';
+
+import { randomNodes } from '../guards/determinism.ts';
+import { hasFreeBatch, rowDimsOf } from '../intake/batch.ts';
+import { encodeModel } from '../model/codec.ts';
+import { DataType } from '../model/data-type.ts';
+import { extract } from '../model/extract.ts';
+import { type Graph, type Node, sizeOf, type Value } from '../model/graph.ts';
+import type { Model } from '../model/model.ts';
+import { AttributeType, edited, type NodeProto, type TensorProto } from '../model/proto.ts';
+import { checkRows } from '../runtime/check-rows.ts';
+import { type RuntimeTensor, withSession } from '../runtime/session.ts';
 import { type FreshName, freshNames } from './names.ts';
 import type { Rewrite } from './rewrite.ts';
 

@@ -10,9 +10,9 @@
  * It ends, and in bounds: functions that call themselves or grow without measure are refused when a file is loaded.
  * (ONNX IR specification, "Functions".)
  */
-import { ModelRefused } from '../../errors.ts';
-import { functionKey } from '../function-calls.ts';
-import type { Model } from '../model.ts';
+import { ModelRefused } from '../../ground/errors.ts';
+import { functionKey } from '../guards/function-calls.ts';
+import type { Model } from '../model/model.ts';
 import {
   type AttributeProto,
   allNodes,
@@ -24,7 +24,7 @@ import {
   type NodeProto,
   normalDomain,
   toNumber,
-} from '../proto.ts';
+} from '../model/proto.ts';
 import { type FreshName, freshNames, renamedNode } from './names.ts';
 import type { Rewrite } from './rewrite.ts';
 

@@ -9,7 +9,7 @@ import {
   type GraphProto,
   type ModelProto,
   type NodeProto,
-} from '../proto.ts';
+} from '../model/proto.ts';
 
 /** Hands out names that no value and no node of the model has; the wanted one where it is free. */
 export type FreshName = (wanted: string) => string;

@@ -3,9 +3,9 @@
  * their output reads their input, in sub-graphs too. One stays where its output is the network's, or where Dropout's mask
  * is read.
  */
-import type { Model } from '../model.ts';
-import { edited, type NodeProto, normalDomain } from '../proto.ts';
-import { capturedNames, namesRead } from '../topological-order.ts';
+import type { Model } from '../model/model.ts';
+import { edited, type NodeProto, normalDomain } from '../model/proto.ts';
+import { capturedNames, namesRead } from '../model/topological-order.ts';
 import { freshNames, renamedNode } from './names.ts';
 import type { Rewrite } from './rewrite.ts';
 

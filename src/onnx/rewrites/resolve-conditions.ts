@@ -2,8 +2,8 @@
  * An If whose condition is a constant is one of its branches (PyTorch's `squeeze` and `index` leave such). The branch's
  * nodes and weights move out, under new names; what the If gives out is what the branch returns.
  */
-import { describeNode } from '../graph.ts';
-import type { Model } from '../model.ts';
+import { describeNode } from '../model/graph.ts';
+import type { Model } from '../model/model.ts';
 import {
   AttributeType,
   attributeOf,
@@ -11,7 +11,7 @@ import {
   type GraphProto,
   type NodeProto,
   normalDomain,
-} from '../proto.ts';
+} from '../model/proto.ts';
 import { definedNames, type FreshName, freshNames, renamedNode } from './names.ts';
 import type { Rewrite } from './rewrite.ts';
 

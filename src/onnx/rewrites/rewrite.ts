@@ -2,8 +2,8 @@
  * A rewriting pass: another graph for the same function. Each is a file of its own, and none is believed: `simplify.ts`
  * runs the rewritten model beside the original before anybody sees it.
  */
-import type { Model } from '../model.ts';
-import type { ModelProto } from '../proto.ts';
+import type { Model } from '../model/model.ts';
+import type { ModelProto } from '../model/proto.ts';
 
 export interface Rewritten {
   readonly proto: ModelProto;

@@ -4,15 +4,15 @@
  * run, the passes are tried one at a time and those at fault are left out: then the model stays, in that respect, as it
  * was delivered, and the finding says so.
  */
-import { ModelRefused, SplitzError } from '../../errors.ts';
-import { rowDimsOf } from '../batch.ts';
-import { checkRows, relativeDifference, sameLogits } from '../check-rows.ts';
-import { encodeModel } from '../codec.ts';
-import { extract } from '../extract.ts';
-import { sizeOf } from '../graph.ts';
-import { type Model, modelOf } from '../model.ts';
-import type { ModelProto } from '../proto.ts';
-import { withSession } from '../session.ts';
+import { ModelRefused, SplitzError } from '../../ground/errors.ts';
+import { rowDimsOf } from '../intake/batch.ts';
+import { encodeModel } from '../model/codec.ts';
+import { extract } from '../model/extract.ts';
+import { sizeOf } from '../model/graph.ts';
+import { type Model, modelOf } from '../model/model.ts';
+import type { ModelProto } from '../model/proto.ts';
+import { checkRows, relativeDifference, sameLogits } from '../runtime/check-rows.ts';
+import { withSession } from '../runtime/session.ts';
 import { foldConstants } from './fold-constants.ts';
 import { foldShapes } from './fold-shapes.ts';
 import { inlineFunctions } from './inline-functions.ts';

@@ -1,6 +1,7 @@
 /** Certified accuracy over radius, every series with its confidence band. */
-import { certifiedShare } from '../../certificate/accuracy.ts';
-import { percentDown, percentUp, roundUp, shareDown } from '../../certificate/rounding.ts';
+
+import { percentDown, percentUp, roundUp, shareDown } from '../../ground/decimal.ts';
+import { certifiedShare } from '../../statistics/accuracy.ts';
 import type { NamedSeries } from '../audited-run.ts';
 import { type CurvePoint, curvePoints } from '../curve-points.ts';
 import { type Figure, seriesStyle, type Table, variable } from '../figure.ts';

@@ -1,8 +1,9 @@
 /** D(r) of a few images, each up to and a little beyond the radius at which it uses up R_u - η - η′. */
-import type { DisplacementPoint } from '../../certificate/displacement-curve.ts';
-import type { CertificateRecord } from '../../certificate/record.ts';
-import { roundDown, roundUp } from '../../certificate/rounding.ts';
-import { usableLatentRadius } from '../../certificate/usable-radius.ts';
+
+import { roundDown, roundUp } from '../../ground/decimal.ts';
+import type { DisplacementPoint } from '../../methods/displacement-curve.ts';
+import { usableLatentRadius } from '../../methods/usable-radius.ts';
+import type { CertificateRecord } from '../../records/record.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, seriesStyle, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';

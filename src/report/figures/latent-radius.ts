@@ -1,5 +1,5 @@
 /** Per image: the latent radius R_u that the votes gave, and the input radius r that D(r) <= R_u - η - η′ made of it. */
-import { roundDown, roundUp } from '../../certificate/rounding.ts';
+import { roundDown, roundUp } from '../../ground/decimal.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';

@@ -1,5 +1,5 @@
 /** The bound D(r)/r of the left half over the images (SPLITZ, Fig. 1c): how much the cut stretches where it matters. */
-import { roundUp } from '../../certificate/rounding.ts';
+import { roundUp } from '../../ground/decimal.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';

@@ -1,5 +1,5 @@
 /** How many images have a radius in which range: right and wrong predictions apart, abstentions told beside. */
-import { roundRadii } from '../../certificate/accuracy.ts';
+import { roundRadii } from '../../statistics/accuracy.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import type { Figure } from '../figure.ts';
 import { variable } from '../figure.ts';

@@ -1,6 +1,7 @@
 /** The operator norm of every affine segment (SPLITZ, Fig. 1a): where the network stretches, and where a cut pays. */
-import type { SegmentNorm } from '../../certificate/boundability.ts';
-import { roundUp } from '../../certificate/rounding.ts';
+
+import { roundUp } from '../../ground/decimal.ts';
+import type { SegmentNorm } from '../../inspection/boundability.ts';
 import { visible } from '../escape.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';

@@ -1,6 +1,6 @@
 /** Per image: R_u, D(r) at the certified radius r, and what of R_u is left unused. */
-import { roundDown, roundUp } from '../../certificate/rounding.ts';
-import { usableLatentRadius } from '../../certificate/usable-radius.ts';
+import { roundDown, roundUp } from '../../ground/decimal.ts';
+import { usableLatentRadius } from '../../methods/usable-radius.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';

@@ -1,5 +1,5 @@
 /** A worked derivation as a numbered list: what is done, in symbols, in numbers, and what it says. */
-import type { Derivation } from '../../certificate/derivation.ts';
+import type { Derivation } from '../../methods/derivation.ts';
 import { html, type Markup } from '../markup.ts';
 import { formula } from './parts.ts';
 

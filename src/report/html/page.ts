@@ -1,6 +1,7 @@
 /** The report as one self-contained HTML file: no script, nothing loaded, the raw results inside. */
-import { averageRadius } from '../../certificate/accuracy.ts';
-import { roundDown, shareDown } from '../../certificate/rounding.ts';
+
+import { roundDown, shareDown } from '../../ground/decimal.ts';
+import { averageRadius } from '../../statistics/accuracy.ts';
 import type { NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
 import { extremes } from '../extremes.ts';

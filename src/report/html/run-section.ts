@@ -1,6 +1,6 @@
 /** Everything about one run, in HTML. */
 import { gzipSync } from 'fflate';
-import { roundDown, roundUp } from '../../certificate/rounding.ts';
+import { roundDown, roundUp } from '../../ground/decimal.ts';
 import { abstentions, leadingVotes } from '../abstentions.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { extremes } from '../extremes.ts';

@@ -3,9 +3,9 @@
  * the CPU the same state and feeds give the same bits every time, for a given number of threads.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { ToolError } from '../../errors.ts';
-import { onnxRuntimeVersion } from '../../onnx/runtime-version.ts';
-import { cleanMessage } from '../../onnx/session.ts';
+import { ToolError } from '../../ground/errors.ts';
+import { onnxRuntimeVersion } from '../../onnx/runtime/runtime-version.ts';
+import { cleanMessage } from '../../onnx/runtime/session.ts';
 import type { Engine, HostTensor, Program, StepFunction } from '../program.ts';
 import { type TracedFunction, traceFunction } from '../tracing/trace.ts';
 import { fed, stateDims } from './feeds.ts';

@@ -2,7 +2,7 @@
  * Which engine runs a program. `auto` takes tfjs-node-gpu where it works on a GPU, else ONNX Runtime, which is always
  * there and on a CPU faster than tfjs-node. TensorFlow.js itself is loaded only when an engine is opened.
  */
-import { ToolError, UsageError } from '../../errors.ts';
+import { ToolError, UsageError } from '../../ground/errors.ts';
 import { probeProvider } from '../../smoothing/providers.ts';
 import type { Engine, Program } from '../program.ts';
 import { loadTfjsNode, probeTfjsNode, type TfjsNodePackage, type TfjsNodeProbe } from './tfjs-node.ts';

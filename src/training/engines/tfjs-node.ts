@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
-import { ToolError } from '../../errors.ts';
+import { ToolError } from '../../ground/errors.ts';
 
 export type TfjsNodePackage = 'tfjs-node-gpu' | 'tfjs-node';
 

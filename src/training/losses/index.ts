@@ -2,7 +2,7 @@
  * The losses by name, and their settings as text: "consistency:draws=2,lambda=5,eta=0.5". What the text leaves out has its
  * default; every loss can be used with every regulariser and split.
  */
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../ground/errors.ts';
 import { type ConsistencySettings, consistencyLoss } from './consistency.ts';
 import { type GaussianSettings, gaussianLoss } from './gaussian.ts';
 import type { SmoothingLoss } from './loss.ts';

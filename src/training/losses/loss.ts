@@ -1,6 +1,6 @@
 /** What a loss of the Gaussian-smoothed right half is given, and what it gives back. */
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../../operators/training-form.ts';
+import type { Tf } from '../../operators/training/form.ts';
 import type { NamedTensors } from '../program.ts';
 
 /**

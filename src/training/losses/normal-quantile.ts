@@ -1,10 +1,10 @@
 /**
  * Φ⁻¹, the quantile of the standard normal distribution, as a differentiable tfjs operation: Wichura, "Algorithm AS 241:
  * the percentage points of the normal distribution", Applied Statistics 37 (1988), routine PPND7, relative error 1e-7.
- * For training only; certificates use src/smoothing/normal-quantile.ts.
+ * For training only; certificates use src/smoothing/votes/normal-quantile.ts.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../../operators/training-form.ts';
+import type { Tf } from '../../operators/training/form.ts';
 
 /**
  * Probabilities are taken no nearer to 0 or 1 than this (to 1 no nearer than float32 can tell anyway), where the quantile

@@ -1,6 +1,6 @@
 /** Terms the losses share. Logits of the draws are [Q·B, K], draw by draw; `byDraw` makes them [Q, B, K]. */
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../../operators/training-form.ts';
+import type { Tf } from '../../operators/training/form.ts';
 import { detach } from '../detach.ts';
 
 /** Q noisy copies [Q·B, ...latent] of the latents [B, ...latent]. */

@@ -15,7 +15,7 @@
  * At a cut behind the image the adversary is one of the latent: any direction, within the latent's own range.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf } from '../../operators/training-form.ts';
+import type { Tf } from '../../operators/training/form.ts';
 import { detach } from '../detach.ts';
 import type { LossInputs, SmoothingLoss } from './loss.ts';
 import { byDraw, correctly, logMeanProbability, meanCrossEntropy, noisyCopies } from './smoothed.ts';

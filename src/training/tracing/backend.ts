@@ -13,7 +13,7 @@ import {
   type Tensor,
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
-import { ToolError } from '../../errors.ts';
+import { ToolError } from '../../ground/errors.ts';
 import type { Tracing, TracingTarget } from './kernel.ts';
 import { tracingKernels } from './kernels/index.ts';
 import type { Value } from './recorded.ts';

@@ -3,7 +3,7 @@
  * it. ONNX Runtime does this itself for constant biases only; ours are trained.
  */
 
-import { sizeOf } from '../../onnx/graph.ts';
+import { sizeOf } from '../../onnx/model/graph.ts';
 import type { RecordedNode, Value } from './recorded.ts';
 
 /** @param outputs names of the values that are read from outside */

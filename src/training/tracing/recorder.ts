@@ -3,9 +3,9 @@
  * the same inputs and attributes is not recorded again, nor is a constant: what a step computes twice is computed once.
  */
 import { createHash } from 'node:crypto';
-import { encodeModel } from '../../onnx/codec.ts';
-import { DataType } from '../../onnx/data-type.ts';
-import { AttributeType, type ModelProto, type NodeProto, type TensorProto } from '../../onnx/proto.ts';
+import { encodeModel } from '../../onnx/model/codec.ts';
+import { DataType } from '../../onnx/model/data-type.ts';
+import { AttributeType, type ModelProto, type NodeProto, type TensorProto } from '../../onnx/model/proto.ts';
 import { fuseBiases } from './fuse-biases.ts';
 import type { Attributes, ElementType, RecordedNode, Value } from './recorded.ts';
 

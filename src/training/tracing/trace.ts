@@ -1,7 +1,7 @@
 /** One function of a program as one ONNX graph. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
-import { ToolError } from '../../errors.ts';
+import { ToolError } from '../../ground/errors.ts';
 import { onBackend } from '../on-backend.ts';
 import type { NamedTensors, StepFunction } from '../program.ts';
 import { registerTracingKernels, TRACING_BACKEND, TracingBackend } from './backend.ts';

@@ -3,7 +3,7 @@
  * repeat along it. So Transpose, Reshape that only adds or drops axes of size 1, broadcasting and constant fills cost no
  * node; a kernel asks for the order of axes it wants and usually finds it there.
  */
-import { sizeOf } from '../../onnx/graph.ts';
+import { sizeOf } from '../../onnx/model/graph.ts';
 import { sameDims, type Value } from './recorded.ts';
 import type { GraphRecorder } from './recorder.ts';
 

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { violation } from '../../../src/certificate/json-schema.ts';
 import { findConfigFile, readConfigFile } from '../../../src/cli/config/config-file.ts';
 import { SECTIONS, SHARED } from '../../../src/cli/config/configurable.ts';
 import { readEnvironment } from '../../../src/cli/config/environment-settings.ts';
 import { configSchema, valueSchema } from '../../../src/cli/config/schema.ts';
 import { optionSources } from '../../../src/cli/config/sources.ts';
-import { SplitzError } from '../../../src/errors.ts';
+import { SplitzError } from '../../../src/ground/errors.ts';
+import { violation } from '../../../src/ground/json-schema.ts';
 import { parseResults, start } from '../command-line.ts';
 import { writeModel } from '../glyph-network.ts';
 

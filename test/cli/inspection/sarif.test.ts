@@ -1,12 +1,12 @@
 /** SARIF 2.1.0 by its required fields and references, and the other renderers by what they must not let through. */
 import { describe, expect, it } from 'vitest';
-import { inspectionMarkdown } from '../../../src/cli/inspection/markdown.ts';
-import { sarifOf } from '../../../src/cli/inspection/sarif.ts';
 import { findingNotes, renderFindings } from '../../../src/cli/terminal/findings.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
-import { ModelRefused } from '../../../src/errors.ts';
+import { ModelRefused } from '../../../src/ground/errors.ts';
 import { type Finding, findingOf } from '../../../src/onnx/preflight/finding.ts';
 import { RULES } from '../../../src/onnx/preflight/registry.ts';
+import { inspectionMarkdown } from '../../../src/report/findings/markdown.ts';
+import { sarifOf } from '../../../src/report/findings/sarif.ts';
 
 const everyRule: Finding[] = RULES.map((rule) =>
   findingOf(rule, { where: `node '${rule.name}'`, what: 'a | fault' }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { renderBars } from '../../../src/cli/terminal/bars.ts';
 import { renderCurves } from '../../../src/cli/terminal/curve.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
-import { displayWidth } from '../../../src/cli/terminal/width.ts';
+import { displayWidth } from '../../../src/ground/text-width.ts';
 
 const screen = (columns: number) => ({ columns, style: plainStyle });
 const widest = (text: string) => Math.max(...text.split('\n').map(displayWidth));

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../../src/certificate/record.ts';
 import {
   clock,
   type ProgressState,
@@ -8,8 +7,9 @@ import {
   startProgress,
 } from '../../../src/cli/terminal/progress.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
-import { displayWidth } from '../../../src/cli/terminal/width.ts';
-import { exampleRecord } from '../../certificate/run.ts';
+import { displayWidth } from '../../../src/ground/text-width.ts';
+import type { Outcome } from '../../../src/records/record.ts';
+import { exampleRecord } from '../../records/run.ts';
 
 const state: ProgressState = {
   done: 45,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../../../src/cli/exit.ts';
 import { errorJson, renderError } from '../../../src/cli/terminal/report-error.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
-import { ModelRefused, ToolError, UsageError } from '../../../src/errors.ts';
+import { ModelRefused, ToolError, UsageError } from '../../../src/ground/errors.ts';
 
 const refused = new ModelRefused({
   what: 'the operator LSTM cannot be bounded',

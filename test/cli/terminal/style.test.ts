@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { colourStyle, plainStyle, screenOf, wantsColour } from '../../../src/cli/terminal/style.ts';
 import { renderTable } from '../../../src/cli/terminal/table.ts';
-import { displayWidth, pad, printable, shorten, wrap } from '../../../src/cli/terminal/width.ts';
+import { displayWidth, pad, printable, shorten, wrap } from '../../../src/ground/text-width.ts';
 
 describe('colour', () => {
   test.each([

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { summarise } from '../../../src/certificate/summary.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
 import { renderSummary } from '../../../src/cli/terminal/summary.ts';
-import { exampleHeader, exampleRecord } from '../../certificate/run.ts';
+import { summarise } from '../../../src/statistics/summary.ts';
+import { exampleHeader, exampleRecord } from '../../records/run.ts';
 
 const header = exampleHeader();
 const outcomes = Array.from({ length: 100 }, (_, k) => exampleRecord(k));

@@ -1,13 +1,18 @@
 /** What an honest classifier has no reason for, each operator beside an honest use of it. */
 import { describe, expect, it } from 'vitest';
-import { encodeModel } from '../../../src/onnx/codec.ts';
-import { DataType } from '../../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../../src/onnx/extract.ts';
-import { loadModel, modelFromBytes } from '../../../src/onnx/load.ts';
+import { encodeModel } from '../../../src/onnx/model/codec.ts';
+import { DataType } from '../../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../../src/onnx/model/extract.ts';
+import { loadModel, modelFromBytes } from '../../../src/onnx/model/load.ts';
+import {
+  AttributeType,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from '../../../src/onnx/model/proto.ts';
 import type { Finding } from '../../../src/onnx/preflight/finding.ts';
 import { findingsOf } from '../../../src/onnx/preflight/registry.ts';
 import { subjectOf, subjectOfModel } from '../../../src/onnx/preflight/subject.ts';
-import { AttributeType, type ModelProto, type NodeProto, type TensorProto } from '../../../src/onnx/proto.ts';
 import { modelFiles, noShared, sharedFolder, titled } from '../shared.ts';
 import { floatTensor, intAttr, intTensor, node, tinyProto, twoLayers } from '../tiny-model.ts';
 

@@ -1,16 +1,16 @@
 /** One claim per finding: the fault is found and named, and the sound twin of the model has no such finding. */
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../../src/errors.ts';
-import { makeBatchSymbolic } from '../../../src/onnx/batch.ts';
-import { openClassifier } from '../../../src/onnx/classifier.ts';
-import { DataType } from '../../../src/onnx/data-type.ts';
-import { tensorInfo } from '../../../src/onnx/extract.ts';
+import { ModelRefused } from '../../../src/ground/errors.ts';
+import { makeBatchSymbolic } from '../../../src/onnx/intake/batch.ts';
+import { openClassifier } from '../../../src/onnx/intake/classifier.ts';
+import { DataType } from '../../../src/onnx/model/data-type.ts';
+import { tensorInfo } from '../../../src/onnx/model/extract.ts';
+import { AttributeType, type ModelProto } from '../../../src/onnx/model/proto.ts';
 import { withBatchMeasured } from '../../../src/onnx/preflight/checks/fixed-batch.ts';
 import type { Finding } from '../../../src/onnx/preflight/finding.ts';
 import { refusalFinding } from '../../../src/onnx/preflight/refusal.ts';
 import { CHECKS, findingsOf, RULES } from '../../../src/onnx/preflight/registry.ts';
 import { subjectOf, subjectOfModel } from '../../../src/onnx/preflight/subject.ts';
-import { AttributeType, type ModelProto } from '../../../src/onnx/proto.ts';
 import {
   floatTensor,
   intAttr,

@@ -1,16 +1,16 @@
 /** Computed shapes become constants where the rows do not count, and the tensors they went around become cuts. */
 import { describe, expect, it } from 'vitest';
-import { boundability } from '../../../src/certificate/boundability.ts';
-import { prepareClassifier } from '../../../src/certificate/prepare-classifier.ts';
-import { makeBatchSymbolic } from '../../../src/onnx/batch.ts';
-import { checkRows } from '../../../src/onnx/check-rows.ts';
-import { openClassifier } from '../../../src/onnx/classifier.ts';
-import { encodeModel } from '../../../src/onnx/codec.ts';
-import { DataType } from '../../../src/onnx/data-type.ts';
-import type { Model } from '../../../src/onnx/model.ts';
+import { boundability } from '../../../src/inspection/boundability.ts';
+import { makeBatchSymbolic } from '../../../src/onnx/intake/batch.ts';
+import { openClassifier } from '../../../src/onnx/intake/classifier.ts';
+import { prepareClassifier } from '../../../src/onnx/intake/prepare-classifier.ts';
+import { encodeModel } from '../../../src/onnx/model/codec.ts';
+import { DataType } from '../../../src/onnx/model/data-type.ts';
+import type { Model } from '../../../src/onnx/model/model.ts';
 import { foldShapes } from '../../../src/onnx/rewrites/fold-shapes.ts';
 import { SHAPE_REWRITES, simplify } from '../../../src/onnx/rewrites/simplify.ts';
-import { runRows, withSession } from '../../../src/onnx/session.ts';
+import { checkRows } from '../../../src/onnx/runtime/check-rows.ts';
+import { runRows, withSession } from '../../../src/onnx/runtime/session.ts';
 import {
   floatTensor,
   intAttr,

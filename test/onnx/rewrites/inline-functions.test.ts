@@ -1,17 +1,17 @@
 /** Local functions vanish, and the model still computes what it computed: shown on ONNX Runtime, function by function. */
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../../src/errors.ts';
-import { encodeModel } from '../../../src/onnx/codec.ts';
-import { trainingNodes } from '../../../src/onnx/determinism.ts';
-import { modelFromBytes } from '../../../src/onnx/load.ts';
-import type { Model } from '../../../src/onnx/model.ts';
+import { ModelRefused } from '../../../src/ground/errors.ts';
+import { trainingNodes } from '../../../src/onnx/guards/determinism.ts';
+import { encodeModel } from '../../../src/onnx/model/codec.ts';
+import { modelFromBytes } from '../../../src/onnx/model/load.ts';
+import type { Model } from '../../../src/onnx/model/model.ts';
 import {
   type AttributeProto,
   AttributeType,
   allNodes,
   type FunctionProto,
   type ModelProto,
-} from '../../../src/onnx/proto.ts';
+} from '../../../src/onnx/model/proto.ts';
 import { inlineFunctions } from '../../../src/onnx/rewrites/inline-functions.ts';
 import { floatTensor, intAttr, intsAttr, node, type Parts, tinyProto } from '../tiny-model.ts';
 import { largestDifference } from './same.ts';

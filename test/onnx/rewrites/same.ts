@@ -1,9 +1,10 @@
 /** Two models on the same rows, on ONNX Runtime. */
-import { checkRows, relativeDifference } from '../../../src/onnx/check-rows.ts';
-import { encodeModel } from '../../../src/onnx/codec.ts';
-import { sizeOf } from '../../../src/onnx/graph.ts';
-import type { Model } from '../../../src/onnx/model.ts';
-import { runRows, withSession } from '../../../src/onnx/session.ts';
+
+import { encodeModel } from '../../../src/onnx/model/codec.ts';
+import { sizeOf } from '../../../src/onnx/model/graph.ts';
+import type { Model } from '../../../src/onnx/model/model.ts';
+import { checkRows, relativeDifference } from '../../../src/onnx/runtime/check-rows.ts';
+import { runRows, withSession } from '../../../src/onnx/runtime/session.ts';
 
 /** Largest relative difference of the outputs over eight rows, half of them beyond [0,1]. */
 export async function largestDifference(a: Model, b: Model): Promise<number> {

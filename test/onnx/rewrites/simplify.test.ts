@@ -1,9 +1,9 @@
 /** Each rewrite changes what it should, and the model still computes what it computed; a rewrite that lies is left out. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openClassifier } from '../../../src/onnx/classifier.ts';
-import { DataType } from '../../../src/onnx/data-type.ts';
-import type { Model } from '../../../src/onnx/model.ts';
+import { openClassifier } from '../../../src/onnx/intake/classifier.ts';
+import { DataType } from '../../../src/onnx/model/data-type.ts';
+import type { Model } from '../../../src/onnx/model/model.ts';
 import {
   type AttributeProto,
   AttributeType,
@@ -11,13 +11,13 @@ import {
   type GraphProto,
   type NodeProto,
   type TensorProto,
-} from '../../../src/onnx/proto.ts';
+} from '../../../src/onnx/model/proto.ts';
+import { tensorOf } from '../../../src/onnx/model/tensor.ts';
 import { foldConstants } from '../../../src/onnx/rewrites/fold-constants.ts';
 import { removeIdentities } from '../../../src/onnx/rewrites/remove-identities.ts';
 import { resolveConditions } from '../../../src/onnx/rewrites/resolve-conditions.ts';
 import type { Rewrite } from '../../../src/onnx/rewrites/rewrite.ts';
 import { simplify } from '../../../src/onnx/rewrites/simplify.ts';
-import { tensorOf } from '../../../src/onnx/tensor.ts';
 import { randomDag } from '../random-dag.ts';
 import {
   floatTensor,

@@ -1,5 +1,5 @@
 /** If, Loop and Scan (peers.md b.3, 9). */
-import { allNodes, describeNodeProto, normalDomain } from '../../proto.ts';
+import { allNodes, describeNodeProto, normalDomain } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

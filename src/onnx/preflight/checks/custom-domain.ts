@@ -1,5 +1,5 @@
 /** Operators from outside the ONNX standard (peers.md b.3, 17). */
-import { allNodes, normalDomain } from '../../proto.ts';
+import { allNodes, normalDomain } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

@@ -1,6 +1,6 @@
 /** Parts that no output needs: they change no answer, but should not be in a file that was made with care. */
-import { outputAncestors } from '../../dependence.ts';
-import { describeNode } from '../../graph.ts';
+import { outputAncestors } from '../../model/dependence.ts';
+import { describeNode } from '../../model/graph.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

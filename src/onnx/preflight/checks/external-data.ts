@@ -1,6 +1,7 @@
 /** Weights in files beside the model: which, with their digests, and paths that lead out of the folder (CVE-2022-25882). */
-import { isUnsafeLocation, mapTensors } from '../../external-data.ts';
-import { EXTERNAL } from '../../proto.ts';
+import { isUnsafeLocation } from '../../model/external-data.ts';
+import { mapTensors } from '../../model/map-tensors.ts';
+import { EXTERNAL } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 import type { Subject } from '../subject.ts';

@@ -2,10 +2,11 @@
  * Weights of sizes that no training gives. Numbers of 1e-30 or 1e30 in the path of an image push it to the edge of what
  * float32 and float64 hold: a network can hide there from a bound, or from the eye of whoever compares two evaluations.
  */
-import { DataType } from '../../data-type.ts';
-import { constantTensors } from '../../determinism.ts';
-import { allNodes, EXTERNAL, type ModelProto, normalDomain, type TensorProto } from '../../proto.ts';
-import { floatBlocks, tensorFault } from '../../tensor.ts';
+
+import { constantTensors } from '../../guards/determinism.ts';
+import { DataType } from '../../model/data-type.ts';
+import { allNodes, EXTERNAL, type ModelProto, normalDomain, type TensorProto } from '../../model/proto.ts';
+import { floatBlocks, tensorFault } from '../../model/tensor.ts';
 import type { Check } from '../check.ts';
 
 const floating: readonly number[] = [DataType.FLOAT, DataType.DOUBLE, DataType.FLOAT16, DataType.BFLOAT16];

@@ -1,5 +1,5 @@
 /** A batch size written into the file (b.3, 1 to 3). */
-import { declaredOf } from '../../build-graph.ts';
+import { declaredOf } from '../../model/build-graph.ts';
 import type { Check } from '../check.ts';
 import { bySeverity, type Finding, findingOf } from '../finding.ts';
 

@@ -3,7 +3,7 @@
  * puts one on every node), paths of home folders, e-mail addresses. The texts themselves are not repeated in the finding,
  * since results are published.
  */
-import { allGraphs, allNodes, describeNodeProto, type ModelProto } from '../../proto.ts';
+import { allGraphs, allNodes, describeNodeProto, type ModelProto } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import type { Occurrence } from '../finding.ts';
 

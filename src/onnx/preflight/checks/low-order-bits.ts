@@ -4,8 +4,9 @@
  * 2023, "Sound randomized smoothing in floating-point arithmetics"). What is computed from shapes, from quantised numbers or
  * from decisions (ArgMax, comparisons) is not meant: those are steps that a reader sees.
  */
-import { DataType } from '../../data-type.ts';
-import { constantTensors } from '../../determinism.ts';
+
+import { constantTensors } from '../../guards/determinism.ts';
+import { DataType } from '../../model/data-type.ts';
 import {
   attributeOf,
   describeNodeProto,
@@ -16,9 +17,9 @@ import {
   subgraphs,
   type TensorProto,
   toNumber,
-} from '../../proto.ts';
+} from '../../model/proto.ts';
+import { namesRead } from '../../model/topological-order.ts';
 import { withCallsExpanded } from '../../rewrites/inline-functions.ts';
-import { namesRead } from '../../topological-order.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 import type { Subject } from '../subject.ts';

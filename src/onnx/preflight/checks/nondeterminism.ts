@@ -1,6 +1,6 @@
 /** Operators that draw random numbers. */
-import { randomNodes } from '../../determinism.ts';
-import { describeNodeProto } from '../../proto.ts';
+import { randomNodes } from '../../guards/determinism.ts';
+import { describeNodeProto } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

@@ -1,8 +1,8 @@
 /** What comes out of the network: class scores, or something that must be chosen or taken apart first (b.3, 14). */
-import { declaredOf } from '../../build-graph.ts';
-import { DataType } from '../../data-type.ts';
-import { describeType } from '../../graph.ts';
-import { type NodeProto, normalDomain, type ValueInfoProto } from '../../proto.ts';
+import { declaredOf } from '../../model/build-graph.ts';
+import { DataType } from '../../model/data-type.ts';
+import { describeType } from '../../model/graph.ts';
+import { type NodeProto, normalDomain, type ValueInfoProto } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 import type { Subject } from '../subject.ts';

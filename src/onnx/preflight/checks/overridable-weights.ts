@@ -1,5 +1,5 @@
 /** Initializers that are graph inputs too: whoever runs the model may replace these weights (peers.md b.3, 7). */
-import { toNumber } from '../../proto.ts';
+import { toNumber } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

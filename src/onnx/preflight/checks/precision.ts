@@ -1,10 +1,10 @@
 /** Numbers of fewer bits than float32: quantised networks (b.3, 10) and half precision (b.3, 11). */
-import { declaredOf } from '../../build-graph.ts';
-import { DataType } from '../../data-type.ts';
-import { inputDependent } from '../../dependence.ts';
-import { mapTensors } from '../../external-data.ts';
-import { describeNode } from '../../graph.ts';
-import { allGraphs, allNodes, attributeOf, describeNodeProto, toNumber } from '../../proto.ts';
+import { declaredOf } from '../../model/build-graph.ts';
+import { DataType } from '../../model/data-type.ts';
+import { inputDependent } from '../../model/dependence.ts';
+import { describeNode } from '../../model/graph.ts';
+import { mapTensors } from '../../model/map-tensors.ts';
+import { allGraphs, allNodes, attributeOf, describeNodeProto, toNumber } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import type { Subject } from '../subject.ts';
 

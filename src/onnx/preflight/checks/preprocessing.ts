@@ -1,7 +1,7 @@
 /** What the first nodes do to the pixels (b.3, 12), and whether it fits what the user says. Told, never applied. */
-import { DataType } from '../../data-type.ts';
-import { inputDependent } from '../../dependence.ts';
-import { describeNode, type Graph, type Node, sizeOf } from '../../graph.ts';
+import { DataType } from '../../model/data-type.ts';
+import { inputDependent } from '../../model/dependence.ts';
+import { describeNode, type Graph, type Node, sizeOf } from '../../model/graph.ts';
 import type { Check } from '../check.ts';
 import { type Finding, findingOf } from '../finding.ts';
 

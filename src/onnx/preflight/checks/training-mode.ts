@@ -1,6 +1,6 @@
 /** BatchNormalization and Dropout left in training mode: the file is not a function of one image (peers.md b.3, 8). */
-import { trainingNodes } from '../../determinism.ts';
-import { describeNodeProto } from '../../proto.ts';
+import { trainingNodes } from '../../guards/determinism.ts';
+import { describeNodeProto } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

@@ -1,7 +1,7 @@
 /** Versions that ONNX Runtime does not read (peers.md b.3, 15). */
-import { supported } from '../../model.ts';
-import { toNumber } from '../../proto.ts';
-import { onnxRuntimeVersion } from '../../runtime-version.ts';
+import { supported } from '../../model/model.ts';
+import { toNumber } from '../../model/proto.ts';
+import { onnxRuntimeVersion } from '../../runtime/runtime-version.ts';
 import type { Check } from '../check.ts';
 import type { Occurrence } from '../finding.ts';
 

@@ -1,8 +1,8 @@
 /** Values in weights that no healthy training leaves there: NaN, infinities, and numbers too small to be normal. */
-import { DataType } from '../../data-type.ts';
-import { mapTensors } from '../../external-data.ts';
-import { EXTERNAL, type ModelProto, type TensorProto } from '../../proto.ts';
-import { floatBlocks, nonFiniteFault, tensorFault } from '../../tensor.ts';
+import { DataType } from '../../model/data-type.ts';
+import { mapTensors } from '../../model/map-tensors.ts';
+import { EXTERNAL, type ModelProto, type TensorProto } from '../../model/proto.ts';
+import { floatBlocks, nonFiniteFault, tensorFault } from '../../model/tensor.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
 

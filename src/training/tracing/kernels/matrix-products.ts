@@ -1,6 +1,6 @@
 /** Matrix products, each operand possibly transposed. */
 import type { BatchMatMulAttrs, BatchMatMulInputs } from '@tensorflow/tfjs-core';
-import { sizeOf } from '../../../onnx/graph.ts';
+import { sizeOf } from '../../../onnx/model/graph.ts';
 import { dense, type Kernels, kernel, type Tracing } from '../kernel.ts';
 import { broadcastDims, laidOut, reshaped, transposed, type View, whole } from '../view.ts';
 

@@ -8,7 +8,7 @@ import {
   type MaxPoolGradInputs,
   type MaxPoolInputs,
 } from '@tensorflow/tfjs-core';
-import { sizeOf } from '../../../onnx/graph.ts';
+import { sizeOf } from '../../../onnx/model/graph.ts';
 import { type Kernels, kernel, type Tracing } from '../kernel.ts';
 import type { Attributes, Value } from '../recorded.ts';
 import type { GraphRecorder } from '../recorder.ts';

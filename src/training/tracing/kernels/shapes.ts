@@ -26,8 +26,8 @@ import {
   type UnsortedSegmentSumInputs,
   util,
 } from '@tensorflow/tfjs-core';
-import { ToolError } from '../../../errors.ts';
-import { sizeOf } from '../../../onnx/graph.ts';
+import { ToolError } from '../../../ground/errors.ts';
+import { sizeOf } from '../../../onnx/model/graph.ts';
 import { axesOf, dense, type Kernels, kernel, listed, positive, type Tracing } from '../kernel.ts';
 import type { Value } from '../recorded.ts';
 import {

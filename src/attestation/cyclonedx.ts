@@ -1,0 +1,136 @@
+/**
+ * A CycloneDX 1.6 ML-BOM fragment: the model as a component of type machine-learning-model whose model card carries the certified
+ * accuracies with their confidence intervals; the data as a component of their own. To be merged into a bill of materials.
+ */
+
+import { percentDown } from '../ground/decimal.ts';
+import type { RunHeader } from '../records/record.ts';
+import { summarise } from '../statistics/summary.ts';
+import type { AttestedRun } from './run-digest.ts';
+import { statementOf } from './statement.ts';
+
+/** The parts of CycloneDX 1.6 that are used here; the official schema checks them in a test. */
+export interface MlBom {
+  readonly bomFormat: 'CycloneDX';
+  readonly specVersion: '1.6';
+  readonly version: 1;
+  readonly metadata: {
+    readonly timestamp: string;
+    readonly tools: { readonly components: readonly Component[] };
+    readonly properties: readonly Property[];
+  };
+  readonly components: readonly Component[];
+}
+
+interface Property {
+  readonly name: string;
+  readonly value: string;
+}
+
+interface Component {
+  readonly type: 'application' | 'machine-learning-model' | 'data' | 'file';
+  readonly 'bom-ref'?: string;
+  readonly name: string;
+  readonly version?: string;
+  readonly hashes?: readonly { readonly alg: 'SHA-256'; readonly content: string }[];
+  readonly modelCard?: ModelCard;
+  readonly components?: readonly Component[];
+  readonly properties?: readonly Property[];
+}
+
+interface ModelCard {
+  readonly modelParameters: { readonly datasets: readonly { readonly ref: string }[] };
+  readonly quantitativeAnalysis: { readonly performanceMetrics: readonly Metric[] };
+  readonly considerations: { readonly technicalLimitations: readonly string[] };
+}
+
+interface Metric {
+  readonly type: string;
+  readonly value: string;
+  readonly slice: string;
+  readonly confidenceInterval: { readonly lowerBound: string; readonly upperBound: string };
+}
+
+const DATA_REF = 'data';
+
+export function mlBom(path: string, run: AttestedRun): MlBom {
+  const { header, sha256 } = run;
+  const { model, data, tool } = header;
+  const [main, ...external] = model.files;
+  const statement = statementOf(path, run);
+  const hashes = (content: string) => [{ alg: 'SHA-256' as const, content }];
+  return {
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    version: 1,
+    metadata: {
+      timestamp: header.started,
+      tools: { components: [{ type: 'application', name: tool.name, version: tool.version }] },
+      properties: [
+        { name: 'splitz-onnx:resultFileSha256', value: sha256 },
+        { name: 'splitz-onnx:finished', value: String(run.finished) },
+      ],
+    },
+    components: [
+      {
+        type: 'machine-learning-model',
+        'bom-ref': 'model',
+        name: model.name,
+        ...(main === undefined ? {} : { hashes: hashes(main.sha256) }),
+        ...(external.length === 0
+          ? {}
+          : {
+              components: external.map((file) => ({
+                type: 'file' as const,
+                name: file.name,
+                hashes: hashes(file.sha256),
+              })),
+            }),
+        modelCard: {
+          modelParameters: { datasets: [{ ref: DATA_REF }] },
+          quantitativeAnalysis: { performanceMetrics: metricsOf(run) },
+          considerations: { technicalLimitations: [statement.predicate.meaning] },
+        },
+        properties: settingProperties(header),
+      },
+      {
+        type: 'data',
+        'bom-ref': DATA_REF,
+        name: data.name,
+        properties: [
+          { name: 'splitz-onnx:manifestSha256', value: data.digest },
+          { name: 'splitz-onnx:images', value: String(data.length) },
+        ],
+      },
+    ],
+  };
+}
+
+/** Shares and interval ends as decimals, each end rounded outwards by the summary it comes from. */
+function metricsOf({ header, outcomes }: AttestedRun): Metric[] {
+  const { series, measure, images } = summarise(header, outcomes);
+  const kind = header.guarantee === 'certificate' ? measure : `${measure} (estimate, not a bound)`;
+  return series.flatMap(({ name, sigma, shares }) =>
+    shares.map(({ radius, certified, lower, upper }) => ({
+      type: `${kind} at l2 radius ${radius}, ${name}, sigma ${sigma}`,
+      value: images === 0 ? '0' : fraction(certified / images),
+      slice: `${images} of the ${header.data.length} images of ${header.data.name}`,
+      confidenceInterval: { lowerBound: fraction(lower), upperBound: String(Math.min(1, upper)) },
+    })),
+  );
+}
+
+/** A share as a decimal that does not flatter. */
+const fraction = (share: number): string => String(Number(percentDown(share, 4)) / 100);
+
+function settingProperties({ split, settings }: RunHeader): Property[] {
+  const { sigma, n0, n, alpha, delta, bound, lipschitz, seed } = settings;
+  const values = { sigma, n0, n, alpha, delta, bound, lipschitz, seed };
+  return [
+    { name: 'splitz-onnx:split', value: split.cut },
+    ...Object.entries(values).map(([name, { value }]) => ({
+      name: `splitz-onnx:${name}`,
+      value: String(value),
+    })),
+  ];
+}

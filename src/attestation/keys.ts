@@ -1,0 +1,143 @@
+/**
+ * Ed25519 keys in PEM files (PKCS #8, SubjectPublicKeyInfo), as OpenSSL and cosign read them. A private key is written for its
+ * owner alone and never over anything; one that others can read is not used.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { ToolError, UsageError } from '../ground/errors.ts';
+import { codeOf } from '../ground/system-error.ts';
+
+const OWNER_ONLY = 0o600;
+const OTHERS = 0o077;
+/** Windows has no such bits. */
+const HAS_MODES = process.platform !== 'win32';
+
+/** "key.pem" -> "key.pub.pem". */
+export const publicKeyPath = (path: string): string => `${path.replace(/\.pem$/i, '')}.pub.pem`;
+
+/** SHA-256 (hex) of the public key's DER bytes: what a signature names its key by. */
+export function keyId(key: KeyObject): string {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+}
+
+/**
+ * Writes a new key pair: `path` (mode 600) and the public key beside it.
+ * @throws UsageError when one of the files is there; ToolError when they cannot be written
+ */
+export function generateKey(path: string): { readonly publicPath: string; readonly id: string } {
+  const publicPath = publicKeyPath(path);
+  for (const file of [path, publicPath]) if (existsSync(file)) throw thereAlready(file);
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  writeNew(path, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), OWNER_ONLY);
+  try {
+    writeNew(publicPath, publicKey.export({ type: 'spki', format: 'pem' }).toString(), 0o644);
+  } catch (error) {
+    // Half a pair is no use, and would stand in the way of the next attempt.
+    rmSync(path);
+    throw error;
+  }
+  return { publicPath, id: keyId(publicKey) };
+}
+
+function writeNew(path: string, text: string, mode: number): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode });
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') throw thereAlready(path);
+    throw new ToolError({
+      what: 'the key cannot be written',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Name a file in a folder that exists and can be written to.',
+      cause,
+    });
+  }
+}
+
+const thereAlready = (path: string): UsageError =>
+  new UsageError({
+    what: 'the key file is there already and was left untouched',
+    where: path,
+    remedy: 'Sign with it (--key), or name another file.',
+  });
+
+/** @throws UsageError when it is not an Ed25519 private key, encrypted, or readable by others */
+export function readPrivateKey(path: string): KeyObject {
+  const pem = readKeyFile(path, true);
+  const key = parsed(path, 'private', () => createPrivateKey(pem));
+  return requireEd25519(path, key);
+}
+
+/** Also takes a private key, and uses its public half. @throws UsageError when it is not an Ed25519 key */
+export function readPublicKey(path: string): KeyObject {
+  const pem = readKeyFile(path, false);
+  return requireEd25519(
+    path,
+    parsed(path, 'public', () => createPublicKey(pem)),
+  );
+}
+
+function readKeyFile(path: string, secret: boolean): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (cause) {
+    throw new UsageError({
+      what: 'the key cannot be read',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Check the path; `splitz-onnx sign --generate-key key.pem` makes a key pair.',
+      cause,
+    });
+  }
+  try {
+    const { mode } = fstatSync(descriptor);
+    if (secret && HAS_MODES && (mode & OTHERS) !== 0) {
+      throw new UsageError({
+        what: 'the private key can be read by others',
+        where: path,
+        why: `its mode is ${(mode & 0o777).toString(8)}`,
+        remedy: `chmod 600 ${path}, and make a new key if others may have read it.`,
+      });
+    }
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function parsed(path: string, kind: 'private' | 'public', parse: () => KeyObject): KeyObject {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new UsageError({
+      what: `the file holds no ${kind} key that can be used`,
+      where: path,
+      why: (cause as Error).message,
+      remedy:
+        kind === 'private'
+          ? 'Give an unencrypted PEM file (PKCS #8), as `splitz-onnx sign --generate-key` writes it.'
+          : 'Give the PEM file of the public key (NAME.pub.pem).',
+      cause,
+    });
+  }
+}
+
+function requireEd25519(path: string, key: KeyObject): KeyObject {
+  if (key.asymmetricKeyType === 'ed25519') return key;
+  throw new UsageError({
+    what: `the key is of type ${key.asymmetricKeyType}`,
+    where: path,
+    why: 'statements are signed with Ed25519',
+    remedy: 'Make one with `splitz-onnx sign --generate-key key.pem`.',
+  });
+}

@@ -1,0 +1,76 @@
+/** The config file a plan writes: what was decided, and what the plan was asked with. */
+import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { ToolError, UsageError } from '../../ground/errors.ts';
+import type { WithOrigins } from '../../runs/sourced.ts';
+import {
+  dataOptions,
+  drawOptions,
+  forceEvalOption,
+  modelArgument,
+  preprocessingOptions,
+  selectionOptions,
+} from '../options.ts';
+import { recordOptions } from './option-table.ts';
+
+/** Options of `plan` that every command shares, and those that `certify` has besides. */
+const shared = recordOptions((y) =>
+  drawOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+);
+const ofCertify = recordOptions(selectionOptions);
+
+export interface Decision {
+  readonly split: string;
+  readonly sigma: number;
+  readonly n: number;
+  /** Images to certify, where the last ones of the data were used up; null for all. */
+  readonly max: number | null;
+}
+
+type Settings = { [option: string]: unknown };
+
+export function plannedSettings(
+  flags: WithOrigins & { readonly [option: string]: unknown },
+  { split, sigma, n, max }: Decision,
+): Settings {
+  const set = (table: ReadonlyMap<string, unknown>): Settings =>
+    Object.fromEntries(
+      [...table.keys()].filter((name) => flags.origins?.has(name)).map((name) => [name, flags[name]]),
+    );
+  const certify = { ...set(ofCertify), ...(max === null ? {} : { max }) };
+  return {
+    ...set(shared),
+    split,
+    sigma,
+    n,
+    ...(Object.keys(certify).length === 0 ? {} : { certify }),
+  };
+}
+
+/** @throws UsageError when the file is there and `force` is false; ToolError when it cannot be written */
+export function writeConfig(path: string, settings: Settings, why: readonly string[], force: boolean): void {
+  const comment = why.map((line) => `# ${line}\n`).join('');
+  const text = path.toLowerCase().endsWith('.json')
+    ? `${JSON.stringify(settings, null, 2)}\n`
+    : comment + stringify(settings);
+  try {
+    writeFileSync(path, text, { flag: force ? 'w' : 'wx' });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw alreadyThere(path);
+    throw new ToolError({
+      what: 'the config file cannot be written',
+      where: path,
+      why: message,
+      remedy: 'Choose another file with --out.',
+      cause,
+    });
+  }
+}
+
+export const alreadyThere = (path: string): UsageError =>
+  new UsageError({
+    what: 'the config file is there already',
+    where: path,
+    remedy: 'Choose another file with --out, or replace it with --force.',
+  });

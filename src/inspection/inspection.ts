@@ -1,0 +1,86 @@
+/**
+ * Everything that can be said about a model file without images: findings, cuts, bounds, norms. A refused file gets as
+ * far as it opens; its refusal is one of the findings.
+ */
+import { basename } from 'node:path';
+import { ModelRefused } from '../ground/errors.ts';
+import { forceEval } from '../onnx/intake/force-eval.ts';
+import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { openModel } from '../onnx/model/load.ts';
+import type { Model } from '../onnx/model/model.ts';
+import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
+import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
+import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
+import { refusalFinding } from '../onnx/preflight/refusal.ts';
+import { findingsOf } from '../onnx/preflight/registry.ts';
+import { subjectOf, subjectOfModel } from '../onnx/preflight/subject.ts';
+import { boundability, type CutBoundability, type SegmentNorm } from './boundability.ts';
+
+export interface InspectionOptions {
+  readonly output?: string | undefined;
+  readonly inputShape?: readonly number[] | undefined;
+  readonly forceEval?: boolean | undefined;
+  /** What the user says pixels are multiplied by; null when nothing was said. */
+  readonly scale?: number | null;
+  /** Time for left halves and norms. */
+  readonly milliseconds: number;
+}
+
+export interface Inspection {
+  /** The file's name, without its folder. */
+  readonly name: string;
+  /** Errors first. */
+  readonly findings: readonly Finding[];
+  /** Why the model cannot be certified; null when it can, at the input at least. */
+  readonly refusal: ModelRefused | null;
+  /** Null when the file is not a usable model. */
+  readonly model: Model | null;
+  /** Null when the model is refused. */
+  readonly classifier: PreparedClassifier | null;
+  readonly cuts: readonly CutBoundability[];
+  readonly segments: readonly SegmentNorm[];
+}
+
+/** Throws UsageError for a path that leads to no file, or options that do not fit the model; never ModelRefused. */
+export async function inspectModel(path: string, options: InspectionOptions): Promise<Inspection> {
+  const name = basename(path);
+  const opened = await openModel(path);
+  const scale = options.scale ?? null;
+  if (opened.model === null) {
+    const findings =
+      opened.proto === null
+        ? []
+        : findingsOf({ ...subjectOf(name, opened.proto, opened.files, null), scale });
+    return {
+      ...{ name, model: null, classifier: null, cuts: [], segments: [] },
+      ...{ refusal: opened.refusal, findings: withRefusal(findings, opened.refusal, name) },
+    };
+  }
+  let model = opened.model;
+  const stated = scale ?? statedScale(model);
+  try {
+    if (options.forceEval === true) model = forceEval(model);
+    const findings = findingsOf(subjectOfModel(model, name, stated));
+    const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
+    const bounds = boundability(classifier, options.milliseconds);
+    const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
+    const told = withRewrites(measured, classifier.rewrites, name);
+    return { name, model, classifier, findings: told, refusal: null, ...bounds };
+  } catch (error) {
+    if (!(error instanceof ModelRefused)) throw error;
+    const findings = findingsOf(subjectOfModel(model, name, stated));
+    return {
+      ...{ name, model, classifier: null, cuts: [], segments: [] },
+      ...{ refusal: error, findings: withRefusal(findings, error, name) },
+    };
+  }
+}
+
+/** What the file itself says of its pixels (metadata splitz.scale), which `certify` goes by. */
+function statedScale({ metadata }: Model): number | null {
+  const value = Number(metadata.get('splitz.scale'));
+  return value > 0 ? value : null;
+}
+
+const withRefusal = (findings: readonly Finding[], refusal: ModelRefused, name: string): Finding[] =>
+  bySeverity([...findings, refusalFinding(refusal, name)]);

@@ -1,0 +1,162 @@
+/**
+ * Brings tensors stored in files beside the model ("external data": PyTorch's new exporter writes model.onnx.data) into
+ * the message. The path in the model is untrusted: it must name a plain file inside the model's own folder, reached
+ * through no symbolic link, and the range must lie inside that file (CVE-2022-25882, CVE-2024-27318 and their kin).
+ */
+import { createHash } from 'node:crypto';
+import { lstat, readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, win32 } from 'node:path';
+import { ModelRefused } from '../../ground/errors.ts';
+import { mapTensors } from './map-tensors.ts';
+import type { ModelFile } from './model.ts';
+import { EXTERNAL, edited, type ModelProto, type TensorProto, toNumber } from './proto.ts';
+import { rawByteLength } from './tensor.ts';
+
+interface Reference {
+  readonly location: string;
+  readonly offset: number;
+  /** Null: up to the end of the file. */
+  readonly length: number | null;
+}
+
+const isExternal = (tensor: TensorProto): boolean => tensor.dataLocation === EXTERNAL;
+
+function refuse(what: string, tensor: TensorProto, why: string, remedy: string): ModelRefused {
+  return new ModelRefused({ what, where: `tensor '${tensor.name ?? ''}'`, why, remedy });
+}
+
+const damaged = 'The model is damaged or hostile: get it again from its author.';
+
+function referenceOf(tensor: TensorProto): Reference {
+  const entries = new Map((tensor.externalData ?? []).map((e) => [e.key ?? '', e.value ?? '']));
+  const whole = (key: string): number | null => {
+    const text = entries.get(key);
+    if (text === undefined || text === '') return null;
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
+      throw refuse(
+        `external data with the ${key} "${text}"`,
+        tensor,
+        'it must be a whole number, 0 or more',
+        damaged,
+      );
+    }
+    return Number(text);
+  };
+  return { location: entries.get('location') ?? '', offset: whole('offset') ?? 0, length: whole('length') };
+}
+
+const leavesFolder = (location: string): boolean =>
+  location === '' || location.includes('\0') || location.split(/[/\\]/).includes('..');
+
+const isAbsoluteAnywhere = (location: string): boolean =>
+  isAbsolute(location) || win32.isAbsolute(location) || /^[A-Za-z]:/.test(location);
+
+/** Whether a location by its text alone may lead out of the model's folder. */
+export const isUnsafeLocation = (location: string): boolean =>
+  leavesFolder(location) || isAbsoluteAnywhere(location);
+
+/** The file a location names, or ModelRefused when it could lie anywhere but inside `folder`. */
+async function safePath(folder: string, location: string, tensor: TensorProto): Promise<string> {
+  const parts = location.split(/[/\\]/);
+  if (leavesFolder(location)) {
+    throw refuse(
+      `external data at the unsafe path "${location}"`,
+      tensor,
+      'the path must lead to a file inside the folder of the model, without ".."',
+      damaged,
+    );
+  }
+  if (isAbsoluteAnywhere(location)) {
+    throw refuse(
+      `external data at the absolute path "${location}"`,
+      tensor,
+      'the path must be relative to the folder of the model',
+      damaged,
+    );
+  }
+  let path = folder;
+  const steps = parts.filter((p) => p !== '' && p !== '.');
+  for (const [k, step] of steps.entries()) {
+    path = join(path, step);
+    const found = await lstat(path).catch((cause: NodeJS.ErrnoException) => {
+      throw refuse(
+        `the external data file "${location}" cannot be opened`,
+        tensor,
+        cause.code === 'ENOENT' ? `it is not in the folder of the model (${folder})` : cause.message,
+        `Put "${location}" beside the model file: the exporter wrote both.`,
+      );
+    });
+    if (found.isSymbolicLink()) {
+      throw refuse(
+        `external data through the symbolic link "${location}"`,
+        tensor,
+        'a link could lead anywhere on this machine',
+        'Replace the link by the file itself.',
+      );
+    }
+    const last = k === steps.length - 1;
+    if (last ? !found.isFile() : !found.isDirectory()) {
+      throw refuse(
+        `external data at "${location}", which is not a plain file`,
+        tensor,
+        'a file was expected',
+        damaged,
+      );
+    }
+  }
+  return path;
+}
+
+/** The model with every external tensor inlined as raw_data, and the files that held them. */
+export async function inlineExternalData(
+  model: ModelProto,
+  modelPath: string,
+): Promise<{ proto: ModelProto; files: ModelFile[] }> {
+  const external: TensorProto[] = [];
+  mapTensors(model, (tensor) => {
+    if (isExternal(tensor)) external.push(tensor);
+    return tensor;
+  });
+  if (external.length === 0) return { proto: model, files: [] };
+
+  const contents = new Map<string, Buffer>();
+  const files: ModelFile[] = [];
+  const inlined = new Map<TensorProto, TensorProto>();
+  for (const tensor of external) {
+    const { location, offset, length } = referenceOf(tensor);
+    const path = await safePath(dirname(modelPath), location, tensor);
+    let bytes = contents.get(path);
+    if (bytes === undefined) {
+      bytes = await readFile(path).catch((cause: Error) => {
+        throw refuse(
+          `the external data file "${location}" cannot be read`,
+          tensor,
+          cause.message,
+          'Check its permissions; files of 2 GiB and more are not supported.',
+        );
+      });
+      contents.set(path, bytes);
+      files.push({
+        name: location,
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        bytes: bytes.length,
+      });
+    }
+    const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * toNumber(dim), 1);
+    const needed = rawByteLength(tensor.dataType ?? 0, count);
+    const end = offset + (length ?? needed ?? 0);
+    if (end > bytes.length) {
+      throw refuse(
+        `external data beyond the end of "${location}"`,
+        tensor,
+        `bytes ${offset} to ${end} are asked for; the file has ${bytes.length}`,
+        'The data file is truncated or belongs to another model: copy it again.',
+      );
+    }
+    inlined.set(
+      tensor,
+      edited(tensor, { rawData: bytes.subarray(offset, end), externalData: [], dataLocation: 0 }),
+    );
+  }
+  return { proto: mapTensors(model, (tensor) => inlined.get(tensor) ?? tensor), files };
+}

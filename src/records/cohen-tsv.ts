@@ -1,0 +1,49 @@
+/**
+ * The tab-separated format of Cohen et al. 2019 (`idx label predict radius correct time`), which the field's plotting
+ * scripts read: -1 and 0.0 for an abstention, time as H:MM:SS.ffffff. Radii are rounded down.
+ */
+
+import { roundDown } from '../ground/decimal.ts';
+import type { Outcome, RunHeader } from './record.ts';
+
+const RADIUS_DIGITS = 6;
+const ABSTAIN = -1;
+/** Cohen's format knows only labelled data; an unknown label is not a class, nor is an abstention. */
+const UNLABELLED = -1;
+
+const row = (...cells: readonly (string | number)[]) => `${cells.join('\t')}\n`;
+
+/** First line. A run that proves nothing says so in a column of its own, which scripts that go by name pass over. */
+export function cohenHeader(guarantee: RunHeader['guarantee']): string {
+  const columns = ['idx', 'label', 'predict', 'radius', 'correct', 'time'];
+  return row(...columns, ...(guarantee === 'certificate' ? [] : ['note']));
+}
+
+/** One image's line. */
+export function cohenRow(outcome: Outcome, guarantee: RunHeader['guarantee']): string {
+  return row(
+    outcome.index,
+    outcome.label ?? UNLABELLED,
+    outcome.prediction ?? ABSTAIN,
+    outcome.abstained ? '0.0' : roundDown(outcome.radius, RADIUS_DIGITS),
+    outcome.correct === true ? 1 : 0,
+    pythonDuration(outcome.seconds),
+    ...(guarantee === 'certificate' ? [] : [guarantee]),
+  );
+}
+
+/** A whole run. */
+export function cohenTsv(header: RunHeader, outcomes: readonly Outcome[]): string {
+  return (
+    cohenHeader(header.guarantee) + outcomes.map((outcome) => cohenRow(outcome, header.guarantee)).join('')
+  );
+}
+
+/** Seconds as Python prints a timedelta: 0:00:15.250000. */
+function pythonDuration(seconds: number): string {
+  const microseconds = Math.round(seconds * 1e6);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const whole = Math.floor(microseconds / 1e6);
+  const fraction = String(microseconds % 1e6).padStart(6, '0');
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${fraction}`;
+}

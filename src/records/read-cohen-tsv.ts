@@ -1,0 +1,126 @@
+/**
+ * Reads the tab-separated logs of Cohen et al. 2019 and of those who use their script (`idx label predict radius correct
+ * time`, more columns perhaps), gzipped or not. Such a log states neither noise nor failure probability, and the script
+ * prints radii to three significant digits, rounded to the nearest: what is read is what the log says, no more.
+ */
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'fflate';
+import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
+import { codeOf } from '../ground/system-error.ts';
+import type { Verdict } from './record.ts';
+
+export interface LoggedVerdict extends Verdict {
+  readonly index: number;
+  readonly label: number | null;
+}
+
+const COLUMNS = ['idx', 'label', 'predict', 'radius', 'correct'] as const;
+/** How a log says that there is no class. */
+const NO_CLASS = -1;
+
+/** Whether bytes look like such a log: gzip, or text that begins with the name of the first column. */
+export const isCohenLog = (bytes: Uint8Array): boolean =>
+  (bytes[0] === 0x1f && bytes[1] === 0x8b) ||
+  Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'idx\t';
+
+/** The bytes of a file named by the user. Throws UsageError when it is not there, ToolError when it cannot be read. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') {
+      throw new UsageError({
+        what: code === 'EISDIR' ? 'the result file is a folder' : 'there is no such result file',
+        where: path,
+        remedy: 'name a file that `splitz-onnx certify` wrote, or a log in the format of Cohen et al.',
+        cause,
+      });
+    }
+    throw new ToolError({
+      what: 'the result file cannot be read',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'check its permissions',
+      cause,
+    });
+  }
+}
+
+/** The verdicts of a log. Throws UsageError naming line and column when it is damaged. */
+export function readCohenTsv(bytes: Uint8Array, path: string): LoggedVerdict[] {
+  const [head = '', ...lines] = textOf(bytes, path).split(/\r?\n/);
+  const header = head.split('\t');
+  const places = COLUMNS.map((name) => header.indexOf(name));
+  const missing = COLUMNS.find((_, i) => (places[i] ?? -1) < 0);
+  if (missing !== undefined) throw damaged(path, 1, `it has no column '${missing}'`);
+  while (lines.at(-1) === '') lines.pop();
+  const seen = new Set<number>();
+  return lines.map((line, at) => {
+    const cells = line.split('\t');
+    const [index = 0, label = 0, predict = 0, radius = 0, correct = 0] = places.map((place, column) =>
+      numberIn(cells[place], COLUMNS[column] ?? '', path, at + 2),
+    );
+    const abstained = predict === NO_CLASS;
+    const why = contradiction(index, label, predict, radius, correct);
+    if (why !== null) throw damaged(path, at + 2, why);
+    if (seen.has(index)) throw damaged(path, at + 2, `image ${index} stands there twice`);
+    seen.add(index);
+    return {
+      index,
+      label: label === NO_CLASS ? null : label,
+      prediction: abstained ? null : predict,
+      radius,
+      abstained,
+      correct: label === NO_CLASS ? null : correct === 1,
+      localLipschitz: null,
+      alphaTotal: 0,
+      seconds: 0,
+    };
+  });
+}
+
+function contradiction(
+  index: number,
+  label: number,
+  predict: number,
+  radius: number,
+  correct: number,
+): string | null {
+  const classes = [index, label, predict];
+  if (!classes.every(Number.isInteger) || index < 0 || label < NO_CLASS || predict < NO_CLASS)
+    return 'idx, label and predict must be whole numbers, idx at least 0, the others at least -1';
+  if (!(radius >= 0)) return `the radius is ${radius}`;
+  if (predict === NO_CLASS && radius !== 0) return 'it abstains (predict is -1), but the radius is not 0';
+  if (correct !== 0 && correct !== 1) return `correct is ${correct}, neither 0 nor 1`;
+  const right = predict !== NO_CLASS && predict === label;
+  return (correct === 1) === right
+    ? null
+    : `correct is ${correct}, but label is ${label} and predict ${predict}`;
+}
+
+function numberIn(cell: string | undefined, column: string, path: string, line: number): number {
+  const value = cell === undefined || cell.trim() === '' ? Number.NaN : Number(cell);
+  if (Number.isFinite(value)) return value;
+  throw damaged(path, line, `${column} is ${cell === undefined ? 'missing' : 'not a number'}`);
+}
+
+function textOf(bytes: Uint8Array, path: string): string {
+  if (bytes[0] !== 0x1f) return Buffer.from(bytes).toString('utf8');
+  try {
+    return Buffer.from(gunzipSync(bytes)).toString('utf8');
+  } catch (cause) {
+    if (cause instanceof SplitzError) throw cause;
+    throw damaged(path, 1, `it does not unpack (${(cause as Error).message})`);
+  }
+}
+
+function damaged(path: string, line: number, why: string): UsageError {
+  return new UsageError({
+    what: 'the log is damaged, or not in the format of Cohen et al.',
+    where: `${path}, line ${line}`,
+    why,
+    remedy:
+      'the columns are idx, label, predict, radius, correct and time, separated by tabs; get the log again',
+  });
+}

@@ -1,0 +1,65 @@
+/** An inspection as Markdown, for an issue, a pull request or a report. */
+
+import { roundUp } from '../../ground/decimal.ts';
+import { printable } from '../../ground/text-width.ts';
+import type { CutBoundability } from '../../inspection/boundability.ts';
+import type { Inspection } from '../../inspection/inspection.ts';
+
+export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Inspection): string {
+  const verdict = refusal === null ? 'can be certified' : `**refused**: ${cell(refusal.report.what)}`;
+  const lines = [
+    `# ${cell(name)}`,
+    '',
+    `Verdict: ${verdict}`,
+    '',
+    ...(model === null
+      ? []
+      : [...model.files.map((f) => `- \`${code(f.name)}\` ${f.bytes} bytes, sha256 \`${f.sha256}\``), '']),
+    '## Findings',
+    '',
+    ...(findings.length === 0
+      ? ['None.']
+      : table(
+          ['id', 'severity', 'where', 'what', 'why it matters', 'what to do'],
+          findings.map((f) => [f.id, f.severity, f.where, f.what, f.why, f.remedy]),
+        )),
+  ];
+  if (cuts.length > 0) {
+    lines.push(
+      ...['', '## Cuts', ''],
+      ...table(
+        ['#', 'cut', 'latent', 'nodes left/right', 'bound of the left half'],
+        cuts.map((one) => [
+          String(one.cut.index),
+          one.cut.name,
+          one.cut.dims.slice(1).join('×'),
+          `${one.cut.nodesLeft}/${one.cut.nodesRight}`,
+          boundInWords(one),
+        ]),
+      ),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** What is known of a left half's bound, in words. */
+export function boundInWords({ why, checked, latentLipschitz, localOnly }: CutBoundability): string {
+  if (why !== null) return `none: ${why}`;
+  if (!checked) return 'not tried in the time given (no operator in its way)';
+  if (localOnly) return 'yes, on a ball around each image (none holds on all of space)';
+  if (latentLipschitz === null) return 'yes (not measured in the time given)';
+  return `yes, at most ${roundUp(latentLipschitz, 3)}-Lipschitz`;
+}
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]): string[] =>
+  [header, header.map(() => '---'), ...rows.map((row) => row.map(cell))].map(
+    (row) => `| ${row.join(' | ')} |`,
+  );
+
+/** Names in a model file are data: no markup, no table syntax, no line breaks. */
+const cell = (text: string): string =>
+  printable(text)
+    .replaceAll('\n', ' ')
+    .replace(/[\\`*_{}[\]<>|#!]/g, '\\$&');
+
+const code = (text: string): string => printable(text).replace(/[`\n]/g, '?');

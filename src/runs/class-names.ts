@@ -1,0 +1,90 @@
+/**
+ * Names of the model's classes, for people: --class-names, else the model's metadata (splitz.class_names), else the data
+ * set. A file of names is text with one name per line, a JSON array, or a label map: {"0": "cat", …}, {"cat": 0, …}, or
+ * Keras' {"0": ["n02123045", "tabby"], …}.
+ */
+import { readFile } from 'node:fs/promises';
+import type { Dataset } from '../datasets/dataset.ts';
+import { UsageError } from '../ground/errors.ts';
+import type { Model } from '../onnx/model/model.ts';
+
+/** Null where nothing tells them. Throws UsageError when names are given that do not name every class once. */
+export async function classNamesFor(
+  flag: string | undefined,
+  { metadata }: Model,
+  data: Dataset,
+  classes: number,
+): Promise<readonly string[] | null> {
+  if (flag !== undefined) return checked(await namesOf(flag), classes, `--class-names ${flag}`);
+  const text = metadata.get('splitz.class_names');
+  if (text !== undefined) {
+    const where = 'model metadata splitz.class_names';
+    return checked(parsed(text, where), classes, where);
+  }
+  // A data set may have more or fewer classes than the model; then its names are no help.
+  return data.classNames?.length === classes ? data.classNames : null;
+}
+
+/** The names in a file, or in the list itself: "cat,dog". */
+async function namesOf(flag: string): Promise<string[]> {
+  try {
+    return parsed(await readFile(flag, 'utf8'), flag);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    if (flag.includes(',')) return flag.split(',').map((name) => name.trim());
+    throw new UsageError({
+      what: `the class names cannot be read from ${flag}`,
+      why: (cause as Error).message,
+      remedy: 'Give a file of names, or the names themselves separated by commas.',
+      cause,
+    });
+  }
+}
+
+function parsed(text: string, where: string): string[] {
+  const trimmed = text.trim();
+  if (!/^[[{]/.test(trimmed)) return trimmed.split(/\r?\n/).map((line) => line.trim());
+  let value: unknown;
+  try {
+    value = JSON.parse(trimmed);
+  } catch (cause) {
+    throw new UsageError({
+      what: 'the class names are damaged JSON',
+      where,
+      why: (cause as Error).message,
+      remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
+      cause,
+    });
+  }
+  const names = Array.isArray(value) ? value.map(nameOf) : fromMap(value as Record<string, unknown>);
+  if (names.every((name) => name !== null)) return names;
+  throw new UsageError({
+    what: 'the label map does not give every class from 0 on one name',
+    where,
+    remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
+  });
+}
+
+/** A name itself, or the last of several (Keras: WordNet id, name). */
+function nameOf(value: unknown): string | null {
+  const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+  return typeof last === 'string' ? last : null;
+}
+
+/** Index to name, or name to index; null where an index has no name. */
+function fromMap(map: Readonly<Record<string, unknown>>): (string | null)[] {
+  const entries = Object.entries(map);
+  const byIndex = entries.every(([key]) => /^\d+$/.test(key))
+    ? new Map(entries.map(([key, value]) => [Number(key), nameOf(value)]))
+    : new Map(entries.map(([key, value]) => [Number(value), key]));
+  return Array.from({ length: entries.length }, (_, k) => byIndex.get(k) ?? null);
+}
+
+function checked(names: readonly string[], classes: number, where: string): readonly string[] {
+  if (names.length === classes) return names;
+  throw new UsageError({
+    what: `${names.length} class names for a model of ${classes} classes`,
+    where,
+    remedy: 'Name every class once, in the order of the outputs.',
+  });
+}

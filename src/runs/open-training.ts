@@ -1,0 +1,129 @@
+/** Opens what `train` needs: data, the model rewritten as the recipe wants it, the cut, and the network to train. */
+
+import type { Dataset } from '../datasets/dataset.ts';
+import { openDataset } from '../datasets/open-dataset.ts';
+import { ModelRefused, UsageError } from '../ground/errors.ts';
+import type { Cut } from '../onnx/cuts.ts';
+import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { loadModel } from '../onnx/model/load.ts';
+import type { Model } from '../onnx/model/model.ts';
+import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
+import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
+import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
+import {
+  type PreprocessingFlags,
+  type PreprocessingSettings,
+  preprocessingOf,
+  preprocessingSettings,
+} from './certify-settings.ts';
+import { cutFor } from './choose-cut.ts';
+import type { SourcedTrainingSettings } from './training-settings.ts';
+
+export interface TrainingFlags extends PreprocessingFlags {
+  readonly model: string;
+  readonly output?: string | undefined;
+  readonly data?: string | undefined;
+  readonly labels?: string | undefined;
+  readonly split?: string | undefined;
+  readonly recipe?: string | undefined;
+  readonly reluTheta?: number | undefined;
+  readonly learnTheta?: boolean | undefined;
+}
+
+export interface OpenedTraining {
+  readonly data: Dataset;
+  readonly preprocessing: PreprocessingSettings;
+  readonly settings: SourcedTrainingSettings;
+  /** The file as it will be written back: rewritten by the recipe, weights as they were. */
+  readonly source: Model;
+  readonly classifier: PreparedClassifier;
+  readonly cut: Cut;
+  readonly network: Network;
+  readonly segments: readonly Segment[];
+  /** What the user should know about the run. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * @param settingsFor the run's settings, once it is known whether the cut is the input and what the data are
+ * @throws ModelRefused, UsageError as the passes do: no classifier, no such cut, operators that cannot be trained
+ */
+export async function openTraining(
+  flags: TrainingFlags,
+  settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
+): Promise<OpenedTraining> {
+  const loaded = await loadModel(flags.model);
+  const data = await openDataset(dataSpec(flags, loaded), {
+    subset: 'train',
+    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+  });
+  const split =
+    flags.recipe === 'warm'
+      ? isometryCut(flags.split)
+      : (flags.split ?? loaded.metadata.get('splitz.split') ?? 'first');
+  const settings = settingsFor(split === 'input', data.kind);
+  const preprocessing = preprocessingSettings(flags, loaded);
+  const prepare = (model: Model): Promise<PreparedClassifier> =>
+    prepareClassifier(model, flags.output, preprocessingOf(preprocessing, data), undefined, 'as delivered');
+  const { recipe, reluTheta, learnTheta, regularizer } = settings.values;
+
+  let source = loaded;
+  if (recipe === 'warm') {
+    refusePreprocessing(preprocessing);
+    source = withIsometry(loaded, data.shape);
+  }
+  let classifier = await prepare(source);
+  let cut = cutFor(classifier, split);
+  // A recipe's clip level is for networks that have Relus there; a flag that does nothing is an error.
+  if (reluTheta !== null && (flags.reluTheta !== undefined || hasLeftRelu(source, cut.value.name))) {
+    source = clipLeftRelus(source, cut.value.name, reluTheta);
+    classifier = await prepare(source);
+    cut = cutFor(classifier, cut.name);
+  }
+  if (classifier.whyNotBatchable !== null) {
+    throw new ModelRefused({
+      what: 'the network cannot be trained in batches',
+      where: flags.model,
+      why: classifier.whyNotBatchable,
+      remedy: 'Export it with a free batch axis (dynamic_axes or dynamic_shapes).',
+    });
+  }
+  // Before operator set 11 a clip level is an attribute, which no gradient reaches: asking for it is an error, a recipe's
+  // wish is not.
+  const fixedLimits = (source.opsets.get('') ?? 0) < 11 && flags.learnTheta !== true;
+  const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta && !fixedLimits });
+  const segments = regularizer === 'none' ? [] : network.segments();
+  const notes = learnTheta && fixedLimits ? ['clip levels are not learned: operator set 11 could'] : [];
+  return { data, preprocessing, settings, source, classifier, cut, network, segments, notes };
+}
+
+function dataSpec(flags: TrainingFlags, model: Model): string {
+  if (flags.data !== undefined) return flags.data;
+  if (model.metadata.get('splitz.dataset') === 'glyphs') return 'glyphs';
+  throw new UsageError({
+    what: 'no data to train on',
+    where: flags.model,
+    remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+  });
+}
+
+/** The recipe warm makes its own cut. */
+function isometryCut(split: string | undefined): string {
+  if (split === undefined || split === ISOMETRY_CUT) return ISOMETRY_CUT;
+  throw new UsageError({
+    what: `--split ${split} does not go with --recipe warm`,
+    why: `it cuts behind the isometric left half that it puts in front of the network, at '${ISOMETRY_CUT}'`,
+    remedy: 'Leave out --split, or use another recipe.',
+  });
+}
+
+/** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would be none. */
+function refusePreprocessing({ layout, channelOrder, scale, mean, std }: PreprocessingSettings): void {
+  const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
+  if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;
+  throw new UsageError({
+    what: '--recipe warm takes a model of pixels in [0,1], layout nchw',
+    why: 'its isometric left half stands in front of the network, where --layout, --channels, --scale, --mean and --std would come between',
+    remedy: 'Start from a model that normalises inside its graph, or use --recipe matched.',
+  });
+}

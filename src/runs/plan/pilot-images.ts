@@ -1,0 +1,65 @@
+/** The images a plan is made on: never those it is made for. */
+import type { Dataset, Subset } from '../../datasets/dataset.ts';
+import { openDataset } from '../../datasets/open-dataset.ts';
+import { UsageError } from '../../ground/errors.ts';
+
+export interface PilotImages {
+  readonly images: readonly Float32Array[];
+  readonly labels: readonly (number | null)[];
+  /** Where they are from, for people. */
+  readonly from: string;
+  /** Images at the end of the data that the pilot uses up; 0 when it has data of its own. */
+  readonly heldOut: number;
+}
+
+/**
+ * Images spread evenly over the other part of the data (training images, for a test set); where there is no other part,
+ * the last images of the data, which the planned run is then to leave out.
+ * @param spec the data as they were named
+ */
+export async function pilotImages(
+  spec: string,
+  data: Dataset,
+  subset: Subset,
+  count: number,
+): Promise<PilotImages> {
+  const other = await openOther(spec, subset === 'test' ? 'train' : 'test');
+  const own = other === null || other.digest === data.digest;
+  if (own && data.length <= count) {
+    throw new UsageError({
+      what: `a plan on ${count} images needs more than ${count}`,
+      where: data.describe(),
+      why: 'the data have no other part, and images that a plan is made on are not certified afterwards',
+      remedy: `Give --images a number below ${data.length}, or certify without a plan.`,
+    });
+  }
+  const source = own ? data : other;
+  const taken = Math.min(count, source.length);
+  const indices = Array.from({ length: taken }, (_, k) =>
+    own ? data.length - taken + k : Math.floor((k * source.length) / taken),
+  );
+  const images = await Promise.all(indices.map((index) => source.image(index)));
+  if (images[0]?.length !== data.shape.reduce((a, b) => a * b, 1)) {
+    throw new UsageError({
+      what: 'the two parts of the data hold images of different shapes',
+      where: `${data.describe()}; ${source.describe()}`,
+      remedy: 'Give data of one shape.',
+    });
+  }
+  return {
+    images,
+    labels: indices.map((index) => source.labels?.[index] ?? null),
+    from: own ? `the last ${taken} images of ${data.name}` : `${taken} images of ${source.name}`,
+    heldOut: own ? taken : 0,
+  };
+}
+
+/** The other part, or null where there is none. */
+async function openOther(spec: string, subset: Subset): Promise<Dataset | null> {
+  try {
+    return await openDataset(spec, { subset });
+  } catch (error) {
+    if (error instanceof UsageError) return null;
+    throw error;
+  }
+}

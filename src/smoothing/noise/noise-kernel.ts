@@ -1,0 +1,110 @@
+/**
+ * The WebAssembly noise kernel, loaded. It is instantiated over a memory the caller sizes, so that its output can be
+ * handed to ONNX Runtime where it lies: a view of a WebAssembly memory is taken in place, without a copy.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { ToolError } from '../../ground/errors.ts';
+
+/** Exports of noise-kernel/assembly.ts; addresses are byte offsets into the kernel's memory. */
+interface KernelExports {
+  heapBase(): number;
+  fill(out: number, n: number, stage: number, image: number, sample: number, k0: number, k1: number): void;
+  perturb(
+    out: number,
+    latent: number,
+    n: number,
+    ratio: number,
+    q: number,
+    stage: number,
+    image: number,
+    sample: number,
+    k0: number,
+    k1: number,
+  ): void;
+  philoxBlock(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
+}
+
+/** A kernel over its own memory. */
+export interface NoiseKernel {
+  readonly exports: KernelExports;
+  /** All float32 the caller may use: `capacity` of them. Element i lies at byte address `base + 4 i`. */
+  readonly floats: Float32Array;
+  /** Byte address of `floats[0]`. */
+  readonly base: number;
+  /** Room for the centre of rounded noise: `centre` float64, rounded up to what `perturb` reads. */
+  readonly centre: Float64Array;
+  /** Byte address of `centre[0]`. */
+  readonly centreBase: number;
+}
+
+/** What `perturb` makes at a time; it reads the centre up to the next multiple. */
+const VALUES_PER_STEP = 16;
+
+const PAGE_BYTES = 65_536;
+const ALIGNMENT = 64;
+/** A 32-bit memory ends at 4 GiB. */
+const LARGEST_PAGES = 65_536;
+
+let compiled: WebAssembly.Module | undefined;
+
+function compile(): WebAssembly.Module {
+  if (compiled !== undefined) return compiled;
+  let path = '#noise-kernel';
+  try {
+    // Package imports resolve alike from src/ (tests) and from dist/: both are inside this package.
+    path = createRequire(import.meta.url).resolve('#noise-kernel');
+    compiled = new WebAssembly.Module(readFileSync(path));
+    return compiled;
+  } catch (cause) {
+    throw new ToolError({
+      what: 'the noise kernel cannot be loaded',
+      where: path,
+      why: cause instanceof Error ? cause.message : String(cause),
+      remedy: 'reinstall splitz-onnx; in a checkout run `npm run build`',
+      cause,
+    });
+  }
+}
+
+/**
+ * A kernel whose memory holds `capacity` float32, and the centre of rounded noise where that is drawn.
+ * @param centreSize length of the latent; 0 where only plain normals are asked for
+ * @throws ToolError when the kernel is missing or the memory cannot be had (its limit is 4 GiB).
+ */
+export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel {
+  const module = compile();
+  const centreLength = Math.ceil(centreSize / VALUES_PER_STEP) * VALUES_PER_STEP;
+  // The kernel's own data (a scratch step) ends well inside the first page.
+  const pages = 1 + Math.ceil((capacity * 4 + ALIGNMENT + centreLength * 8) / PAGE_BYTES);
+  if (pages > LARGEST_PAGES) throw outOfMemory(capacity, 'one worker addresses at most 4 GiB');
+  let memory: WebAssembly.Memory;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages });
+  } catch (cause) {
+    throw outOfMemory(capacity, cause instanceof Error ? cause.message : String(cause));
+  }
+  const instance = new WebAssembly.Instance(module, { env: { memory, abort: onAbort } });
+  const exports = instance.exports as unknown as KernelExports;
+  const base = Math.ceil(exports.heapBase() / ALIGNMENT) * ALIGNMENT;
+  const centreBase = Math.ceil((base + capacity * 4) / ALIGNMENT) * ALIGNMENT;
+  return {
+    exports,
+    base,
+    floats: new Float32Array(memory.buffer, base, capacity),
+    centreBase,
+    centre: new Float64Array(memory.buffer, centreBase, centreLength),
+  };
+}
+
+function onAbort(): never {
+  throw new Error('the noise kernel aborted');
+}
+
+function outOfMemory(capacity: number, why: string): ToolError {
+  return new ToolError({
+    what: `a batch of ${capacity} float32 does not fit into memory`,
+    why,
+    remedy: 'give a smaller --batch',
+  });
+}

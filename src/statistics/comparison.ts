@@ -1,0 +1,210 @@
+/**
+ * Two runs over the same images, image by image: two versions of a model, two cuts, two noise levels.
+ *
+ * Shares at a radius are compared by the exact McNemar test: of the images that only one of the two certifies, each side
+ * would get half if there were no difference, so p = 2 P[Bin(m, 1/2) >= max] (at most 1), which assumes nothing but that
+ * the images are independent. Over several radii the p-values are also given adjusted after Holm (1979): those at most 5 %
+ * are all true at once except with probability 5 %.
+ *
+ * Average radii are compared by a sign-flip test of the paired differences (exact in principle, here with random flips from
+ * a fixed seed: p = (1 + as extreme) / (1 + flips), never too small), and a 95 % percentile bootstrap interval, which is an
+ * approximation. The same files give the same numbers.
+ */
+import { UsageError } from '../ground/errors.ts';
+import type { Run } from '../records/read-results.ts';
+import type { RunHeader } from '../records/record.ts';
+import { differences } from '../records/run-identity.ts';
+import { keyWords, philox } from '../smoothing/noise/philox.ts';
+import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
+import { certifiedCount, type Measure, roundRadii, type Score, scoreOf } from './accuracy.ts';
+
+/** Level of the statements "significant" and of the interval. */
+export const LEVEL = 0.05;
+
+export interface ShareComparison {
+  readonly radius: number;
+  /** Images that count at the radius: in the first run, in the second, in one of them only. */
+  readonly first: number;
+  readonly second: number;
+  readonly onlyFirst: number;
+  readonly onlySecond: number;
+  /** Exact McNemar p-value, for this radius taken alone; an upper bound. */
+  readonly p: number;
+  /** The same, adjusted after Holm for all radii of the table. */
+  readonly adjusted: number;
+}
+
+export interface AverageComparison {
+  readonly first: number;
+  readonly second: number;
+  /** second - first */
+  readonly difference: number;
+  /** 95 % percentile bootstrap interval of the difference; an approximation. */
+  readonly interval: readonly [number, number];
+  /** Sign-flip test. */
+  readonly p: number;
+}
+
+export interface Comparison {
+  readonly images: number;
+  readonly measure: Measure;
+  readonly guarantees: readonly [RunHeader['guarantee'], RunHeader['guarantee']];
+  readonly scores: readonly [Score, Score];
+  readonly abstained: readonly [number, number];
+  /** Images that both certify, as different classes. */
+  readonly otherClass: number;
+  readonly shares: readonly ShareComparison[];
+  readonly average: AverageComparison;
+  /** What differs in the two headers besides time and place. */
+  readonly settings: readonly string[];
+}
+
+const FLIPS = 9_999;
+const RESAMPLES = 2_000;
+const SEED = 0x5eedn;
+
+/** Throws UsageError unless both runs have the same data and the same images. `paths` are for messages. */
+export function compareRuns(first: Run, second: Run, paths: readonly [string, string]): Comparison {
+  requireSameImages(first, second, paths);
+  const scores = [scoreOf(first.records), scoreOf(second.records)] as const;
+  const [a, b] = scores;
+  const largest = Math.max(a.radii.at(-1) ?? 0, b.radii.at(-1) ?? 0);
+  const otherClass = first.records.filter(
+    ({ prediction }, k) =>
+      prediction !== null && (second.records[k]?.prediction ?? prediction) !== prediction,
+  ).length;
+  return {
+    images: first.records.length,
+    measure: a.measure,
+    guarantees: [first.header.guarantee, second.header.guarantee],
+    scores,
+    abstained: [a.abstained, b.abstained],
+    otherClass,
+    shares: adjusted(roundRadii(largest).map((radius) => shareAt(radius, first, second, scores))),
+    average: averages(a, b),
+    settings: differences(first.header, second.header, ['in the first', 'in the second']),
+  };
+}
+
+function requireSameImages(first: Run, second: Run, [one, other]: readonly [string, string]): void {
+  const data = [first.header.data, second.header.data] as const;
+  if (data[0].digest !== data[1].digest) {
+    throw new UsageError({
+      what: 'the two runs are of different data',
+      where: `${one}, ${other}`,
+      why: `${data[0].name} (digest ${data[0].digest.slice(0, 12)}…) and ${data[1].name} (digest ${data[1].digest.slice(0, 12)}…)`,
+      remedy: 'Certify both models on the same data: only then is every image its own comparison.',
+    });
+  }
+  const indices = [first, second].map(({ records }) => records.map(({ index }) => index)) as [
+    number[],
+    number[],
+  ];
+  if (indices[0].join() === indices[1].join()) return;
+  const [left, right] = indices.map((list) => new Set(list)) as [Set<number>, Set<number>];
+  const onlyFirst = indices[0].filter((index) => !right.has(index)).length;
+  const onlySecond = indices[1].filter((index) => !left.has(index)).length;
+  throw new UsageError({
+    what: 'the two runs are of different images',
+    where: `${one}, ${other}`,
+    why: `${onlyFirst} images are only in the first, ${onlySecond} only in the second`,
+    remedy: 'Finish both runs with the same --start, --skip and --max (the same command continues a run).',
+  });
+}
+
+/** Whether the image counts at the radius, as `scoreOf` and `certifiedCount` count. */
+function counting(run: Run, radius: number, labelled: boolean): boolean[] {
+  return run.records.map((r) => !r.abstained && (!labelled || r.correct === true) && r.radius >= radius);
+}
+
+function shareAt(radius: number, first: Run, second: Run, [a, b]: readonly [Score, Score]): ShareComparison {
+  const labelled = a.measure === 'certified accuracy';
+  const [one, other] = [counting(first, radius, labelled), counting(second, radius, labelled)];
+  const onlyFirst = one.filter((counts, k) => counts && other[k] !== true).length;
+  const onlySecond = other.filter((counts, k) => counts && one[k] !== true).length;
+  const p = mcNemar(onlyFirst, onlySecond);
+  return {
+    radius,
+    first: certifiedCount(a, radius),
+    second: certifiedCount(b, radius),
+    ...{ onlyFirst, onlySecond, p, adjusted: p },
+  };
+}
+
+/** Two-sided exact McNemar test (a sign test on the images where the two disagree). */
+export function mcNemar(onlyFirst: number, onlySecond: number): number {
+  const disagreeing = onlyFirst + onlySecond;
+  if (disagreeing === 0) return 1;
+  return Math.min(1, 2 * binomialUpperTail(Math.max(onlyFirst, onlySecond), disagreeing, 0.5));
+}
+
+/** Holm's step-down adjustment: the k-th smallest of m times m - k + 1, made nondecreasing. */
+function adjusted(shares: readonly ShareComparison[]): ShareComparison[] {
+  const order = shares.map((_, k) => k).sort((a, b) => (shares[a]?.p ?? 1) - (shares[b]?.p ?? 1));
+  const values = new Map<number, number>();
+  let largest = 0;
+  for (const [rank, k] of order.entries()) {
+    largest = Math.max(largest, Math.min(1, (shares[k]?.p ?? 1) * (order.length - rank)));
+    values.set(k, largest);
+  }
+  return shares.map((share, k) => ({ ...share, adjusted: values.get(k) ?? 1 }));
+}
+
+function averages(a: Score, b: Score): AverageComparison {
+  const n = a.credited.length;
+  const paired = b.credited.map((radius, k) => radius - (a.credited[k] ?? 0));
+  const mean = (values: readonly number[]): number =>
+    n === 0 ? 0 : values.reduce((sum, v) => sum + v, 0) / n;
+  return {
+    first: mean(a.credited),
+    second: mean(b.credited),
+    difference: mean(paired),
+    interval: bootstrapInterval(paired),
+    p: signFlipTest(paired),
+  };
+}
+
+/** Random 32-bit words, the same at every call with the same stream. */
+function words(stream: number): () => number {
+  const [k0, k1] = keyWords(SEED);
+  let block = 0;
+  let buffer: readonly number[] = [];
+  return () => {
+    if (block % 4 === 0) buffer = philox(block >>> 2, 0, 0, stream, k0, k1);
+    return (buffer[block++ % 4] ?? 0) >>> 0;
+  };
+}
+
+/** Share of random sign patterns that give a mean at least as far from 0, the observed one included. */
+function signFlipTest(paired: readonly number[]): number {
+  const moved = paired.filter((d) => d !== 0);
+  const observed = Math.abs(moved.reduce((sum, d) => sum + d, 0));
+  // Sums that are equal but for rounding count as equal.
+  const goal = observed - 1e-12 * moved.reduce((sum, d) => sum + Math.abs(d), 0);
+  const next = words(0);
+  let extreme = 1;
+  for (let flip = 0; flip < FLIPS; flip++) {
+    let sum = 0;
+    let bits = 0;
+    for (const [k, d] of moved.entries()) {
+      if (k % 32 === 0) bits = next();
+      sum += bits & 1 ? d : -d;
+      bits >>>= 1;
+    }
+    if (Math.abs(sum) >= goal) extreme++;
+  }
+  return extreme / (FLIPS + 1);
+}
+
+function bootstrapInterval(paired: readonly number[]): [number, number] {
+  const n = paired.length;
+  if (n === 0) return [0, 0];
+  const next = words(1);
+  const means = Float64Array.from({ length: RESAMPLES }, () => {
+    let sum = 0;
+    for (let k = 0; k < n; k++) sum += paired[Math.floor((next() / 2 ** 32) * n)] ?? 0;
+    return sum / n;
+  }).sort();
+  const at = (share: number): number => means[Math.floor(share * (RESAMPLES - 1))] ?? 0;
+  return [at(LEVEL / 2), at(1 - LEVEL / 2)];
+}

@@ -1,0 +1,230 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Verdict } from '../../src/records/record.ts';
+import {
+  averageRadius,
+  certifiedCount,
+  certifiedShare,
+  failureAllowance,
+  roundRadii,
+  type Score,
+  scoreOf,
+} from '../../src/statistics/accuracy.ts';
+import { summarise } from '../../src/statistics/summary.ts';
+import { exampleHeader, exampleRecord } from '../records/run.ts';
+
+const verdict = (radius: number, correct: boolean | null = true, abstained = false): Verdict => ({
+  prediction: abstained ? null : 1,
+  radius,
+  abstained,
+  correct,
+  localLipschitz: null,
+  alphaTotal: 0.001,
+  seconds: 1,
+});
+
+/** Uniform numbers in [0,1) (mulberry32), so that every simulation below is the same each time. */
+function uniforms(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const score = (radii: readonly number[]): Score => scoreOf(radii.map((r) => verdict(r)));
+
+describe('certified accuracy', () => {
+  test('counts what is certified and right, at a radius not below the one asked', () => {
+    const one = scoreOf([
+      verdict(0.5),
+      verdict(0.25),
+      verdict(0.9, false),
+      verdict(0, false, true),
+      verdict(0),
+    ]);
+    expect(one.measure).toBe('certified accuracy');
+    expect([0, 0.25, 0.250_001, 0.5, 0.6].map((r) => certifiedCount(one, r))).toEqual([3, 2, 1, 1, 0]);
+    expect(one.abstained).toBe(1);
+    expect(averageRadius(one).mean).toBeCloseTo(0.75 / 5, 15);
+  });
+
+  test('without labels it is a certified fraction, whatever the class', () => {
+    const one = scoreOf([verdict(0.5, null), verdict(0, null, true)]);
+    expect(one.measure).toBe('certified fraction');
+    expect(certifiedCount(one, 0)).toBe(1);
+  });
+
+  test('its band is Clopper-Pearson: 90 of 100 is 82.4 % to 95.1 %', () => {
+    const share = certifiedShare(score(Array.from({ length: 100 }, (_, i) => (i < 90 ? 1 : 0.1))), 0.5);
+    expect(share.certified).toBe(90);
+    // R: binom.test(90, 100)$conf.int
+    expect(share.lower).toBeCloseTo(0.823_777_4, 6);
+    expect(share.upper).toBeCloseTo(0.950_995_3, 6);
+    expect(certifiedShare(score([]), 0)).toMatchObject({ lower: 0, upper: 1 });
+  });
+
+  test('never rises with the radius and equals a plain count', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 4, noNaN: true })),
+        fc.double({ min: 0, max: 4, noNaN: true }),
+        (radii, r) => {
+          expect(certifiedCount(score(radii), r)).toBe(radii.filter((x) => x >= r).length);
+        },
+      ),
+      { seed: 3 },
+    );
+  });
+});
+
+describe('average certified radius', () => {
+  /** Share of 2,000 runs of N images whose lower bound lies above the true mean. */
+  function missRate(draw: (u: () => number) => number, mean: number, images: number): number {
+    const u = uniforms(11);
+    let misses = 0;
+    for (let run = 0; run < 2000; run++) {
+      const bound = averageRadius(score(Array.from({ length: images }, () => draw(u)))).lower;
+      if (bound > mean) misses++;
+    }
+    return misses / 2000;
+  }
+
+  // 0.05 allowed; 0.066 is 3.3 standard errors above it over 2,000 runs.
+  test('its lower bound misses in at most 5 % of runs: radii of a classifier that abstains often', () => {
+    expect(missRate((u) => (u() < 0.4 ? 0 : 0.2 + u()), 0.42, 60)).toBeLessThan(0.066);
+  });
+
+  test('its lower bound holds for heavy-tailed radii, where the normal approximation does not', () => {
+    // One image in fifty has radius 10: mean 0.2.
+    const rare = (u: () => number) => (u() < 0.02 ? 10 : 0);
+    expect(missRate(rare, 0.2, 60)).toBeLessThan(0.066);
+    const u = uniforms(5);
+    let normalMisses = 0;
+    for (let run = 0; run < 500; run++) {
+      const { mean, approximateHalfWidth } = averageRadius(score(Array.from({ length: 60 }, () => rare(u))));
+      if (Math.abs(mean - 0.2) > approximateHalfWidth) normalMisses++;
+    }
+    expect(normalMisses / 500).toBeGreaterThan(0.2);
+  });
+
+  test('its lower bound is worth having: within 1.6 normal half-widths of the mean at 500 images', () => {
+    const u = uniforms(2);
+    const { mean, lower, approximateHalfWidth } = averageRadius(
+      score(Array.from({ length: 500 }, () => (u() < 0.2 ? 0 : 1.5 * u()))),
+    );
+    expect(lower).toBeLessThan(mean);
+    expect((mean - lower) / approximateHalfWidth).toBeLessThan(1.6);
+  });
+
+  test('nothing certified, or no image, gives 0', () => {
+    expect(averageRadius(score([0, 0, 0]))).toEqual({ mean: 0, lower: 0, approximateHalfWidth: 0 });
+    expect(averageRadius(score([])).lower).toBe(0);
+    expect(averageRadius(score([1])).approximateHalfWidth).toBe(Infinity);
+  });
+});
+
+describe('allowance for certificates that fail', () => {
+  /** P[Bin(n, p) > k], summed from its terms. */
+  function tailAbove(k: number, n: number, p: number): number {
+    let term = n * Math.log1p(-p);
+    let below = 0;
+    for (let i = 0; i <= k; i++) {
+      below += Math.exp(term);
+      term += Math.log((n - i) / (i + 1)) + Math.log(p / (1 - p));
+    }
+    return 1 - below;
+  }
+
+  test('more certificates fail than it allows for with probability at most 5 %, by the exact binomial tail', () => {
+    for (const alpha of [1e-4, 0.001, 0.01, 0.1, 0.5]) {
+      for (const images of [1, 10, 100, 500, 1000]) {
+        const allowed = Math.round(images * failureAllowance(alpha, images));
+        expect(tailAbove(Math.min(images, allowed), images, alpha), `${alpha} ${images}`).toBeLessThanOrEqual(
+          0.05,
+        );
+      }
+    }
+  });
+
+  test('one failure fewer would be too few', () => {
+    for (const alpha of [0.001, 0.01, 0.1, 0.5]) {
+      for (const images of [10, 100, 1000]) {
+        const allowed = Math.round(images * failureAllowance(alpha, images));
+        if (allowed > 0)
+          expect(tailAbove(allowed - 1, images, alpha), `${alpha} ${images}`).toBeGreaterThan(0.05);
+      }
+    }
+    expect(failureAllowance(0.001, 20)).toBe(0);
+  });
+
+  test("without Bernstein's factor 2 under the root the published closed form would be too small", () => {
+    // P[more than alpha N + sqrt(alpha (1-alpha) ln(1/rho) N) + ln(1/rho)/3 failures] at rho = 1e-6.
+    const [alpha, images, evidence] = [0.5, 1000, Math.log(1e6)];
+    const published = alpha * images + Math.sqrt(alpha * (1 - alpha) * evidence * images) + evidence / 3;
+    expect(tailAbove(Math.floor(published), images, alpha)).toBeGreaterThan(1e-6);
+  });
+});
+
+describe('radii of the table', () => {
+  test.each([
+    [1.55, [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]],
+    [0.3, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]],
+    [4, [0, 1, 2, 3, 4]],
+    [0.0031, [0, 0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003]],
+    [123, [0, 25, 50, 75, 100]],
+    [0, [0]],
+  ])('up to %d they are %j', (largest, radii) => {
+    expect(roundRadii(largest)).toEqual(radii);
+  });
+
+  test('are at most as many as asked, short decimals, and cover most of the range', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 1e-6, max: 1e6, noNaN: true }),
+        fc.integer({ min: 4, max: 20 }),
+        (largest, atMost) => {
+          const radii = roundRadii(largest, atMost);
+          expect(radii.length).toBeLessThanOrEqual(atMost);
+          expect(radii.at(-1)).toBeLessThanOrEqual(largest);
+          expect(radii.at(-1)).toBeGreaterThan(largest / 3);
+          for (const r of radii)
+            expect(String(r).replace(/e.*/u, '').replace(/\D/gu, '').length).toBeLessThanOrEqual(9);
+        },
+      ),
+      { seed: 5 },
+    );
+  });
+});
+
+describe('summary of a run', () => {
+  const header = exampleHeader();
+  const outcomes = Array.from({ length: 20 }, (_, k) => exampleRecord(k));
+
+  test('states both methods at the same radii', () => {
+    const summary = summarise(header, outcomes);
+    expect(summary.radii).toEqual([0, 0.25, 0.5, 0.75, 1]);
+    expect(summary.series.map(({ name, sigma }) => [name, sigma])).toEqual([
+      ['SPLITZ', 0.5],
+      ['plain smoothing', 0.5],
+    ]);
+    expect(summary.series[0]?.score).toMatchObject({ images: 20, abstained: 2 });
+    expect(summary.medianLocalLipschitz).toBe(1.25);
+  });
+
+  test('a run at the input is plain smoothing and has no left half', () => {
+    const plain = { ...header, split: { ...header.split, cut: 'input' } };
+    const summary = summarise(
+      plain,
+      outcomes.map((o) => ({ ...o, baseline: null })),
+    );
+    expect(summary.series.map(({ name }) => name)).toEqual(['plain smoothing']);
+    expect(summary.medianLocalLipschitz).toBeNull();
+  });
+
+  test('no record at all is not an error', () => {
+    expect(summarise(header, [])).toMatchObject({ images: 0, radii: [0] });
+  });
+});
