@@ -28,7 +28,7 @@ export const FAULTS = [
     file: 'src/operators/arithmetic.ts',
     from: 'divide ? 1 / constant.values[k]! : constant.values[k]!',
     to: 'divide ? 1 / Math.max(...constant.values.map(Math.abs)) : constant.values[k]!',
-    tests: 'test/operators test/lipschitz test/certificate',
+    tests: 'test/operators test/lipschitz test/methods test/records test/statistics test/verification',
   },
   {
     name: 'printing: round to nearest instead of down',
@@ -70,7 +70,7 @@ export const FAULTS = [
     file: 'src/lipschitz/input-radius.ts',
     from: 'if (proved <= latentRadius) {\n          best = { radius, displacement: ball.displacement, forwardError: ball.forwardError };',
     to: 'if (radius > 0) {\n          best = {\n            ...{ radius: radius * 1.01, forwardError: 0 },\n            displacement: Math.min(proved, latentRadius),\n          };',
-    tests: 'test/lipschitz test/certificate',
+    tests: 'test/lipschitz test/methods test/records test/statistics test/verification',
   },
   {
     name: 'Clopper-Pearson: one success too many',
