@@ -2,17 +2,11 @@
 // that travel beside them. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { binary } from './binary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const require = createRequire(import.meta.url);
-const binary = (name, pkg = name) => {
-  const manifest = require.resolve(`${pkg}/package.json`);
-  const bin = require(manifest).bin;
-  return join(dirname(manifest), typeof bin === 'string' ? bin : bin[name]);
-};
 const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type NetworkBuilder, networkBuilder, type Wire } from '../../src/onnx/builder.ts';
 import { listCuts } from '../../src/onnx/cuts.ts';
 import { makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
 import { measureShapes } from '../../src/onnx/intake/shapes.ts';
@@ -10,6 +9,7 @@ import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
 import type { ModelProto } from '../../src/onnx/model/proto.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import { type NetworkBuilder, networkBuilder, type Wire } from '../../tools/models/builder.ts';
 
 /** Kernels of small fractions, told apart by place. */
 const fractions = (dims: readonly number[], _fanIn: number, index: number): Float32Array =>

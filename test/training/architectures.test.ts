@@ -6,8 +6,8 @@ import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
-import { ARCHITECTURES, buildArchitecture } from '../../src/training/architectures/index.ts';
-import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
+import { ARCHITECTURES, buildArchitecture } from '../../tools/models/architectures/index.ts';
+import { initialKernel } from '../../tools/models/architectures/initial-weights.ts';
 
 const pathOf = (name: string): string => new URL(`../../models/${name}.onnx`, import.meta.url).pathname;
 

@@ -4,13 +4,9 @@
  * be installed (tools/tfjs-node).
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { networkBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
-import { buildArchitecture } from '../../src/training/architectures/index.ts';
-import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
-import { resnet } from '../../src/training/architectures/resnet.ts';
 import { openEngine } from '../../src/training/engines/select-engine.ts';
 import { createLoss, parseLoss } from '../../src/training/losses/index.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
@@ -18,6 +14,10 @@ import { createOptimizer, SGD } from '../../src/training/optimizers.ts';
 import type { Engine, Program } from '../../src/training/program.ts';
 import type { Regularizer } from '../../src/training/regularizers.ts';
 import { Feed, splitzProgram } from '../../src/training/step.ts';
+import { buildArchitecture } from '../../tools/models/architectures/index.ts';
+import { initialKernel } from '../../tools/models/architectures/initial-weights.ts';
+import { resnet } from '../../tools/models/architectures/resnet.ts';
+import { networkBuilder } from '../../tools/models/builder.ts';
 import { cpuEngine, difference, normals, ortEngine } from './programs.ts';
 
 interface Subject {

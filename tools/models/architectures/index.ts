@@ -1,6 +1,7 @@
 /** The untrained networks of models/, by file name without ".onnx". `tools/models/build.mjs` writes the files. */
-import { type NetworkBuilder, networkBuilder, type Wire } from '../../onnx/builder.ts';
-import type { ModelProto } from '../../onnx/model/proto.ts';
+
+import type { ModelProto } from '../../../src/onnx/model/proto.ts';
+import { type NetworkBuilder, networkBuilder, type Wire } from '../builder.ts';
 import { glyphNet } from './glyph-net.ts';
 import { initialKernel } from './initial-weights.ts';
 import { lenet, lenetSplitz, lenetStrided } from './lenet.ts';
