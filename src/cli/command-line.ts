@@ -1,23 +1,33 @@
 /** The command line as yargs knows it: commands, global options, what a usage error says. */
-import yargs, { type Argv } from 'yargs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
 import { UsageError } from '../ground/errors.ts';
 import { packageVersion } from '../runs/version.ts';
-import { attack } from './commands/attack.ts';
-import { certify } from './commands/certify.ts';
-import { compare } from './commands/compare.ts';
-import { configCommand } from './commands/config.ts';
-import { doctor } from './commands/doctor.ts';
-import { explain } from './commands/explain.ts';
-import { inspect } from './commands/inspect.ts';
-import { plan } from './commands/plan.ts';
-import { predict } from './commands/predict.ts';
-import { replay } from './commands/replay.ts';
-import { report } from './commands/report.ts';
-import { sign } from './commands/sign.ts';
-import { split } from './commands/split.ts';
-import { train } from './commands/train.ts';
-import { verify } from './commands/verify.ts';
 import type { OptionSources } from './config/sources.ts';
+import { attack } from './declarations/attack.ts';
+import { certify } from './declarations/certify.ts';
+import { compare } from './declarations/compare.ts';
+import { configCommand } from './declarations/config.ts';
+import type { Declaration } from './declarations/declaration.ts';
+import { doctor } from './declarations/doctor.ts';
+import { explain } from './declarations/explain.ts';
+import { inspect } from './declarations/inspect.ts';
+import { plan } from './declarations/plan.ts';
+import { predict } from './declarations/predict.ts';
+import { replay } from './declarations/replay.ts';
+import { report } from './declarations/report.ts';
+import { sign } from './declarations/sign.ts';
+import { split } from './declarations/split.ts';
+import { train } from './declarations/train.ts';
+import { verify } from './declarations/verify.ts';
+
+/** The command with what it does, which is loaded when it is called. */
+const lazily = <Flags>(
+  declaration: Declaration<Flags>,
+  load: () => Promise<{ run(flags: Flags): Promise<void> }>,
+): CommandModule<object, Flags> => ({
+  ...declaration,
+  handler: async (flags) => (await load()).run(flags as Flags),
+});
 
 /** Commands whose first argument is a result file. */
 const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare']);
@@ -32,21 +42,21 @@ export function commandLine(args: readonly string[], sources: OptionSources): Ar
     yargs(args)
       .scriptName('splitz-onnx')
       .usage('$0 <command>\n\nCertified l2 robustness of ONNX classifiers.')
-      .command(certify)
-      .command(predict)
-      .command(plan)
-      .command(inspect)
-      .command(split)
-      .command(attack)
-      .command(train)
-      .command(verify)
-      .command(replay)
-      .command(explain)
-      .command(compare)
-      .command(report)
-      .command(sign)
+      .command(lazily(certify, () => import('./commands/certify.ts')))
+      .command(lazily(predict, () => import('./commands/predict.ts')))
+      .command(lazily(plan, () => import('./commands/plan.ts')))
+      .command(lazily(inspect, () => import('./commands/inspect.ts')))
+      .command(lazily(split, () => import('./commands/split.ts')))
+      .command(lazily(attack, () => import('./commands/attack.ts')))
+      .command(lazily(train, () => import('./commands/train.ts')))
+      .command(lazily(verify, () => import('./commands/verify.ts')))
+      .command(lazily(replay, () => import('./commands/replay.ts')))
+      .command(lazily(explain, () => import('./commands/explain.ts')))
+      .command(lazily(compare, () => import('./commands/compare.ts')))
+      .command(lazily(report, () => import('./commands/report.ts')))
+      .command(lazily(sign, () => import('./commands/sign.ts')))
       .command(configCommand(sources))
-      .command(doctor)
+      .command(lazily(doctor, () => import('./commands/doctor.ts')))
       .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
       .option('config', {
         type: 'string',

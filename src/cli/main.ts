@@ -4,7 +4,7 @@ import { hideBin } from 'yargs/helpers';
 import { commandLine } from './command-line.ts';
 import { optionSources } from './config/sources.ts';
 import { exitCodeOf } from './exit.ts';
-import { joinedRequirements } from './policy.ts';
+import { joinedRequirements } from './joined-requirements.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
 import { screenOf } from './terminal/style.ts';
 

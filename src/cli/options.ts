@@ -1,8 +1,8 @@
 /** Options that several commands share, as yargs builders: one wording and one meaning each. */
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement.ts';
-import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/preprocessing.ts';
+import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
+import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
 export const modelArgument = <T>(y: Argv<T>) =>

@@ -18,13 +18,10 @@
 import { inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
 import { applyAbsolute, type LinearMap, rowNorms } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
+import type { DisplacementBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 import type { Scales } from './spectral-norm.ts';
-
-/** Upper bounds, loosest first. `power` is the published method: an estimate, not a bound. */
-export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'power'] as const;
-export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
 
 /** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
 export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;

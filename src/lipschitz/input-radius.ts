@@ -7,14 +7,8 @@
 import { inflate } from '../ground/rounding-error.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
-import {
-  type DisplacementBound,
-  displacement,
-  latentMovement,
-  movements,
-  type NormOf,
-  productBound,
-} from './displacement.ts';
+import { displacement, latentMovement, movements, type NormOf, productBound } from './displacement.ts';
+import type { DisplacementBound } from './displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
 import { forwardErrorOnBall } from './forward-error.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';

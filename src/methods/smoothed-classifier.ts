@@ -13,7 +13,7 @@
  */
 
 import { compileLeftHalf } from '../lipschitz/compile-left-half.ts';
-import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
 import type { Evaluation } from '../lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import type { GaussianSource } from '../lipschitz/spectral-norm.ts';

@@ -6,14 +6,9 @@
 
 import type { Dataset } from '../datasets/dataset.ts';
 import { UsageError } from '../ground/errors.ts';
-import type { DisplacementBound } from '../lipschitz/displacement.ts';
-import {
-  CHANNEL_ORDERS,
-  type ChannelOrder,
-  LAYOUTS,
-  type Layout,
-  type Preprocessing,
-} from '../onnx/intake/preprocessing.ts';
+import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
+import { CHANNEL_ORDERS, type ChannelOrder, LAYOUTS, type Layout } from '../onnx/intake/pixel-layout.ts';
+import type { Preprocessing } from '../onnx/intake/preprocessing.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../smoothing/noise/rounded-noise.ts';

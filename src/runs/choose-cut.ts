@@ -2,7 +2,7 @@
 
 import { ModelRefused, UsageError } from '../ground/errors.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
-import type { DisplacementBound } from '../lipschitz/displacement.ts';
+import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
 import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../methods/smoothed-classifier.ts';

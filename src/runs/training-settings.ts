@@ -1,72 +1,38 @@
 /** What `train` is asked to do: the recipe's values, overridden by flags; each with its origin, all shown and recorded. */
-import type { Argv } from 'yargs';
 import { UsageError } from '../ground/errors.ts';
-import { AUGMENTATIONS } from '../training/augmentation.ts';
-import { describeLoss, lossNames, parseLoss } from '../training/losses/index.ts';
-import { RECIPES, type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
-import { REGULARIZERS } from '../training/regularizers.ts';
+import { describeLoss, parseLoss } from '../training/losses/index.ts';
+import { type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
 import { checkSigma } from './certify-settings.ts';
 import { originOf, requireCount, type WithOrigins } from './sourced.ts';
 
-export const trainingOptions = <T>(y: Argv<T>) =>
-  y
-    .option('recipe', {
-      choices: RECIPES,
-      describe: 'defaults of everything below [paper; smoothing at --split input]',
-    })
-    .option('sigma', {
-      type: 'number',
-      describe: 'deviation of the noise: at the cut (smoothing, paper), at the input (matched, warm)',
-    })
-    .option('noise-scale', {
-      type: 'string',
-      nargs: 1,
-      describe: 'share of sigma over the run, a schedule such as 0:1@40%',
-    })
-    .option('loss', {
-      type: 'string',
-      nargs: 1,
-      describe: `loss under noise: ${lossNames.join(', ')}, with settings as in consistency:lambda=5,eta=0.5`,
-    })
-    .option('strength', {
-      type: 'string',
-      nargs: 1,
-      describe: 'weight of what the loss adds to the cross-entropy, a schedule such as 0:1@10',
-    })
-    .option('regularizer', { choices: REGULARIZERS, describe: 'local Lipschitz bound that is trained' })
-    .option('lambda', { type: 'string', nargs: 1, describe: 'its weight, a schedule such as 0.8:0.4' })
-    .option('radius', {
-      type: 'string',
-      nargs: 1,
-      describe: 'ball it is taken on, a schedule, in pixel units',
-    })
-    .option('lipschitz-threshold', { type: 'number', describe: 'theta_L: bounds below it cost nothing' })
-    .option('learn-lipschitz-threshold', { type: 'boolean', describe: 'train theta_L with the weights' })
-    .option('power-steps', { type: 'number', describe: 'power iterations per step, warm-started' })
-    .option('bound-images', { type: 'number', describe: 'images per step that the bound is taken on' })
-    .option('relu-theta', {
-      type: 'number',
-      describe: "replace the left half's Relus by Clip(0, THETA); 0 leaves them",
-    })
-    .option('learn-theta', { type: 'boolean', describe: 'train the clip levels of the left half' })
-    .option('optimizer', { choices: ['adam', 'sgd'] as const, describe: 'sgd has momentum 0.9' })
-    .option('learning-rate', {
-      type: 'string',
-      nargs: 1,
-      alias: 'lr',
-      describe: 'a schedule such as cosine:1e-3',
-    })
-    .option('weight-decay', {
-      type: 'number',
-      describe: 'l2 penalty (sgd) or decoupled decay (adam) of kernels',
-    })
-    .option('clip-norm', { type: 'number', describe: 'largest l2 norm of the gradient; 0 for none' })
-    .option('epochs', { type: 'number', describe: 'passes over the training images' })
-    .option('batch', { type: 'number', describe: 'images per step' })
-    .option('augment', { choices: AUGMENTATIONS, describe: 'random shifts and mirror images' });
-
-type Flags = Awaited<ReturnType<ReturnType<typeof trainingOptions>['parse']>> & WithOrigins;
+/** What somebody asked for; undefined where the recipe decides. */
+export interface TrainingRequest extends WithOrigins {
+  readonly recipe?: RecipeName | undefined;
+  readonly sigma?: number | undefined;
+  /** Schedules, as text. */
+  readonly noiseScale?: string | undefined;
+  readonly loss?: string | undefined;
+  readonly strength?: string | undefined;
+  readonly regularizer?: Recipe['regularizer'] | undefined;
+  readonly lambda?: string | undefined;
+  readonly radius?: string | undefined;
+  readonly lipschitzThreshold?: number | undefined;
+  readonly learnLipschitzThreshold?: boolean | undefined;
+  readonly powerSteps?: number | undefined;
+  readonly boundImages?: number | undefined;
+  /** 0 leaves the Relus. */
+  readonly reluTheta?: number | undefined;
+  readonly learnTheta?: boolean | undefined;
+  readonly optimizer?: Recipe['optimizer'] | undefined;
+  readonly learningRate?: string | undefined;
+  readonly weightDecay?: number | undefined;
+  /** 0 is none. */
+  readonly clipNorm?: number | undefined;
+  readonly epochs?: number | undefined;
+  readonly batch?: number | undefined;
+  readonly augment?: Recipe['augment'] | undefined;
+}
 
 /** All settings of a run that do not come from the model or the data. */
 export interface TrainingSettings extends Recipe {
@@ -92,7 +58,11 @@ export const optionOf = (setting: string): string =>
   OPTION_OF[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** Throws UsageError for values that are out of range, schedules that are none, combinations that mean nothing. */
-export function trainingSettings(flags: Flags, atInput: boolean, dataset: string): SourcedTrainingSettings {
+export function trainingSettings(
+  flags: TrainingRequest,
+  atInput: boolean,
+  dataset: string,
+): SourcedTrainingSettings {
   const name: RecipeName = flags.recipe ?? (atInput ? 'smoothing' : 'paper');
   if (atInput !== (name === 'smoothing')) {
     throw new UsageError({

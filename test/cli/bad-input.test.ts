@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { inspect } from '../../src/cli/commands/inspect.ts';
+import { run as inspect } from '../../src/cli/commands/inspect.ts';
 import { exitCodeOf } from '../../src/cli/exit.ts';
 import { renderError } from '../../src/cli/terminal/report-error.ts';
 import { screenOf } from '../../src/cli/terminal/style.ts';
@@ -637,7 +637,7 @@ describe.skipIf(noShared !== null)(titled('every strange model, opened by inspec
       const began = performance.now();
       let refusal: unknown = null;
       try {
-        await inspect.handler({ model: file, json: true, quiet: false, seconds: 1, _: [], $0: '' } as never);
+        await inspect({ model: file, json: true, quiet: false, seconds: 1, _: [], $0: '' } as never);
       } catch (error) {
         refusal = error;
       } finally {

@@ -1,6 +1,7 @@
 /** A centre is known up to the rounding of what came before it: D bounds the movement around every centre it may be. */
 import { describe, expect, it } from 'vitest';
-import { type DisplacementBound, displacement } from '../../src/lipschitz/displacement.ts';
+import { displacement } from '../../src/lipschitz/displacement.ts';
+import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { floatTensor, intTensor, node } from '../onnx/tiny-model.ts';

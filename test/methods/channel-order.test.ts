@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import { leftHalfBoundAt, probesOf } from '../../src/methods/smoothed-classifier.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
+import type { ChannelOrder } from '../../src/onnx/intake/pixel-layout.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
-import type { ChannelOrder } from '../../src/onnx/intake/preprocessing.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';
 
 const [outputs, channels, kernel] = [4, 3, 9];

@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/ground/errors.ts';
-import type { DisplacementBound } from '../../src/lipschitz/displacement.ts';
+import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { checkLeftHalf, requireHidden } from '../../src/methods/left-half-check.ts';
 import {
   largestBatch,

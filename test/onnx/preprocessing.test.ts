@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/ground/errors.ts';
-import { type Layout, prependPreprocessing } from '../../src/onnx/intake/preprocessing.ts';
+import type { Layout } from '../../src/onnx/intake/pixel-layout.ts';
+import { prependPreprocessing } from '../../src/onnx/intake/preprocessing.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { intsAttr, node, tinyModel } from './tiny-model.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { joinedRequirements } from '../../src/cli/policy.ts';
+import { joinedRequirements } from '../../src/cli/joined-requirements.ts';
 import type { SplitzError } from '../../src/ground/errors.ts';
 import type { Outcome, RunHeader } from '../../src/records/record.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from '../../src/smoothing/votes/clopper-pearson.ts';

@@ -1,6 +1,6 @@
 /** Bounds that are false, whatever proved them: found by points of the ball, which share no norm with any proof. */
 import { describe, expect, it } from 'vitest';
-import type { DisplacementBound } from '../../src/lipschitz/displacement.ts';
+import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { createLeftHalfBound, type LeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import { latentCentre } from '../../src/methods/smoothed-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';

@@ -1,8 +1,7 @@
 /** `attack`: an empirical upper bound beside every certified radius. */
 import { basename } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
-import { ATTACK_FORMAT, type AttackHeader, type AttackRecord, METHODS } from '../../attack/attack-record.ts';
+import { ATTACK_FORMAT, type AttackHeader, type AttackRecord } from '../../attack/attack-record.ts';
 import { CertificateContradicted, evidenceFolder } from '../../attack/contradiction.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
@@ -15,102 +14,27 @@ import { describeEnvironment } from '../../runs/environment.ts';
 import { requireCount } from '../../runs/sourced.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { AttackFlags } from '../declarations/attack.ts';
 import { interruptible } from '../interrupt.ts';
-import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
 import { placeNote } from '../place-note.ts';
 import { startAttackProgress } from '../terminal/attack-progress.ts';
 import { renderAttack, summariseAttack } from '../terminal/attack-summary.ts';
 import { screenOf } from '../terminal/style.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  outputOptions(
-    smoothingOptions(
-      dataOptions(
-        preprocessingOptions(
-          y
-            .positional('source', {
-              type: 'string',
-              demandOption: true,
-              describe: 'a result file (RUN.jsonl), or an ONNX model to certify and attack',
-            })
-            .positional('model', {
-              type: 'string',
-              describe: 'the model of the result file [beside it]',
-            })
-            .option('image', { type: 'number', describe: 'index of the one image to attack' })
-            .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
-            .option('max', { type: 'number', describe: 'attack at most so many images' })
-            .option('method', {
-              choices: ['auto', ...METHODS] as const,
-              default: 'auto' as const,
-              describe: 'auto: by gradients where the model has them',
-            })
-            .option('steps', { type: 'number', default: 40, describe: 'steps of each search' })
-            .option('restarts', { type: 'number', default: 3, describe: 'starts per image (gradient)' })
-            .option('draws', { type: 'number', default: 16, describe: 'noise draws per step' })
-            .option('confirm', {
-              type: 'number',
-              describe: 'fresh draws that confirm a success [n, at most 10000]',
-            })
-            .option('confirm-alpha', {
-              type: 'number',
-              describe: 'probability of a wrong confirmation [alpha]',
-            })
-            .option('clip', { type: 'boolean', default: false, describe: 'keep pixels in [0,1]' })
-            .option('undefended', {
-              type: 'boolean',
-              default: false,
-              describe: 'attack the model itself, without noise',
-            })
-            .option('out', {
-              type: 'string',
-              nargs: 1,
-              describe: 'attack file [SOURCE.attack.jsonl]; resumed if it is there',
-            }),
-        ),
-      ),
-    ),
-  )
-    .option('output', { type: 'string', hidden: true })
-    .option('force-eval', { type: 'boolean', hidden: true, default: false })
-    .option('n0', { type: 'number', hidden: true })
-    .option('bound', { choices: ['clopper-pearson', 'runner-up'] as const, hidden: true })
-    .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
-    .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
+export const run = (flags: AttackFlags): Promise<void> =>
+  interruptible('Run the same command again: it continues after the last whole line.', (signal) =>
+    within(flags, signal),
+  );
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { source: string };
-
-export const attack: CommandModule<object, Flags> = {
-  command: 'attack <source> [model]',
-  describe: 'smallest perturbation found, beside every certified radius',
-  builder: briefHelp(builder, [
-    'image',
-    'max',
-    'method',
-    'steps',
-    'draws',
-    'clip',
-    'undefended',
-    'data',
-    'out',
-    'json',
-  ]),
-  handler: (flags) =>
-    interruptible('Run the same command again: it continues after the last whole line.', (signal) =>
-      run(flags, signal),
-    ),
-};
-
-/** Flags with the seed settled: the one of the file that is continued, or a new one, where nobody chose. */
-type SeededFlags = Flags & { readonly seed: number; readonly seedOrigin: SeedOrigin };
+/** AttackFlags with the seed settled: the one of the file that is continued, or a new one, where nobody chose. */
+type SeededFlags = AttackFlags & { readonly seed: number; readonly seedOrigin: SeedOrigin };
 type SeedOrigin = NonNullable<AttackHeader['settings']['seedOrigin']>;
 
 /**
  * The confirmations, and the certificates of a model certified on the way, rest on a seed that the model's maker could not
  * know, as those of `certify` do.
  */
-async function seeded(flags: Flags, path: string): Promise<SeededFlags> {
+async function seeded(flags: AttackFlags, path: string): Promise<SeededFlags> {
   if (flags.seed !== undefined) return { ...flags, seed: flags.seed, seedOrigin: 'chosen' };
   const recorded = await recordedAttack(path);
   return recorded === null
@@ -118,7 +42,7 @@ async function seeded(flags: Flags, path: string): Promise<SeededFlags> {
     : { ...flags, seed: recorded.seed, seedOrigin: recorded.seedOrigin ?? 'chosen' };
 }
 
-async function run(given: Flags, signal: AbortSignal): Promise<void> {
+async function within(given: AttackFlags, signal: AbortSignal): Promise<void> {
   checkCounts(given);
   const path = given.out ?? `${given.source.replace(/\.(jsonl|onnx)$/i, '')}.attack.jsonl`;
   const flags = await seeded(given, path);
@@ -160,7 +84,7 @@ async function run(given: Flags, signal: AbortSignal): Promise<void> {
   }
 }
 
-function checkCounts(flags: Flags): void {
+function checkCounts(flags: AttackFlags): void {
   requireCount('--start', flags.start, 0);
   requireCount('--workers', flags.workers, 1);
   requireCount('--batch', flags.batch, 1);
@@ -215,7 +139,12 @@ function headerOf(
 }
 
 /** The table on stdout; a contradiction ends the command with exit code 1. */
-function report(header: AttackHeader, records: readonly AttackRecord[], flags: Flags, path: string): void {
+function report(
+  header: AttackHeader,
+  records: readonly AttackRecord[],
+  flags: AttackFlags,
+  path: string,
+): void {
   const summary = summariseAttack(header, records);
   if (flags.json) process.stdout.write(`${JSON.stringify({ attack: header, summary, records })}\n`);
   else process.stdout.write(renderAttack(header, records, screenOf(process.stdout, process.env)));

@@ -1,7 +1,6 @@
 /** `certify`: the main job. One record per image, resumed by default; at the end one screen that tells the truth. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { roundUp } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
 import {
@@ -19,29 +18,12 @@ import { cutFor, shortened } from '../../runs/choose-cut.ts';
 import { type OpenedRun, openRun } from '../../runs/open-run.ts';
 import { runHeader } from '../../runs/run-header.ts';
 import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../../runs/smoothing-plan.ts';
-import {
-  byFlag,
-  derived,
-  originOf,
-  requireCount,
-  type Sourced,
-  type WithOrigins,
-} from '../../runs/sourced.ts';
+import { byFlag, derived, originOf, requireCount, type Sourced } from '../../runs/sourced.ts';
 import { parseRequirements, requireLabels } from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { CertifyFlags } from '../declarations/certify.ts';
 import { interruptible } from '../interrupt.ts';
-import {
-  dataOptions,
-  forceEvalOption,
-  modelArgument,
-  outputOptions,
-  policyOption,
-  preprocessingOptions,
-  selectionOptions,
-  smoothingOptions,
-} from '../options.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { findingNotes } from '../terminal/findings.ts';
@@ -49,56 +31,7 @@ import { startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
 
-const FORMATS = ['table', 'tsv', 'jsonl'] as const;
-
-const builder = <T>(y: Argv<T>) =>
-  policyOption(
-    outputOptions(
-      selectionOptions(
-        smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
-      ),
-    ),
-  )
-    .option('baseline-sigma', {
-      type: 'number',
-      describe: 'noise of plain smoothing beside it [sigma / Lipschitz bound]',
-    })
-    .option('out', {
-      type: 'string',
-      nargs: 1,
-      describe: 'result file [MODEL.CUT.jsonl]; resumed if it is there; - for stdout',
-    })
-    .option('format', { choices: FORMATS, default: 'table' as const, describe: 'what to print at the end' })
-    .example('$0 certify models/glyphs-lenet.onnx', 'a shipped model on built-in data')
-    .example('$0 certify net.onnx --data cifar10:DIR --mean 0.5,0.5,0.5 --std 0.2,0.2,0.2', 'your own');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
-
-export const certify: CommandModule<object, Flags> = {
-  command: 'certify <model>',
-  describe: 'certify l2 radii of the answers of the smoothed classifier',
-  builder: briefHelp(builder, [
-    'data',
-    'mean',
-    'std',
-    'scale',
-    'split',
-    'sigma',
-    'n',
-    'alpha',
-    'lipschitz',
-    'provider',
-    'baseline',
-    'max',
-    'require',
-    'out',
-    'format',
-    'json',
-  ]),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: CertifyFlags): Promise<void> {
   const given = statisticalSettings(flags);
   const requirements = parseRequirements(flags.require);
   requireCount('--start', flags.start, 0);
@@ -182,7 +115,11 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** Noise of plain smoothing beside the split; null when there is none to run. */
-function baselineLevel({ classifier }: OpenedRun, plan: SmoothingPlan, flags: Flags): Sourced<number | null> {
+function baselineLevel(
+  { classifier }: OpenedRun,
+  plan: SmoothingPlan,
+  flags: CertifyFlags,
+): Sourced<number | null> {
   if (!flags.baseline) return byFlag(null, originOf(flags, 'baseline'));
   if (plan.left === null) return derived(null);
   const told = baselineSetting(flags, classifier.source.metadata);
@@ -220,7 +157,7 @@ interface OpenedResults {
 }
 
 /** Where the records go; null for stdout. */
-function resultPath({ out, model }: Flags, cut: Cut): string | null {
+function resultPath({ out, model }: CertifyFlags, cut: Cut): string | null {
   if (out === '-') return null;
   const safeCut = cut.name.replace(/[^\w.-]+/g, '_');
   return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${safeCut}.jsonl`;
@@ -232,7 +169,11 @@ async function continued(given: StatisticalSettings, path: string | null): Promi
   return { ...given, seed: (await recordedSeed(path)) ?? given.seed };
 }
 
-async function openResults(flags: Flags, path: string | null, header: RunHeader): Promise<OpenedResults> {
+async function openResults(
+  flags: CertifyFlags,
+  path: string | null,
+  header: RunHeader,
+): Promise<OpenedResults> {
   if (path === null) {
     return {
       file: await openResultStream(process.stdout, header, flags.format === 'tsv' ? 'tsv' : 'jsonl'),
@@ -257,7 +198,7 @@ async function certifyAll(
   plain: SmoothedClassifier | null,
   statistics: StatisticalSettings,
   signal: AbortSignal,
-  { quiet, max }: Pick<Flags, 'quiet' | 'max'>,
+  { quiet, max }: Pick<CertifyFlags, 'quiet' | 'max'>,
 ): Promise<void> {
   const { header } = results;
   const planned = [...plannedIndices(header)].slice(0, max ?? data.length);
@@ -302,7 +243,7 @@ async function certifyAll(
 }
 
 /** The result on stdout; nothing more when the records themselves went there. */
-function report({ file, path }: OpenedResults, flags: Flags): void {
+function report({ file, path }: OpenedResults, flags: CertifyFlags): void {
   const { header, outcomes } = file;
   if (path === null) return;
   if (flags.json)

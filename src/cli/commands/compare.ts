@@ -1,45 +1,23 @@
 /** `compare`: two runs over the same images, paired: shares at radii, average radius, and what is significant. */
 import { basename } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
 import { printable, shorten, wrap } from '../../ground/text-width.ts';
 import { readRun } from '../../records/read-results.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
 import { type Comparison, compareRuns, LEVEL } from '../../statistics/comparison.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { CompareFlags } from '../declarations/compare.ts';
 import { renderCurves } from '../terminal/curve.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-const FORMATS = ['table', 'json'] as const;
-
-const builder = <T>(y: Argv<T>) =>
-  y
-    .positional('first', {
-      type: 'string',
-      demandOption: true,
-      describe: 'a result file of splitz-onnx certify',
-    })
-    .positional('second', { type: 'string', demandOption: true, describe: 'another, over the same images' })
-    .option('format', { choices: FORMATS, describe: 'how to print it [table]; --json means json' })
-    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
-    .example('$0 compare vendor-1.0.jsonl vendor-1.1.jsonl', 'did the new version become less robust?');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { first: string; second: string };
-
-export const compare: CommandModule<object, Flags> = {
-  command: 'compare <first> <second>',
-  describe: 'two runs over the same images, with significance',
-  builder: briefHelp(builder, ['format', 'json']),
-  handler: async ({ first, second, format, json }) => {
-    const comparison = compareRuns(await readRun(first), await readRun(second), [first, second]);
-    process.stdout.write(
-      (format ?? (json ? 'json' : 'table')) === 'json'
-        ? `${JSON.stringify(documentOf(comparison, first, second))}\n`
-        : asText(comparison, [first, second], screenOf(process.stdout, process.env)),
-    );
-  },
-};
+export async function run({ first, second, format, json }: CompareFlags): Promise<void> {
+  const comparison = compareRuns(await readRun(first), await readRun(second), [first, second]);
+  process.stdout.write(
+    (format ?? (json ? 'json' : 'table')) === 'json'
+      ? `${JSON.stringify(documentOf(comparison, first, second))}\n`
+      : asText(comparison, [first, second], screenOf(process.stdout, process.env)),
+  );
+}
 
 function documentOf({ scores: _, ...comparison }: Comparison, first: string, second: string): object {
   return { first, second, level: LEVEL, ...comparison };

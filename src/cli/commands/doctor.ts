@@ -1,7 +1,6 @@
 /** `doctor`: does everything a certificate needs work here, and what is missing for the GPU providers. */
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import type { Argv, CommandModule } from 'yargs';
 import { ToolError } from '../../ground/errors.ts';
 import { onnxRuntimeVersion } from '../../onnx/runtime/runtime-version.ts';
 import { packageVersion } from '../../runs/version.ts';
@@ -10,8 +9,7 @@ import { gaussianNoise, keyWords } from '../../smoothing/noise/philox.ts';
 import { gridOf, roundedNoise } from '../../smoothing/noise/rounded-noise.ts';
 import { PROVIDERS, probeProvider } from '../../smoothing/providers.ts';
 import { probeTfjsNode } from '../../training/engines/tfjs-node.ts';
-import { briefHelp } from '../brief-help.ts';
-import { outputOptions } from '../options.ts';
+import type { DoctorFlags } from '../declarations/doctor.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
@@ -22,17 +20,7 @@ interface Check {
   readonly detail: string;
 }
 
-const builder = <T>(y: Argv<T>) => outputOptions(y).example('$0 doctor', 'check this machine');
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
-
-export const doctor: CommandModule<object, Flags> = {
-  command: 'doctor',
-  describe: 'check Node, ONNX Runtime, providers, engines, the kernel',
-  builder: briefHelp(builder, ['json']),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: DoctorFlags): Promise<void> {
   const checks: Check[] = [
     { name: 'splitz-onnx', status: 'ok', detail: packageVersion() },
     nodeCheck(),

@@ -1,5 +1,4 @@
 /** `explain`: one certificate, or one abstention, as a worked derivation. */
-import type { Argv, CommandModule } from 'yargs';
 import { UsageError } from '../../ground/errors.ts';
 import { pad, printable, wrap } from '../../ground/text-width.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
@@ -7,51 +6,28 @@ import { readRun } from '../../records/read-results.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import { requireCount } from '../../runs/sourced.ts';
-import { briefHelp } from '../brief-help.ts';
-import { runArgument } from '../options.ts';
+import type { ExplainFlags } from '../declarations/explain.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  runArgument(y)
-    .option('image', { type: 'number', default: 0, describe: 'index of the image in the data set' })
-    .option('baseline', {
-      type: 'boolean',
-      default: false,
-      describe: 'the certificate of plain smoothing beside it instead',
-    })
-    .option('json', {
-      type: 'boolean',
-      default: false,
-      describe: 'print the derivation as one JSON document',
-    })
-    .example('$0 explain glyphs-splitz.conv1.jsonl --image 17', 'from votes to radius, step by step');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
-
-export const explain: CommandModule<object, Flags> = {
-  command: 'explain <run>',
-  describe: 'one certificate as a worked derivation',
-  builder: briefHelp(builder, ['image', 'baseline', 'json']),
-  handler: async (flags) => {
-    requireCount('--image', flags.image, 0);
-    const run = await readRun(flags.run);
-    const record = findRecord(run, flags.image, flags.run);
-    if (flags.baseline && record.baseline === null) {
-      throw new UsageError({
-        what: 'this run has no plain smoothing beside it',
-        where: flags.run,
-        remedy: 'Leave --baseline out.',
-      });
-    }
-    const derivation = derivationOf(run.header, record, flags.baseline ? 'baseline' : 'record');
-    const { index, label } = record;
-    process.stdout.write(
-      flags.json
-        ? `${JSON.stringify({ index, label, ...derivation })}\n`
-        : asText(derivation, record, screenOf(process.stdout, process.env)),
-    );
-  },
-};
+export async function run(flags: ExplainFlags): Promise<void> {
+  requireCount('--image', flags.image, 0);
+  const file = await readRun(flags.run);
+  const record = findRecord(file, flags.image, flags.run);
+  if (flags.baseline && record.baseline === null) {
+    throw new UsageError({
+      what: 'this run has no plain smoothing beside it',
+      where: flags.run,
+      remedy: 'Leave --baseline out.',
+    });
+  }
+  const derivation = derivationOf(file.header, record, flags.baseline ? 'baseline' : 'record');
+  const { index, label } = record;
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ index, label, ...derivation })}\n`
+      : asText(derivation, record, screenOf(process.stdout, process.env)),
+  );
+}
 
 function asText(derivation: Derivation, { index, label }: CertificateRecord, screen: Screen): string {
   const { columns, style } = screen;

@@ -3,7 +3,6 @@
  * why not), and how they stretch. A refused model shows all that could be found out, then ends with exit code 3.
  */
 import { basename } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { printable } from '../../ground/text-width.ts';
@@ -18,47 +17,14 @@ import { sarifOf } from '../../report/findings/sarif.ts';
 import { preprocessingOf, preprocessingSettings } from '../../runs/certify-settings.ts';
 import { checkScale } from '../../runs/scale-check.ts';
 import { packageVersion } from '../../runs/version.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { InspectFlags } from '../declarations/inspect.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import {
-  dataOptions,
-  forceEvalOption,
-  modelArgument,
-  outputOptions,
-  preprocessingOptions,
-} from '../options.ts';
 import { renderBars } from '../terminal/bars.ts';
 import { renderFindings } from '../terminal/findings.ts';
 import { type Screen, type Style, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-const FORMATS = ['table', 'json', 'sarif', 'markdown'] as const;
-
-const builder = <T>(y: Argv<T>) =>
-  outputOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))
-    .option('format', { choices: FORMATS, describe: 'how to print it [table]; --json means json' })
-    .option('input-shape', {
-      type: 'string',
-      describe: 'shape of one image where the model leaves it open, e.g. 3,32,32',
-    })
-    .option('seconds', {
-      type: 'number',
-      default: 2,
-      describe: 'time to spend on left halves and their norms',
-    })
-    .example('$0 inspect net.onnx', 'findings, cuts, bounds and norms of a network')
-    .example('$0 inspect net.onnx --format sarif > net.sarif', 'findings for code scanning');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
-
-export const inspect: CommandModule<object, Flags> = {
-  command: 'inspect <model>',
-  describe: 'findings, cuts, which have a bound or why not, norms',
-  builder: briefHelp(builder, ['data', 'mean', 'std', 'scale', 'input-shape', 'format']),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: InspectFlags): Promise<void> {
   const inspection = await inspectModel(flags.model, {
     output: flags.output,
     inputShape: inputShapeOption(flags.inputShape),
@@ -71,7 +37,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 /** With --data: whether the pixels come on the scale the model expects. */
-async function withDataLookedAt(inspection: Inspection, flags: Flags): Promise<Inspection> {
+async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
   if (flags.data === undefined || model === null || refusal !== null) return inspection;
   const data = await openDataset(flags.data, {
@@ -84,7 +50,7 @@ async function withDataLookedAt(inspection: Inspection, flags: Flags): Promise<I
   return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
 }
 
-function rendered(inspection: Inspection, flags: Flags): string {
+function rendered(inspection: Inspection, flags: InspectFlags): string {
   switch (flags.format ?? (flags.json ? 'json' : 'table')) {
     case 'json':
       return `${JSON.stringify(inspectionDocument(inspection))}\n`;

@@ -1,7 +1,6 @@
 /** `plan`: a pilot run that says what a certification will take, and at which cut and noise it is best done. */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { UsageError } from '../../ground/errors.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import { leftHalfBoundAt } from '../../methods/smoothed-classifier.ts';
@@ -13,19 +12,10 @@ import { planDocument } from '../../runs/plan/document.ts';
 import { forecast } from '../../runs/plan/forecast.ts';
 import { bestOf, candidateCuts, runGrid } from '../../runs/plan/grid.ts';
 import { pilotImages } from '../../runs/plan/pilot-images.ts';
-import { numberFrom, numberList, requireCount, type WithOrigins } from '../../runs/sourced.ts';
-import { briefHelp } from '../brief-help.ts';
+import { numberFrom, numberList, requireCount } from '../../runs/sourced.ts';
 import { alreadyThere, plannedSettings, writeConfig } from '../config/written-config.ts';
+import type { PlanFlags } from '../declarations/plan.ts';
 import { interruptible } from '../interrupt.ts';
-import {
-  dataOptions,
-  drawOptions,
-  forceEvalOption,
-  modelArgument,
-  outputOptions,
-  preprocessingOptions,
-  selectionOptions,
-} from '../options.ts';
 import { renderPlan } from '../terminal/plan.ts';
 import { screenOf } from '../terminal/style.ts';
 
@@ -35,50 +25,10 @@ const USUAL_LEVELS = [0.12, 0.25, 0.5, 0.75, 1];
 const FACTORS = [0.5, 0.7, 1, 1.4, 2];
 const CUTS = 3;
 
-const builder = <T>(y: Argv<T>) =>
-  outputOptions(
-    selectionOptions(drawOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
-  )
-    .option('seed', { type: 'number', describe: 'seed of the pilot’s noise [0]; no certificate rests on it' })
-    .option('images', {
-      type: 'number',
-      default: 32,
-      describe: 'pilot images, of the other part of the data',
-    })
-    .option('draws', { type: 'number', default: 500, describe: 'draws per pilot image and grid point' })
-    .option('cuts', { type: 'string', nargs: 1, describe: 'cuts to try, as in input,conv1 [three of them]' })
-    .option('levels', {
-      type: 'string',
-      nargs: 1,
-      describe: 'noise to try, at the input: 0.25,0.5 [around the model’s]',
-    })
-    .option('at', { type: 'number', describe: 'judge by certified accuracy at this radius [average radius]' })
-    .option('out', { type: 'string', nargs: 1, describe: 'write the settings found, as splitz.config.yaml' })
-    .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
-    .example('$0 plan net.onnx --data mnist:DIR --out splitz.config.yaml', 'certify then takes that file');
+export const run = (flags: PlanFlags): Promise<void> =>
+  interruptible('Run the command again.', (signal) => within(flags, signal));
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
-
-export const plan: CommandModule<object, Flags> = {
-  command: 'plan <model>',
-  describe: 'pilot run: time, memory, useful n, best cut and noise',
-  builder: briefHelp(builder, [
-    'data',
-    'mean',
-    'std',
-    'scale',
-    'max',
-    'cuts',
-    'levels',
-    'images',
-    'at',
-    'out',
-    'json',
-  ]),
-  handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
-};
-
-async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+async function within(flags: PlanFlags, signal: AbortSignal): Promise<void> {
   const statistics = statisticalSettings({ ...flags, seed: flags.seed ?? PILOT_SEED });
   const counts = { images: 2, draws: 10, workers: 1, batch: 1, start: 0, skip: 1 } as const;
   for (const [name, least] of Object.entries(counts))
@@ -172,7 +122,7 @@ function modelsCut({ classifier }: OpenedRun): Cut | null {
 }
 
 /** Noise levels at the input, ascending. */
-function noiseLevels({ classifier }: OpenedRun, own: Cut | null, flags: Flags): number[] {
+function noiseLevels({ classifier }: OpenedRun, own: Cut | null, flags: PlanFlags): number[] {
   if (flags.levels !== undefined) {
     const levels = numberList('--levels')(flags.levels);
     const wrong = levels.find((level) => !(level > 0));

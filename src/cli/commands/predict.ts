@@ -1,57 +1,22 @@
 /** `predict`: what the smoothed classifier answers, or that it abstains (Cohen et al. 2019, algorithm PREDICT). */
-import type { Argv, CommandModule } from 'yargs';
 import { UsageError } from '../../ground/errors.ts';
 import { type PredictedClass, predictedClass } from '../../methods/prediction.ts';
 import { openSmoothedClassifier } from '../../methods/smoothed-classifier.ts';
 import { statisticalSettings } from '../../runs/certify-settings.ts';
 import { openRun } from '../../runs/open-run.ts';
 import { planSmoothing } from '../../runs/smoothing-plan.ts';
-import { requireCount, type WithOrigins } from '../../runs/sourced.ts';
+import { requireCount } from '../../runs/sourced.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { PredictFlags } from '../declarations/predict.ts';
 import { interruptible } from '../interrupt.ts';
-import {
-  classNamesOption,
-  dataOptions,
-  forceEvalOption,
-  modelArgument,
-  outputOptions,
-  preprocessingOptions,
-  smoothingOptions,
-} from '../options.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  classNamesOption(
-    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
-  )
-    .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
-    .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
+export const run = (flags: PredictFlags): Promise<void> =>
+  interruptible('Run the command again.', (signal) => within(flags, signal));
 
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
-
-export const predict: CommandModule<object, Flags> = {
-  command: 'predict <model>',
-  describe: 'answers of the smoothed classifier, or abstentions',
-  builder: briefHelp(builder, [
-    'data',
-    'mean',
-    'std',
-    'scale',
-    'class-names',
-    'index',
-    'split',
-    'sigma',
-    'n',
-    'alpha',
-    'json',
-  ]),
-  handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
-};
-
-async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+async function within(flags: PredictFlags, signal: AbortSignal): Promise<void> {
   const statistics = statisticalSettings(flags);
   requireCount('--workers', flags.workers, 1);
   requireCount('--batch', flags.batch, 1);

@@ -1,6 +1,4 @@
 /** `replay`: draws the noise of single records again, with the recorded seed and settings, and compares everything. */
-import { availableParallelism } from 'node:os';
-import type { Argv, CommandModule } from 'yargs';
 import { roundDown } from '../../ground/decimal.ts';
 import { DoesNotHold } from '../../ground/errors.ts';
 import { openSmoothedClassifier, type SamplingResources } from '../../methods/smoothed-classifier.ts';
@@ -12,39 +10,13 @@ import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/
 import { requireCount } from '../../runs/sourced.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
 import { replayDifferences } from '../../verification/replay.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { ReplayFlags } from '../declarations/replay.ts';
 import { interruptible } from '../interrupt.ts';
-import { runArgument, sourceOptions } from '../options.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  sourceOptions(runArgument(y))
-    .option('image', {
-      type: 'number',
-      array: true,
-      default: [0],
-      describe: 'indices of the images in the data set',
-    })
-    .option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' })
-    .option('workers', {
-      type: 'number',
-      default: availableParallelism(),
-      defaultDescription: 'cores',
-      describe: 'worker threads; changes no count',
-    })
-    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' })
-    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
-    .example('$0 replay glyphs-splitz.conv1.jsonl models/glyphs-splitz.onnx --image 3 17', 'two records');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
-
-export const replay: CommandModule<object, Flags> = {
-  command: 'replay <run> [model]',
-  describe: 'draw the noise of records again; exit 1 if counts differ',
-  builder: briefHelp(builder, ['data', 'image', 'json']),
-  handler: (flags) => interruptible('Run the command again.', (signal) => run(flags, signal)),
-};
+export const run = (flags: ReplayFlags): Promise<void> =>
+  interruptible('Run the command again.', (signal) => within(flags, signal));
 
 /** One method of one image, drawn again. */
 interface Comparison {
@@ -55,7 +27,7 @@ interface Comparison {
   readonly differences: readonly string[];
 }
 
-async function run(flags: Flags, signal: AbortSignal): Promise<void> {
+async function within(flags: ReplayFlags, signal: AbortSignal): Promise<void> {
   requireCount('--workers', flags.workers, 1);
   requireCount('--batch', flags.batch, 1);
   for (const image of flags.image) requireCount('--image', image, 0);

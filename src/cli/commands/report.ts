@@ -1,71 +1,28 @@
 /** `report`: one or several result files as a document to hand to somebody else: HTML, figures, tables. */
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { ToolError, UsageError } from '../../ground/errors.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { ReportFlags } from '../declarations/report.ts';
 
 /** File name endings by flag. Figures get the figure's name before theirs. */
 const ENDINGS = { html: 'html', svg: 'svg', png: 'png', markdown: 'md', tsv: 'tsv', latex: 'tex' } as const;
 type Format = keyof typeof ENDINGS;
 const FORMATS = Object.keys(ENDINGS) as Format[];
 
-const builder = <T>(y: Argv<T>) =>
-  y
-    // Every run counts; of two equal flags the last one does, as everywhere (`withoutRepeats`).
-    .parserConfiguration({ 'duplicate-arguments-array': true })
-    .positional('runs', {
-      type: 'string',
-      array: true,
-      demandOption: true,
-      describe: 'result files of certify, or logs in the format of Cohen et al. (.gz too)',
-    })
-    .option('html', { type: 'boolean', describe: 'one self-contained page [when no format is named]' })
-    .option('svg', { type: 'boolean', describe: 'each figure as SVG' })
-    .option('png', { type: 'boolean', describe: 'each figure as PNG' })
-    .option('markdown', { type: 'boolean', describe: 'tables and statements as Markdown' })
-    .option('tsv', { type: 'boolean', describe: 'the curves, a row per step' })
-    .option('latex', { type: 'boolean', describe: 'certified accuracies as a booktabs table' })
-    .option('out', {
-      type: 'string',
-      nargs: 1,
-      describe: 'name without ending [of the first run]; - for stdout, with one format of text',
-    })
-    .option('title', { type: 'string', nargs: 1, describe: 'title of the document' })
-    .option('data', { type: 'string', nargs: 1, describe: 'the data, as for certify, to draw images' })
-    .option('labels', { type: 'string', nargs: 1, describe: 'the label file, if certify was given one' })
-    .option('model', { type: 'string', nargs: 1, describe: 'the model [beside the result file]' })
-    .option('output', { type: 'string', nargs: 1, describe: 'the output, if certify was given one' })
-    .option('segments', {
-      choices: ['left', 'all'] as const,
-      default: 'left' as const,
-      describe: 'norms of the left half, or of all the network',
-    })
-    .option('quiet', { type: 'boolean', default: false, describe: 'no notes on stderr' })
-    .example('$0 report run.jsonl --data mnist:DIR', 'run.html, with images drawn')
-    .example('$0 report a.jsonl b.jsonl --out audit --html --latex', 'two runs: audit.html, audit.tex');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { runs: string[] };
-
-export const report: CommandModule<object, Flags> = {
-  command: 'report <runs..>',
-  describe: 'result files as one HTML page, or figures and tables',
-  builder: briefHelp(builder, ['html', 'svg', 'png', 'markdown', 'tsv', 'latex', 'data', 'out', 'title']),
-  handler: (flags) => run(withoutRepeats(flags)),
-};
+export const run = (flags: ReportFlags): Promise<void> => write(withoutRepeats(flags));
 
 /** Of a flag given more than once, the last. */
-const withoutRepeats = (flags: Flags): Flags =>
+const withoutRepeats = (flags: ReportFlags): ReportFlags =>
   Object.fromEntries(
     Object.entries(flags).map(([name, value]) => [
       name,
       Array.isArray(value) && name !== 'runs' ? value.at(-1) : value,
     ]),
-  ) as Flags;
+  ) as ReportFlags;
 
-async function run(flags: Flags): Promise<void> {
+async function write(flags: ReportFlags): Promise<void> {
   const named = FORMATS.filter((format) => flags[format] === true);
   const formats = named.length === 0 ? (['html'] as const) : named;
   const toStdout = flags.out === '-';

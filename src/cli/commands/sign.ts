@@ -1,6 +1,5 @@
 /** `sign`: a signed in-toto statement about a result file, and a CycloneDX fragment for a bill of materials. */
 import { writeFileSync } from 'node:fs';
-import type { Argv, CommandModule } from 'yargs';
 import { mlBom } from '../../attestation/cyclonedx.ts';
 import { generateKey, keyId, readPrivateKey } from '../../attestation/keys.ts';
 import { type AttestedRun, readAttestedRun } from '../../attestation/run-digest.ts';
@@ -8,39 +7,9 @@ import { signedStatement, statementPathOf } from '../../attestation/signed-state
 import { DoesNotHold, ToolError, UsageError } from '../../ground/errors.ts';
 import { codeOf } from '../../ground/system-error.ts';
 import { verifyFile } from '../../verification/verify-file.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { SignFlags } from '../declarations/sign.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  y
-    .positional('run', { type: 'string', describe: 'a result file of splitz-onnx certify' })
-    .option('key', { type: 'string', nargs: 1, describe: 'Ed25519 private key (PEM) to sign with' })
-    .option('generate-key', {
-      type: 'string',
-      nargs: 1,
-      describe: 'make a key pair: this file (mode 600) and NAME.pub.pem beside it',
-    })
-    .option('out', { type: 'string', nargs: 1, describe: 'the signed statement [RUN.intoto.jsonl]' })
-    .option('cyclonedx', {
-      type: 'string',
-      nargs: 1,
-      describe: 'write a CycloneDX 1.6 fragment for a bill of materials',
-    })
-    .option('unfinished', { type: 'boolean', default: false, describe: 'accept a run that is not finished' })
-    .option('force', { type: 'boolean', default: false, describe: 'replace output files; never a key' })
-    .example('$0 sign --generate-key key.pem', 'once')
-    .example('$0 sign run.jsonl --key key.pem', 'writes run.intoto.jsonl')
-    .example('$0 sign run.jsonl --cyclonedx bom.json', 'no key needed');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>>;
-
-export const sign: CommandModule<object, Flags> = {
-  command: 'sign [run]',
-  describe: 'sign a statement about a result file; CycloneDX; make keys',
-  builder: briefHelp(builder, ['key', 'generate-key', 'out', 'cyclonedx']),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: SignFlags): Promise<void> {
   if (flags.generateKey !== undefined) {
     const { publicPath, id } = generateKey(flags.generateKey);
     process.stdout.write(`${flags.generateKey}: private key, keep it\n${publicPath}: public key, id ${id}\n`);

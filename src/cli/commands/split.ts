@@ -1,7 +1,6 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { UsageError } from '../../ground/errors.ts';
 import { forceEval } from '../../onnx/intake/force-eval.ts';
 import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
@@ -9,42 +8,10 @@ import { loadModel } from '../../onnx/model/load.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
 import { cutFor } from '../../runs/choose-cut.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { SplitFlags } from '../declarations/split.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { forceEvalOption, modelArgument, outputOptions } from '../options.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  outputOptions(forceEvalOption(modelArgument(y)))
-    .option('at', {
-      type: 'string',
-      default: 'first',
-      describe: 'cut name or index; first = after the first activation',
-    })
-    .option('input-shape', {
-      type: 'string',
-      describe: 'shape of one image where the model leaves it open, e.g. 3,32,32',
-    })
-    .option('out-dir', {
-      type: 'string',
-      default: '.',
-      describe: 'folder for MODEL.left.onnx and MODEL.right.onnx',
-    })
-    .option('force', { type: 'boolean', default: false, describe: 'overwrite existing files' })
-    .example(
-      '$0 split net.onnx --at first --out-dir halves',
-      'writes halves/net.left.onnx and halves/net.right.onnx',
-    );
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string };
-
-export const split: CommandModule<object, Flags> = {
-  command: 'split <model>',
-  describe: 'write left.onnx and right.onnx, proven to compose',
-  builder: briefHelp(builder, ['at', 'out-dir', 'force']),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: SplitFlags): Promise<void> {
   const loaded = await loadModel(flags.model);
   const source = flags.forceEval ? forceEval(loaded) : loaded;
   const classifier = await prepareClassifier(source, flags.output, null, inputShapeOption(flags.inputShape));

@@ -1,8 +1,6 @@
 /** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
 import { access, constants, rm, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
-import type { Argv, CommandModule } from 'yargs';
 import { UsageError } from '../../ground/errors.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
@@ -10,17 +8,12 @@ import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { shortened } from '../../runs/choose-cut.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import { requireCount, type WithOrigins } from '../../runs/sourced.ts';
-import {
-  schedulesOf,
-  type TrainingSettings,
-  trainingOptions,
-  trainingSettings,
-} from '../../runs/training-settings.ts';
+import { requireCount } from '../../runs/sourced.ts';
+import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
 import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
-import { DEVICES, ENGINES, openEngine } from '../../training/engines/select-engine.ts';
+import { openEngine } from '../../training/engines/select-engine.ts';
 import { createLoss, parseLoss } from '../../training/losses/index.ts';
 import { withTrainingRecord } from '../../training/metadata.ts';
 import { createTrainingNoise } from '../../training/noise.ts';
@@ -29,69 +22,11 @@ import { writeBack } from '../../training/parameters.ts';
 import type { HostTensor, Program } from '../../training/program.ts';
 import { splitzProgram } from '../../training/step.ts';
 import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
-import { briefHelp } from '../brief-help.ts';
+import type { TrainFlags } from '../declarations/train.ts';
 import { interruptible } from '../interrupt.ts';
-import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
 
-const builder = <T>(y: Argv<T>) =>
-  outputOptions(trainingOptions(preprocessingOptions(modelArgument(y))))
-    .option('data', {
-      type: 'string',
-      describe:
-        'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED], or a path; the training part is used',
-    })
-    .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" })
-    .option('split', {
-      type: 'string',
-      describe: 'cut name or index; input = plain smoothing; first = after the first activation [first]',
-    })
-    .option('out', { type: 'string', nargs: 1, describe: 'the trained model [MODEL.trained.onnx]' })
-    .option('seed', { type: 'number', default: 0, describe: 'of order, augmentation and noise' })
-    .option('validation', {
-      type: 'number',
-      default: 2000,
-      describe: 'training images held out (at most 10 %); the test set is never touched',
-    })
-    .option('max', { type: 'number', describe: 'use only the first MAX training images' })
-    .option('engine', { choices: ENGINES, default: 'auto' as const, describe: 'what runs the step' })
-    .option('device', { choices: DEVICES, default: 'auto' as const, describe: 'where ONNX Runtime runs it' })
-    .option('threads', {
-      type: 'number',
-      default: availableParallelism(),
-      defaultDescription: 'cores',
-      describe: 'threads of the engine on a CPU; part of what makes a run repeatable to the bit',
-    })
-    .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start anew' })
-    .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
-    .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
-    .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { model: string } & WithOrigins;
-
-export const train: CommandModule<object, Flags> = {
-  command: 'train <model>',
-  describe: 'train a classifier with the SPLITZ loss, ONNX in and out',
-  builder: briefHelp(builder, [
-    'data',
-    'split',
-    'recipe',
-    'sigma',
-    'loss',
-    'regularizer',
-    'lambda',
-    'relu-theta',
-    'epochs',
-    'learning-rate',
-    'augment',
-    'engine',
-    'out',
-    'restart',
-  ]),
-  handler: (flags) => run(flags),
-};
-
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: TrainFlags): Promise<void> {
   requireCount('--seed', flags.seed, 0);
   requireCount('--threads', flags.threads, 1);
   requireCount('--validation', flags.validation, 1);
@@ -109,7 +44,7 @@ async function run(flags: Flags): Promise<void> {
   });
 }
 
-async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
+async function trainInto(out: string, flags: TrainFlags, signal: AbortSignal): Promise<void> {
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   };
@@ -166,7 +101,7 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
 function assemble(
   opened: OpenedTraining,
   batches: TrainingBatches,
-  flags: Flags,
+  flags: TrainFlags,
   out: string,
 ): { program: Program; run: Omit<TrainingRun, 'engine'> } {
   const { settings, classifier, cut, network, segments, data, source } = opened;
@@ -269,7 +204,7 @@ async function write(
   opened: OpenedTraining,
   trained: TrainedState,
   engine: string,
-  flags: Flags,
+  flags: TrainFlags,
 ): Promise<void> {
   const { network, source, settings, cut, data } = opened;
   const named = new Map<string, HostTensor>();
@@ -303,7 +238,7 @@ async function write(
   );
 }
 
-function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: Flags): void {
+function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: TrainFlags): void {
   const sigma = finalSigma(opened, trained);
   const last = trained.history.at(-1);
   if (flags.json) {

@@ -1,5 +1,4 @@
 /** `verify`: recomputes what a result file claims, from its counts, its chain and, given them, the model and the data. */
-import type { Argv, CommandModule } from 'yargs';
 import { keyId, readPublicKey } from '../../attestation/keys.ts';
 import { statementPathOf, verifySignedStatement } from '../../attestation/signed-statement.ts';
 import { isKindOnly } from '../../datasets/open-dataset.ts';
@@ -16,46 +15,9 @@ import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
 import { parseRequirements } from '../../statistics/policy.ts';
 import { type BoundClaim, type FileVerification, verifyFile } from '../../verification/verify-file.ts';
-import { briefHelp } from '../brief-help.ts';
-import { policyOption, runArgument, sourceOptions } from '../options.ts';
+import type { VerifyFlags } from '../declarations/verify.ts';
 import { applyPolicy } from '../policy.ts';
 import { screenOf } from '../terminal/style.ts';
-
-const builder = <T>(y: Argv<T>) =>
-  policyOption(sourceOptions(runArgument(y)))
-    .option('bounds', {
-      type: 'number',
-      describe:
-        'prove the left half’s bound again, in another way, for so many records [as certify does, all that a minute allows]',
-    })
-    .option('seed', {
-      type: 'number',
-      describe: 'seed of what is drawn: which records, which probes [drawn from the operating system]',
-    })
-    .option('key', {
-      type: 'string',
-      nargs: 1,
-      describe: 'Ed25519 public key (PEM): verify the signed statement about the file, too',
-    })
-    .option('statement', { type: 'string', nargs: 1, describe: 'that statement [RUN.intoto.jsonl]' })
-    .option('unfinished', {
-      type: 'boolean',
-      default: false,
-      describe: 'accept a run without closing line (lines may be missing at its end)',
-    })
-    .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
-    .example('$0 verify glyphs-splitz.conv1.jsonl', 'the file alone, offline')
-    .example('$0 verify run.jsonl net.onnx --data mnist:DIR --bounds 10', 'with model and data')
-    .example('$0 verify run.jsonl --key key.pub.pem', 'and who signed it');
-
-type Flags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
-
-export const verify: CommandModule<object, Flags> = {
-  command: 'verify <run> [model]',
-  describe: 'recompute every claim of a result file; exit 1 if one fails',
-  builder: briefHelp(builder, ['data', 'labels', 'bounds', 'key', 'require', 'json']),
-  handler: (flags) => run(flags),
-};
 
 /** What was found to hold, and what was not looked at. */
 interface Findings {
@@ -65,7 +27,7 @@ interface Findings {
   scope: 'file' | 'part' | 'whole';
 }
 
-async function run(flags: Flags): Promise<void> {
+export async function run(flags: VerifyFlags): Promise<void> {
   if (flags.bounds !== undefined) requireCount('--bounds', flags.bounds, 0);
   if (flags.seed !== undefined) requireCount('--seed', flags.seed, 0);
   const requirements = parseRequirements(flags.require);
@@ -136,7 +98,11 @@ function fileFindings({ header, records, chained, finished }: FileVerification):
 }
 
 /** Who vouches for the file, if a key was given. */
-async function checkSignature(flags: Flags, { chained }: FileVerification, found: Findings): Promise<void> {
+async function checkSignature(
+  flags: VerifyFlags,
+  { chained }: FileVerification,
+  found: Findings,
+): Promise<void> {
   if (flags.key === undefined) {
     if (flags.statement !== undefined)
       throw new UsageError({ what: '--statement needs a key', remedy: 'Add --key key.pub.pem.' });
@@ -153,7 +119,7 @@ async function checkSignature(flags: Flags, { chained }: FileVerification, found
 }
 
 /** Digests, labels and bounds, as far as model and data are given. */
-async function checkSources(flags: Flags, file: FileVerification, found: Findings): Promise<void> {
+async function checkSources(flags: VerifyFlags, file: FileVerification, found: Findings): Promise<void> {
   const { header } = file;
   if (header === null) throw new Error('a file that holds has a header');
   if (flags.model === undefined) {
@@ -227,7 +193,11 @@ function checkLabels(path: string, { claims, classes }: FileVerification, { open
 }
 
 /** Whether ONNX Runtime's left half is here, too, within the noise of the one certified. */
-async function checkDeployed({ run: where }: Flags, header: RunHeader, reopened: ReopenedRun): Promise<void> {
+async function checkDeployed(
+  { run: where }: VerifyFlags,
+  header: RunHeader,
+  reopened: ReopenedRun,
+): Promise<void> {
   const { opened, cut, left } = reopened;
   const halves = splitModel(opened.classifier.model, cut);
   if (left === null || halves.left === null) return;
@@ -244,7 +214,7 @@ async function checkDeployed({ run: where }: Flags, header: RunHeader, reopened:
 
 /** Confirms the bounds, as many as asked for, or as fit. */
 async function checkBounds(
-  flags: Flags,
+  flags: VerifyFlags,
   { claims }: FileVerification,
   header: RunHeader,
   { opened, left }: ReopenedRun,

@@ -6,12 +6,12 @@
  * `report` none, as it may be of any run.
  */
 import type { Argv } from 'yargs';
-import { attack } from '../commands/attack.ts';
-import { certify } from '../commands/certify.ts';
-import { plan } from '../commands/plan.ts';
-import { predict } from '../commands/predict.ts';
-import { report } from '../commands/report.ts';
-import { train } from '../commands/train.ts';
+import { attack } from '../declarations/attack.ts';
+import { certify } from '../declarations/certify.ts';
+import { plan } from '../declarations/plan.ts';
+import { predict } from '../declarations/predict.ts';
+import { report } from '../declarations/report.ts';
+import { train } from '../declarations/train.ts';
 import {
   dataOptions,
   forceEvalOption,

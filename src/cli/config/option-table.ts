@@ -1,6 +1,7 @@
 /** The options of a command as a table: what its yargs builder declares, recorded. The one truth that flags, schema,
  * config file and environment share. */
-import type { Argv, CommandModule, Options } from 'yargs';
+import type { Argv, Options } from 'yargs';
+import type { Declaration } from '../declarations/declaration.ts';
 
 export type OptionTable = ReadonlyMap<string, Options>;
 
@@ -23,7 +24,7 @@ export function recordOptions(build: (y: Argv) => unknown): OptionTable {
   return table;
 }
 
-export function optionsOf<F>({ builder, command }: CommandModule<object, F>): OptionTable {
+export function optionsOf<F>({ builder, command }: Declaration<F>): OptionTable {
   if (typeof builder !== 'function') throw new Error(`${String(command)} declares its options in a builder`);
   return recordOptions(builder as (y: Argv) => unknown);
 }

@@ -12,13 +12,7 @@ import { tensorInfo } from '../model/extract.ts';
 import { type Dim, describeType, sizeOf } from '../model/graph.ts';
 import { type Model, modelOf } from '../model/model.ts';
 import { AttributeType, edited, type NodeProto } from '../model/proto.ts';
-
-export const LAYOUTS = ['nchw', 'nhwc', 'hw', 'flat'] as const;
-export type Layout = (typeof LAYOUTS)[number];
-
-/** Images are red, green, blue; some models (Caffe's, OpenCV's) take them the other way round. */
-export const CHANNEL_ORDERS = ['rgb', 'bgr'] as const;
-export type ChannelOrder = (typeof CHANNEL_ORDERS)[number];
+import type { ChannelOrder, Layout } from './pixel-layout.ts';
 
 export interface Preprocessing {
   readonly layout: Layout;

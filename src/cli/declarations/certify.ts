@@ -1,0 +1,65 @@
+/** `certify` on the command line: its options and its help. */
+import type { Argv } from 'yargs';
+import type { WithOrigins } from '../../runs/sourced.ts';
+import { briefHelp } from '../brief-help.ts';
+import {
+  dataOptions,
+  forceEvalOption,
+  modelArgument,
+  outputOptions,
+  policyOption,
+  preprocessingOptions,
+  selectionOptions,
+  smoothingOptions,
+} from '../options.ts';
+import type { Declaration } from './declaration.ts';
+
+const FORMATS = ['table', 'tsv', 'jsonl'] as const;
+
+const builder = <T>(y: Argv<T>) =>
+  policyOption(
+    outputOptions(
+      selectionOptions(
+        smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+      ),
+    ),
+  )
+    .option('baseline-sigma', {
+      type: 'number',
+      describe: 'noise of plain smoothing beside it [sigma / Lipschitz bound]',
+    })
+    .option('out', {
+      type: 'string',
+      nargs: 1,
+      describe: 'result file [MODEL.CUT.jsonl]; resumed if it is there; - for stdout',
+    })
+    .option('format', { choices: FORMATS, default: 'table' as const, describe: 'what to print at the end' })
+    .example('$0 certify models/glyphs-lenet.onnx', 'a shipped model on built-in data')
+    .example('$0 certify net.onnx --data cifar10:DIR --mean 0.5,0.5,0.5 --std 0.2,0.2,0.2', 'your own');
+
+export type CertifyFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
+  model: string;
+} & WithOrigins;
+
+export const certify: Declaration<CertifyFlags> = {
+  command: 'certify <model>',
+  describe: 'certify l2 radii of the answers of the smoothed classifier',
+  builder: briefHelp(builder, [
+    'data',
+    'mean',
+    'std',
+    'scale',
+    'split',
+    'sigma',
+    'n',
+    'alpha',
+    'lipschitz',
+    'provider',
+    'baseline',
+    'max',
+    'require',
+    'out',
+    'format',
+    'json',
+  ]),
+};

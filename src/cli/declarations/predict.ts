@@ -1,0 +1,43 @@
+/** `predict` on the command line: its options and its help. */
+import type { Argv } from 'yargs';
+import type { WithOrigins } from '../../runs/sourced.ts';
+import { briefHelp } from '../brief-help.ts';
+import {
+  classNamesOption,
+  dataOptions,
+  forceEvalOption,
+  modelArgument,
+  outputOptions,
+  preprocessingOptions,
+  smoothingOptions,
+} from '../options.ts';
+import type { Declaration } from './declaration.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  classNamesOption(
+    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+  )
+    .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
+    .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
+
+export type PredictFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
+  model: string;
+} & WithOrigins;
+
+export const predict: Declaration<PredictFlags> = {
+  command: 'predict <model>',
+  describe: 'answers of the smoothed classifier, or abstentions',
+  builder: briefHelp(builder, [
+    'data',
+    'mean',
+    'std',
+    'scale',
+    'class-names',
+    'index',
+    'split',
+    'sigma',
+    'n',
+    'alpha',
+    'json',
+  ]),
+};

@@ -1,0 +1,67 @@
+/** `train` on the command line: its options and its help. */
+import { availableParallelism } from 'node:os';
+import type { Argv } from 'yargs';
+import type { WithOrigins } from '../../runs/sourced.ts';
+import { DEVICES, ENGINES } from '../../training/engines/select-engine.ts';
+import { briefHelp } from '../brief-help.ts';
+import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
+import type { Declaration } from './declaration.ts';
+import { trainingOptions } from './training-options.ts';
+
+const builder = <T>(y: Argv<T>) =>
+  outputOptions(trainingOptions(preprocessingOptions(modelArgument(y))))
+    .option('data', {
+      type: 'string',
+      describe:
+        'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED], or a path; the training part is used',
+    })
+    .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" })
+    .option('split', {
+      type: 'string',
+      describe: 'cut name or index; input = plain smoothing; first = after the first activation [first]',
+    })
+    .option('out', { type: 'string', nargs: 1, describe: 'the trained model [MODEL.trained.onnx]' })
+    .option('seed', { type: 'number', default: 0, describe: 'of order, augmentation and noise' })
+    .option('validation', {
+      type: 'number',
+      default: 2000,
+      describe: 'training images held out (at most 10 %); the test set is never touched',
+    })
+    .option('max', { type: 'number', describe: 'use only the first MAX training images' })
+    .option('engine', { choices: ENGINES, default: 'auto' as const, describe: 'what runs the step' })
+    .option('device', { choices: DEVICES, default: 'auto' as const, describe: 'where ONNX Runtime runs it' })
+    .option('threads', {
+      type: 'number',
+      default: availableParallelism(),
+      defaultDescription: 'cores',
+      describe: 'threads of the engine on a CPU; part of what makes a run repeatable to the bit',
+    })
+    .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start anew' })
+    .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
+    .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
+    .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
+
+export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
+  model: string;
+} & WithOrigins;
+
+export const train: Declaration<TrainFlags> = {
+  command: 'train <model>',
+  describe: 'train a classifier with the SPLITZ loss, ONNX in and out',
+  builder: briefHelp(builder, [
+    'data',
+    'split',
+    'recipe',
+    'sigma',
+    'loss',
+    'regularizer',
+    'lambda',
+    'relu-theta',
+    'epochs',
+    'learning-rate',
+    'augment',
+    'engine',
+    'out',
+    'restart',
+  ]),
+};
