@@ -9,14 +9,14 @@ import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 const LONGEST_NAME = 26;
 
 /**
- * A figure, or what there is to say of a single segment, or null where there is none.
+ * A figure, or a sentence on a single segment, or null where there is none.
  * @param left how many of the segments lie before the cut of the run
  */
 export function segmentNorms(segments: readonly SegmentNorm[], left: number): Figure | string | null {
   const [only] = segments;
   if (only === undefined) return null;
   if (segments.length === 1)
-    return `One affine segment lies before the cut, the one that feeds ${visible(only.name)}; its norm is at most ${roundUp(only.norm, 4)}.`;
+    return `There is one affine segment before the cut, the one that feeds ${visible(only.name)}; its norm is at most ${roundUp(only.norm, 4)}.`;
   const bars = segments.map(({ name, norm }, k) => ({ k: String(k + 1), name, norm, left: k < left }));
   const largest = Math.max(...segments.map(({ norm }) => norm));
   return {
