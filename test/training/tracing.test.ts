@@ -495,5 +495,5 @@ test('a kernel without a recording is refused by its name', () => {
 
 test('reading values while tracing is refused', () => {
   const step = onlyValue([[4]], (tf, a) => tf.tensor(a.dataSync()));
-  expect(() => trace(step)).toThrow(/looks at the values/);
+  expect(() => trace(step)).toThrow(/reads the values/);
 });

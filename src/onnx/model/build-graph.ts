@@ -62,7 +62,7 @@ function attributeInteger(value: number | Long): number {
 }
 
 function attributeValue(a: AttributeProto, where: string): Attribute {
-  // IR version 1 and 2 had no type field; the content tells.
+  // IR version 1 and 2 had no type field; the content shows it.
   const type = a.type || inferredType(a);
   switch (type) {
     case AttributeType.FLOAT:

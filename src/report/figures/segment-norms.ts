@@ -16,7 +16,7 @@ export function segmentNorms(segments: readonly SegmentNorm[], left: number): Fi
   const [only] = segments;
   if (only === undefined) return null;
   if (segments.length === 1)
-    return `There is one affine segment before the cut, the one that feeds ${visible(only.name)}; its norm is at most ${roundUp(only.norm, 4)}.`;
+    return `One affine segment lies before the cut, the one that feeds ${visible(only.name)}; its norm is at most ${roundUp(only.norm, 4)}.`;
   const bars = segments.map(({ name, norm }, k) => ({ k: String(k + 1), name, norm, left: k < left }));
   const largest = Math.max(...segments.map(({ norm }) => norm));
   return {
