@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const MEANINGS = {
   error: 'the model is refused as it is',
   warning: 'it can be certified, but read this first',
-  note: 'told for the record',
+  note: 'reported for the record',
 };
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -9,7 +9,7 @@ import { summarise } from '../statistics/summary.ts';
 import type { AttestedRun } from './run-digest.ts';
 import { statementOf } from './statement.ts';
 
-/** The parts of CycloneDX 1.6 that are used here; the official schema checks them in a test. */
+/** The parts of CycloneDX 1.6 used here; the official schema checks them in a test. */
 export interface MlBom {
   readonly bomFormat: 'CycloneDX';
   readonly specVersion: '1.6';

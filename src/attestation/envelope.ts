@@ -34,12 +34,12 @@ export function sealed(payloadType: string, payload: Uint8Array, key: KeyObject)
 export function opened(envelope: Envelope, key: KeyObject): Buffer | null {
   const payload = Buffer.from(envelope.payload, 'base64');
   const signed = preAuthEncoding(envelope.payloadType, payload);
-  // The key id is a hint that nobody signed: every signature is tried.
+  // The key id is an unsigned hint: every signature is tried.
   const ours = envelope.signatures.some(({ sig }) => verify(null, signed, key, Buffer.from(sig, 'base64')));
   return ours ? payload : null;
 }
 
-/** The envelope in a JSON value, or null when it is none. */
+/** The envelope in a JSON value, or null when it is not one. */
 export function envelopeIn(value: unknown): Envelope | null {
   if (typeof value !== 'object' || value === null) return null;
   const { payloadType, payload, signatures } = value as { readonly [key: string]: unknown };

@@ -30,8 +30,8 @@ export function keyId(key: KeyObject): string {
 }
 
 /**
- * Writes a new key pair: `path` (mode 600) and the public key beside it.
- * @throws UsageError when one of the files is there; ToolError when they cannot be written
+ * Writes a new key pair: `path` (mode 600) and the public key alongside.
+ * @throws UsageError when one of the files exists; ToolError when they cannot be written
  */
 export function generateKey(path: string): { readonly publicPath: string; readonly id: string } {
   const publicPath = publicKeyPath(path);
@@ -41,7 +41,7 @@ export function generateKey(path: string): { readonly publicPath: string; readon
   try {
     writeNew(publicPath, publicKey.export({ type: 'spki', format: 'pem' }).toString(), 0o644);
   } catch (error) {
-    // Half a pair is no use, and would stand in the way of the next attempt.
+    // Half a pair is useless, and would block the next attempt.
     rmSync(path);
     throw error;
   }
@@ -65,7 +65,7 @@ function writeNew(path: string, text: string, mode: number): void {
 
 const thereAlready = (path: string): UsageError =>
   new UsageError({
-    what: 'the key file is there already and was left untouched',
+    what: 'the key file already exists and was left untouched',
     where: path,
     remedy: 'Sign with it (--key), or name another file.',
   });
@@ -106,7 +106,7 @@ function readKeyFile(path: string, secret: boolean): string {
         what: 'the private key can be read by others',
         where: path,
         why: `its mode is ${(mode & 0o777).toString(8)}`,
-        remedy: `chmod 600 ${path}, and make a new key if others may have read it.`,
+        remedy: `Run chmod 600 ${path}, and make a new key if others may have read it.`,
       });
     }
     return readFileSync(descriptor, 'utf8');
@@ -120,7 +120,7 @@ function parsed(path: string, kind: 'private' | 'public', parse: () => KeyObject
     return parse();
   } catch (cause) {
     throw new UsageError({
-      what: `the file holds no ${kind} key that can be used`,
+      what: `the file does not hold a usable ${kind} key`,
       where: path,
       why: (cause as Error).message,
       remedy:

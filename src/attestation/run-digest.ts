@@ -17,7 +17,7 @@ export interface AttestedRun {
   readonly sha256: string;
   readonly header: RunHeader;
   readonly outcomes: readonly Outcome[];
-  /** Whether the closing line is there. */
+  /** Whether the closing line is present. */
   readonly finished: boolean;
 }
 
@@ -33,7 +33,7 @@ export async function readAttestedRun(path: string): Promise<AttestedRun> {
     });
   });
   const lines = bytes.toString('utf8').split('\n');
-  if (lines.pop() !== '') throw broken(path, lines.length + 1, 'it has no end');
+  if (lines.pop() !== '') throw broken(path, lines.length + 1, 'it does not end in a newline');
   const [first, ...rest] = lines.map((line) => parseObject(line));
   const problem = first ? headerViolation(first) : 'it is not a JSON object';
   if (problem !== null || !first) throw broken(path, 1, problem ?? '');

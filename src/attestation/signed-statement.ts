@@ -23,7 +23,7 @@ export function signedStatement(path: string, run: AttestedRun, key: KeyObject):
  * of model, data, settings and results is what the file says. Names of files do not count. It does not verify the result
  * file itself: `verifyFile` does.
  * @returns the statement
- * @throws DoesNotHold (exit code 1) naming what does not hold; UsageError when a file is none of its kind
+ * @throws DoesNotHold (exit code 1) naming what does not hold; UsageError when a file is not of its kind
  */
 export async function verifySignedStatement(
   runPath: string,

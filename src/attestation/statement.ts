@@ -1,7 +1,7 @@
 /**
  * The in-toto Statement (v1) about a result file. Subjects are the files of the model, the data and the result file itself;
- * the predicate says with which settings the model was certified on the data and what came out. It says nothing that the
- * result file does not: who has that file and the key can check all of it.
+ * the predicate says with which settings the model was certified on the data and what came out. It says nothing that
+ * the result file does not: anyone with that file and the key can check all of it.
  */
 import { basename } from 'node:path';
 import type { RunHeader } from '../records/record.ts';
@@ -49,7 +49,7 @@ export interface Predicate {
 
 const MEANING: { readonly [G in RunHeader['guarantee']]: string } = {
   certificate:
-    'For each image recorded with prediction c and radius r, with probability at least 1 - alphaTotal over the noise drawn, the smoothed classifier answers c for every input within l2 distance r. Nothing is said of the network without smoothing, nor of other norms.',
+    'For each image recorded with prediction c and radius r, with probability at least 1 - alphaTotal over the noise drawn, the smoothed classifier answers c for every input within l2 distance r. Nothing is said about the network without smoothing, or about other norms.',
   'estimate, not a bound':
     'The left half was measured by power iteration, which bounds nothing: the radii are estimates and certify nothing.',
 };

@@ -71,7 +71,7 @@ function readBatch(folder: string, name: string, subset: Subset): Uint8Array {
       where: folder,
       why: `looked for ${name} and ${name}.gz`,
       remedy:
-        'give the folder of the "binary version" archive (cifar-10-batches-bin), or choose the other --subset',
+        'Give the folder of the "binary version" archive (cifar-10-batches-bin), or choose the other --subset.',
     });
   }
   const bytes = readUnpacked(path);
@@ -80,7 +80,7 @@ function readBatch(folder: string, name: string, subset: Subset): Uint8Array {
       what: 'not a whole number of CIFAR-10 records',
       where: path,
       why: `${bytes.length} bytes unpacked; a record has ${RECORD} (one label, 3×32×32 pixels)`,
-      remedy: 'the file is cut short, or is not the binary version of CIFAR-10: fetch it again',
+      remedy: 'Fetch the file again: it is cut short, or is not the binary version of CIFAR-10.',
     });
   }
   for (let start = 0; start < bytes.length; start += RECORD) {
@@ -89,7 +89,7 @@ function readBatch(folder: string, name: string, subset: Subset): Uint8Array {
         what: `record ${start / RECORD} has label ${bytes[start]}, CIFAR-10 has classes 0 to 9`,
         where: path,
         remedy:
-          'give the binary version of CIFAR-10 (CIFAR-100 has two label bytes per record and is not read)',
+          'Give the binary version of CIFAR-10 (CIFAR-100 has two label bytes per record and is not read).',
       });
     }
   }
@@ -108,6 +108,6 @@ function readClassNames(folder: string): string[] | null {
   throw new UsageError({
     what: `batches.meta.txt names ${names.length} classes, CIFAR-10 has 10`,
     where: path,
-    remedy: 'fetch the file again, or delete it to work without class names',
+    remedy: 'Fetch the file again, or delete it to work without class names.',
   });
 }

@@ -11,7 +11,7 @@ export interface CsvRow {
 const FIELD = /[ \t]*(?:"((?:[^"]|"")*)"[ \t]*|([^",\r\n][^,\r\n]*|))(,|\r?\n|\r|$)/y;
 
 /**
- * The rows that hold anything; plain fields are trimmed.
+ * The rows that are not empty; plain fields are trimmed.
  * @throws UsageError for a quote that is never closed or stands inside a field
  */
 export function parseCsv(text: string, where: string): CsvRow[] {
@@ -26,7 +26,7 @@ export function parseCsv(text: string, where: string): CsvRow[] {
       throw new UsageError({
         what: `the quotes on line ${line} of a CSV file do not match`,
         where,
-        remedy: 'quote a whole field or none of it, and double a quote inside',
+        remedy: 'Quote a whole field or none of it, and double a quote inside.',
       });
     }
     const [, quoted, plain, end] = found;

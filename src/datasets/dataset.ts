@@ -21,7 +21,7 @@ export interface Dataset {
   readonly length: number;
   /** One class index per image, or null for data without labels. */
   readonly labels: Int32Array | null;
-  /** Class names by class index, where the data tell them. */
+  /** Class names by class index, where the data include them. */
   readonly classNames: readonly string[] | null;
   /**
    * sha256 (hex) that identifies images, order and labels: over the uncompressed bytes of the files; for a folder of

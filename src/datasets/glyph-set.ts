@@ -6,7 +6,7 @@ import { assembleDataset, type Dataset, type Subset, unitPixels } from './datase
 import { drawGlyph, GLYPH_SIZE } from './glyph-drawing.ts';
 import { glyphRandom } from './glyph-random.ts';
 
-/** Named in the digest; to be raised with every change that changes a picture. */
+/** Named in the digest; increment it with every change that alters a picture. */
 const GLYPH_VERSION = 1;
 
 export const DEFAULT_GLYPH_SEED = 1;

@@ -1,7 +1,7 @@
 /**
  * A folder of PNG and JPEG files: class sub-folders, or one folder with a labels.csv (file,label), or one folder
  * without labels. Files are listed at once and decoded one by one when asked for. Pixels are taken as stored: no
- * colour-profile conversion, no turning by EXIF. A grey file among colour ones is read as R = G = B.
+ * colour-profile conversion, no rotation by EXIF. A grey file among colour ones is read as R = G = B.
  */
 import { statSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -44,10 +44,10 @@ export async function openImageFolder(folder: string, subset: Subset, labelFile?
   const first = listing.files[0];
   if (first === undefined) {
     throw new UsageError({
-      what: 'no images are in the folder',
+      what: 'there are no images in the folder',
       where: home,
       why: `looked for ${ENDINGS.join(', ')} in it and in its sub-folders`,
-      remedy: 'give a folder of images, or of one sub-folder per class',
+      remedy: 'Give a folder of images, or of one sub-folder per class.',
     });
   }
   const { shape } = await decode(join(home, first));
@@ -93,7 +93,7 @@ function isImage(name: string): boolean {
   return ENDINGS.includes(extname(name).toLowerCase());
 }
 
-/** The subset's own folder when there are such, else the folder itself, which then serves both subsets. */
+/** The subset's own folder when there is one, else the folder itself, which then serves both subsets. */
 function subsetFolder(folder: string, subset: Subset): { home: string; named: boolean } {
   const own = SUBSET_FOLDERS[subset].map((name) => join(folder, name)).find(isFolder);
   if (own !== undefined) return { home: own, named: true };
@@ -105,7 +105,7 @@ function subsetFolder(folder: string, subset: Subset): { home: string; named: bo
     what: `the folder has no ${subset} subset`,
     where: folder,
     why: `it has a sub-folder ${other}, but none named ${SUBSET_FOLDERS[subset].join(' or ')}`,
-    remedy: `choose the other --subset, or give the sub-folder itself`,
+    remedy: 'Choose the other --subset, or give the sub-folder itself.',
   });
 }
 
@@ -121,7 +121,7 @@ function listImages(folder: string): Listing {
       what: 'images lie both in the folder and in its sub-folders',
       where: folder,
       why: `${images[0]} in the folder, ${classes[0]?.name}/${classes[0]?.images[0]} below it`,
-      remedy: 'use one sub-folder per class, or one folder with a labels.csv',
+      remedy: 'Use one sub-folder per class, or one folder with a labels.csv.',
     });
   }
   if (classes.length > 0 && isFile(csv)) {
@@ -174,7 +174,7 @@ function relabel(listing: Listing, path: string): Listing {
           ? `the label file names ${twice} twice`
           : `the label file names ${missing}, which is not there`,
       where: path,
-      remedy: 'write the path of each image below the folder once, as in "dogs/1.png,3"',
+      remedy: 'Write the path of each image below the folder once, as in "dogs/1.png,3".',
     });
   }
   requireSameLength(listing.files.length, names.length, path);
@@ -187,7 +187,7 @@ export function requireSameLength(images: number, labels: number, path: string):
   throw new UsageError({
     what: `${images} images but ${labels} labels`,
     where: path,
-    remedy: 'the label file needs one label for each image of the data set, in its order',
+    remedy: 'Give one label for each image of the data set, in its order.',
   });
 }
 
@@ -210,21 +210,21 @@ async function decode(path: string): Promise<Picture> {
       what: 'an image cannot be read',
       where: path,
       why: messageOf(cause),
-      remedy: 'replace or remove the file',
+      remedy: 'Replace or remove the file.',
       cause,
     });
   }
   const refuse = (what: string, remedy: string): never => {
     throw new UsageError({ what, where: path, remedy });
   };
-  if (metadata.space === 'cmyk') refuse('the image is CMYK', 'save it as RGB');
+  if (metadata.space === 'cmyk') refuse('the image is CMYK', 'Save it as RGB.');
   if (metadata.depth !== 'uchar')
-    refuse(`the image has ${metadata.depth} pixels, not bytes`, 'save it with 8 bits per channel');
+    refuse(`the image has ${metadata.depth} pixels, not bytes`, 'Save it with 8 bits per channel.');
   const { data, info } = decoded;
   const stride = info.channels;
   if (metadata.hasAlpha) {
     for (let i = stride - 1; i < data.length; i += stride) {
-      if (data[i] !== 255) refuse('the image has transparent pixels', 'flatten it onto a background first');
+      if (data[i] !== 255) refuse('the image has transparent pixels', 'Flatten it onto a background first.');
     }
   }
   const grey = metadata.space === 'b-w';
@@ -240,6 +240,6 @@ function requireShape(shape: ImageShape, path: string, expected: ImageShape, fir
       : `an image of ${shape[2]}×${shape[1]} pixels in a set of ${expected[2]}×${expected[1]}`,
     where: path,
     why: `${firstPath} is ${formatShape(expected)}, this one ${formatShape(shape)} (channels × rows × columns)`,
-    remedy: sameSize ? 'save them all as RGB or all as grey' : 'bring all images to one size first',
+    remedy: sameSize ? 'Save them all as RGB or all as grey.' : 'Resize all images to one size first.',
   });
 }

@@ -53,7 +53,7 @@ export function readNpyLabels(bytes: Uint8Array, where: string): Int32Array {
       what: 'labels must be a one-dimensional array of integers',
       where,
       why: `it is ${array.type} of shape (${array.shape.join(', ')})`,
-      remedy: 'save class indices: labels.astype("int64"); from one-hot rows, labels.argmax(1)',
+      remedy: 'Save class indices: labels.astype("int64"); from one-hot rows, labels.argmax(1).',
     });
   }
   return Int32Array.from({ length: array.size }, (_, i) =>
@@ -67,7 +67,7 @@ function classIndex(value: number, shown: string, where: string): number {
     what: `the label ${shown} is not a class index`,
     where,
     why: 'labels are the integers 0, 1, 2, … that number the outputs of the model',
-    remedy: 'write class indices; leave the labels out altogether where some are unknown',
+    remedy: 'Write class indices; omit the labels altogether where some are unknown.',
   });
 }
 
@@ -87,6 +87,6 @@ function headerOf(
     what: 'the label file has no column of labels',
     where: `${path}, line ${rows[0]?.line}`,
     why: `its columns are ${first.join(', ')}; looked for ${LABEL_COLUMNS.join(', ')}`,
-    remedy: 'begin it with a header such as "file,label", or give one class index per line',
+    remedy: 'Begin it with a header such as "file,label", or give one class index per line.',
   });
 }

@@ -20,7 +20,8 @@ const FASHION_NAMES = [
 
 /**
  * Reads one subset. The labels file may be absent: the data are then without labels.
- * @throws UsageError for a missing folder or images file, a wrong header, a file cut short, or labels of other number
+ * @throws UsageError for a missing folder or images file, a wrong header, a file cut short, or a different number of
+ * labels
  */
 export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashion'): Dataset {
   requireFolder(folder);
@@ -28,10 +29,10 @@ export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashi
   const imagesPath = home && imagesFile(home, subset);
   if (home === undefined || imagesPath === undefined) {
     throw new UsageError({
-      what: `no IDX images of the ${subset} subset are in the folder`,
+      what: `there are no IDX images of the ${subset} subset in the folder`,
       where: folder,
       why: `looked for ${PREFIX[subset]}-images-idx3-ubyte and ${PREFIX[subset]}-images.idx3-ubyte, plain or .gz`,
-      remedy: 'give the folder that holds the four IDX files, or choose the other --subset',
+      remedy: 'Give the folder that holds the four IDX files, or choose the other --subset.',
     });
   }
   const images = readIdx(imagesPath, 3);
@@ -42,7 +43,7 @@ export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashi
     throw new UsageError({
       what: `${length} images but ${labels.values.length} labels`,
       where: `${imagesPath} and ${labelsPath}`,
-      remedy: 'the two files are not of the same subset: fetch both again',
+      remedy: 'Fetch both files again: they are not of the same subset.',
     });
   }
   const area = rows * columns;
@@ -100,7 +101,7 @@ function readIdx(path: string, rank: number): IdxFile {
       what: 'not an IDX file of unsigned bytes',
       where: path,
       why: `it begins with ${hex(file.subarray(0, 4))}, not with ${hex([0, 0, 8, rank])} (${rank} dimensions)`,
-      remedy: 'give the MNIST files as published',
+      remedy: 'Give the MNIST files as published.',
     });
   }
   if (file.length < header) throw wrongLength(path, header, file.length, 'the header alone');
@@ -118,7 +119,7 @@ function wrongLength(path: string, needed: number, found: number, what: string):
     what: found < needed ? 'the IDX file is cut short' : 'the IDX file is longer than its header says',
     where: path,
     why: `${what} need ${needed} bytes, the unpacked file has ${found}`,
-    remedy: 'fetch the file again',
+    remedy: 'Fetch the file again.',
   });
 }
 

@@ -52,7 +52,7 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
     refuse(
       'not a NumPy array',
       'it does not begin with the NPY magic string',
-      'save it with numpy.save or numpy.savez',
+      'Save it with numpy.save or numpy.savez.',
     );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -63,7 +63,7 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
     refuse(
       'the NumPy array is cut short',
       `its header needs ${dataStart} bytes, it has ${bytes.length}`,
-      'save it again',
+      'Save it again.',
     );
   }
   const header = Buffer.from(bytes.subarray(headerStart, dataStart)).toString('utf8');
@@ -74,12 +74,12 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
   if (descr === null || order === null || sizes === null || element === undefined) {
     return refuse(
       'a NumPy array of a type that is not read',
-      `its header is ${header.trim()}; read are bool, 8 to 64-bit integers, float32 and float64`,
-      'convert it: images.astype("float32"), labels.astype("int64")',
+      `its header is ${header.trim()}; bool, 8 to 64-bit integers, float32 and float64 are read`,
+      'Convert it: images.astype("float32"), labels.astype("int64").',
     );
   }
   if (order[1] === 'True') {
-    refuse('a NumPy array in Fortran order', 'only C order is read', 'save numpy.ascontiguousarray(array)');
+    refuse('a NumPy array in Fortran order', 'only C order is read', 'Save numpy.ascontiguousarray(array).');
   }
   const shape = (sizes[1] as string)
     .split(',')
@@ -93,7 +93,7 @@ export function parseNpy(bytes: Uint8Array, where: string): NpyArray {
         ? 'the NumPy array is cut short'
         : 'the NumPy array has bytes left over',
       `shape (${shape.join(', ')}) of ${element.name} needs ${size * width} bytes, there are ${bytes.length - dataStart}`,
-      'save it again',
+      'Save it again.',
     );
   }
   const little = descr[1] !== '>';

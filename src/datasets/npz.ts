@@ -20,7 +20,7 @@ import { messageOf, readBytes } from './source-file.ts';
 /**
  * Reads the images and, if there are any, the labels.
  * @throws UsageError for a missing or damaged file, arrays of other names, another element type, a layout that could
- * be read in two ways, a value outside [0,1], or labels of another number
+ * be read in two ways, a value outside [0,1], or a different number of labels
  */
 export function openNpz(file: string, subset: Subset): Dataset {
   const bytes = readBytes(file);
@@ -29,10 +29,10 @@ export function openNpz(file: string, subset: Subset): Dataset {
   const labelsName = pick(arrays, [`y_${subset}`, `${subset}_labels`, 'y', 'labels']);
   if (imagesName === undefined) {
     throw new UsageError({
-      what: 'no images in the NPZ file',
+      what: 'there are no images in the NPZ file',
       where: file,
       why: `it holds ${[...arrays.keys()].join(', ') || 'no arrays'}; looked for x_${subset}, ${subset}_images, x, images`,
-      remedy: 'save it as numpy.savez(file, x=images, y=labels)',
+      remedy: 'Save it as numpy.savez(file, x=images, y=labels).',
     });
   }
   const imagesWhere = looksLikeNpy(bytes) ? file : `${file}, array ${imagesName}`;
@@ -48,7 +48,7 @@ export function openNpz(file: string, subset: Subset): Dataset {
     throw new UsageError({
       what: `${length} images but ${labels.length} labels`,
       where: `${file}, arrays ${imagesName} and ${labelsName}`,
-      remedy: 'save one label per image',
+      remedy: 'Save one label per image.',
     });
   }
   return assembleDataset({
@@ -76,7 +76,7 @@ function unzipArrays(bytes: Uint8Array, file: string): Map<string, Uint8Array> {
       what: 'not an NPZ or NPY file, or one that is cut short',
       where: file,
       why: messageOf(cause),
-      remedy: 'save it with numpy.savez or numpy.save',
+      remedy: 'Save it with numpy.savez or numpy.save.',
       cause,
     });
   }
@@ -108,15 +108,15 @@ function imageLayout(
         where,
         why: 'both the second and the last size are 1 or 3, so either could be the channels',
         remedy:
-          'save grey images as (N,H,W), or colour images in a shape where only one of the two is 1 or 3',
+          'Save grey images as (N,H,W), or colour images in a shape where only one of the two is 1 or 3.',
       });
     }
   }
   throw new UsageError({
     what: `images of shape ${shown} are not read`,
     where,
-    why: 'read are (N,H,W), (N,C,H,W) and (N,H,W,C) with C = 1 or 3',
-    remedy: 'reshape the array before saving it',
+    why: '(N,H,W), (N,C,H,W) and (N,H,W,C) with C = 1 or 3 are read',
+    remedy: 'Reshape the array before saving it.',
   });
 }
 
@@ -138,8 +138,8 @@ function pixelReader(
     throw new UsageError({
       what: `images of type ${array.type} are not read`,
       where,
-      why: 'read are uint8 (0..255), float32 and float64 (0..1)',
-      remedy: 'convert them: images.astype("uint8"), or images.astype("float32") / 255',
+      why: 'uint8 (0..255), float32 and float64 (0..1) are read',
+      remedy: 'Convert them: images.astype("uint8"), or images.astype("float32") / 255.',
     });
   }
   for (let i = 0; i < array.size; i++) {
@@ -149,7 +149,7 @@ function pixelReader(
         what: `image ${Math.floor(i / count)} holds ${value}; pixels given as floats must lie in [0,1]`,
         where,
         why: 'certified radii are stated in pixels from 0 to 1, so the scale must be known',
-        remedy: 'divide by 255 if they are 0..255; undo a normalisation and pass it as --mean and --std',
+        remedy: 'Divide by 255 if they are 0..255; undo a normalisation and pass it as --mean and --std.',
       });
     }
   }

@@ -1,4 +1,6 @@
-/** From what the user writes behind `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows. */
+/**
+ * From what the user writes after `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows.
+ */
 import { UsageError } from '../ground/errors.ts';
 import { holdsCifar10, openCifar10 } from './cifar10.ts';
 import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './dataset.ts';
@@ -20,7 +22,7 @@ const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:
 /**
  * Opens `mnist:FOLDER`, `cifar10:FOLDER`, `fashion:FOLDER`, `images:FOLDER`, `npz:FILE` (or an .npy), `glyphs[:SEED]`, or
  * a bare path to any of these that shows its kind.
- * @throws UsageError when there is nothing there, it is of no known kind, it is damaged, or the labels do not fit
+ * @throws UsageError when there is nothing there, its kind is not known, it is damaged, or the labels do not fit
  */
 export async function openDataset(spec: string, options: DatasetOptions): Promise<Dataset> {
   const { kind, place } = parseSpec(spec);
@@ -47,7 +49,7 @@ export function isKindOnly(spec: string): boolean {
   return spec !== 'glyphs' && KINDS.some((kind) => kind === spec);
 }
 
-/** The kind of data a text names, without opening them. Throws UsageError when it names none. */
+/** The kind of data a text names, without opening them. Throws UsageError when it does not name one. */
 export const kindOf = (spec: string): DatasetKind => parseSpec(spec).kind;
 
 function parseSpec(spec: string): { kind: DatasetKind; place: string } {
@@ -60,7 +62,7 @@ function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   throw new UsageError({
     what: `nothing follows "${kind}:"`,
     where: `--data ${spec}`,
-    remedy: `write one of ${FORMS}`,
+    remedy: `Write one of ${FORMS}.`,
   });
 }
 
@@ -79,7 +81,7 @@ function recognise(path: string): DatasetKind {
     why: there
       ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and PNG or JPEG images'
       : 'it is neither a path that exists nor a known kind',
-    remedy: `write one of ${FORMS}`,
+    remedy: `Write one of ${FORMS}.`,
   });
 }
 
@@ -90,7 +92,7 @@ function glyphSeed(text: string): number {
   throw new UsageError({
     what: `"${text}" is not a seed for the glyphs`,
     where: `--data glyphs:${text}`,
-    remedy: 'write an integer from 0 to 4294967295, or "glyphs" alone',
+    remedy: 'Write an integer from 0 to 4294967295, or "glyphs" alone.',
   });
 }
 
@@ -102,7 +104,7 @@ function relabelled(data: Dataset, path: string | undefined): Dataset {
     throw new UsageError({
       what: 'the label file goes by file name, but this data set has no file per image',
       where: path,
-      remedy: 'give one class index per line, or a CSV whose only column is "label"',
+      remedy: 'Give one class index per line, or a CSV whose only column is "label".',
     });
   }
   requireSameLength(data.length, labels.length, path);

@@ -18,7 +18,7 @@ export function readUnpacked(path: string): Uint8Array {
       what: 'a gzip file cannot be unpacked',
       where: path,
       why: messageOf(cause),
-      remedy: 'the file is damaged or incomplete: fetch it again',
+      remedy: 'Fetch the file again: it is damaged or incomplete.',
       cause,
     });
   }
@@ -41,7 +41,7 @@ export function requireFolder(folder: string): void {
     what:
       found === undefined ? 'the data folder does not exist' : 'the data must be a folder, this is a file',
     where: folder,
-    remedy: 'give the folder that holds the data files',
+    remedy: 'Give the folder that holds the data files.',
   });
 }
 
@@ -54,7 +54,7 @@ export function isFile(path: string): boolean {
 }
 
 /**
- * The first of `names` that is a file in `folder`, as it is or with ".gz" behind its name; undefined when none is.
+ * The first of `names` that is a file in `folder`, as it is or with ".gz" after its name; undefined when none is.
  * @throws UsageError when only an xz-packed copy is there: Node.js has no xz decoder
  */
 export function findPacked(folder: string, names: readonly string[]): string | undefined {
@@ -70,14 +70,14 @@ export function findPacked(folder: string, names: readonly string[]): string | u
       throw new UsageError({
         what: 'the data file is packed with xz, which Node.js cannot read',
         where: path,
-        remedy: `unpack it first: xz -d -k '${path}'`,
+        remedy: `Unpack it first: xz -d -k '${path}'.`,
       });
     }
   }
   return undefined;
 }
 
-/** Names of the entries of a folder in code-point order, hidden ones left out; links count as what they lead to. */
+/** Names of the entries of a folder in code-point order, hidden ones omitted; links count as what they lead to. */
 export function listFolder(folder: string): { files: string[]; folders: string[] } {
   const files: string[] = [];
   const folders: string[] = [];

@@ -1,6 +1,6 @@
 /**
  * The errors users meet. Everything a user can cause is a `SplitzError` with a documented exit code; anything else is
- * a bug of ours and is reported as such. The bottom of the house: every folder may import this file, and it imports none.
+ * our bug and is reported as such. The bottom of the house: every folder may import this file, and it imports nothing.
  */
 
 /** Exit codes of the command line (README, "Exit codes"). */
@@ -23,9 +23,9 @@ export interface ErrorReport {
   readonly where?: string;
   /** The reason it is a problem, or what the underlying system said. */
   readonly why?: string;
-  /** The remedy: what the user can do now. */
+  /** What the user can do now: one or more imperative sentences, capital first letter, full stop. */
   readonly remedy?: string;
-  /** Id of the preflight rule (onnx/preflight) that this error is the finding of, where there is one of its own. */
+  /** Id of the preflight rule (onnx/preflight) that reports this error as a finding, where it has one. */
   readonly rule?: string;
   readonly cause?: unknown;
 }
@@ -63,7 +63,9 @@ export class ToolError extends SplitzError {
   }
 }
 
-/** What was to hold does not: a policy, the claims of a result file, a replayed count (exit code 1). */
+/**
+ * Something that was required to hold does not: a policy, the claims of a result file, a replayed count (exit code 1).
+ */
 export class DoesNotHold extends SplitzError {
   constructor(report: ErrorReport) {
     super(report, ExitCode.policyNotMet);

@@ -4,7 +4,7 @@
  *  2. a name of digits only ("27", "1") would be taken for an index: it gets the operator in front ("Relu_27");
  *  3. a module with several cuts inside ("dense": MatMul, Add, Relu) gives its name to the last, its output; the others
  *     say their operator too ("dense/Add"). A module called several times ("relu") counts: "relu", "relu_2", "relu_3";
- *  4. 'input' is the input's name; 'first' and 'auto' are left to the command line.
+ *  4. 'input' is the input's name; 'first' and 'auto' are reserved for the command line.
  */
 import type { Value } from './model/graph.ts';
 

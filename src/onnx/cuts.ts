@@ -44,7 +44,7 @@ export interface IneligibleCut {
 }
 
 export interface CutList {
-  /** From the input on; the final output is left out, since nothing would be to the right of it. */
+  /** From the input on; the final output is omitted, since nothing would be right of it. */
   readonly cuts: readonly Cut[];
   readonly ineligible: readonly IneligibleCut[];
 }
@@ -199,7 +199,7 @@ export function findCut({ cuts, ineligible }: CutList, spec: string): Cut {
     throw new UsageError({
       what: `the split "${spec}" is ambiguous`,
       why: `cut number ${spec} is '${byIndex.name}', and '${spec}' is also a name of '${byName.name}'`,
-      remedy: `Say --split ${byIndex.name} or --split ${byName.name}.`,
+      remedy: `Use --split ${byIndex.name} or --split ${byName.name}.`,
     });
   }
   const found = byName ?? byIndex;

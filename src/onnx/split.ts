@@ -103,7 +103,7 @@ async function refuseMixing(model: Model, cut: Cut, split: SplitModel, latents: 
       throw new ModelRefused({
         what: `the right half behind '${cut.name}' mixes the rows of a batch`,
         where: model.path,
-        why: 'noisy rows get other scores together than alone',
+        why: 'noisy rows get different scores together and alone',
         remedy: 'Cut at another tensor.',
       });
     }

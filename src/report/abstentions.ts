@@ -13,19 +13,19 @@ type Why = 'nothing finite' | 'lost' | 'undecided' | 'no radius';
 const WORDS: Readonly<Record<Why, readonly [reason: string, remedy: string]>> = {
   'nothing finite': [
     'no draw of the selection had finite logits, so that no class was selected',
-    'look at the model and its preprocessing: `splitz-onnx inspect MODEL --data DATA`',
+    'Look at the model and its preprocessing: `splitz-onnx inspect MODEL --data DATA`.',
   ],
   lost: [
     'the selected class got half of the votes or less: the smoothed classifier has no majority here, or the selection took another class',
-    'less noise, or a model trained with this noise; more draws will hardly help',
+    'Use less noise, or a model trained with this noise; more draws will hardly help.',
   ],
   undecided: [
     'the selected class got more than half of the votes, but so few more that chance explains it (p_A is at most 1/2)',
-    'more draws (--n)',
+    'Use more draws (--n).',
   ],
   'no radius': [
     'certified to be the class of the image itself, but the radius is 0: what p_A allows is used up by rounding errors, or the left half has no finite bound here',
-    'another cut, or more draws (--n)',
+    'Use another cut, or more draws (--n).',
   ],
 };
 

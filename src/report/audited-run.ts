@@ -1,4 +1,4 @@
-/** The runs a report is about: result files of ours, or logs in Cohen's format, each as verdicts and what stands behind them. */
+/** The runs a report is about: result files of ours, or logs in Cohen's format, each as verdicts and their sources. */
 import { basename } from 'node:path';
 import { isCohenLog, type LoggedVerdict, readBytes, readCohenTsv } from '../records/read-cohen-tsv.ts';
 import { readRun } from '../records/read-results.ts';
@@ -11,7 +11,7 @@ export interface ResultRun {
   readonly kind: 'result';
   readonly header: RunHeader;
   readonly images: readonly CertificateRecord[];
-  /** Whether the run was closed; false when it may go on. Files of the first version do not tell: null. */
+  /** Whether the run was closed; false when it may go on. Files of the first version do not say: null. */
   readonly finished: boolean | null;
 }
 

@@ -19,8 +19,8 @@ const RHO = 0.05;
 
 /**
  * The share of images with a radius >= r, r = 0 and where it steps. It is constant on (r_k, r_{k+1}], so it is drawn with
- * each value reaching back to the radius before. Of more than 240 steps some are left out; then a value is drawn where a
- * larger one holds, never the other way round. Ends at the largest radius. Empty without images.
+ * each value reaching back to the radius before. Of more than 240 steps some are omitted; then a value is drawn where a
+ * larger one holds, never the reverse. Ends at the largest radius. Empty without images.
  */
 export function curvePoints(score: Score): CurvePoint[] {
   const { images, radii } = score;

@@ -1,6 +1,6 @@
 /**
  * What comes from files (names, findings, classes) is data in every format: no markup, no formula, no line break, and no
- * control or direction character that would show the reader something else than what is there.
+ * control or direction character that would show the reader something other than what is there.
  */
 
 /** Controls, line separators, zero-width and direction characters, lone surrogates: written out instead of obeyed. */

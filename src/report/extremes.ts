@@ -10,7 +10,7 @@ export interface Extremes {
 
 const MOST = 8;
 
-/** Groups that are not empty. No image stands in both of the first two. */
+/** Groups that are not empty. No image is in both of the first two. */
 export function extremes({ images }: AuditedRun): Extremes[] {
   const certified = images
     .filter(({ abstained, radius }) => !abstained && radius > 0)

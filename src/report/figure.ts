@@ -18,7 +18,7 @@ export interface Figure {
   /** Name in file names and links. */
   readonly id: string;
   readonly title: string;
-  /** What is to be seen, in a sentence or two, for those who do not see it. */
+  /** What the figure shows, in a sentence or two, for readers who cannot see it. */
   readonly summary: string;
   readonly legend: readonly LegendEntry[];
   /** The plot as an <svg> element `width` CSS pixels wide. Its colours are CSS variables (`COLOURS`). */

@@ -98,7 +98,7 @@ function abstentionLines(records: Parameters<typeof abstentions>[0]): string[] {
   return [
     ...reasons.map(
       ({ reason, remedy, images }) =>
-        `- **${images.length}**: ${escapeMarkdown(`${reason}. What may help: ${remedy}.`)}`,
+        `- **${images.length}**: ${escapeMarkdown(`${reason}. What may help: ${remedy}`)}`,
     ),
     '',
   ];

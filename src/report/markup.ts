@@ -10,7 +10,7 @@ export class Markup {
 
 type Part = Markup | string | number | readonly Part[] | null;
 
-/** html`<p>${anything}</p>`: text is escaped, markup kept, lists joined, null left out. */
+/** html`<p>${anything}</p>`: text is escaped, markup kept, lists joined, null omitted. */
 export const html = (literals: TemplateStringsArray, ...parts: readonly Part[]): Markup =>
   new Markup(literals.map((literal, i) => literal + textOf(parts[i] ?? null)).join(''));
 

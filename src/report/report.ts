@@ -13,7 +13,7 @@ import { segmentNorms } from './figures/segment-norms.ts';
 import { unusedLatentRadius } from './figures/unused-latent-radius.ts';
 import { type WorkedExample, workedExample } from './worked-example.ts';
 
-/** What was at hand besides the result file. */
+/** What was available besides the result file. */
 export interface RunSources {
   /** Norms of the affine segments, how many lie before the cut; or why there are none. */
   readonly segments: { readonly norms: readonly SegmentNorm[]; readonly left: number } | string;
@@ -96,7 +96,7 @@ function defaultTitle(runs: readonly AuditedRun[]): string {
   return `Robustness audit of ${only.kind === 'result' ? only.header.model.name : only.name}`;
 }
 
-/** The field's radii, multiples of 0.25, where they are neither too few nor too many; round numbers else. */
+/** The field's radii, multiples of 0.25, where they are neither too few nor too many; otherwise round numbers. */
 function tableRadii(largest: number): number[] {
   if (!(largest >= 2 * USUAL_STEP && largest <= MOST_USUAL * USUAL_STEP))
     return roundRadii(largest, MOST_RADII);
@@ -107,7 +107,7 @@ function tableRadii(largest: number): number[] {
 export const drawable = ({ series }: Report): boolean =>
   series.some(({ series: { score } }) => score.images > 0);
 
-/** What there is to see of the left half, in reading order: figures, or what is to be said in their place. */
+/** What there is to see of the left half, in reading order: figures, or sentences in their place. */
 export const leftHalfFigures = ({
   segments,
   lipschitz,

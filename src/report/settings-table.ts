@@ -6,7 +6,7 @@ import type { Table } from './figure.ts';
 
 const WORDS: Readonly<Record<keyof RunHeader['settings'], string>> = {
   sigma: 'σ, noise at the cut',
-  baselineSigma: 'σ of plain smoothing beside it',
+  baselineSigma: 'σ of plain smoothing alongside',
   n0: 'n0, draws that select the class',
   n: 'n, draws that count votes',
   alpha: 'α, failure probability of the vote bound',

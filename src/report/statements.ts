@@ -48,7 +48,7 @@ function comparison(run: AuditedRun): string[] {
     `The fair comparison is plain smoothing at the matched noise σ/L = ${sigma} (L the median local bound): at it, a linear left half could never beat plain smoothing. ${
       run.series.length > 1
         ? 'The plain smoothing shown is of the same network, which may not have been trained for noise on its input.'
-        : `No plain smoothing was run beside this one; certify the network with --split input --sigma ${sigma}, or one trained for it, and give both result files to the report.`
+        : `No plain smoothing was run alongside; certify the network with --split input --sigma ${sigma}, or one trained for it, and give both result files to the report.`
     }`,
   ];
 }
@@ -61,7 +61,7 @@ export function allowanceOf({ series }: AuditedRun): string | null {
   return `Allowing for certificates that failed (95 %), take ${percentUp(allowance, 1)} points off a certified accuracy.`;
 }
 
-/** What nobody should read into a certificate. */
+/** What a certificate does not claim. */
 export const NOT_GUARANTEED: readonly (readonly [head: string, text: string])[] = [
   [
     'The network alone.',
@@ -73,7 +73,7 @@ export const NOT_GUARANTEED: readonly (readonly [head: string, text: string])[] 
   ],
   [
     'Other changes.',
-    'The threat is any additive change of the image of l2 length up to the radius. Nothing is said of rotations, crops, blur, patches or weather beyond that length, of other images, or of training data that were tampered with.',
+    'The threat is any additive change of the image of l2 length up to the radius. Nothing is said about rotations, crops, blur, patches or weather beyond that length, of other images, or of training data that were tampered with.',
   ],
   [
     'What happens before the pixels.',

@@ -1,4 +1,4 @@
-/** The certificate that a report works out step by step: the middling one, so that nobody takes the best for the rule. */
+/** The certificate that a report works out step by step: the median one, so that it is representative. */
 import { type Derivation, derivationOf } from '../methods/derivation.ts';
 import type { CertificateRecord } from '../records/record.ts';
 import type { AuditedRun } from './audited-run.ts';
@@ -13,7 +13,7 @@ export interface WorkedExample {
 
 /**
  * The image with the median radius of those that have one (of two in the middle the smaller); without any, the first
- * image, whose derivation ends in why it has none. Null for logs, which hold no votes, and without images.
+ * image, whose derivation ends with why it has none. Null for logs, which hold no votes, and without images.
  */
 export function workedExample(run: AuditedRun): WorkedExample | null {
   if (run.kind !== 'result') return null;

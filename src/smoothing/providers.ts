@@ -54,14 +54,14 @@ export function probeProvider(provider: Provider): Promise<ProviderProbe> {
 }
 
 const REMEDY: Record<Provider, string> = {
-  cpu: 'reinstall the package onnxruntime-node',
+  cpu: 'Reinstall the package onnxruntime-node.',
   cuda:
-    'install the CUDA provider of ONNX Runtime beside the package (`npm install-scripts approve onnxruntime-node && ' +
+    'Install the CUDA provider of ONNX Runtime alongside the package (`npm install-scripts approve onnxruntime-node && ' +
     'npm rebuild onnxruntime-node`, or see tools/gpu), CUDA 13 and cuDNN 9, and put their folders into ' +
-    'LD_LIBRARY_PATH before starting; `splitz-onnx doctor` shows what is still missing',
+    'LD_LIBRARY_PATH before starting; `splitz-onnx doctor` shows what is still missing.',
   webgpu:
-    "install a Vulkan driver and its loader (Debian, Ubuntu: `apt install libvulkan1` and the graphics card's driver; " +
-    'without a card `mesa-vulkan-drivers` 25 or newer)',
+    "Install a Vulkan driver and its loader (Debian, Ubuntu: `apt install libvulkan1` and the graphics card's driver; " +
+    'without a card `mesa-vulkan-drivers` 25 or newer).',
 };
 
 /** Reads the missing library and the reason out of what ONNX Runtime printed. */
@@ -84,7 +84,7 @@ export function diagnose(provider: Provider, output: string): ProviderProbe {
 }
 
 /**
- * Refuses a provider that cannot be used as it is set up here. Nothing is asked of the CPU.
+ * Refuses a provider that cannot be used as it is set up here. The CPU always passes.
  * @throws ToolError naming the missing library and the step that installs it; for CUDA also when TF32 is not off.
  */
 export async function requireProvider(provider: Provider): Promise<void> {
@@ -99,13 +99,13 @@ export async function requireProvider(provider: Provider): Promise<void> {
         : `the ${provider} provider of ONNX Runtime needs ${probe.missingLibrary}, which is not here`,
     where: `--provider ${provider}`,
     ...(probe.why === undefined ? {} : { why: probe.why }),
-    remedy: `${probe.remedy ?? REMEDY[provider]}; or use --provider cpu`,
+    remedy: `${probe.remedy ?? REMEDY[provider]} Or use --provider cpu.`,
   });
 }
 
 /**
- * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and Node has no option against it; the CUDA
- * libraries read this variable when they start, so it must be in the environment from the beginning.
+ * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and Node has no option to prevent it; the
+ * CUDA libraries read this variable when they start, so it must be in the environment from the beginning.
  */
 function requireFullPrecision(): void {
   if (process.env['NVIDIA_TF32_OVERRIDE'] === '0') return;
@@ -114,7 +114,7 @@ function requireFullPrecision(): void {
     what: 'CUDA would compute in TF32, with three decimal digits',
     where: '--provider cuda',
     why: 'NVIDIA_TF32_OVERRIDE is not 0 in the environment, and only that turns TF32 off',
-    remedy: `NVIDIA_TF32_OVERRIDE=0 splitz-onnx ${command}`.trimEnd(),
+    remedy: `Run NVIDIA_TF32_OVERRIDE=0 splitz-onnx ${command}`.trimEnd(),
   });
 }
 
@@ -140,7 +140,7 @@ export function requireAgreement(provider: Provider, expected: Float32Array, act
     what: `the ${provider} provider computes this model differently from the CPU`,
     where: `--provider ${provider}`,
     why: `on one batch the logits differ by up to ${largest.toPrecision(3)}, at a largest logit of ${scale.toPrecision(3)}`,
-    remedy: 'use --provider cpu; a wrong kernel of the provider would give wrong certificates',
+    remedy: 'Use --provider cpu: a wrong kernel of the provider would give wrong certificates.',
   });
 }
 

@@ -82,7 +82,7 @@ export interface AverageRadius {
   readonly mean: number;
   /** A 95 % lower confidence bound on its population value that assumes nothing about the distribution. */
   readonly lower: number;
-  /** Half-width of the usual interval mean ± z·s/√N: a normal approximation, no bound. */
+  /** Half-width of the usual interval mean ± z·s/√N: a normal approximation, not a bound. */
   readonly approximateHalfWidth: number;
 }
 

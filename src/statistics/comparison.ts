@@ -51,7 +51,7 @@ export interface Comparison {
   readonly guarantees: readonly [RunHeader['guarantee'], RunHeader['guarantee']];
   readonly scores: readonly [Score, Score];
   readonly abstained: readonly [number, number];
-  /** Images that both certify, as different classes. */
+  /** Images that both runs certify, but as different classes. */
   readonly otherClass: number;
   readonly shares: readonly ShareComparison[];
   readonly average: AverageComparison;

@@ -1,5 +1,5 @@
 /**
- * What a pilot certificate would come to at another number of draws: an estimate for planning, no certificate.
+ * What a pilot certificate would come to at another number of draws: an estimate for planning, not a certificate.
  *
  * The pilot's counts k of m become (k + 1/2)/(m + 1) of n for the top class (Jeffreys' estimate: m agreeing draws do not show
  * a probability of 1), the others share the rest in their proportions; the latent radius follows as from real counts. The input
@@ -58,6 +58,6 @@ function scaledVotes({ counts, nonFinite, n: drawn }: PilotVotes, top: number, n
     left -= votes;
     return votes;
   });
-  // What rounding leaves, and all of it where the pilot saw no other class, counts for none.
+  // What rounding leaves, or all of it where the pilot saw no other class, is not assigned to any class.
   return { counts: scaled, nonFinite: left };
 }

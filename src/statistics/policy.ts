@@ -43,13 +43,13 @@ export interface Judgement {
 }
 
 const FORM =
-  'certified@0.5 >= 0.6, accuracy >= 80%, abstained <= 0.05 or acr >= 0.4, and "with 95%" behind it if you like';
+  'certified@0.5 >= 0.6, accuracy >= 80%, abstained <= 0.05 or acr >= 0.4, and "with 95%" after it if you like';
 const PATTERN =
   /^\s*(?<quantity>[a-z]+)\s*(?:@\s*(?<radius>[^\s<>=]+))?\s*(?<operator>[<>=!~]+)\s*(?<threshold>[^\s<>=]+)\s*(?:with\s+(?<confidence>\S+))?\s*$/iu;
 
 /**
  * Reads requirements; several are separated by semicolons or line ends.
- * Throws UsageError that says what cannot be read; an empty text is one.
+ * Throws UsageError that says what cannot be read; an empty text is an error.
  */
 export function parseRequirements(text: string | undefined): Requirement[] {
   return text === undefined ? [] : text.split(/[;\n]/u).map((part) => parseRequirement(part.trim()));
@@ -79,14 +79,14 @@ function parseRequirement(text: string): Requirement {
     (name) => name === groups['quantity']?.toLowerCase(),
   );
   if (quantity === undefined) {
-    throw wrong(`'${groups['quantity']}' is none of certified@RADIUS, accuracy, abstained, acr`);
+    throw wrong(`'${groups['quantity']}' is not one of certified@RADIUS, accuracy, abstained, acr`);
   }
   const operator = OPERATORS.find((one) => one === groups['operator']);
-  if (operator === undefined) throw wrong(`'${groups['operator']}' is none of ${OPERATORS.join(' ')}`);
+  if (operator === undefined) throw wrong(`'${groups['operator']}' is not one of ${OPERATORS.join(' ')}`);
   const radius = groups['radius'] === undefined ? null : Number(groups['radius']);
   if (quantity === 'certified' && (radius === null || !(radius >= 0 && Number.isFinite(radius))))
     throw wrong('certified needs a radius, as in certified@0.5');
-  if (quantity !== 'certified' && radius !== null) throw wrong(`${quantity} takes no radius`);
+  if (quantity !== 'certified' && radius !== null) throw wrong(`${quantity} does not take a radius`);
   const threshold = share(groups['threshold'] ?? '');
   if (threshold === null) throw wrong(`'${groups['threshold']}' is not a number`);
   if (quantity !== 'acr' && !(threshold >= 0 && threshold <= 1))
@@ -99,7 +99,7 @@ function parseRequirement(text: string): Requirement {
       `'${groups['confidence']}' is not a confidence level: write 95% or 0.99, above 50% and below 100%`,
     );
   if (quantity === 'acr' && confidence !== null && operator.startsWith('<'))
-    throw wrong('radii have no upper limit, so the average has no upper confidence bound: leave "with" out');
+    throw wrong('radii have no upper limit, so the average has no upper confidence bound: omit "with"');
   return { text, quantity, radius: radius ?? 0, operator, threshold, confidence };
 }
 
@@ -113,7 +113,7 @@ function share(text: string): number | null {
 }
 
 /**
- * Judges a requirement on a run's own method (not on plain smoothing beside it).
+ * Judges a requirement on a run's own method (not on plain smoothing alongside).
  * Throws UsageError when it asks for accuracy and there are no labels.
  */
 export function judge(requirement: Requirement, header: RunHeader, outcomes: readonly Outcome[]): Judgement {

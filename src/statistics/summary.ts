@@ -33,7 +33,7 @@ export interface RunSummary {
   readonly images: number;
   /** Radii of the table, input units. */
   readonly radii: readonly number[];
-  /** The method run, then plain smoothing when it was run beside it. */
+  /** The method run, then plain smoothing when it was run alongside. */
   readonly series: readonly SeriesSummary[];
   /** Median of D(r)/r over the certified images; null when there is none or the cut is the input. */
   readonly medianLocalLipschitz: number | null;

@@ -1,7 +1,7 @@
 /**
  * The batches of a training run. Images of the data set's training subset are held in memory; some are held out for
- * validation, the others are shuffled anew for every epoch and cut into batches of one size. What does not fill a batch is
- * left out of that epoch: shapes are fixed in a step, and another order leaves out others.
+ * validation, the others are shuffled anew for every epoch and cut into batches of one size. What does not fill a
+ * batch is omitted from that epoch: shapes are fixed in a step, and another order omits others.
  *
  * A batch is a pure function of (seed, epoch, step), whatever was asked before: so a run can be resumed anywhere.
  */
@@ -41,7 +41,7 @@ export interface BatchSettings {
   /** K, classes of the model. */
   readonly classes: number;
   readonly batch: number;
-  /** Images to hold out, if that is no more than a tenth; rounded down to whole batches. */
+  /** Images to hold out, if that is at most a tenth; rounded down to whole batches. */
   readonly validation: number;
   readonly augment: Augmentation;
   readonly seed: number;
@@ -130,7 +130,7 @@ function withoutHeldOut(count: number, heldOut: Int32Array): Int32Array {
 
 function checkedLabels(data: Dataset, count: number, classes: number): Int32Array {
   const where = `${data.name}, ${data.origin}`;
-  if (count === 0) throw new UsageError({ what: 'the data set holds no image to train on', where });
+  if (count === 0) throw new UsageError({ what: 'the data set does not hold any image to train on', where });
   if (data.labels === null) {
     throw new UsageError({
       what: 'the data to train on have no labels',
@@ -156,7 +156,7 @@ function checkedLabels(data: Dataset, count: number, classes: number): Int32Arra
       why: 'a network learns nothing but that class from them',
       remedy:
         count < data.length
-          ? 'Use more images: raise --max, or leave it out.'
+          ? 'Use more images: raise --max, or omit it.'
           : 'Use data of two classes or more.',
     });
   }

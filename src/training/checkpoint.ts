@@ -1,7 +1,7 @@
 /**
- * A checkpoint: the engine's whole state after some step, and whose it is. The container is an ONNX message without
- * nodes (state tensors as initializers, the rest as metadata), so the codec, the atomic write and every ONNX viewer work
- * on it.
+ * A checkpoint: the engine's whole state after some step, and which run it belongs to. The container is an ONNX message
+ * without nodes (state tensors as initializers, the rest as metadata), so the codec, the atomic write and every ONNX
+ * viewer work on it.
  */
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';
@@ -29,7 +29,7 @@ export interface Position {
 
 export interface Checkpoint {
   readonly identity: RunIdentity;
-  /** The engine that computed it; another one goes on too, but not to the same bits. */
+  /** The engine that computed it; another one can continue, but not to the same bits. */
   readonly engine: string;
   readonly position: Position;
   /** Sums of the step results of the epoch so far, for its report. */

@@ -31,7 +31,7 @@ export function constantResult(node: Node, inputs: readonly (Tensor | null)[]): 
   if (operator === null)
     refuseTraining(
       node,
-      'it computes a constant by an operator unknown here',
+      'it computes a constant with an operator unknown here',
       'Export the model with constant folding.',
     );
   const operands = inputs.map((input): Operand | null => {

@@ -61,7 +61,7 @@ export function partBetween(start: Value, target: Value, trained: TrainedTensors
   return { nodes: [...nodes].sort((a, b) => a.index - b.index), target, trained };
 }
 
-/** How a node is applied to its operands: its training form's `forward`, unless told otherwise. */
+/** How a node is applied to its operands: its training form's `forward` by default. */
 export type Application = (
   form: TrainingForm,
   node: Node,

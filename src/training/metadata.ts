@@ -20,7 +20,7 @@ export interface TrainingRecord {
   readonly training: object;
 }
 
-/** The message with the record in its metadata; other keys stay, older values of ours go. */
+/** The message with the record in its metadata; other keys stay, older values of ours are replaced. */
 export function withTrainingRecord(proto: ModelProto, record: TrainingRecord): ModelProto {
   const ours = new Map<string, string>([
     ['splitz.split', record.split],

@@ -22,10 +22,10 @@ export interface NetworkOptions {
 }
 
 export interface Network extends Trained {
-  /** What the file ends with. `right` leaves it off: it returns logits whatever the file ends with. */
+  /** What the file ends with. `right` omits it: it returns logits whatever the file ends with. */
   readonly ending: 'Softmax' | 'LogSoftmax' | null;
   /**
-   * @param state every tensor of `parameters` and `statistics` by name; others do no harm
+   * @param state every tensor of `parameters` and `statistics` by name; others are ignored
    * @param images [N, C, H, W]
    * @returns the latent [N, …]; at the cut 'input', the images
    */
@@ -44,7 +44,7 @@ export interface Network extends Trained {
 
 /**
  * @param model a classifier of one input and one output
- * @param cut the value between the halves: one that `listCuts` lists
+ * @param cut the value between the halves: one of `listCuts`
  * @throws ModelRefused ("train refuses …") naming the node that has no gradient here, or the weight that is not float32
  */
 export function trainableNetwork(model: Model, cut: Value, options: NetworkOptions = {}): Network {

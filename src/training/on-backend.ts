@@ -1,9 +1,9 @@
-/** tfjs has one active backend per process: whoever computes sets its own first and puts the former one back. */
+/** tfjs has one active backend per process: each computation sets its own first and restores the former one. */
 import type { Tf } from '../operators/training/form.ts';
 
 /**
  * Runs `compute` with the named backend active. The backend must be initialised or have a synchronous factory: then
- * setBackend takes effect at once (tfjs 4.22), and no other engine can come between.
+ * setBackend takes effect at once (tfjs 4.22), and no other engine can intervene.
  */
 export function onBackend<T>(tf: Tf, name: string, compute: () => T): T {
   const former = tf.getBackend();

@@ -60,7 +60,7 @@ const RATE = 'optimizer.rate';
 const SHRINKAGE = 'optimizer.shrinkage';
 const SPREAD = 'optimizer.spread';
 
-/** @param decays whether weight decay applies to a parameter; biases and normalisation are usually left out. */
+/** @param decays whether weight decay applies to a parameter; biases and normalisation are usually exempt. */
 export function createOptimizer(
   settings: OptimizerSettings,
   decays: (parameter: string) => boolean,

@@ -131,8 +131,8 @@ export function clipLeftRelus(model: Model, cut: string, theta: number): Model {
     throw new UsageError({
       what: '--relu-theta replaces nothing',
       where: model.path,
-      why: `no Relu lies before the cut '${cut}'`,
-      remedy: 'Leave out --relu-theta, or cut the network later.',
+      why: `there is no Relu before the cut '${cut}'`,
+      remedy: 'Omit --relu-theta, or cut the network later.',
     });
   return modelOf(edited(model.proto, { graph: edited(graph, { node }) }), model);
 }

@@ -2,8 +2,8 @@
  * Recipes: every setting of a training run with a default that works. A flag overrides a value; all values are printed
  * and recorded.
  *
- *   smoothing  plain Gaussian training (Cohen et al. 2019) at --split input: no left half, nothing to regularise
- *   paper      SPLITZ Algorithm 2: mask bound, fixed latent noise, λ falling, θ_L = 0.5, learned clip level
+ *   smoothing  plain Gaussian training (Cohen et al. 2019) at --split input: there is no left half, so nothing to
+ *   regularise paper      SPLITZ Algorithm 2: mask bound, fixed latent noise, λ falling, θ_L = 0.5, learned clip level
  *   matched    latent noise tied to sigma × mean secant bound: no λ, and plain smoothing at sigma is the fair twin
  *   warm       matched, started from a smoothing-trained network behind an isometric left half and its adjoint
  */

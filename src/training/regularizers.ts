@@ -24,7 +24,7 @@ function rowNorms(tf: Tf, x: Tensor): Tensor {
   return tf.sqrt(tf.add(tf.sum(tf.square(x), rowAxes(x), true), 1e-24));
 }
 
-/** The affine segments of the left half at one batch: per segment what of its output can move, and how much. */
+/** The affine segments of the left half at one batch: for each segment, which of its outputs can move, and how much. */
 export interface LocalBound {
   /** L of each image, shape [B]: an estimate of the local bound, differentiable in the state it was computed from. */
   readonly lipschitz: Tensor;

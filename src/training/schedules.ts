@@ -38,7 +38,7 @@ const SYNTAX =
   'Write A, A:B, A:B@SPAN, step:A,FACTOR,EVERY, exp:A,B,SPAN or cosine:A:B,WARMUP; a span is a share of the run (60%) or a number of epochs (400). For example 0.8:0.4@60%.';
 
 /**
- * @throws UsageError when the text is not a schedule or a value of it is outside of [least, most]
+ * @throws UsageError when the text is not a schedule or a value of it is outside [least, most]
  */
 export function parseSchedule(text: string, use: ScheduleUse): Schedule {
   const written = text.trim();
@@ -100,7 +100,7 @@ class ScheduleReader {
     const factor = this.#number(parts[1]);
     const every = this.#number(parts[2]);
     if (!(factor > 0 && factor <= 1)) throw this.#refusal(`the factor ${factor} is not in (0,1]`);
-    if (!(every > 0)) throw this.#refusal(`${every} epochs are not a period`);
+    if (!(every > 0)) throw this.#refusal(`${every} epochs is not a period`);
     return {
       at: (epoch) => Math.max(start * factor ** Math.floor(epoch / every), this.#use.least),
       describe: () => `${start}, times ${factor} every ${plural(every)}`,

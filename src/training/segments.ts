@@ -1,6 +1,6 @@
 /**
- * The left half as regularisers see it: affine runs z = A h with an activation on each, in a chain. Its Lipschitz bounds
- * speak about the network as it will be certified, so BatchNormalization counts with its running statistics.
+ * The left half as regularisers see it: affine runs z = A h with an activation on each, in a chain. Its Lipschitz
+ * bounds are those of the network as it will be certified, so BatchNormalization counts with its running statistics.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { describeNode, intsAttribute, type Node, type Value } from '../onnx/model/graph.ts';
@@ -53,7 +53,7 @@ export interface Segment {
 const EARLIER = 'Cut the network earlier, or train without a regulariser.';
 
 /**
- * The segments from `input` to `cut`. A max pool without overlap at the end is left out: it is 1-Lipschitz in l2, so
+ * The segments from `input` to `cut`. A max pool without overlap at the end is omitted: it is 1-Lipschitz in l2, so
  * bounds hold without it.
  * @param dependent values that change with the image
  * @throws ModelRefused naming the node that joins branches or has no secant
@@ -76,7 +76,7 @@ export function segmentsOf(
       continue;
     }
     if (form.secantSlope === undefined || form.variesWithin === undefined)
-      refuseTraining(node, 'regularisers know no bound for it in the left half', EARLIER);
+      refuseTraining(node, 'regularisers do not know a bound for it in the left half', EARLIER);
     const output = node.outputs[0] as Value;
     segments.push({
       input: start,
@@ -153,7 +153,7 @@ function affineRun(run: readonly Node[], part: Part, from: Value): AffineRun {
       if (mixing !== undefined && second !== undefined)
         refuseTraining(
           second,
-          `${describeNode(mixing)} comes before it without an activation between them, so that the row norms of their product are not at hand`,
+          `${describeNode(mixing)} comes before it without an activation between them, so the row norms of their product are not available`,
           EARLIER,
         );
       return squares(context, state, v);

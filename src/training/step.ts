@@ -35,8 +35,8 @@ export interface StepParts {
   /** L is taken on the first so many images of a batch; their order is random, so that the mean is unbiased. */
   readonly boundImages: number;
   /**
-   * 'fixed': the fed sigma is the noise at the cut. 'matched': it is the noise at the input, and the cut gets that times
-   * the batch's mean L, so that plain smoothing at the fed sigma is the fair comparison by construction.
+   * 'fixed': the fed sigma is the noise at the cut. 'matched': it is the noise at the input, and the noise at the cut
+   * is that times the batch's mean L, so that plain smoothing at the fed sigma is the fair comparison by construction.
    */
   readonly noise: 'fixed' | 'matched';
   /** Starting value of θ_L when it is learned with the weights; null when it is fed. */
@@ -84,7 +84,9 @@ function trainedNames({ network, learnedThreshold }: StepParts): string[] {
   return [...network.parameters.keys(), ...(learnedThreshold === null ? [] : [THRESHOLD])];
 }
 
-/** Starts of the power iteration: alternating signs in no simple pattern, so that no singular vector is orthogonal. */
+/**
+ * Starts of the power iteration: alternating signs without a simple pattern, so that no singular vector is orthogonal.
+ */
 function startVectors(dims: readonly number[]): Float32Array {
   const size = dims.reduce((product, d) => product * d, 1);
   return Float32Array.from({ length: size }, (_, i) => 0.5 + (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32);
@@ -172,7 +174,7 @@ function trainFunction(parts: StepParts, trained: readonly string[]): StepFuncti
       const results: { [name: string]: Tensor } = {};
       const statistics: { [name: string]: Tensor } = {};
       const vectors: { [name: string]: Tensor } = {};
-      // tfjs clears up behind the objective; what leaves it beside its value is kept, and is the engine's to dispose.
+      // tfjs clears up after the objective; what leaves it alongside its value is kept, and is the engine's to dispose.
       const kept = (tensor: Tensor): Tensor => tf.keep(tensor);
       const contextOf = (mode: TrainingContext['statistics'], update: boolean): TrainingContext => ({
         tf,

@@ -28,7 +28,9 @@ export interface EpochReport {
     readonly lipschitz: number;
     readonly sigma: number;
   };
-  /** Wall time of the epoch (of what was left of it, after a resume), validation and checkpoint left out of the speed. */
+  /**
+   * Wall time of the epoch (of what was left of it, after a resume), validation and checkpoint excluded from the speed.
+   */
   readonly seconds: number;
   readonly imagesPerSecond: number;
 }
@@ -124,7 +126,7 @@ export async function train(
         lipschitz: sums.mean('lipschitz'),
         imagesPerSecond: ((step + 1 - first) * batches.size) / seconds,
       });
-      // The engine works without pause: timers and signals get their turn here.
+      // The engine works without pause: timers and signals are handled here.
       await new Promise((resolve) => setImmediate(resolve));
       if (signal.aborted) {
         await save({ epoch, step: step + 1 });
@@ -234,7 +236,7 @@ function diverged(run: TrainingRun, epoch: number, step: number): ToolError {
   return new ToolError({
     what: `the loss is not a finite number in epoch ${epoch + 1}, step ${step + 1}`,
     where: run.engine.description,
-    why: 'the weights have run away; the state of the last finished epoch is kept',
+    why: 'the weights have diverged; the state of the last finished epoch is kept',
     remedy: `Lower the learning rate (now ${rate.toExponential(1)}) or clip gradients with --clip-norm 1, and start anew with --restart. The last good checkpoint is ${run.checkpointPath}.`,
   });
 }

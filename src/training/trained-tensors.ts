@@ -35,7 +35,7 @@ export function trainedTensors(
   const parameters = new Map<string, HostTensor>();
   const statistics = new Map<string, HostTensor>();
 
-  /** Enters the constants at some positions of a node; an input that is omitted or depends on the image is none. */
+  /** Enters the constants at some positions of a node; an input that is omitted or depends on the image is not one. */
   const enter = (
     node: Node,
     positions: readonly number[] | undefined,

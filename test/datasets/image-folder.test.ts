@@ -92,7 +92,7 @@ describe('image folders', () => {
     expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folder train/);
   });
 
-  test('labels.csv says label and order, with a header or without', async () => {
+  test('labels.csv gives label and order, with a header or without', async () => {
     for (const text of [
       'file,label\nb.png,4\n"a.png",2\n',
       'b.png,4\r\na.png,2\r\n',
@@ -210,7 +210,7 @@ describe('image folders', () => {
     expect(await refusal(() => open(folder))).toMatch(said);
   });
 
-  test('images both beside and inside class folders, or none at all, are refused', async () => {
+  test('images both alongside and inside class folders, or none at all, are refused', async () => {
     const both = temporaryFolder();
     for (const name of ['a.png', 'x/b.png']) await draw(both, name);
     expect(await refusal(() => open(both))).toMatch(

@@ -445,7 +445,7 @@ const LOST: readonly (readonly [Case, RegExp])[] = [
       [1, 4, 4],
       [op('MaxPool', 'x', 'm i', intsAttr('kernel_shape', [2, 2])), op('Cast', 'i', 'y', intAttr('to', 1))],
     ],
-    /MaxPool .* places in the whole batch/,
+    /MaxPool .* positions in the whole batch/,
   ],
   [
     ['Resize of the batch', [1, 2, 2], [op('Resize', 'x _ s', 'y')], [floatTensor('s', [4], [2, 1, 1, 1])]],
@@ -594,12 +594,12 @@ const LOST: readonly (readonly [Case, RegExp])[] = [
   ],
   [
     [
-      'parts of rows beside rows',
+      'parts of rows combined with rows',
       [2, 2],
       [op('Reshape', 'x t', 'p'), op('Reshape', 'x u', 'q'), op('MatMul', 'q w', 'r'), op('Add', 'p r', 'y')],
       [ints('t', -1, 2), ints('u', -1, 4), weights('w', [4, 2])],
     ],
-    /Add .* beside parts of rows/,
+    /Add .* with parts of rows/,
   ],
   [
     [
@@ -697,7 +697,7 @@ const LOST: readonly (readonly [Case, RegExp])[] = [
       ],
       [ints('f', 0), ints('t', 2 ** 32 + 1)],
     ],
-    /Slice .* beforehand/,
+    /Slice .* in advance/,
   ],
   [
     [
@@ -940,7 +940,7 @@ describe('a classifier', () => {
     output: [first, 4],
   });
 
-  it('that mixes rows only where nobody looked runs them one at a time, and says at which node', async () => {
+  it('that mixes rows only where no test looked runs them one at a time, and says at which node', async () => {
     for (const first of ['N', 1]) {
       const { batchable, whyNotBatchable, model } = await prepareClassifier(
         tinyModel(gated(5, first)),

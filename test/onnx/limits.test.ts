@@ -140,12 +140,12 @@ describe('local functions', () => {
   });
 });
 
-describe('an operand left out of any number of them', () => {
+describe('an operand omitted from any number of them', () => {
   it.each(['Max', 'Mean', 'Min', 'Sum'])(
-    'is refused, in functions too: ONNX Runtime dies of it (%s)',
+    'is refused, in functions too: ONNX Runtime crashes on it (%s)',
     async (type) => {
       const gap = (from: string, to: string) => node(type, [from, '', from], to, { name: 'gap' });
-      const why = `${type} node 'gap' leaves out its operand 2`;
+      const why = `${type} node 'gap' omits its operand 2`;
       expect(await refusal(() => tinyModel({ nodes: [gap('x', 'y')], output: ['N', 4] }))).toBe(why);
       const inside: FunctionProto = {
         name: 'f',
@@ -371,12 +371,12 @@ describe('values that ONNX Runtime computes with before it looks', () => {
     [
       'an operator of sound',
       through(named('STFT', ['x', 'step'], []), [scalar('step', 0)]),
-      "STFT node 'n' is for sound or text, or for no classifier",
+      "STFT node 'n' is for sound or text, or not for classifiers",
     ],
     [
       'an operator that generates text',
       through(named('GroupQueryAttention', ['x', 'x', 'x'], [], { domain: 'com.microsoft' })),
-      "com.microsoft.GroupQueryAttention node 'n' is for sound or text, or for no classifier",
+      "com.microsoft.GroupQueryAttention node 'n' is for sound or text, or not for classifiers",
     ],
     [
       'an internal operator',

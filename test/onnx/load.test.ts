@@ -104,7 +104,7 @@ describe('loading a model', () => {
       ],
       [{ nodes: [node('Relu', ['nowhere'], 'y', { name: 'r' })] }, /Relu node 'r' reads 'nowhere'/],
       [{ nodes: [node('Relu', ['x'], 'y'), node('Tanh', ['x'], 'y')] }, /'y' is defined twice/],
-      [{ nodes: [node('Relu', ['x'], 'z')] }, /output 'y' is computed by no node/],
+      [{ nodes: [node('Relu', ['x'], 'z')] }, /output 'y' is not computed by any node/],
       [
         {
           ...twoLayers,
@@ -196,7 +196,7 @@ describe('external data', () => {
     });
   };
 
-  it('is inlined from a file beside the model, at any offset, with its digest', async () => {
+  it('is inlined from a file alongside the model, at any offset, with its digest', async () => {
     const path = write('ext.onnx', external({ location: 'weights.bin', offset: '5', length: '80' }));
     const model = await loadModel(path);
     expect([...(model.graph.values.get('fc1.weight')?.constant?.float64() ?? [])]).toEqual([...values]);

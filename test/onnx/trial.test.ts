@@ -32,11 +32,11 @@ describe('the first run of a model, in a process of its own', () => {
   });
 
   it.skipIf(process.arch !== 'x64')(
-    'outlives a model that ONNX Runtime dies of, refuses it, and goes on',
+    'outlives a model that ONNX Runtime crashes on, refuses it, and goes on',
     async () => {
       await expect(trial(deadly)).rejects.toBeInstanceOf(ModelRefused);
       await expect(trial(deadly)).rejects.toMatchObject({
-        report: { what: expect.stringMatching(/^ONNX Runtime died of the model \(SIG/), where: 'm.onnx' },
+        report: { what: expect.stringMatching(/^ONNX Runtime crashed on the model \(SIG/), where: 'm.onnx' },
       });
       expect(await trial(relu)).toHaveLength(1);
     },

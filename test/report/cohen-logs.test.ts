@@ -113,7 +113,7 @@ describe('a log', () => {
     });
   }
 
-  test('that does not unpack is refused', () => {
+  test('is refused when it does not unpack', () => {
     expect(() => readCohenTsv(Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3), 'a.gz')).toThrow(UsageError);
   });
 });

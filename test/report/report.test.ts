@@ -30,7 +30,7 @@ describe('the curve', () => {
     expect(curvePoints(score).at(-1)?.radius).toBe(score.radii.at(-1));
   });
 
-  test('with steps left out, is never above the truth', () => {
+  test('with steps omitted, is never above the truth', () => {
     const header = exampleHeader();
     const many = records(2000, { ...header, data: { ...header.data, length: 100_000 } });
     const score = scoreOf(many);
@@ -158,7 +158,7 @@ describe('every format', () => {
     });
   }
 
-  test('says that an estimate is none', () => {
+  test('says that an estimate is not a bound', () => {
     for (const write of [htmlReport, markdownReport, latexReport])
       expect(write(reportOf(runs['an estimate']))).toMatch(/Estimate, not a bound/);
     expect(tsvReport(reportOf(runs['an estimate']))).toMatch(/estimate, not a bound/);
@@ -239,12 +239,12 @@ describe('the page', () => {
     expect(ids).toEqual(expect.arrayContaining(['run-1', 'run-2']));
   });
 
-  test('stays below 2 MB for 1,000 images, plain smoothing beside them', () => {
+  test('stays below 2 MB for 1,000 images with plain smoothing alongside', () => {
     const header = exampleHeader({ skip: { value: 1, origin: 'default' } });
     expect(htmlReport(reportOf(runOf(records(1000, header), header))).length).toBeLessThan(2e6);
   });
 
-  test('draws images that are at hand', async () => {
+  test('draws images whose data are available', async () => {
     const picture = await thumbnail(new Float32Array(28 * 28).fill(0.5), [1, 28, 28]);
     const pictures = new Map(run.images.map(({ index }) => [index, picture]));
     const drawn = htmlReport(
@@ -252,7 +252,7 @@ describe('the page', () => {
     );
     expect(drawn).toContain(`src="${picture}"`);
     expect(drawn).toContain('nought');
-    expect(page).toContain('They are not drawn: the data were not at hand');
+    expect(page).toContain('These are not drawn: the data were not at hand');
   });
 });
 
@@ -292,11 +292,11 @@ describe('the curves of D(r)', () => {
     expect(figure?.draw(700)).not.toMatch(/NaN|Infinity/);
     const page = htmlReport(buildReport([run], [{ ...NOTHING_AT_HAND, curves }], 'splitz-onnx 0.1.0'));
     expect(page).toContain('id="displacement-curves"');
-    expect(htmlReport(reportOf(run))).toContain('D(r) of single images is left out');
+    expect(htmlReport(reportOf(run))).toContain('D(r) of single images is omitted');
   });
 });
 
-test('what R_u is left unused is the slack of each record, never more', () => {
+test('the unused part of R_u is the slack of each record, never more', () => {
   const run = runOf(
     records(20).map((c) => ({ ...c, displacement: c.displacement && c.displacement * 0.99 })),
   );

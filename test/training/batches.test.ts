@@ -49,7 +49,7 @@ describe('an epoch', () => {
     expect(statistic).toBeLessThan(45);
   });
 
-  it('shows each image at most once, none that is held out, and drops only what fills no batch', async () => {
+  it('shows each image at most once, none that is held out, and drops only what does not fill a batch', async () => {
     const batches = await openTrainingBatches(numbered(333), settings);
     for (const epoch of [0, 1, 5]) {
       const seen = Array.from({ length: batches.steps }, (_, step) =>

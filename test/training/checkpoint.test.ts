@@ -44,7 +44,7 @@ describe('a checkpoint', () => {
     );
   });
 
-  it('is none when there is no file', async () => {
+  it('is null when there is no file', async () => {
     expect(await loadCheckpoint(join(folder, 'absent'), identity, new Map())).toBeNull();
   });
 
@@ -64,7 +64,7 @@ describe('a checkpoint', () => {
     expect((refusal as UsageError).report.why).toMatch(says);
   });
 
-  it('that is torn, is something else, or lacks a tensor of the program is refused', async () => {
+  it('is refused when it is torn, is something else, or lacks a tensor of the program', async () => {
     await saveCheckpoint(path, checkpointOf(state));
     const whole = readFileSync(path);
     const refused = async (bytes: Uint8Array): Promise<void> => {

@@ -313,7 +313,7 @@ describe('a loss as text', () => {
     expect(parseLoss(describeLoss(settings))).toEqual(settings);
   });
 
-  it('fills in what is left out', () => {
+  it('takes the default for what is omitted', () => {
     expect(parseLoss('consistency:lambda=10')).toEqual({
       kind: 'consistency',
       draws: 2,

@@ -195,7 +195,7 @@ describe('the trained tensors', () => {
     return trainableNetwork(model, namedValue(model, cut));
   };
 
-  it('are the weights by their names in the file, normalisation is none of them', () => {
+  it('are the weights by their names in the file, without normalisation', () => {
     const { parameters, statistics, leftNames, limits, ending } = network(residual(), 'a1');
     // g1 scales both normalisations: it is trained once.
     expect([...parameters.keys()]).toEqual(['w1', 'b1', 'g1', 'h1', 'w2', 'h2', 'w3', 'b3']);

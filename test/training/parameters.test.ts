@@ -95,7 +95,7 @@ describe('writing weights back', () => {
     expect(Array.from(graph.values.get('b')?.constant?.float64() ?? [])).toEqual([7, 8, 9]);
   });
 
-  it('is an error of ours for a name or a shape the file does not have', () => {
+  it('throws an internal error for a name or a shape the file does not have', () => {
     const { proto } = tinyModel(twoLayers);
     expect(() => writeBack(proto, new Map([['nothing', host([1], [1])]]))).toThrow(/no constant 'nothing'/);
     expect(() => writeBack(proto, new Map([['fc1.bias', host([4], [1, 1, 1, 1])]]))).toThrow(/'fc1.bias'/);
@@ -189,7 +189,7 @@ describe('clipping refuses', () => {
     expect(() => clipLeftRelus(model, 'z1', 1)).toThrow(/--relu-theta replaces nothing/);
   });
 
-  it('no name the file has already: another is found', () => {
+  it('no name that the file already has: it chooses another', () => {
     const parts = relus(17);
     const taken = tinyModel({
       ...parts,

@@ -86,7 +86,7 @@ describe('a schedule', () => {
     fc.tuple(part, part, span).map(([a, b, s]) => `cosine:${a}:${b},${s}`),
   );
 
-  it('stays within what its values may be, at every epoch and outside of the run', () => {
+  it('stays within what its values may be, at every epoch and outside the run', () => {
     fc.assert(
       fc.property(
         anySchedule,

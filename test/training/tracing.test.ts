@@ -465,7 +465,7 @@ test('random chains of shape changes and sums agree with tfjs', async () => {
 
 const trace = (step: StepFunction) => traceFunction(step, new Map(), 'cpu');
 
-test('what a step computes twice is in the graph once, and what nobody needs is not there', () => {
+test('what a step computes twice is in the graph once, and what nothing needs is not there', () => {
   const { nodes, feeds } = trace(
     onlyValue([[4, 3], [3, 5], [7]], (tf, a, b) => {
       tf.exp(a);
@@ -493,7 +493,7 @@ test('a kernel without a recording is refused by its name', () => {
   expect(() => trace(step)).toThrow(/Cumsum/);
 });
 
-test('looking at values while tracing is refused', () => {
+test('reading values while tracing is refused', () => {
   const step = onlyValue([[4]], (tf, a) => tf.tensor(a.dataSync()));
-  expect(() => trace(step)).toThrow(/looks at the values/);
+  expect(() => trace(step)).toThrow(/reads the values/);
 });

@@ -112,7 +112,7 @@ export const ONNX_FAULTS = [
   {
     name: 'batch axis: parts of rows are taken for rows',
     file: 'src/onnx/intake/batch-axis.ts',
-    from: "if (carrying.some(({ block }) => block !== first.block)) return 'puts rows beside parts of rows';",
+    from: "if (carrying.some(({ block }) => block !== first.block)) return 'combines rows with parts of rows';",
     to: '',
     tests: BATCH_AXIS,
   },

@@ -34,7 +34,7 @@ async function certifyOnce({ classifier, cuts }, random) {
   }
 }
 
-/** 'certified', 'opened', 'refused' ('died': after ONNX Runtime died of it in a process apart), or the text of a defect. */
+/** 'certified', 'opened', 'refused' ('died': after ONNX Runtime crashed of it in a process apart), or the text of a defect. */
 async function outcomeOf({ seed, index, certify }) {
   const { bytes } = mutant(seed, index);
   writeFileSync(path, bytes);
@@ -44,7 +44,7 @@ async function outcomeOf({ seed, index, certify }) {
     sarifOf(inspection.findings, path, '0');
     inspectionMarkdown(inspection);
     if (inspection.refusal !== null)
-      return { kind: /^ONNX Runtime died/.test(inspection.refusal.report.what) ? 'died' : 'refused' };
+      return { kind: /^ONNX Runtime crashed/.test(inspection.refusal.report.what) ? 'died' : 'refused' };
     if (!certify) return { kind: 'opened' };
     try {
       await certifyOnce(inspection, randomSource(seed, index, 1));

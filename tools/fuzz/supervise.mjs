@@ -104,7 +104,7 @@ const isBad = ({ kind }) => ['crash', 'hang', 'memory'].includes(kind);
  * Mutants `first`, ..., `first + count - 1` of a seed on `jobs` children.
  * @param certifyEvery of the mutants that open, every how many-th is certified
  * @param onProgress hears the number done
- * @returns how many had which outcome, which ONNX Runtime died of (in the process that tries models), the defects, the
+ * @returns how many had which outcome, which crashed ONNX Runtime (in the process that tries models), the defects, the
  *   slowest and the largest
  */
 export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress = () => {} }) {

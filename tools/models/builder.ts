@@ -47,7 +47,7 @@ export interface NetworkBuilder {
   conv(module: string, x: Wire, filters: number, window: Window, bias?: boolean): Wire;
   /**
    * x + Conv(x), a convolution of an odd side that keeps the shape, with the identity inside its kernel: one affine map with
-   * one norm, and one node for whoever reads the graph.
+   * one norm, and one node for the reader of the graph.
    */
   linearResidual(module: string, x: Wire, kernel: number, gain?: number): Wire;
   /** Scale 1, shift 0, running mean 0, running variance 1; epsilon 1e-5, momentum 0.9. */
@@ -56,7 +56,7 @@ export interface NetworkBuilder {
   /** min(max(x, 0), limit). The limit is an initializer of its own, `MODULE.theta`, so that it can be trained. */
   clip(module: string, x: Wire, limit: number): Wire;
   add(module: string, x: Wire, y: Wire): Wire;
-  /** Windows side by side. */
+  /** Non-overlapping windows. */
   maxPool(module: string, x: Wire, size: number): Wire;
   globalAveragePool(module: string, x: Wire): Wire;
   flatten(module: string, x: Wire): Wire;

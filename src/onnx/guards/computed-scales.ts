@@ -1,8 +1,8 @@
 /**
- * Resize and Upsample of ONNX Runtime 1.30 write scales that a network computes over the stack where there are more of them
- * than axes, before they count them (found by fuzzing; written in the file, they are counted when it is loaded). So they
- * are computed first, by a model that ends at them, and counted here. That they do not depend on pixels is seen before
- * (pixel-shapes.ts).
+ * Resize and Upsample of ONNX Runtime 1.30 write computed scales past the end of a stack buffer when there are more
+ * scales than axes, and count them only afterwards (found by fuzzing; scales stored in the file are counted on
+ * loading). So computed scales are evaluated first, by a model that ends at them, and counted here. pixel-shapes.ts
+ * has checked that they do not depend on pixels.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { encodeModel } from '../model/codec.ts';
@@ -23,7 +23,7 @@ const placeOfScales = (opType: string, opset: number): number => (opType === 'Re
 /**
  * @param expanded the model with its calls of local functions expanded
  * @param images a batch for the model's one input
- * @throws ModelRefused for computed scales that are not one per axis, or that cannot be computed beforehand
+ * @throws ModelRefused for computed scales that are not one per axis, or that cannot be computed in advance
  */
 export async function refuseMiscountedScales(
   model: Model,
@@ -39,7 +39,7 @@ export async function refuseMiscountedScales(
     if (name === '' || constants.has(name)) continue;
     throw refused(node, model.path, 'computes its scales inside a branch, a loop or a function');
   }
-  // In topological order: a part that ends at one of them runs only those that have been looked at.
+  // In topological order: a part that ends at one of them runs only nodes already checked.
   for (const node of model.graph.nodes) {
     if (!isResize(node)) continue;
     const scales = node.inputs[placeOfScales(node.opType, opset)] ?? null;

@@ -28,7 +28,7 @@ export function refuseNondeterminism(model: Model): void {
     throw new ModelRefused({
       what: `${describeNodeProto(node)} draws random numbers`,
       where: model.path,
-      why: 'the network would give another answer each time: there is no decision to certify',
+      why: 'the network would give a different answer each time: there is no decision to certify',
       remedy: 'Export the network in evaluation mode, without its noise layers.',
     });
   }
@@ -93,7 +93,7 @@ function dropoutTrains(node: NodeProto, opset: number, constants: ReadonlyMap<st
   );
 }
 
-/** Whether some call, or some default, of the model's functions sets an attribute of this name, or hands another on. */
+/** Whether some call, or some default, of the model's functions sets an attribute of this name, or passes one on. */
 function mayBeSet(name: string, proto: ModelProto): boolean {
   const defaults = (proto.functions ?? []).flatMap((f) => f.attributeProto ?? []);
   const calls = [...allNodes(proto)].flatMap((node) => node.attribute ?? []);

@@ -1,7 +1,7 @@
 /**
- * ONNX Runtime asks for whatever memory a node's result takes, and cannot be held back. So what a file says of the size of
- * its results in plain numbers (pads, repeats, strides, target shapes) must be what an image classifier could mean; sizes
- * that are computed while the network runs are not seen here.
+ * ONNX Runtime allocates whatever memory a node's result takes, without a limit. So the result sizes that a file
+ * states as plain numbers (pads, repeats, strides, target shapes) must be plausible for an image classifier; sizes
+ * computed at run time are not visible here.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { Model } from '../model/model.ts';
@@ -17,9 +17,9 @@ import {
 import { tensorFault, tensorOf } from '../model/tensor.ts';
 import { constantTensors } from './determinism.ts';
 
-/** Numbers in a result whose shape is written down. */
+/** Elements of a result whose shape is stated. */
 const MOST_NUMBERS = 2 ** 26;
-/** Numbers of an interpolated result: each takes many operations, here and in ONNX Runtime. */
+/** Elements of an interpolated result: each takes many operations, here and in ONNX Runtime. */
 const MOST_RESIZED = 2 ** 22;
 /** Places that padding may add to one channel of an image of one pixel. */
 const MOST_PADDED = 2 ** 16;
@@ -63,7 +63,7 @@ const padding = (values: readonly number[] | null): Growth[] => {
   );
   return [{ what: 'pads one pixel to', size: product(places), most: MOST_PADDED }];
 };
-/** Blocks moved between channels and places: ONNX Runtime dies where the square of their side overflows. */
+/** Blocks moved between channels and places: ONNX Runtime crashes where the square of their side overflows. */
 const block = ({ attribute }: Written): Growth[] =>
   (attribute('blocksize') ?? []).map((side) => ({
     what: 'has blocks of side',
@@ -175,8 +175,8 @@ export function refuseEnlargements({ proto, path }: Model): void {
     throw new ModelRefused({
       what: `${describeNodeProto(node)} ${fault.what} ${fault.size}`,
       where: path,
-      why: `at most ${fault.most} is supported: no image classifier needs more, and the memory might not suffice`,
-      remedy: 'The file is damaged or hostile: get it again from its author.',
+      why: `at most ${fault.most} is supported: no image classifier needs more, and memory might run out`,
+      remedy: 'Get the file again from its author: it is damaged or hostile.',
     });
   }
 }

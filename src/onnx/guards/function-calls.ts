@@ -1,10 +1,10 @@
 /**
- * Local functions are expanded where they are called, here and in ONNX Runtime; a few of them that call each other twice
- * make more nodes than any memory holds, and one that calls itself never ends. Both are refused before anything expands,
- * as is a call with more inputs or outputs than the function has.
+ * Local functions are expanded where they are called, here and in ONNX Runtime; a few that call each other twice
+ * expand to more nodes than memory can hold, and one that calls itself never ends. Both are refused before anything
+ * expands, as is a call with more inputs or outputs than the function has.
  *
- * So is a function of a domain that ONNX Runtime has operators of its own in: one named like a standard operator means the
- * function to who reads the file, and the operator to ONNX Runtime, which looks there first.
+ * So is a function in a domain where ONNX Runtime has operators of its own: a function named like a standard operator
+ * is the function to a reader of the file, but the operator to ONNX Runtime, which looks there first.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import {
@@ -22,7 +22,7 @@ const MOST_NODES = 100_000;
 /** onnxscript's own functions call each other a few levels deep. */
 const DEEPEST = 100;
 
-/** Domains of operators that ONNX Runtime brings along. */
+/** Domains of operators that ONNX Runtime ships with. */
 const OF_THE_RUNTIME = /^$|^ai\.onnx\b|^(?:com\.)?(?:microsoft|ms)\b|^org\.pytorch\b/u;
 
 type Text = string | null | undefined;
@@ -47,7 +47,7 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
     if (!OF_THE_RUNTIME.test(normalDomain(domain))) continue;
     throw new ModelRefused({
       what: `the file defines '${name}', an operator of domain '${normalDomain(domain) || 'ai.onnx'}', as a function of its own`,
-      why: "ONNX Runtime runs its own operator of that name, whatever the file's function says, so the file means two things",
+      why: "ONNX Runtime runs its own operator of that name, whatever the file's function says, so the file is ambiguous",
       remedy: 'Export it again; functions belong in a domain of their own.',
     });
   }
@@ -79,7 +79,7 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
       throw new ModelRefused({
         what: `the local function '${called.name ?? ''}' calls itself`,
         why: 'expanding it would never end',
-        remedy: 'The file is damaged or hostile: get it again from its author.',
+        remedy: 'Get the file again from its author: it is damaged or hostile.',
       });
     }
     open.add(key);
@@ -95,26 +95,28 @@ export function checkFunctionCalls({ graph, functions }: ModelProto): void {
   if (total <= MOST_NODES) return;
   throw new ModelRefused({
     what: `the model's local functions expand to ${total < 1e6 ? total : total.toExponential(1)} nodes`,
-    why: `more than ${MOST_NODES}, which no image classifier has, would fill the memory`,
-    remedy: 'The file is damaged or hostile; or export the network without local functions.',
+    why: `more than ${MOST_NODES}, which no image classifier has, would exhaust the memory`,
+    remedy:
+      'Export the network without local functions, or get the file again: it may be damaged or hostile.',
   });
 }
 
 const tooDeep = (): ModelRefused =>
   new ModelRefused({
     what: `the model's local functions call each other more than ${DEEPEST} levels deep`,
-    remedy: 'The file is damaged or hostile; or export the network without local functions.',
+    remedy:
+      'Export the network without local functions, or get the file again: it may be damaged or hostile.',
   });
 
-/** ONNX Runtime dies of a call that hands over more than the function takes (found by fuzzing). */
+/** ONNX Runtime crashes on a call that passes more than the function takes (found by fuzzing). */
 function checkOperands(call: NodeProto, called: FunctionProto): void {
   for (const side of ['input', 'output'] as const) {
     const [handed, taken] = [call[side]?.length ?? 0, called[side]?.length ?? 0];
     if (handed <= taken) continue;
     throw new ModelRefused({
       what: `${describeNodeProto(call)} has ${handed} ${side}s, the local function '${called.name ?? ''}' ${taken}`,
-      why: 'a call may leave some out, but has no more of them than the function',
-      remedy: 'The file is damaged: export the model again.',
+      why: 'a call may omit some, but cannot have more than the function',
+      remedy: 'Export the model again: the file is damaged.',
     });
   }
 }

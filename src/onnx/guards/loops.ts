@@ -1,6 +1,6 @@
 /**
  * ONNX Runtime cannot be stopped inside a run, so a Loop must end by itself: its trip count must be a constant of a
- * reasonable size, the trips of the loops around it multiplied in. A Scan is as long as its input.
+ * reasonable size, multiplied by the trips of the enclosing loops. A Scan is as long as its input.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { Model } from '../model/model.ts';
@@ -42,7 +42,7 @@ function endless(node: NodeProto, trips: number | null, path: string): ModelRefu
         ? `${describeNodeProto(node)} has no constant trip count`
         : `${describeNodeProto(node)} makes ${trips} trips`,
     where: path,
-    why: `it might never end; at most ${MOST_TRIPS} trips, known beforehand, are supported`,
+    why: `it might never end; at most ${MOST_TRIPS} trips, known in advance, are supported`,
     remedy: 'Export the network with its loops unrolled (torch.jit.trace instead of torch.jit.script).',
   });
 }

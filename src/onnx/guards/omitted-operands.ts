@@ -1,6 +1,7 @@
 /**
- * An empty name among a node's inputs means that an optional one is left out. Operators that take any number of operands
- * have none that is optional, and ONNX Runtime 1.30 dies of a gap in some (Max, Mean, Min, Sum): found by fuzzing.
+ * An empty name among a node's inputs means that an optional one is omitted. Operators that take any number of
+ * operands have no optional ones, and ONNX Runtime 1.30 crashes on a gap in some (Max, Mean, Min, Sum): found by
+ * fuzzing.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { allNodes, describeNodeProto, type ModelProto, normalDomain } from '../model/proto.ts';
@@ -14,9 +15,9 @@ export function checkOmittedOperands(proto: ModelProto): void {
     const gap = node.input?.indexOf('') ?? -1;
     if (gap < 0) continue;
     throw new ModelRefused({
-      what: `${describeNodeProto(node)} leaves out its operand ${gap + 1}`,
+      what: `${describeNodeProto(node)} omits its operand ${gap + 1}`,
       why: `${node.opType} takes any number of operands, but none of them is optional`,
-      remedy: 'The file is damaged: export the model again.',
+      remedy: 'Export the model again: the file is damaged.',
     });
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Operands that say shapes, places or counts must not depend on the values of pixels: ONNX Runtime believes what a network
- * computes for them while it runs (Resize writes scales that are more than there are axes over its stack: found by
- * fuzzing), and rows whose shapes differ could not run together. What is computed from shapes, not from values, is fine.
+ * Operands that give shapes, positions or counts must not depend on the values of pixels: ONNX Runtime trusts
+ * whatever a network computes for them at run time (Resize writes surplus scales past the end of a stack buffer:
+ * found by fuzzing), and rows whose shapes differ could not run together. What is computed from shapes, not from
+ * values, is fine.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { Model } from '../model/model.ts';
@@ -14,7 +15,7 @@ import {
 } from '../model/proto.ts';
 import { namesRead } from '../model/topological-order.ts';
 
-/** Places of such operands among an operator's inputs. */
+/** Positions of such operands among an operator's inputs. */
 const SHAPES: ReadonlyMap<string, readonly number[]> = new Map([
   ['AffineGrid', [1]],
   ['BlackmanWindow', [0]],
@@ -75,15 +76,15 @@ export function refusePixelShapes({ proto, path }: Model): void {
 const isShape = ({ domain, opType }: NodeProto): boolean =>
   normalDomain(domain) === '' && (opType === 'Shape' || opType === 'Size');
 
-/** What a sub-graph is handed: all but the number of the trip and the condition of a Loop may hold pixels. */
+/** The formal inputs of a sub-graph: all but the trip number and the condition of a Loop may hold pixels. */
 const formals = (node: NodeProto, graph: GraphProto): string[] =>
   (graph.input ?? []).slice(node.opType === 'Loop' ? 2 : 0).map((info) => info.name ?? '');
 
 function refused(node: NodeProto, name: string, path: string): ModelRefused {
   return new ModelRefused({
-    what: `${describeNodeProto(node)} takes '${name}', which is computed from pixels, as a shape, a place or a count`,
+    what: `${describeNodeProto(node)} takes '${name}', which is computed from pixels, as a shape, a position or a count`,
     where: path,
-    why: 'its result would have another shape for every image, and ONNX Runtime does not look whether it is one',
+    why: 'its result would have a different shape for every image, and ONNX Runtime does not check that it is valid',
     remedy: 'Export the network for images of one size, with its shapes fixed.',
   });
 }

@@ -1,16 +1,16 @@
 /**
- * ONNX Runtime computes with some values of a file before it looks whether they make sense: it divides by them, indexes
- * with them, asks for that much memory. Where no classifier means them, the file is refused first, or it would end the
- * process. Found in version 1.30 by giving every operator extreme values (docs/robustness.md):
- *  1. an axis is within the ranks that tensors have (LayerNormalization dies of an axis of 2^31, GatherND of batch_dims of
- *     -64);
- *  2. what divides is not 0 (the group of ConvTranspose, the heads of Attention), Split has as many outputs as it says, and
- *     the Attention of `com.microsoft` takes the sizes of its weights;
+ * ONNX Runtime uses some values of a file before validating them: it divides by them, indexes with them, allocates
+ * that much memory. Values that no classifier needs are refused first, since they could end the process. Found in
+ * version 1.30 by giving every operator extreme values (docs/robustness.md):
+ *  1. an axis is within the ranks that tensors have (LayerNormalization crashes on an axis of 2^31, GatherND on
+ *     batch_dims of -64);
+ *  2. divisors are not 0 (the group of ConvTranspose, the heads of Attention), Split has as many outputs as it states,
+ *     and the Attention of `com.microsoft` takes the sizes of its weights;
  *  3. every other integer of an attribute is at most 2^24 in size: no image has more numbers;
  *  4. the depth of OneHot, and every operand of an operator of the `com.microsoft` domain, holds numbers;
- *  5. operators whose operands go unchecked and that no image classifier needs are not taken at all: those of sound and
- *     text, of the `com.microsoft` domain all but what quantisers, optimisers and vision networks use, and the internal
- *     operators of ONNX Runtime.
+ *  5. operators whose operands go unchecked and that no image classifier needs are refused altogether: those of sound
+ *     and text, of the `com.microsoft` domain all but what quantisers, optimisers and vision networks use, and the
+ *     internal operators of ONNX Runtime.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { Model } from '../model/model.ts';
@@ -31,7 +31,7 @@ const LARGEST = 2 ** 24;
 const AXES = new Set(['axis', 'axes', 'batch_axis', 'time_axis', 'perm']);
 const DIVISORS = new Set(['group', 'kv_num_heads', 'q_num_heads']);
 
-/** Their integers may be any: values, and ends that mean "to the end". */
+/** Their integers may be arbitrary: values, and ends that mean "to the end". */
 const ANYTHING = new Set(['Constant', 'Slice']);
 /** Its integers are labels, keys and numbers of tree nodes. */
 const MACHINE_LEARNING = 'ai.onnx.ml';
@@ -63,8 +63,8 @@ export function refuseUncheckedValues({ proto, path }: Model): void {
     throw new ModelRefused({
       what: `${describeNodeProto(node)} ${fault.what}`,
       where: path,
-      why: `${fault.why}, and ONNX Runtime computes with it before it looks`,
-      remedy: fault.remedy ?? 'The file is damaged or hostile: get it again from its author.',
+      why: `${fault.why}, and ONNX Runtime uses it before validating it`,
+      remedy: fault.remedy ?? 'Get the file again from its author: it is damaged or hostile.',
     });
   }
 }
@@ -82,16 +82,15 @@ function faultOfOperator(node: NodeProto, constants: ReadonlyMap<string, TensorP
   if (INTERNAL.has(domain)) {
     return {
       what: 'is an internal operator of ONNX Runtime',
-      why: 'it is for memory laid out as on one machine',
-      remedy:
-        'Take the file from before ONNX Runtime optimised it, or save it at a lower optimisation level.',
+      why: 'its memory layout is that of one machine',
+      remedy: 'Use the file from before ONNX Runtime optimised it, or save it at a lower optimisation level.',
     };
   }
   if (domain === 'com.microsoft' ? !MICROSOFT.has(type) : domain === '' && SOUND_AND_TEXT.has(type)) {
     return {
-      what: 'is for sound or text, or for no classifier',
-      why: 'damaged operands of it would end the process',
-      remedy: 'Export the network in standard operators, without what stands before and behind it.',
+      what: 'is for sound or text, or not for classifiers',
+      why: 'damaged operands would end the process',
+      remedy: 'Export the network in standard operators, without its pre- and post-processing.',
     };
   }
   const [empty] = (node.input ?? []).filter(

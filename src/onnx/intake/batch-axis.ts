@@ -2,11 +2,12 @@
  * Does a network see its batch? The axis along which the rows lie is followed from the image to the scores through every
  * node, by one rule per operator (batch-axis/rules.ts): a network passes where each row of the scores is computed from the
  * same row of the images alone, whatever their values and however many there are. This is a proof by the graph, where
- * running three rows together (batch.ts) is a test: a file can be made so that it mixes rows only where nobody looked.
+ * running three rows together (batch.ts) is a test: a file can be crafted to mix rows only where no test has looked.
  *
- * By induction over the nodes: with N rows, every value has the shape it has with one row, but that the axis of the rows is
- * N times as long (step.ts, Place). So the shapes measured with one row are those of any number. An operator without a rule,
- * a sub-graph, arithmetic with the number of rows: there the rows are lost, and the network must be run one row at a time.
+ * By induction over the nodes: with N rows, every value has the shape it has with one row, except that the axis of
+ * the rows is N times as long (step.ts, Place). So the shapes measured with one row are those of any number. An
+ * operator without a rule, a sub-graph, arithmetic with the number of rows: there the rows are lost, and the network
+ * must be run one row at a time.
  */
 import { SplitzError } from '../../ground/errors.ts';
 import { encodeModel } from '../model/codec.ts';
@@ -89,14 +90,14 @@ function placeOf(node: Node, operandOf: (value: Value) => Operand | null): Place
     return 'computes with the number of rows in the batch';
   if (operands.some((operand) => operand?.place.kind === 'rows' && operand.dims.includes(0)))
     return 'takes a tensor that holds no numbers';
-  if (carrying.some(({ block }) => block !== first.block)) return 'puts rows beside parts of rows';
+  if (carrying.some(({ block }) => block !== first.block)) return 'combines rows with parts of rows';
   const result = rule(step);
   if (typeof result === 'string') return result;
   if (typeof result === 'object') return { kind: 'rows', ...result };
   return { kind: 'rows', axis: result, block: first.block };
 }
 
-/** The shape of any value for one row: stored, measured, or of what is computed from constants and was not folded. */
+/** The shape of any value for one row: stored, measured, or computed from constants that were not folded. */
 async function shapesOf(
   model: Model,
   needed: ReadonlySet<Value>,

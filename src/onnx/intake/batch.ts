@@ -1,11 +1,11 @@
 /**
  * May rows be put together as one batch? A free batch axis must give each row the answer it gets alone; a fixed batch
  * is made free where that can be proven:
- *  1. the first dimension of input and output becomes a symbol, value infos (which repeat the fixed size) go;
+ *  1. the first dimension of input and output becomes a symbol, value infos (which repeat the fixed size) are dropped;
  *  2. a Reshape of an input-dependent value to [1, …] becomes [-1, …], or [0, …] when there is a -1 already;
  *  3. three different rows run together and alone must agree with the file as it was, on ONNX Runtime.
  * If that fails, a model of batch size 1 runs one row at a time, as it is.
- * Running rows together is a test only; what it cannot see is looked for in the graph afterwards (batch-axis.ts).
+ * Running rows together is only a test; what it cannot see is then checked in the graph (batch-axis.ts).
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { encodeModel } from '../model/codec.ts';
@@ -68,7 +68,7 @@ export async function makeBatchSymbolic(model: Model): Promise<BatchedModel> {
   });
 }
 
-/** A model that says any batch size is fine must mean it. */
+/** A model that declares a free batch axis must honour it. */
 async function checkFree(model: Model, rows: readonly Float32Array[]): Promise<BatchedModel> {
   const dims = rowDimsOf(model);
   return withSession(encodeModel(model.proto), model.path, async (session) => {
@@ -84,16 +84,16 @@ async function checkFree(model: Model, rows: readonly Float32Array[]): Promise<B
     if (difference === null) return { model, batchable: true, how: 'dynamic', reason: null };
     throw new ModelRefused({
       rule: rowCoupling.id,
-      what: 'the model mixes the rows of a batch: the answer for an image depends on the images beside it',
+      what: 'the model mixes the rows of a batch: the answer for an image depends on the other images in it',
       where: model.path,
-      why: `three images run together give other scores than run alone (${difference})`,
+      why: `three images give different scores together and alone (${difference})`,
       remedy:
         'Look for statistics over the batch (BatchNormalization in training mode, a mean over axis 0) and export again after model.eval(); or export with a fixed batch size of 1.',
     });
   });
 }
 
-/** A model whose rows may not run together says that it takes one, so that nobody downstream tries more. */
+/** A model whose rows may not run together is declared to take one, so that no caller tries more. */
 export function oneRowAtATime(model: Model, reason: string): BatchedModel {
   const input = model.graph.inputs[0] as Value;
   const alone = withInput(model, input, [1, ...rowDimsOf(model)]);
@@ -144,7 +144,7 @@ async function disagreement(
     return await withSession(encodeModel(candidate.proto), candidate.path, async (session) => {
       for (const [k, row] of rows.entries()) {
         const alone = await runRows(session, [row], dims);
-        if (!sameLogits(expected[k] ?? [], alone.data)) return 'a single row gives other scores then';
+        if (!sameLogits(expected[k] ?? [], alone.data)) return 'a single row then gives different scores';
       }
       const together = await batchOrReason(session, rows, dims);
       return typeof together === 'string' ? together : firstDifference(expected, together);

@@ -1,6 +1,6 @@
 /**
  * Is this model a classifier of one float32 image? One input, one output of class scores per row, the same answer for
- * the same image; what ONNX Runtime really returns is measured, because declared shapes may lie.
+ * the same image; what ONNX Runtime actually returns is measured, because declared shapes may lie.
  */
 import { ModelRefused, UsageError } from '../../ground/errors.ts';
 import { nearNames } from '../../ground/near-names.ts';
@@ -146,12 +146,13 @@ function onlyInput(model: Model): Value {
     throw new ModelRefused({
       what: `the model has ${model.graph.inputs.length} inputs: ${list(model.graph.inputs)}`,
       where: model.path,
-      why: 'a certificate speaks about one image',
+      why: 'a certificate applies to one image',
       remedy: 'Export it again with the other inputs fixed as constants.',
     });
   }
   if (input.declaredType !== DataType.FLOAT) {
-    const type = input.declaredType === null ? 'of no tensor type' : dataTypeName(input.declaredType);
+    const type =
+      input.declaredType === null ? 'of a type that is not a tensor' : dataTypeName(input.declaredType);
     throw new ModelRefused({
       what: `the input '${input.name}' is ${type}, not FLOAT`,
       where: model.path,
@@ -170,9 +171,9 @@ function inputShapeOf(model: Model, input: Value, wanted: readonly number[] | un
   const shown = `'${input.name}' ${describeType(input.declaredType, declared)}`;
   if (declared === null && wanted === undefined) {
     throw new ModelRefused({
-      what: `the model does not say the shape of its input '${input.name}'`,
+      what: `the model does not state the shape of its input '${input.name}'`,
       where: model.path,
-      remedy: 'Say the shape of one image, as in --input-shape 3,32,32.',
+      remedy: 'Give the shape of one image, as in --input-shape 3,32,32.',
     });
   }
   const shape: readonly Dim[] = declared ?? ['batch', ...(wanted ?? [])];
@@ -191,7 +192,7 @@ function inputShapeOf(model: Model, input: Value, wanted: readonly number[] | un
       what: `the shape of the input ${shown} is open`,
       where: model.path,
       why: 'only the first axis (the batch) may be',
-      remedy: 'Say the shape of one image, as in --input-shape 3,32,32.',
+      remedy: 'Give the shape of one image, as in --input-shape 3,32,32.',
     });
   }
   const fits =
@@ -222,12 +223,12 @@ function checkInputSize(model: Model, rowDims: readonly number[], batch: number)
     where: model.path,
     why: `at most ${image ? MOST_NUMBERS.image : MOST_NUMBERS.batch} are supported`,
     remedy: image
-      ? 'Check the input shape that the file declares; or export the network for smaller images.'
+      ? 'Check the input shape that the file declares, or export the network for smaller images.'
       : 'Export the network with a free batch axis, or for batches of one image.',
   });
 }
 
-/** A batch to run before anything is known of the model. */
+/** A batch to run before anything is known about the model. */
 function checkImages(rowDims: readonly number[], batch: number): FloatTensor {
   const size = sizeOf(rowDims);
   const rows = checkRows(Math.min(batch, 3), size);

@@ -2,7 +2,7 @@
  * A classifier whose images or scores are not float32 (float16, bfloat16, double, uint8) is given Casts at its ends, so
  * that noise and distances are always measured on float32 images and votes on float32 scores. What is certified is the
  * network behind the Casts, which contain the model unchanged. A uint8 model sees the noisy image rounded and clipped to
- * 0..255, as any caller would have to hand it over; it needs --scale 255.
+ * 0..255, as any caller would have to supply it; it needs --scale 255.
  */
 import { DataType } from '../model/data-type.ts';
 import { tensorInfo } from '../model/extract.ts';

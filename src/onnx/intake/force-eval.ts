@@ -2,8 +2,9 @@
  * `--force-eval`: Dropout and BatchNormalization nodes in training mode are switched to inference. The model is then no
  * longer the one that was delivered; `Model.modifications` says so, and every result repeats it.
  *
- * Dropout: from operator set 12 on the third input (training_mode) goes, before 7 is_test becomes 1. BatchNormalization:
- * training_mode becomes 0, before 7 is_test becomes 1, and the outputs that only training has go.
+ * Dropout: from operator set 12 on the third input (training_mode) is removed, before 7 is_test becomes 1.
+ * BatchNormalization: training_mode becomes 0, before 7 is_test becomes 1, and the outputs that only training has are
+ * removed.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { trainingNodes } from '../guards/determinism.ts';

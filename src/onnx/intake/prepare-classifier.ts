@@ -25,7 +25,7 @@ export interface PreparedClassifier {
   readonly batchable: boolean;
   /** Why rows run one at a time; null when they do not. */
   readonly whyNotBatchable: string | null;
-  /** What was rewritten, and which rewrites were left out. */
+  /** What was rewritten, and which rewrites were omitted. */
   readonly rewrites: Omit<Simplified, 'model'>;
   readonly shapes: Shapes;
   readonly cuts: CutList;

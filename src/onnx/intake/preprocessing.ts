@@ -94,7 +94,7 @@ export function prependPreprocessing(model: Model, wanted: Preprocessing): Model
       throw new UsageError({
         what: `--channels bgr does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`,
         why: 'only red, green and blue can be put in another order',
-        remedy: 'Leave it out.',
+        remedy: 'Omit it.',
       });
     }
     append('order', 'Gather', integers([2, 1, 0]), [{ name: 'axis', type: AttributeType.INT, i: 1 }]);
@@ -167,7 +167,7 @@ function checkFit(model: Model, { layout, imageShape }: Preprocessing, declared:
   });
 }
 
-/** One number per channel; a single number counts for all. Absent: nothing to do. */
+/** One number per channel; a single number applies to all. Absent: nothing to do. */
 function perChannel(
   name: 'mean' | 'std',
   values: readonly number[] | undefined,

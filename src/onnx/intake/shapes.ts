@@ -1,6 +1,6 @@
 /**
- * Shapes and types as ONNX Runtime really produces them: every value between input and output is made an output of the
- * model, and the model is run on one row, then on three. No inference rules of ours, no trust in declared shapes.
+ * Shapes and types as ONNX Runtime actually produces them: every value between input and output is made an output of
+ * the model, and the model is run on one row, then on three. No inference rules of ours, no trust in declared shapes.
  */
 
 import { encodeModel } from '../model/codec.ts';
@@ -20,7 +20,7 @@ export interface MeasuredValue {
   readonly dims: readonly number[];
   /**
    * True when axis 0 counts the rows of the batch: it is 1 for one row and 3 for three, all else equal. For a model that
-   * runs one row at a time it cannot be tried; then it says that axis 0 has the length 1.
+   * runs one row at a time this cannot be tested; then it says whether axis 0 has length 1.
    */
   readonly batchFirst: boolean;
 }

@@ -1,7 +1,7 @@
 /**
  * The typed graph (graph.ts) of a GraphProto whose nodes are in topological order: values linked to their producer and
  * readers, constants decoded on demand, names captured by sub-graphs resolved. Refuses what has no meaning: a value
- * written twice, a value nobody writes.
+ * that is written twice, or never.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { type DataType, DataType as Types } from './data-type.ts';
@@ -62,7 +62,7 @@ function attributeInteger(value: number | Long): number {
 }
 
 function attributeValue(a: AttributeProto, where: string): Attribute {
-  // IR version 1 and 2 had no type field; the content tells.
+  // IR version 1 and 2 had no type field; the content shows it.
   const type = a.type || inferredType(a);
   switch (type) {
     case AttributeType.FLOAT:
@@ -174,8 +174,8 @@ export function buildGraph(proto: GraphProto, opsets: ReadonlyMap<string, number
     const value = values.get(info.name ?? '');
     if (value !== undefined) return value;
     throw new ModelRefused({
-      what: `the graph's output '${info.name ?? ''}' is computed by no node`,
-      remedy: 'The file is damaged or was edited wrongly: export it again.',
+      what: `the graph's output '${info.name ?? ''}' is not computed by any node`,
+      remedy: 'Export the model again: the file is damaged or was edited wrongly.',
     });
   });
   return { nodes, inputs, outputs, values };
@@ -195,7 +195,7 @@ function buildNode(
       what: `${where} reads '${name}', which nothing in the graph provides`,
       where: `input '${name}'`,
       why: 'it is not a graph input, an initializer or the output of a node',
-      remedy: 'The file is damaged or was edited wrongly: export it again.',
+      remedy: 'Export the model again: the file is damaged or was edited wrongly.',
     });
   };
   const inputs = (node.input ?? []).map((name) => (name === '' ? null : read(name)));
@@ -222,6 +222,6 @@ function duplicate(name: string, where: string): ModelRefused {
     what: `the value '${name}' is defined twice`,
     where,
     why: 'ONNX graphs are in single assignment form: every name has one producer',
-    remedy: 'The file is damaged or was edited wrongly: export it again.',
+    remedy: 'Export the model again: the file is damaged or was edited wrongly.',
   });
 }

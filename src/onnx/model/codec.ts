@@ -1,6 +1,7 @@
 /**
  * ModelProto to bytes and back, losing nothing: fields the schema does not know are kept as they came and written again.
- * Tensors' `rawData` are views into the given bytes (no copy); whoever needs an aligned array copies (tensor.ts).
+ * Tensors' `rawData` are views into the given bytes (no copy); code that needs an aligned array copies them
+ * (tensor.ts).
  */
 import { createHash } from 'node:crypto';
 import protobuf from 'protobufjs';
@@ -10,14 +11,14 @@ import { onnxSchema } from './schema.ts';
 
 const modelType = protobuf.parse(onnxSchema).root.lookupType('onnx.ModelProto');
 
-/** Throws protobufjs's own RangeError or Error on bytes that are not a ModelProto; `load.ts` puts them in words. */
+/** Throws protobufjs's own RangeError or Error on bytes that are not a ModelProto; `load.ts` words them for users. */
 export function decodeModel(bytes: Uint8Array): ModelProto {
   const reader = protobuf.Reader.create(bytes);
   reader.discardUnknown = false;
   return modelType.decode(reader) as unknown as ModelProto;
 }
 
-/** From so many bytes of weights on, the message is written into one buffer that fits, not into one that grows by doubling. */
+/** From this many bytes of weights on, the message is written into one buffer of the right size, not a doubling one. */
 const LARGE = 2 ** 24;
 
 /** Fields in the order of their numbers, as every protobuf writer in C++, Python and Go does. */

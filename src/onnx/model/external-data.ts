@@ -1,7 +1,8 @@
 /**
- * Brings tensors stored in files beside the model ("external data": PyTorch's new exporter writes model.onnx.data) into
- * the message. The path in the model is untrusted: it must name a plain file inside the model's own folder, reached
- * through no symbolic link, and the range must lie inside that file (CVE-2022-25882, CVE-2024-27318 and their kin).
+ * Reads tensors stored in files alongside the model ("external data": PyTorch's new exporter writes model.onnx.data)
+ * into the message. The path in the model is untrusted: it must name a plain file inside the model's own folder,
+ * reached through no symbolic link, and the range must lie inside that file (CVE-2022-25882, CVE-2024-27318 and
+ * similar).
  */
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
@@ -25,7 +26,7 @@ function refuse(what: string, tensor: TensorProto, why: string, remedy: string):
   return new ModelRefused({ what, where: `tensor '${tensor.name ?? ''}'`, why, remedy });
 }
 
-const damaged = 'The model is damaged or hostile: get it again from its author.';
+const damaged = 'Get the model again from its author: it is damaged or hostile.';
 
 function referenceOf(tensor: TensorProto): Reference {
   const entries = new Map((tensor.externalData ?? []).map((e) => [e.key ?? '', e.value ?? '']));
@@ -51,7 +52,7 @@ const leavesFolder = (location: string): boolean =>
 const isAbsoluteAnywhere = (location: string): boolean =>
   isAbsolute(location) || win32.isAbsolute(location) || /^[A-Za-z]:/.test(location);
 
-/** Whether a location by its text alone may lead out of the model's folder. */
+/** Whether a location, by its text alone, may lead out of the model's folder. */
 export const isUnsafeLocation = (location: string): boolean =>
   leavesFolder(location) || isAbsoluteAnywhere(location);
 
@@ -83,7 +84,7 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
         `the external data file "${location}" cannot be opened`,
         tensor,
         cause.code === 'ENOENT' ? `it is not in the folder of the model (${folder})` : cause.message,
-        `Put "${location}" beside the model file: the exporter wrote both.`,
+        `Put "${location}" alongside the model file: the exporter wrote both.`,
       );
     });
     if (found.isSymbolicLink()) {
@@ -91,7 +92,7 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
         `external data through the symbolic link "${location}"`,
         tensor,
         'a link could lead anywhere on this machine',
-        'Replace the link by the file itself.',
+        'Replace the link with the file itself.',
       );
     }
     const last = k === steps.length - 1;
@@ -132,7 +133,7 @@ export async function inlineExternalData(
           `the external data file "${location}" cannot be read`,
           tensor,
           cause.message,
-          'Check its permissions; files of 2 GiB and more are not supported.',
+          'Check its permissions and its size: files of 2 GiB and more are not supported.',
         );
       });
       contents.set(path, bytes);
@@ -150,7 +151,7 @@ export async function inlineExternalData(
         `external data beyond the end of "${location}"`,
         tensor,
         `bytes ${offset} to ${end} are asked for; the file has ${bytes.length}`,
-        'The data file is truncated or belongs to another model: copy it again.',
+        'Copy the data file again: it is truncated or belongs to another model.',
       );
     }
     inlined.set(

@@ -2,9 +2,9 @@
  * Cuts a part out of a model: everything that is needed to compute some outputs from some inputs, self-contained.
  *  1. Nodes: walk back from the outputs, through the values sub-graphs capture too, and stop at the given inputs.
  *  2. Initializers that are read come along, those shared with another part are copied. Below IR version 4 they must also
- *     be listed as inputs; from 4 on they are not, so that nobody can override a weight.
- *  3. Operator sets, local functions and metadata stay; value infos and quantisation notes of what is left out go.
- * Refused when the outputs also depend on a graph input that is not among the given ones.
+ *     be listed as inputs; from 4 on they are not, so that no caller can override a weight.
+ *  3. Operator sets, local functions and metadata stay; value infos and quantisation notes of omitted parts are
+ * dropped. Refused when the outputs also depend on a graph input that is not among the given ones.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { DataType } from './data-type.ts';

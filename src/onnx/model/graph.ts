@@ -1,5 +1,5 @@
 /**
- * The typed view of an ONNX graph: Model, Graph, Node, Value, Tensor. Built once by `load.ts` and read by everybody
+ * The typed view of an ONNX graph: Model, Graph, Node, Value, Tensor. Built once by `load.ts` and read by every room
  * above; nothing here knows protobuf or mathematics.
  */
 import { ModelRefused } from '../../ground/errors.ts';
@@ -10,7 +10,7 @@ export type Dim = number | string | null;
 
 /**
  * A constant tensor. `float64()` and `integers()` decode on demand (row-major) and remember nothing: weights are
- * large, and most of them are never looked at.
+ * large, and most of them are never read.
  */
 export interface Tensor {
   readonly type: DataType;
@@ -42,7 +42,7 @@ export interface Value {
   readonly consumers: readonly Node[];
   /** Set for initializers and for outputs of Constant nodes: the value never depends on the input. */
   readonly constant: Tensor | null;
-  /** As declared by the file, if it says so; `measureShapes` tells what ONNX Runtime really produces. */
+  /** As declared by the file, if it says so; `measureShapes` reports what ONNX Runtime actually produces. */
   readonly declaredType: DataType | null;
   readonly declaredShape: readonly Dim[] | null;
 }
@@ -95,7 +95,7 @@ function attribute<K extends Attribute['kind']>(
     throw new ModelRefused({
       what: `attribute '${name}' is of kind ${found.kind}, expected ${kind}`,
       where: describeNode(node),
-      remedy: 'Re-export the model; onnx.checker.check_model names such faults.',
+      remedy: 'Export the model again; onnx.checker.check_model names such faults.',
     });
   }
   return found as Extract<Attribute, { kind: K }>;

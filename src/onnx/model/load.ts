@@ -1,6 +1,7 @@
 /**
- * Opens an ONNX file. Everything that can be wrong with one is refused here in words: not ONNX, truncated, another
- * format, versions ONNX Runtime cannot read, unsafe or missing external data, damaged tensors, NaN weights, cycles.
+ * Opens an ONNX file. Everything that can be wrong with one is refused here with a clear message: not ONNX, truncated,
+ * another format, versions ONNX Runtime cannot read, unsafe or missing external data, damaged tensors, NaN weights,
+ * cycles.
  */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
 
-/** Throws UsageError for a path that leads to no file, ModelRefused for a file that is not a usable model. */
+/** Throws UsageError for a path that does not lead to a file, ModelRefused for a file that is not a usable model. */
 export async function loadModel(path: string): Promise<Model> {
   const { model, refusal } = await openModel(path);
   if (model === null) throw refusal;
@@ -33,7 +34,7 @@ export type OpenedFile = {
   | { readonly model: null; readonly refusal: ModelRefused }
 );
 
-/** Throws UsageError for a path that leads to no file. */
+/** Throws UsageError for a path that does not lead to a file. */
 export async function openModel(path: string): Promise<OpenedFile> {
   const bytes = await readModelFile(path);
   let files: ModelFile[] = [
@@ -83,7 +84,7 @@ async function readModelFile(path: string): Promise<Buffer> {
   if (found.isDirectory()) {
     throw new UsageError({
       what: `${path} is a folder`,
-      why: 'a model is one .onnx file (with its .data file beside it, if there is one)',
+      why: 'a model is one .onnx file (with its .data file alongside, if there is one)',
       remedy: 'Give the path of the .onnx file inside it.',
     });
   }
@@ -97,7 +98,7 @@ async function readModelFile(path: string): Promise<Buffer> {
   return readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new UsageError({
       what: `the file ${path} cannot be read`,
-      why: cause.code === 'ERR_FS_FILE_TOO_LARGE' ? 'protobuf files end at 2 GiB' : cause.message,
+      why: cause.code === 'ERR_FS_FILE_TOO_LARGE' ? 'protobuf files are limited to 2 GiB' : cause.message,
       remedy:
         cause.code === 'ERR_FS_FILE_TOO_LARGE'
           ? 'Save the weights as external data (onnx.save with save_as_external_data=True).'
@@ -156,7 +157,7 @@ function checkTensors(proto: ModelProto): void {
         what: `a weight holds ${fault} values`,
         where,
         why: 'the network computes nothing meaningful with them, and no bound exists',
-        remedy: 'Training has diverged or the file is damaged: export a healthy checkpoint.',
+        remedy: 'Export a healthy checkpoint: training has diverged or the file is damaged.',
       });
     }
     return tensor;

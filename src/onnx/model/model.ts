@@ -27,7 +27,7 @@ export interface Model {
   readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly files: readonly ModelFile[];
-  /** What was changed on the user's wish (--force-eval); absent for a model as it was delivered. */
+  /** What was changed at the user's request (--force-eval); absent for a model as it was delivered. */
   readonly modifications?: readonly string[];
 }
 

@@ -119,7 +119,7 @@ export function normalDomain(domain: string | null | undefined): string {
   return domain === 'ai.onnx' ? '' : (domain ?? '');
 }
 
-/** "Conv node 'conv1/Conv'" for a message, as `describeNode` says it for a `Node`. */
+/** "Conv node 'conv1/Conv'" for a message, as `describeNode` does for a `Node`. */
 export function describeNodeProto(node: NodeProto): string {
   const domain = normalDomain(node.domain);
   const operator = domain === '' ? (node.opType ?? '') : `${domain}.${node.opType ?? ''}`;

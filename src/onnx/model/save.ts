@@ -1,4 +1,4 @@
-/** Writes a model whole or not at all: to a temporary file beside the target, flushed, then renamed over it. */
+/** Writes a model whole or not at all: to a temporary file alongside the target, flushed, then renamed over it. */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { ToolError } from '../../ground/errors.ts';

@@ -2,7 +2,7 @@
  * The protobuf schema of ONNX up to IR version 13, as text that protobufjs reflects on. onnx-proto 8.0.1
  * stops at IR 8; everything newer is here too: node overloads and metadata, function value infos, device
  * configurations. Two deliberate differences from onnx.proto, neither visible on the wire: enumerations are int32, so
- * that a number newer than this file survives a load and save; and comments are left out.
+ * that a number newer than this file survives a load and save; and comments are omitted.
  */
 export const onnxSchema = `
 syntax = "proto2";

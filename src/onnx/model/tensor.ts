@@ -69,7 +69,7 @@ export function tensorFault(tensor: TensorProto, where: string): ModelRefused | 
       what,
       where,
       why,
-      remedy: 'The file is damaged or was written by a faulty tool: export it again.',
+      remedy: 'Export the model again: the file is damaged or was written by a faulty tool.',
     });
   const type = tensor.dataType ?? 0;
   if (type === DataType.UNDEFINED || (type !== DataType.STRING && !bitsOf.has(type))) {
@@ -181,7 +181,7 @@ function exactInteger(value: number | bigint, saturate: boolean, where: string):
   throw new ModelRefused({
     what: `the value ${value} is not an integer that fits in 53 bits`,
     where,
-    remedy: 'Nothing in an image classifier needs such a constant: check the export.',
+    remedy: 'Check the export: nothing in an image classifier needs such a constant.',
   });
 }
 
@@ -261,7 +261,7 @@ export function sparseTensorOf(proto: SparseTensorProto, where: string): Tensor 
 const BLOCK = 2 ** 16;
 
 /**
- * The values of a floating-point tensor, in blocks: a network's largest weight is never decoded as a whole for a look at
+ * The values of a floating-point tensor, in blocks: a network's largest weight is never decoded whole just to check
  * its values. Nothing for other types. The tensor must have passed `checkTensor`.
  */
 export function* floatBlocks(tensor: TensorProto, where: string): Generator<ArrayLike<number>> {

@@ -85,6 +85,6 @@ function cycle(
   return new ModelRefused({
     what: `the graph has a cycle through ${names.slice(0, 6).join(' -> ')}${names.length > 6 ? ' -> …' : ''}`,
     why: 'an ONNX graph must be acyclic: there is no order in which its nodes could be computed',
-    remedy: 'The file is damaged or was edited wrongly: export it again.',
+    remedy: 'Export the model again: the file is damaged or was edited wrongly.',
   });
 }

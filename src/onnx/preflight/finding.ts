@@ -1,9 +1,9 @@
 /**
- * A finding: something about a model file that whoever certifies it should know, with a stable id. Ids are never reused;
- * scripts and suppressions rely on them.
+ * A finding: something about a model file that anyone who certifies it should know, with a stable id. Ids are never
+ * reused; scripts and suppressions rely on them.
  */
 
-/** error: the model is refused as it is; warning: it can be certified, but read this; note: told for the record. */
+/** error: the model is refused as it is; warning: it can be certified, but read this; note: reported for the record. */
 export type Severity = 'error' | 'warning' | 'note';
 
 export interface Finding {

@@ -1,4 +1,6 @@
-/** A refusal as a finding: what the checks cannot see in the file (ONNX Runtime's verdict, a run) is told with them. */
+/**
+ * A refusal as a finding: what the checks cannot see in the file (ONNX Runtime's verdict, a run) is reported alongside.
+ */
 import type { ModelRefused } from '../../ground/errors.ts';
 import { type Finding, findingOf, type Rule } from './finding.ts';
 
@@ -11,17 +13,17 @@ export const refused: Rule = {
   remedy: 'Export the model again.',
 };
 
-/** A model whose answer for an image depends on the images beside it; found by running three rows. */
+/** A model whose answer for an image depends on the other images of its batch; found by running three rows. */
 export const rowCoupling: Rule = {
   id: 'SPLITZ024',
   name: 'row-coupling',
   severity: 'error',
   title: 'The rows of a batch influence each other.',
-  why: 'the answer for one image depends on the images beside it, so there is no decision per image to certify',
+  why: 'the answer for one image depends on the other images of its batch, so there is no decision per image to certify',
   remedy: 'Call model.eval() before exporting, or export with a fixed batch size of 1.',
 };
 
-/** @param name the file's name; a refusal that says no place is about all of it */
+/** @param name the file's name; a refusal without a place is about all of it */
 export function refusalFinding({ report }: ModelRefused, name: string): Finding {
   const rule = report.rule === rowCoupling.id ? rowCoupling : refused;
   return findingOf(rule, {

@@ -14,9 +14,9 @@ export interface Subject {
   readonly graph: Graph | null;
   /** Files read: the model, then its external data. */
   readonly files: readonly ModelFile[];
-  /** What was changed on the user's wish before anything else (--force-eval). */
+  /** What was changed at the user's request before anything else (--force-eval). */
   readonly modifications: readonly string[];
-  /** What the user says pixels are multiplied by (--scale); null when nothing was said. */
+  /** What the user says pixels are multiplied by (--scale); null when not given. */
   readonly scale: number | null;
 }
 

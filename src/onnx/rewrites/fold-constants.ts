@@ -66,7 +66,7 @@ export const foldConstants: Rewrite = {
       const from = namesRead(node).reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
       for (const name of node.output ?? []) {
         const value = values.get(name);
-        // What nobody outside reads has no value here; its inputs' size stands for it.
+        // What is not read outside has no value here; its inputs' size stands for it.
         sizes.set(name, value?.bytes.length ?? from);
         if (value !== undefined && (value.bytes.length <= LARGE || value.bytes.length <= from))
           small.set(name, { name, dataType: value.type, dims: [...value.dims], rawData: value.bytes });

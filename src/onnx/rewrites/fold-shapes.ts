@@ -3,7 +3,7 @@
  * where they are: with one row always, with any number of rows as far as they do not count them. Else an edge from the
  * image to a late Reshape goes around every tensor between them, and none of these is a cut.
  *  1. What depends on the number of rows only, and not on the values of the image, is found by following the graph; an
- *     operator whose result's shape may depend on values (NonZero, a Slice up to a computed place) ends the search.
+ *     operator whose result's shape may depend on values (NonZero, a Slice up to a computed position) ends the search.
  *  2. ONNX Runtime computes it for 1, 2, 3 and 5 rows. What is always the same is a constant.
  *  3. The target of a Reshape is the shape that its result has, with -1 where that counts the rows.
  *  4. What is the same for every row (a class token, a mask) is stored once. Where rows must be counted all the same, in a
@@ -290,13 +290,13 @@ function repeated(
   ];
 }
 
-/** What `repeated` writes, and so never again. */
+/** What `repeated` writes: a value made of these is not rewritten again. */
 const REPEATING = new Set(['Shape', 'Gather', 'Concat', 'Expand']);
 
 /** Whether all rows that `value` counts are counted as `repeated` does it, on operands of the reader. */
 function countedOn(value: Value, kinds: ReadonlyMap<Value, Dependence>, reader: Node): boolean {
   const behind = new Set([value]);
-  // A set hands out what is added while it is walked.
+  // A set also yields what is added during the iteration.
   for (const each of behind)
     if (kinds.get(each) === 'rows')
       for (const v of each.producer?.inputs ?? []) if (v !== null) behind.add(v);

@@ -1,14 +1,14 @@
 /**
  * Local functions (ModelProto.functions: PyTorch's new exporter, onnxscript) become the nodes of their bodies.
  *  1. A function is called by domain, name and overload; its body may call others, which are inlined too.
- *  2. Formal inputs and outputs become the call's; an input or output that the call omits is omitted inside, or gets a
- *     name that nobody reads. All other names of the body are made new.
+ *  2. Formal inputs and outputs become the call's; an input or output that the call omits is omitted inside, or gets
+ *     a name that is never read. All other names of the body are made new.
  *  3. An attribute that refers to one of the function's (ref_attr_name) becomes the call's, else the function's default,
- *     else it is left out, so that the operator's own default holds.
+ *     else it is omitted, so that the operator's own default holds.
  *  4. The operator sets that the body imports must be those of the model, in their versions: the same operator may mean
  *     something else in another. A domain that only the function imports is imported.
- * It ends, and in bounds: functions that call themselves or grow without measure are refused when a file is loaded.
- * (ONNX IR specification, "Functions".)
+ * It terminates within bounds: functions that call themselves or grow without measure are refused when a file is
+ * loaded. (ONNX IR specification, "Functions".)
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { functionKey } from '../guards/function-calls.ts';
@@ -59,7 +59,7 @@ export function withCallsExpanded<M extends Pick<Model, 'proto'>>(model: M): M {
   return { ...model, proto: edited(model.proto, { graph: expandedGraph(model.proto), functions: [] }) };
 }
 
-/** @param onCall hears of every call that is replaced, and what else is one */
+/** @param onCall is given every call that is replaced, and a test for further calls */
 function expandedGraph(
   proto: ModelProto,
   onCall: (callee: FunctionProto, isCall: (node: NodeProto) => boolean) => void = () => {},

@@ -1,6 +1,6 @@
 /**
  * Moving nodes from one scope to another (a function's body, a branch of an If) without a clash of names. ONNX allows no
- * name twice within a graph and the graphs around it, so what moves gets names that nobody else has.
+ * name twice within a graph and the graphs around it, so what moves gets new, unique names.
  */
 import {
   type AttributeProto,

@@ -1,7 +1,7 @@
 /**
- * Identity and Dropout (in inference: training mode is refused before) hand their input on. They go, and whoever reads
- * their output reads their input, in sub-graphs too. One stays where its output is the network's, or where Dropout's mask
- * is read.
+ * Identity and Dropout (in inference: training mode is refused before) pass their input on. They are removed, and
+ * readers of their output read their input, in sub-graphs too. One stays where its output is the network's, or where
+ * Dropout's mask is read.
  */
 import type { Model } from '../model/model.ts';
 import { edited, type NodeProto, normalDomain } from '../model/proto.ts';

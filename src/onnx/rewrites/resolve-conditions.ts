@@ -1,6 +1,6 @@
 /**
- * An If whose condition is a constant is one of its branches (PyTorch's `squeeze` and `index` leave such). The branch's
- * nodes and weights move out, under new names; what the If gives out is what the branch returns.
+ * An If whose condition is a constant is one of its branches (PyTorch's `squeeze` and `index` produce these). The
+ * branch's nodes and weights move out, under new names; the outputs of the If are those of the branch.
  */
 import { describeNode } from '../model/graph.ts';
 import type { Model } from '../model/model.ts';

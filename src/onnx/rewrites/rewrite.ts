@@ -1,6 +1,6 @@
 /**
- * A rewriting pass: another graph for the same function. Each is a file of its own, and none is believed: `simplify.ts`
- * runs the rewritten model beside the original before anybody sees it.
+ * A rewriting pass: another graph for the same function. Each is a file of its own, and none is trusted:
+ * `simplify.ts` runs the rewritten model against the original before it is used.
  */
 import type { Model } from '../model/model.ts';
 import type { ModelProto } from '../model/proto.ts';

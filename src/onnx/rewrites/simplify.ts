@@ -1,8 +1,8 @@
 /**
- * Runs the rewriting passes until nothing changes, then runs the result beside the model as it came, on ONNX Runtime, on
- * rows that are always the same. Where the two differ by more than the rounding of float32, or the rewritten one does not
- * run, the passes are tried one at a time and those at fault are left out: then the model stays, in that respect, as it
- * was delivered, and the finding says so.
+ * Runs the rewriting passes until nothing changes, then runs the result against the model as delivered, on ONNX
+ * Runtime, on rows that are always the same. Where the two differ by more than the rounding of float32, or the
+ * rewritten one does not run, the passes are tried one at a time and those at fault are omitted: then the model stays,
+ * in that respect, as it was delivered, and the finding says so.
  */
 import { ModelRefused, SplitzError } from '../../ground/errors.ts';
 import { rowDimsOf } from '../intake/batch.ts';
@@ -34,18 +34,18 @@ export interface Simplified {
   readonly model: Model;
   /** What was changed, in order. */
   readonly changes: readonly string[];
-  /** Passes that had to be left out, and why. */
+  /** Passes that had to be omitted, and why. */
   readonly leftOut: readonly string[];
 }
 
-/** Folding opens conditions, whose branches hold constants, …: real graphs are done in three. */
+/** Folding opens conditions, whose branches hold constants, …: real graphs need at most three rounds. */
 const MOST_ROUNDS = 20;
 
 const ROWS = 3;
 
 /**
  * @param model from `openClassifier`: one input whose row shape is known, one output of scores
- * @param batchable whether rows may run together (`makeBatchSymbolic`): then they are compared so, too
+ * @param batchable whether rows may run together (`makeBatchSymbolic`): then batched results are compared as well
  */
 export async function simplify(
   model: Model,
@@ -56,7 +56,7 @@ export async function simplify(
   const all = await rewritten(model, rewrites);
   if (all.changes.length === 0) return { ...untouched, leftOut: all.leftOut };
   const expected = await scores(model, batchable);
-  // What is not finite cannot be compared; it is refused, with its own words, when the batch is looked at.
+  // What is not finite cannot be compared; it is refused, with a message of its own, when the batch is checked.
   if (expected.some((row) => !row.every(Number.isFinite))) return untouched;
   if ((await difference(all.model, expected, batchable)) === null) return all;
 
@@ -88,7 +88,7 @@ async function rewritten(model: Model, rewrites: readonly Rewrite[]): Promise<Si
         changes.push(result.what);
         changed = true;
       } catch (error) {
-        // ONNX Runtime may not take the part, or give a type that JavaScript has no word for.
+        // ONNX Runtime may refuse the part, or return a type that JavaScript does not have.
         if (!(error instanceof SplitzError)) throw error;
         leftOut.set(rewrite, `${rewrite.name}: ${error.report.what}`);
       }

@@ -1,4 +1,4 @@
-/** Version of the installed onnxruntime-node: recorded wherever its last bits count. */
+/** Version of the installed onnxruntime-node: recorded wherever its last bits matter. */
 import { createRequire } from 'node:module';
 
 export function onnxRuntimeVersion(): string {

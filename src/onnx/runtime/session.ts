@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime on the CPU in the calling thread, for checks and measurements: one session, one thread, its errors put in
- * words. `run` blocks the event loop; the sampling of certificates has its own workers (smoothing/).
+ * ONNX Runtime on the CPU in the calling thread, for checks and measurements: one session, one thread, its errors
+ * reworded for users. `run` blocks the event loop; the sampling of certificates has its own workers (smoothing/).
  */
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ModelRefused, ToolError } from '../../ground/errors.ts';
@@ -12,7 +12,7 @@ import { rawByteLength } from '../model/tensor.ts';
 export interface RuntimeTensor {
   readonly type: DataType;
   readonly dims: readonly number[];
-  /** The values of float32 tensors; null for every other type (nothing here looks at those). */
+  /** The values of float32 tensors; null for every other type (which nothing here reads). */
   readonly float32: Float32Array | null;
   /** Its values as raw_data holds them; null for strings and types that are packed. */
   readonly bytes: Uint8Array | null;
@@ -48,13 +48,13 @@ const runtimeTypes: ReadonlyMap<string, DataType> = new Map([
   ['uint4', DataType.UINT4],
 ]);
 
-/** What ONNX Runtime's texts mean; the first match counts. */
+/** What ONNX Runtime's messages mean; the first match wins. */
 const meanings: readonly { pattern: RegExp; what: (m: RegExpExecArray) => string; remedy: string }[] = [
   {
     pattern: /No Op registered for (\S+) with domain_version of (\d+)/,
     what: (m) => `the operator ${m[1]} does not exist in operator set ${m[2]}`,
     remedy:
-      'Replace the operator by standard ONNX operators and export again; custom operators cannot be loaded.',
+      'Replace the operator with standard ONNX operators and export again; custom operators cannot be loaded.',
   },
   {
     pattern: /(?:Fatal error: )?([\w.]+:\w+)\(-?\d+\) is not a registered function\/op/,

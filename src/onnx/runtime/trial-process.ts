@@ -1,10 +1,13 @@
-/** The process that `trialRun` starts: runs models sent over stdin, one after the other, and says what came of each. */
+/**
+ * The process that `trialRun` starts: runs models sent over stdin, one after the other, and reports the outcome of
+ * each.
+ */
 import type { Readable } from 'node:stream';
 import { SplitzError } from '../../ground/errors.ts';
 import { withSession } from './session.ts';
 import type { TrialReply, TrialRequest } from './trial.ts';
 
-/** Ctrl-C goes to every process of a terminal; whether the trial ends is for the parent to say. */
+/** Ctrl-C goes to every process of a terminal; whether the trial ends is for the parent to decide. */
 process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
 

@@ -1,7 +1,7 @@
 /**
  * A model's first run on ONNX Runtime, in a process of its own. ONNX Runtime is not made for hostile files: some make it
- * divide by zero or write beyond its memory. What is known of that is refused before (`enlargements`, `unchecked-values`);
- * what is not ends the other process, and not the caller's with everything in it.
+ * divide by zero or write beyond its memory. Known cases are refused beforehand (`enlargements`, `unchecked-values`);
+ * an unknown one ends that process instead of the caller's.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -34,7 +34,7 @@ export interface TrialReply {
   readonly tired: boolean;
 }
 
-/** How long a process waits for the next model: scripts and services look at many. */
+/** How long a process waits for the next model: scripts and services open many. */
 const IDLE_MS = 1000;
 
 /** A process that waits for a model, and the timer that ends it. */
@@ -45,7 +45,8 @@ let idle: { readonly child: ChildProcess; readonly timer: NodeJS.Timeout } | nul
  * @param where names the model in errors
  * @param input its input's name; null when it has none
  * @returns names, types and shapes of its outputs
- * @throws ModelRefused when ONNX Runtime does not take the model, or dies of it; ToolError when no process can be started
+ * @throws ModelRefused when ONNX Runtime does not take the model, or crashes on it; ToolError when no process can be
+ * started
  */
 export async function trialRun(
   model: Uint8Array,
@@ -90,7 +91,7 @@ function takeChild(): ChildProcess {
     }
   }
   const child = fork(trialProcess(), [], { execArgv: [], stdio: ['pipe', 'ignore', 'ignore', 'ipc'] });
-  // Of a process that died the exit is told; that its pipe broke too says nothing more.
+  // The exit event reports the crash; the broken pipe adds nothing.
   child.stdin?.on('error', () => {});
   return child;
 }
@@ -128,7 +129,7 @@ const notStarted = (cause: unknown): ToolError =>
 
 const died = (where: string, how: string): ModelRefused =>
   new ModelRefused({
-    what: `ONNX Runtime died of the model (${how})`,
+    what: `ONNX Runtime crashed on the model (${how})`,
     where,
     why: 'a damaged or hostile file can make it divide by zero or leave its memory; or the memory of this machine ran out',
     remedy:

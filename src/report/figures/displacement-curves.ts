@@ -1,4 +1,4 @@
-/** D(r) of a few images, each up to and a little beyond the radius at which it uses up R_u - η - η′. */
+/** D(r) of a few images, each drawn a little beyond the radius at which it uses up R_u - η - η′. */
 
 import { roundDown, roundUp } from '../../ground/decimal.ts';
 import type { DisplacementPoint } from '../../methods/displacement-curve.ts';
@@ -54,7 +54,7 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
     legend: drawn.map(({ name, colour, line }) => ({ name, colour, line })),
     tableOpen: false,
     table: {
-      caption: `D(r), ${proved ? 'an upper bound, rounded up' : 'an estimate'}, beside R_u − η − η′, rounded down`,
+      caption: `D(r), ${proved ? 'an upper bound, rounded up' : 'an estimate'}, alongside R_u − η − η′, rounded down`,
       columns: [
         { header: 'image', align: 'left' },
         ...['r', 'D(r)', 'D(r)/r', 'R_u − η − η′', 'certified'].map((header) => ({

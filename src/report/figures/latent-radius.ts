@@ -4,9 +4,9 @@ import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 
-/** Images in the table: evenly spread over the radii. All of them stand in the table of images. */
+/** Images in the table: evenly spread over the radii. All of them are in the table of images. */
 const ROWS = 12;
-/** Dots drawn; beyond this they only hide each other. */
+/** Dots drawn; more would only hide each other. */
 const DOTS = 1000;
 
 /** Null for plain smoothing, where R_u is the radius, for logs, and when fewer than two images have a certificate. */

@@ -6,16 +6,16 @@ import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 import { wholeTicks } from './radius-histogram.ts';
 
 const BINS = 20;
-/** Values closer together than this make no distribution worth drawing. */
+/** Values closer together than this are not worth drawing as a distribution. */
 const SAME = 1e-3;
 
-/** What is to be said of the bounds in place of a figure, the figure, or null for plain smoothing. */
+/** A sentence on the bounds in place of a figure, the figure, or null for plain smoothing. */
 export function localLipschitz({ images, series }: AuditedRun): Figure | string | null {
   if (series[0]?.method !== 'SPLITZ') return null;
   const values = images.flatMap(({ localLipschitz: L }) => (L === null ? [] : [L])).sort((a, b) => a - b);
   const [low, high] = [values[0], values.at(-1)];
   if (low === undefined || high === undefined) {
-    return 'No image has a certificate, therefore none has a local Lipschitz bound.';
+    return 'No image has a certificate, so none has a local Lipschitz bound.';
   }
   if (values.length === 1)
     return `The local Lipschitz bound of the only certified image is ${roundUp(high, 4)}.`;

@@ -1,4 +1,4 @@
-/** How many images have a radius in which range: right and wrong predictions apart, abstentions told beside. */
+/** How many images have a radius in which range: right and wrong predictions apart, abstentions stated alongside. */
 import { roundRadii } from '../../statistics/accuracy.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import type { Figure } from '../figure.ts';

@@ -9,7 +9,7 @@ import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 const LONGEST_NAME = 26;
 
 /**
- * A figure, or what there is to say of a single segment, or null where there is none.
+ * A figure, or a sentence on a single segment, or null where there is none.
  * @param left how many of the segments lie before the cut of the run
  */
 export function segmentNorms(segments: readonly SegmentNorm[], left: number): Figure | string | null {

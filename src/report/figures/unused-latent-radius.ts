@@ -8,9 +8,9 @@ import { spread } from './latent-radius.ts';
 
 /** Images in the table. */
 const ROWS = 12;
-/** Percent below which nobody cares how little is left. */
+/** Percent below which the exact share does not matter. */
 const LEAST = 0.001;
-/** Dots drawn; beyond this they only hide each other. */
+/** Dots drawn; more would only hide each other. */
 const DOTS = 1000;
 
 /**

@@ -42,7 +42,7 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
   return `${lines.join('\n')}\n`;
 }
 
-/** What is known of a left half's bound, in words. */
+/** What is known about a left half's bound, in words. */
 export function boundInWords({ why, checked, latentLipschitz, localOnly }: CutBoundability): string {
   if (why !== null) return `none: ${why}`;
   if (!checked) return 'not tried in the time given (no operator in its way)';

@@ -115,7 +115,7 @@ function ownLinks({ run, example }: RunSection): [string, string][] {
   return links.filter(([, , shown]) => shown).map(([id, text]) => [id, text]);
 }
 
-/** The figures of a single run that everybody asks for first. */
+/** The headline figures of a single run. */
 function tiles(series: readonly NamedSeries[]): Markup {
   const [own, beside] = series;
   if (own === undefined || own.series.score.images === 0) return html``;

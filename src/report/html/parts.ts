@@ -50,7 +50,7 @@ export const formula = (text: string): Markup =>
       .replace(/(\d) %/g, '$1\u00a0%'),
   );
 
-/** A name that may be broken behind its separators, not only wherever the line ends. */
+/** A name that may be broken after its separators, not only wherever the line ends. */
 export const breakable = (name: string): Markup =>
   new Markup(html`${name}`.text.replace(/([_./-])(?=[\p{L}\p{N}])/gu, '$1<wbr>'));
 

@@ -11,7 +11,7 @@ import { settingsTable, sourceTable } from '../settings-table.ts';
 import { derivationList } from './derivation.ts';
 import { figureOf, formula, said, tableOf } from './parts.ts';
 
-/** Rows of the table of images; what is beyond them stands in the raw results. */
+/** Rows of the table of images; the raw results hold the rest. */
 const MOST_ROWS = 1000;
 
 /** The sections of a run. With several runs they are one level down, below the run's name. */
@@ -77,11 +77,11 @@ function stretching(
       segments !== null
         ? shownOr(segments, NORMS, sub)
         : typeof sources.segments === 'string'
-          ? html`<p class="soft">Norms of the segments are left out: ${sources.segments}.</p>`
+          ? html`<p class="soft">Norms of the segments are omitted: ${sources.segments}.</p>`
           : null
     }${shownOr(lipschitz, LOCAL, sub)}${
       curves === null && typeof sources.curves === 'string'
-        ? html`<p class="soft">D(r) of single images is left out: ${sources.curves}.</p>`
+        ? html`<p class="soft">D(r) of single images is omitted: ${sources.curves}.</p>`
         : null
     }${[curves, unused, latent].map((figure) =>
       figure === null ? null : html`${sub(figure.title)}${figureOf(figure)}`,
@@ -109,7 +109,7 @@ function pictures({ run, sources }: RunSection, { part, sub }: Headings): Markup
     groups.every(({ images: [first] }) => first?.abstained === true)
       ? 'Images that abstain'
       : 'Images with the largest and the smallest radius',
-    html`${typeof shown === 'string' ? html`<p class="soft">They are not drawn: ${shown}.</p>` : null}${groups.map(
+    html`${typeof shown === 'string' ? html`<p class="soft">These are not drawn: ${shown}.</p>` : null}${groups.map(
       ({ title, images }) =>
         html`${sub(title)}<ul class="pictures">${images.map((image) => {
           const picture = typeof shown === 'string' ? undefined : shown.get(image.index);
@@ -158,7 +158,7 @@ function without(run: AuditedRun, { part }: Headings): Markup | null {
         : `${abstained} of ${run.images.length} images abstain: no class could be shown to have more than half of the votes.`
     }</p>${reasons.map(
       ({ reason, remedy, images }) =>
-        html`<p><strong>${images.length} ${images.length === 1 ? 'image' : 'images'}:</strong> ${formula(`${reason}. What may help: ${remedy}.`)}</p>${tableOf(
+        html`<p><strong>${images.length} ${images.length === 1 ? 'image' : 'images'}:</strong> ${formula(`${reason}. What may help: ${remedy}`)}</p>${tableOf(
           {
             caption: `${Math.min(EXAMPLES, images.length)} of them, with the votes of the leading classes`,
             columns: [
@@ -187,7 +187,7 @@ function without(run: AuditedRun, { part }: Headings): Markup | null {
 
 function mistakes(wrong: readonly AuditedRun['images'][number][], run: AuditedRun): Markup {
   if (run.series[0]?.score.measure === 'certified fraction')
-    return html`<p>There are no labels, therefore it is unknown which predictions are wrong.</p>`;
+    return html`<p>There are no labels, so it is unknown which predictions are wrong.</p>`;
   if (run.images.every(({ abstained }) => abstained)) return html``;
   if (wrong.length === 0) return html`<p>No certified prediction is wrong.</p>`;
   return html`<p>${wrong.length} certified ${wrong.length === 1 ? 'prediction is' : 'predictions are'} wrong; ${
@@ -213,10 +213,10 @@ function findings(run: AuditedRun, { part }: Headings): Markup | null {
     return part(
       'findings',
       'Findings',
-      said('The result file does not say what preflight found in the model file.'),
+      said('The result file does not record what preflight found in the model file.'),
     );
   if (found.length === 0)
-    return part('findings', 'Findings', said('Preflight found nothing to remark on in the model file.'));
+    return part('findings', 'Findings', said('Preflight found nothing noteworthy in the model file.'));
   return part(
     'findings',
     'Findings',

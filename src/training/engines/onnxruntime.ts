@@ -1,6 +1,6 @@
 /**
- * The engine that is always there: each function of the program is traced to one ONNX graph and run by ONNX Runtime. On
- * the CPU the same state and feeds give the same bits every time, for a given number of threads.
+ * The engine that is always available: each function of the program is traced to one ONNX graph and run by ONNX
+ * Runtime. On the CPU the same state and feeds give the same bits every time, for a given number of threads.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ToolError } from '../../ground/errors.ts';
@@ -38,7 +38,7 @@ export function createOnnxRuntimeEngine(
       why: cleanMessage(error instanceof Error ? error.message : String(error)),
       remedy:
         device === 'cpu'
-          ? 'A smaller --batch needs less memory.'
+          ? 'Use a smaller --batch: it needs less memory.'
           : 'Try --device cpu, or a smaller --batch if memory ran out.',
       cause: error,
     });
@@ -53,7 +53,7 @@ export function createOnnxRuntimeEngine(
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 4,
-      // A thread that waits by spinning takes the core from whatever else runs: 160 against 100 ms a step beside one.
+      // A spinning thread takes the core from whatever else runs: 160 against 100 ms a step alongside one.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     }).catch((error: unknown) => {
       throw failed(error, `load the training step '${name}'`);

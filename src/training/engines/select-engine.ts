@@ -1,6 +1,6 @@
 /**
  * Which engine runs a program. `auto` takes tfjs-node-gpu where it works on a GPU, else ONNX Runtime, which is always
- * there and on a CPU faster than tfjs-node. TensorFlow.js itself is loaded only when an engine is opened.
+ * available and on a CPU faster than tfjs-node. TensorFlow.js itself is loaded only when an engine is opened.
  */
 import { ToolError, UsageError } from '../../ground/errors.ts';
 import { probeProvider } from '../../smoothing/providers.ts';
@@ -45,7 +45,7 @@ async function usableDevice(device: Device): Promise<Exclude<Device, 'auto'>> {
     what: `the ${device} provider of ONNX Runtime does not work here`,
     where: `--device ${device}`,
     ...(probe.why === undefined ? {} : { why: probe.why }),
-    remedy: `${probe.remedy ?? 'see `splitz-onnx doctor`'}; or use --device cpu`,
+    remedy: `${probe.remedy ?? 'See `splitz-onnx doctor`.'} Or use --device cpu.`,
   });
 }
 
@@ -57,7 +57,7 @@ async function usable(name: TfjsNodePackage, device: Device): Promise<Available>
     throw new UsageError({
       what: `--engine ${name} computes on ${own}, not on ${device}`,
       where: '--device',
-      remedy: 'Leave --device out, or use --engine onnxruntime.',
+      remedy: 'Omit --device, or use --engine onnxruntime.',
     });
   const probe = await probeTfjsNode(name);
   if (!probe.available)
@@ -65,13 +65,13 @@ async function usable(name: TfjsNodePackage, device: Device): Promise<Available>
       what: `the engine ${name} cannot be used: ${probe.reason}`,
       where: `--engine ${name}`,
       why: probe.why,
-      remedy: `${probe.remedy}; or use --engine onnxruntime`,
+      remedy: `${probe.remedy} Or use --engine onnxruntime.`,
     });
   if (device === 'cuda' && !probe.gpu)
     throw new ToolError({
-      what: 'the engine tfjs-node-gpu finds no GPU',
+      what: 'the engine tfjs-node-gpu does not find a GPU',
       where: '--device cuda',
-      why: `its TensorFlow ${probe.tensorflow} loads, but would compute on the CPU (version 4.22 wants CUDA 11.2 and cuDNN 8.1)`,
+      why: `its TensorFlow ${probe.tensorflow} loads, but would compute on the CPU (version 4.22 needs CUDA 11.2 and cuDNN 8.1)`,
       remedy: 'Use --engine onnxruntime.',
     });
   return probe;

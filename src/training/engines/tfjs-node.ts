@@ -48,7 +48,7 @@ process.stdout.write('\\n${ANSWER}' + JSON.stringify({
 }) + '\\n');
 `;
 
-/** Is the package installed, in the user's folder or beside this one, and does it work? */
+/** Is the package installed, in the user's folder or alongside this one, and does it work? */
 export async function probeTfjsNode(name: TfjsNodePackage): Promise<TfjsNodeProbe> {
   const path = mainFile(name);
   if (path === null)
@@ -56,7 +56,7 @@ export async function probeTfjsNode(name: TfjsNodePackage): Promise<TfjsNodeProb
       available: false,
       reason: 'not installed',
       why: `the package @tensorflow/${name} is not installed`,
-      remedy: `npm install @tensorflow/${name}@4.22.0 (downloads TensorFlow; see tools/tfjs-node for building it)`,
+      remedy: `Run npm install @tensorflow/${name}@4.22.0 (downloads TensorFlow; see tools/tfjs-node for building it).`,
     };
   return new Promise((resolve) => {
     const options = { timeout: PROBE_TIMEOUT_MS, env: { ...process.env, ...QUIET } };
@@ -76,7 +76,7 @@ export async function probeTfjsNode(name: TfjsNodePackage): Promise<TfjsNodeProb
   });
 }
 
-/** Reads out of what the child printed why the package does not work. */
+/** Finds in the child's output why the package does not work. */
 export function diagnoseTfjsNode(name: TfjsNodePackage, output: string): TfjsNodeProbe {
   const lines = output
     .split('\n')
@@ -87,15 +87,15 @@ export function diagnoseTfjsNode(name: TfjsNodePackage, output: string): TfjsNod
       available: false,
       reason: 'addon missing',
       why: `@tensorflow/${name} is installed without its native addon (its install script did not run or failed)`,
-      remedy: `npm rebuild @tensorflow/${name} with its install script allowed, or build the addon with tools/tfjs-node`,
+      remedy: `Run npm rebuild @tensorflow/${name} with its install script allowed, or build the addon with tools/tfjs-node.`,
     };
   }
   const telling = /symbol lookup error|cannot open shared object|undefined symbol|Error|no answer/;
   return {
     available: false,
     reason: 'library unsuitable',
-    why: `@tensorflow/${name} does not run: ${lines.find((line) => telling.test(line)) ?? lines.at(-1) ?? 'it ended without a word'}`,
-    remedy: `install @tensorflow/${name}@4.22.0 anew, or build its addon against an installed TensorFlow with tools/tfjs-node`,
+    why: `@tensorflow/${name} does not run: ${lines.find((line) => telling.test(line)) ?? lines.at(-1) ?? 'it ended without any output'}`,
+    remedy: `Reinstall @tensorflow/${name}@4.22.0, or build its addon against an installed TensorFlow with tools/tfjs-node.`,
   };
 }
 
@@ -105,7 +105,7 @@ const QUIET = { TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true' };
 /**
  * Loads the package into this process: tfjs's backend "tensorflow" exists then.
  * @param path main file, from a probe that succeeded
- * @param threads of TensorFlow's kernels; counts for the first load in a process
+ * @param threads of TensorFlow's kernels; applies to the first load in a process
  */
 export function loadTfjsNode(path: string, threads: number): void {
   const settings = { ...QUIET, TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1' };

@@ -1,4 +1,4 @@
-/** The engine that runs a program's functions eagerly on a TensorFlow.js backend, and lets go of every tensor it made. */
+/** The engine that runs a program's functions eagerly on a TensorFlow.js backend, and releases every tensor it made. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
 import { onBackend } from '../on-backend.ts';
@@ -43,7 +43,7 @@ export async function createTfjsEngine(
       );
       const before = Object.fromEntries(state);
       const computed = step.compute(tf, before, images);
-      // Clones share their data: an output may be an input, or stand under two names.
+      // Clones share their data: an output may be an input, or appear under two names.
       const kept = (tensors: NamedTensors): Map<string, tf.Tensor> =>
         new Map(Object.entries(tensors).map(([n, t]) => [n, tf.keep(tf.clone(tf.cast(t, 'float32')))]));
       const outputs = { state: kept(computed.state), results: kept(computed.results) };

@@ -1,5 +1,5 @@
 /**
- * The losses by name, and their settings as text: "consistency:draws=2,lambda=5,eta=0.5". What the text leaves out has its
+ * The losses by name, and their settings as text: "consistency:draws=2,lambda=5,eta=0.5". What the text omits has its
  * default; every loss can be used with every regulariser and split.
  */
 import { UsageError } from '../../ground/errors.ts';
@@ -70,7 +70,7 @@ function split(text: string, separator: string): [string, string] {
 function settingValue(text: string, kind: Kind, key: string, value: string): number {
   const keys = settingNames(kind);
   if (!keys.includes(key)) {
-    throw refusal(text, `${kind} has no setting "${key}"`, `It has: ${keys.join(', ')}.`);
+    throw refusal(text, `${kind} has no setting "${key}"`, `Use its settings: ${keys.join(', ')}.`);
   }
   const { least, most, whole } = allowed(kind, key);
   const number = value === '' ? Number.NaN : Number(value);

@@ -1,6 +1,6 @@
 /**
  * A TensorFlow.js backend that computes nothing: every kernel appends nodes to an ONNX graph. tfjs-core's operations and
- * gradients run on it as on any other backend, so what is traced is the very step that the other engines run.
+ * gradients run on it as on any other backend, so what is traced is exactly the step that the other engines run.
  */
 import {
   type BackendValues,
@@ -64,7 +64,7 @@ export class TracingBackend extends KernelBackend implements Tracing {
       throw new ToolError({ what: `a training step cannot be traced with a constant of type ${dtype}` });
     const numbers = values as Float32Array | Int32Array | Uint8Array;
     const [first = 0] = numbers;
-    // tf.ones and the like write every entry.
+    // tf.ones and similar write every entry.
     return numbers.every((x) => Object.is(x, first))
       ? filled(this.recorder.constant(dtype, [], [first]), shape)
       : whole(this.recorder.constant(dtype, shape, numbers));
@@ -72,7 +72,7 @@ export class TracingBackend extends KernelBackend implements Tracing {
 
   override readSync(): never {
     throw new ToolError({
-      what: 'the training step looks at the values of a tensor while it is traced',
+      what: 'the training step reads the values of a tensor while it is traced',
       why: 'a traced tensor has none',
     });
   }
@@ -108,7 +108,7 @@ export class TracingBackend extends KernelBackend implements Tracing {
 }
 
 function dataTypeOf({ type, name }: Value): 'float32' | 'int32' | 'bool' {
-  if (type === 'int64') throw new Error(`${name} is an int64 tensor: tfjs knows none`);
+  if (type === 'int64') throw new Error(`${name} is an int64 tensor: tfjs does not have any`);
   return type;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Conv followed by the Add of a number per channel becomes Conv with a bias, as long as nobody else reads the sum without
- * it. ONNX Runtime does this itself for constant biases only; ours are trained.
+ * Conv followed by the Add of a number per channel becomes Conv with a bias, as long as nothing else reads the sum
+ * without it. ONNX Runtime does this itself for constant biases only; ours are trained.
  */
 
 import { sizeOf } from '../../onnx/model/graph.ts';

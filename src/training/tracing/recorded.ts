@@ -13,7 +13,7 @@ export type Attributes = { readonly [name: string]: number | readonly number[] |
 
 export interface RecordedNode {
   readonly op: string;
-  /** null where an optional input is left out. */
+  /** null where an optional input is omitted. */
   readonly inputs: readonly (Value | null)[];
   readonly attributes: Attributes;
   readonly outputs: readonly Value[];

@@ -74,7 +74,7 @@ export class GraphRecorder {
     return this.#producers.get(value) ?? null;
   }
 
-  /** Records a node of one output, of the first input's type when `type` is left out. */
+  /** Records a node of one output, of the first input's type when `type` is omitted. */
   node(
     op: string,
     inputs: readonly (Value | null)[],
@@ -150,7 +150,7 @@ function needed(nodes: readonly RecordedNode[], outputs: readonly string[]): Rec
   return kept.reverse();
 }
 
-/** Indices that nobody reads are left out: a MaxPool without them is faster. */
+/** Unread indices are omitted: a MaxPool without them is faster. */
 function nodeProto(
   node: RecordedNode,
   read: ReadonlySet<string | undefined>,

@@ -21,7 +21,7 @@ export interface Port {
 export interface TracedFunction {
   /** A ModelProto (IR 8, opset 17). */
   readonly bytes: Uint8Array;
-  /** State tensors and feeds that the graph reads; others it has no use for. */
+  /** State tensors and feeds that the graph reads; it ignores others. */
   readonly stateInputs: readonly Port[];
   readonly feeds: readonly Port[];
   /** State tensors that the function changes. */
@@ -107,7 +107,7 @@ function inWords(error: unknown): unknown {
   if (kernel === null) return error;
   return new ToolError({
     what: `the training step uses TensorFlow.js's kernel ${kernel[1] ?? kernel[2]}, which cannot be traced to ONNX`,
-    why: 'ONNX Runtime runs a recording of the step, and no recording of this kernel is known',
+    why: 'ONNX Runtime runs a recording of the step, and this kernel cannot be recorded',
     remedy: 'Run the step in TensorFlow: --engine tfjs-node (see `splitz-onnx doctor`).',
     cause: error,
   });

@@ -167,7 +167,7 @@ describe('weights', () => {
     expect(raw(withWeight([1, 2, 3, 4, 5]))).toEqual([]);
   });
 
-  it('SPLITZ005: denormal values are counted; zero and the smallest normal number are none', () => {
+  it('SPLITZ005: denormal values are counted; zero and the smallest normal number are not', () => {
     expect(only(raw(withWeight([1e-40, -1e-39, 0, 2 ** -126, 1])), 'SPLITZ005').what).toContain(
       "'fc1.bias' (2)",
     );
@@ -198,7 +198,7 @@ describe('weights', () => {
     expect(raw(external('weights/w.bin')).map(({ id }) => id)).toEqual(['SPLITZ007']);
   });
 
-  it('SPLITZ007: files that were read are told with their digests', () => {
+  it('SPLITZ007: files that were read are reported with their digests', () => {
     const model = tinyModel(twoLayers);
     const sha256 = 'c'.repeat(64);
     const files = [...model.files, { name: 'w.data', sha256, bytes: 8 }];
@@ -229,7 +229,7 @@ describe('what the runtime can read', () => {
     );
   });
 
-  it('SPLITZ010: custom domains by name; local functions are none', () => {
+  it('SPLITZ010: custom domains by name; local functions are not reported', () => {
     const custom = tinyProto(ending(node('Spike', ['s'], 'y', { domain: 'org.example' })));
     expect(only(raw(custom), 'SPLITZ010')).toMatchObject({
       where: 'domain org.example',
@@ -403,7 +403,7 @@ describe('preprocessing', () => {
     expect(finding.what).toBe('the first nodes are Div [0.2, 0.25, 0.5, 0.5]');
   });
 
-  it('SPLITZ026: pixels divided by 255 are told to be 0..255, unless the user said so', () => {
+  it('SPLITZ026: pixels divided by 255 are reported to be 0..255, unless the user said so', () => {
     expect(only(opened(divided([255])), 'SPLITZ026').remedy).toContain('--scale 255');
     expect(only(opened(divided([127.5])), 'SPLITZ026').remedy).toContain('--scale 255');
     expect(only(opened(divided([16])), 'SPLITZ026').remedy).toContain('--scale 16');

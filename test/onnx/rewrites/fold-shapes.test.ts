@@ -146,7 +146,7 @@ describe('what is the same for every row', () => {
     output: ['N', 7],
   };
 
-  it('is stored once; rows that must be counted are counted on the tensor beside it', async () => {
+  it('is stored once; rows that must be counted are counted on the tensor alongside', async () => {
     const model = await folded(tokens);
     const concat = model.graph.nodes.find(({ outputs }) => outputs[0]?.name === 'c');
     const shapes = model.graph.nodes.filter(({ opType }) => opType === 'Shape');

@@ -289,7 +289,7 @@ describe('Identity and Dropout', () => {
 });
 
 describe('constants that cannot be brought over', () => {
-  it('stay computed, with the reason told: bfloat16, which JavaScript has no array for', async () => {
+  it('stay computed, with the reason reported: bfloat16, which JavaScript has no array for', async () => {
     const cast = (from: string, to: string, type: number) =>
       node('Cast', [from], to, { attribute: [intAttr('to', type)] });
     const model = await opened({
@@ -371,7 +371,7 @@ describe('a rewrite that is wrong', () => {
     ],
   };
 
-  it.each([wrongSign, broken])('is left out and named, and the others are kept ($name)', async (wrong) => {
+  it.each([wrongSign, broken])('is omitted and named, and the others are kept ($name)', async (wrong) => {
     const model = await opened(withIdentity);
     const result = await simplify(model, [wrong, removeIdentities]);
     expect(result.changes).toEqual(['1 Identity or Dropout node removed']);

@@ -20,7 +20,7 @@ export const reduce: Rule = onFirst((data, axis, step) => {
   const keeps = intAttribute(step.node, 'keepdims', 1) !== 0;
   const operand = step.operands[1] ?? null;
   const given = intsAttribute(step.node, 'axes') ?? (operand === null ? [] : numbersOf(operand));
-  if (given === null) return 'reduces over axes that cannot be known beforehand';
+  if (given === null) return 'reduces over axes that are not known in advance';
   if (given.length === 0) return intAttribute(step.node, 'noop_with_empty_axes', 0) === 0 ? REDUCES : axis;
   return reduced(
     axis,
@@ -46,7 +46,7 @@ export const along = (what: string, fallback: number): Rule =>
     fromFront(intAttribute(node, 'axis', fallback), data.dims.length) === axis ? what : axis,
   );
 
-/** Softmax and its kin: before operator set 13, all axes from the named one on are taken for one. */
+/** Softmax and its variants: before operator set 13, all axes from the named one on are treated as one. */
 export const softmax: Rule = onFirst((data, axis, { node }) => {
   const from = fromFront(intAttribute(node, 'axis', node.opset < 13 ? 1 : -1), data.dims.length);
   const meets = node.opset < 13 ? axis >= from : axis === from;
@@ -55,7 +55,7 @@ export const softmax: Rule = onFirst((data, axis, { node }) => {
 
 export const cumulate: Rule = onFirst((data, axis, step) => {
   const at = numbersOf(step.operands[1])?.[0];
-  if (at === undefined) return 'sums along an axis that cannot be known beforehand';
+  if (at === undefined) return 'sums along an axis that is not known in advance';
   return fromFront(at, data.dims.length) === axis ? 'sums along the batch axis' : axis;
 });
 

@@ -4,7 +4,7 @@
  */
 import { type Operand, type Rule, rowsBeside, rowsOf, type Step } from './step.ts';
 
-/** The axis with the rows when these operands are broadcast, or why it is none. */
+/** The axis with the rows when these operands are broadcast, or why there is none. */
 export function aligned(operands: readonly (Operand | null | undefined)[]): number | string {
   const present = operands.filter((operand): operand is Operand => operand != null);
   const rank = Math.max(0, ...present.map(({ dims }) => dims.length));

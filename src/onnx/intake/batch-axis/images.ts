@@ -20,11 +20,11 @@ export const perImage: Rule = onFirst((data, axis) => {
   return data.dims.length < 2 ? 'has no axis of channels' : 0;
 });
 
-/** The second output of MaxPool says places in the whole batch. */
+/** The second output of MaxPool holds positions in the whole batch. */
 export const maxPool: Rule = (step) =>
-  (step.node.outputs[1] ?? null) === null ? perImage(step) : 'gives places in the whole batch';
+  (step.node.outputs[1] ?? null) === null ? perImage(step) : 'gives positions in the whole batch';
 
-/** Further outputs are statistics over the batch, which only training asks for. */
+/** Further outputs are statistics over the batch, which only training needs. */
 export const batchNormalization: Rule = (step) =>
   step.node.outputs.slice(1).every((value) => value === null)
     ? perImage(step)

@@ -1,8 +1,8 @@
 /**
  * Values that carry no row: constants, and integers that a network computes from its shapes. A few of these count the rows
- * (the first length of the image, joined with others for a Reshape or an Expand); how often is followed exactly, through
- * the operators that only move integers. Any arithmetic with the number of rows is given up: its result would change with
- * the size of the batch.
+ * (the first length of the image, joined with others for a Reshape or an Expand); their number is tracked exactly,
+ * through the operators that only move integers. Any arithmetic with the number of rows ends the tracking: its result
+ * would change with the size of the batch.
  */
 import { DataType } from '../../model/data-type.ts';
 import { intAttribute, intsAttribute, type Tensor } from '../../model/graph.ts';

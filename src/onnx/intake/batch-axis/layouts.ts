@@ -6,12 +6,12 @@ const LEAVES = 'moves numbers between the rows of the batch';
 
 /**
  * Row-major order is kept by a Reshape, so that the rows stay apart where the lengths in front of their axis multiply to
- * the same number before and after: the block of a row then only takes in, or gives off, lengths behind it. The target must
- * grow with the batch in one place: where it counts the rows, copies their axis (0) or is inferred (-1).
+ * the same number before and after: the block of a row then only absorbs, or releases, lengths behind it. The target
+ * must grow with the batch in one place: where it counts the rows, copies their axis (0) or is inferred (-1).
  */
 export const reshape: Rule = onFirst((data, axis, step) => {
   const target = integersOf(step.operands[1]) ?? intsAttribute(step.node, 'shape');
-  if (target === null) return 'has a target that cannot be known beforehand';
+  if (target === null) return 'has a target that is not known in advance';
   if (data.place.kind !== 'rows') return LEAVES;
   const copies = intAttribute(step.node, 'allowzero', 0) === 0;
   let grows: { at: number; block: number } | null = null;
@@ -55,7 +55,7 @@ export const transpose: Rule = onFirst((data, axis, { node }) => {
   const rank = data.dims.length;
   const order = intsAttribute(node, 'perm') ?? data.dims.map((_, k) => rank - 1 - k);
   const to = order.indexOf(axis);
-  return to < 0 ? 'has a permutation that leaves the batch axis out' : to;
+  return to < 0 ? 'has a permutation that omits the batch axis' : to;
 });
 
 /** Axes of Squeeze, Unsqueeze: an attribute, from operator set 13 on an operand. */
@@ -82,7 +82,7 @@ export const unsqueeze: Rule = onFirst((data, axis, step) => {
 
 export const expand: Rule = onFirst((data, axis, step) => {
   const target = integersOf(step.operands[1]);
-  if (target === null) return 'has a target that cannot be known beforehand';
+  if (target === null) return 'has a target that is not known in advance';
   const fromEnd = data.dims.length - axis;
   const rank = Math.max(target.length, data.dims.length);
   const block = data.place.kind === 'rows' ? data.place.block : 0;
@@ -94,6 +94,6 @@ export const expand: Rule = onFirst((data, axis, step) => {
 
 export const tile: Rule = onFirst((_, axis, step) => {
   const repeats = numbersOf(step.operands[1]);
-  if (repeats === null) return 'has repeats that cannot be known beforehand';
+  if (repeats === null) return 'has repeats that are not known in advance';
   return repeats[axis] === 1 ? axis : 'repeats the rows of the batch';
 });

@@ -104,7 +104,7 @@ export function ruleOf(domain: string, operator: string): Rule | null {
   return rules?.get(operator) ?? null;
 }
 
-/** Operands that say shapes: where a count of the rows may stand. */
+/** Operands that give shapes, where a count of the rows may occur. */
 const LENGTHS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Expand', [1]],
   ['Reshape', [1]],

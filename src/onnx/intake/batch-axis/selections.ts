@@ -49,7 +49,7 @@ export const slice: Rule = onFirst((data, axis, { node, operands }) => {
   const named = operands[3] == null ? intsAttribute(node, 'axes') : numbersOf(operands[3]);
   const axes = named ?? (operands[3] == null ? starts?.map((_, k) => k) : null);
   if (starts == null || ends === null || steps == null || axes == null)
-    return 'has ends that cannot be known beforehand';
+    return 'has ends that are not known in advance';
   for (const [k, along] of axes.entries()) {
     const [start, end, step] = [starts[k], ends[k], steps[k]];
     if (fromFront(along, data.dims.length) !== axis) {
@@ -68,7 +68,7 @@ export const pad: Rule = onFirst((data, axis, { node, operands }) => {
   const pads = intsAttribute(node, 'pads') ?? intsAttribute(node, 'paddings') ?? numbersOf(operands[1]);
   const named = numbersOf(operands[3]);
   if (pads === null || (operands[3] != null && named === null))
-    return 'has widths that cannot be known beforehand';
+    return 'has widths that are not known in advance';
   const axes = named?.map((a) => fromFront(a, rank)) ?? data.dims.map((_, k) => k);
   const still = axes.every((a, k) => a !== axis || (pads[k] === 0 && pads[k + axes.length] === 0));
   return still ? axis : 'pads the batch';
@@ -95,6 +95,6 @@ export const sample: Rule = (step) => {
 /** Dropout in evaluation mode, which is what classifiers are held to (determinism.ts). */
 export const dropout: Rule = onFirst((_, axis) => axis);
 
-/** The second operand only says the type. */
+/** The second operand only gives the type. */
 export const castLike: Rule = ({ operands: [data] }) =>
   rowsOf(data) ?? 'takes nothing but a type from the rows of the batch';

@@ -1,4 +1,4 @@
-/** If, Loop and Scan (peers.md b.3, 9). */
+/** If, Loop and Scan. */
 import { allNodes, describeNodeProto, normalDomain } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
@@ -11,7 +11,7 @@ export const controlFlow: Check = {
   severity: 'warning',
   title: 'The network branches or loops.',
   why: 'what it computes may jump with the input: a node with a sub-graph has no bound and stays right of the cut',
-  remedy: 'Cut before it. A condition that is a constant is resolved, which finding SPLITZ028 then says.',
+  remedy: 'Cut before it. A constant condition is resolved, and finding SPLITZ028 reports it.',
   run({ proto }) {
     const names = [...allNodes(proto)]
       .filter((n) => normalDomain(n.domain) === '' && types.has(n.opType ?? ''))

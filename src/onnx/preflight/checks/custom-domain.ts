@@ -1,4 +1,4 @@
-/** Operators from outside the ONNX standard (peers.md b.3, 17). */
+/** Operators from outside the ONNX standard. */
 import { allNodes, normalDomain } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
@@ -10,8 +10,8 @@ export const customDomain: Check = {
   name: 'custom-domain',
   severity: 'warning',
   title: 'Operators from outside the ONNX standard.',
-  why: 'their meaning is their author’s alone: they have no bound, and only a runtime that brings them can run them',
-  remedy: 'Cut before them if the runtime knows them; else export the network without them.',
+  why: 'their meaning is their author’s alone: they have no bound, and only a runtime that includes them can run them',
+  remedy: 'Cut before them if the runtime knows them; otherwise export the network without them.',
   run({ proto }) {
     const local = new Set((proto.functions ?? []).map((f) => `${normalDomain(f.domain)}.${f.name ?? ''}`));
     const byDomain = new Map<string, Set<string>>();

@@ -1,4 +1,4 @@
-/** Parts that no output needs: they change no answer, but should not be in a file that was made with care. */
+/** Parts that no output needs: they do not change any answer, but do not belong in a carefully made file. */
 import { outputAncestors } from '../../model/dependence.ts';
 import { describeNode } from '../../model/graph.ts';
 import type { Check } from '../check.ts';
@@ -9,8 +9,8 @@ export const deadNodes: Check = {
   name: 'dead-nodes',
   severity: 'note',
   title: 'Nodes that no output needs.',
-  why: 'they change no answer; they may be leftovers of training, or hide what the file is for',
-  remedy: 'Nothing: they are left out of what is certified. onnxsim removes them.',
+  why: 'they do not change any answer; they may be leftovers of training, or hide what the file is for',
+  remedy: 'Do nothing: they are not part of what is certified. onnxsim removes them.',
   run({ graph }) {
     if (graph === null) return [];
     const needed = outputAncestors(graph);
@@ -26,7 +26,7 @@ export const unusedInputs: Check = {
   name: 'unused-inputs',
   severity: 'note',
   title: 'Inputs that no output needs.',
-  why: 'they change no answer and are left out of what is certified',
+  why: 'they do not change any answer and are not part of what is certified',
   remedy: 'Nothing.',
   run({ graph }) {
     if (graph === null) return [];

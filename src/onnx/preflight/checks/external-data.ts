@@ -1,4 +1,7 @@
-/** Weights in files beside the model: which, with their digests, and paths that lead out of the folder (CVE-2022-25882). */
+/**
+ * Weights in files alongside the model: which, with their digests, and paths that lead out of the folder
+ * (CVE-2022-25882).
+ */
 import { isUnsafeLocation } from '../../model/external-data.ts';
 import { mapTensors } from '../../model/map-tensors.ts';
 import { EXTERNAL } from '../../model/proto.ts';
@@ -21,7 +24,7 @@ export const unsafePath: Check = {
   id: 'SPLITZ006',
   name: 'unsafe-path',
   severity: 'error',
-  title: 'External data lie at an unsafe path.',
+  title: 'External data are stored at an unsafe path.',
   why: 'a model that names files outside its own folder can read whatever the user may read',
   remedy: 'Do not use this file with any tool: get the model again from its author.',
   run(subject) {
@@ -35,7 +38,7 @@ export const externalData: Check = {
   id: 'SPLITZ007',
   name: 'external-data',
   severity: 'note',
-  title: 'Weights lie in files beside the model.',
+  title: 'Weights are stored in files alongside the model.',
   why: 'the .onnx file alone is not the model: the digests of all its files identify it',
   remedy: 'Keep the files together, and compare both digests with what the vendor states.',
   run(subject) {

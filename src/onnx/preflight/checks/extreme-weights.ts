@@ -1,6 +1,7 @@
 /**
- * Weights of sizes that no training gives. Numbers of 1e-30 or 1e30 in the path of an image push it to the edge of what
- * float32 and float64 hold: a network can hide there from a bound, or from the eye of whoever compares two evaluations.
+ * Weights of magnitudes that training does not produce. Numbers of 1e-30 or 1e30 in the path of an image push it to the
+ * edge of what float32 and float64 hold: a network can hide there from a bound, or from a comparison of two
+ * evaluations.
  */
 
 import { constantTensors } from '../../guards/determinism.ts';
@@ -76,7 +77,7 @@ export const extremeWeights: Check = {
   title: 'Weights span more than thirty orders of magnitude.',
   why: 'an honest classifier has no reason for them; numbers at the edge of what floating point holds can hide what a network does',
   remedy:
-    'Ask the vendor what these factors are for, and do not rely on results of this file before you know.',
+    'Ask the vendor what these factors are for, and do not rely on results of this file until you know.',
   run({ proto }) {
     // Pixels are of size 1, so that a single factor of 1e30 counts as well.
     let least: Sized = { name: 'the pixels', size: 1 };

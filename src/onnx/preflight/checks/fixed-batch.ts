@@ -1,4 +1,4 @@
-/** A batch size written into the file (b.3, 1 to 3). */
+/** A batch size written into the file. */
 import { declaredOf } from '../../model/build-graph.ts';
 import type { Check } from '../check.ts';
 import { bySeverity, type Finding, findingOf } from '../finding.ts';

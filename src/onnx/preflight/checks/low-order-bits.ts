@@ -1,8 +1,8 @@
 /**
  * Operators that take numbers apart: Floor, Ceil, Round, Mod, Sign, a Cast to integers, shifts and bit masks. With them a
- * network can look at the low-order bits of its input, and answer by what no eye and no noise analysis sees (Voracek & Hein
- * 2023, "Sound randomized smoothing in floating-point arithmetics"). What is computed from shapes, from quantised numbers or
- * from decisions (ArgMax, comparisons) is not meant: those are steps that a reader sees.
+ * network can look at the low-order bits of its input, and answer by what neither the eye nor a noise analysis sees
+ * (Voracek & Hein 2023, "Sound randomized smoothing in floating-point arithmetics"). What is computed from shapes, from
+ * quantised numbers or from decisions (ArgMax, comparisons) is not reported: those are steps that a reader sees.
  */
 
 import { constantTensors } from '../../guards/determinism.ts';

@@ -7,7 +7,7 @@ export const modified: Check = {
   name: 'modified',
   severity: 'warning',
   title: 'The model was modified before it was certified.',
-  why: 'the certificate speaks about the modified model; the file as delivered computes something else',
+  why: 'the certificate applies to the modified model; the file as delivered computes something else',
   remedy: 'Ask the vendor for an export in evaluation mode.',
   run({ modifications, name }) {
     return modifications.length === 0 ? [] : [{ where: name, what: listed(modifications, 'change') }];

@@ -9,7 +9,7 @@ export const nondeterminism: Check = {
   name: 'nondeterministic',
   severity: 'error',
   title: 'The network draws random numbers.',
-  why: 'it gives another answer each time, so there is no decision to certify',
+  why: 'it gives a different answer each time, so there is no decision to certify',
   remedy: 'Export the network in evaluation mode, without its noise layers.',
   run({ proto }) {
     const names = [...randomNodes(proto)].map(describeNodeProto);

@@ -1,4 +1,4 @@
-/** What comes out of the network: class scores, or something that must be chosen or taken apart first (b.3, 14). */
+/** What comes out of the network: class scores, or something that must be chosen or taken apart first. */
 import { declaredOf } from '../../model/build-graph.ts';
 import { DataType } from '../../model/data-type.ts';
 import { describeType } from '../../model/graph.ts';
@@ -62,7 +62,7 @@ export const labelOnly: Check = {
   id: 'SPLITZ017',
   name: 'label-only',
   severity: 'error',
-  title: 'The model gives a label and no scores.',
+  title: 'The model outputs a label, not scores.',
   why: 'votes are counted on the class scores; a label alone has lost them',
   remedy: 'Export the scores before ArgMax as the output.',
   run(subject) {

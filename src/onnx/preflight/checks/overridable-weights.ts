@@ -1,4 +1,4 @@
-/** Initializers that are graph inputs too: whoever runs the model may replace these weights (peers.md b.3, 7). */
+/** Initializers that are graph inputs too: a caller may replace these weights. */
 import { toNumber } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
 import { listed } from '../finding.ts';
@@ -8,7 +8,7 @@ export const overridableWeights: Check = {
   name: 'overridable-weights',
   severity: 'warning',
   title: 'Weights can be overridden by the caller.',
-  why: 'the certificate speaks about the weights as stored; an application may feed others under the same digest',
+  why: 'the certificate applies to the weights as stored; an application may feed others under the same digest',
   remedy: 'Take the initializers out of the graph inputs (torch: keep_initializers_as_inputs=False).',
   run({ proto }) {
     // Before IR version 4 every initializer had to be listed as an input, and ONNX Runtime treats them as constants.

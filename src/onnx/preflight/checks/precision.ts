@@ -1,4 +1,4 @@
-/** Numbers of fewer bits than float32: quantised networks (b.3, 10) and half precision (b.3, 11). */
+/** Numbers of fewer bits than float32: quantised networks and half precision. */
 import { declaredOf } from '../../model/build-graph.ts';
 import { DataType } from '../../model/data-type.ts';
 import { inputDependent } from '../../model/dependence.ts';
@@ -30,7 +30,7 @@ export const quantised: Check = {
   severity: 'warning',
   title: 'The network is quantised.',
   why: 'a quantiser is a step function and has no Lipschitz constant; right of the cut it may be anything',
-  remedy: 'Cut before the first quantiser; --split input always is.',
+  remedy: 'Cut before the first quantiser; --split input always works.',
   run(subject) {
     const [first, ...more] = quantisers(subject);
     if (first === undefined) return [];
@@ -52,7 +52,7 @@ export const halfPrecision: Check = {
   title: 'The network computes in 16-bit floating point.',
   why: 'its logits carry rounding of three decimal digits; bounds are taken from the weights as they are stored',
   remedy:
-    'Nothing, when the cut is float32; an input or output of 16 bits needs keep_io_types=True or float32.',
+    'Do nothing if the cut is float32; export a 16-bit input or output with keep_io_types=True or as float32.',
   run({ proto, name }) {
     let tensors = 0;
     mapTensors(proto, (tensor) => {

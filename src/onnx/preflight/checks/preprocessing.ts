@@ -1,4 +1,4 @@
-/** What the first nodes do to the pixels (b.3, 12), and whether it fits what the user says. Told, never applied. */
+/** What the first nodes do to the pixels, and whether it fits what the user says. Reported, never applied. */
 import { DataType } from '../../model/data-type.ts';
 import { inputDependent } from '../../model/dependence.ts';
 import { describeNode, type Graph, type Node, sizeOf } from '../../model/graph.ts';
@@ -84,7 +84,9 @@ export const preprocessingInside: Check = {
   },
 };
 
-/** What a first division by one number says of the range of the pixels: x / 127.5 - 1 and x / 255 both mean 0..255. */
+/**
+ * What a first division by one number says about the range of the pixels: x / 127.5 - 1 and x / 255 both mean 0..255.
+ */
 function expectedRange(stages: readonly Stage[]): { node: Node; divisor: number; top: number } | null {
   const first = stages.find(({ constant }) => constant !== null);
   if (first?.constant?.length !== 1) return null;
@@ -102,7 +104,7 @@ export const scaleMismatch: Check = {
   severity: 'warning',
   title: 'The model seems to expect pixels on another scale.',
   why: 'a network fed 0..1 where it expects 0..255 answers almost the same for every image, and its certificates mean nothing',
-  remedy: 'Check with the vendor; if it takes 0..255, say --scale 255. Nothing is changed by itself.',
+  remedy: 'Check with the vendor; if it takes 0..255, use --scale 255. Nothing is changed automatically.',
   run({ graph, scale }) {
     if (graph === null || (scale !== null && scale > 1)) return [];
     const found = expectedRange(leadingStages(graph));
@@ -112,7 +114,7 @@ export const scaleMismatch: Check = {
       {
         where: describeNode(node),
         what: `the pixels are divided by ${Number(divisor.toPrecision(4))} first: it seems to expect 0..${top}`,
-        remedy: `Check with the vendor; if it takes 0..${top}, say --scale ${top}. Nothing is changed by itself.`,
+        remedy: `Check with the vendor; if it takes 0..${top}, use --scale ${top}. Nothing is changed automatically.`,
       },
     ];
   },
@@ -152,6 +154,6 @@ export function scaleFromData(
   return findingOf(scaleMismatch, {
     where: 'input',
     what: `on ${images} images of ${data} the model ${told}`,
-    remedy: `Check with the vendor; if it takes 0..${other.scale}, say --scale ${other.scale}. Nothing is changed by itself.`,
+    remedy: `Check with the vendor; if it takes 0..${other.scale}, use --scale ${other.scale}. Nothing is changed automatically.`,
   });
 }

@@ -7,7 +7,7 @@ export const rewritten: Rule = {
   severity: 'note',
   title: 'The graph was simplified before it was cut.',
   why: 'it computes the same: both were run on the same rows, and agree up to float32 rounding; digests are those of the file',
-  remedy: 'Nothing.',
+  remedy: 'Do nothing.',
 };
 
 /**

@@ -1,4 +1,4 @@
-/** BatchNormalization and Dropout left in training mode: the file is not a function of one image (peers.md b.3, 8). */
+/** BatchNormalization and Dropout left in training mode: the file is not a function of one image. */
 import { trainingNodes } from '../../guards/determinism.ts';
 import { describeNodeProto } from '../../model/proto.ts';
 import type { Check } from '../check.ts';
@@ -11,7 +11,7 @@ export const trainingMode: Check = {
   title: 'BatchNormalization or Dropout is in training mode.',
   why: 'it normalises with the statistics of the batch, or drops values at random: the answer for an image is not fixed',
   remedy:
-    'Call model.eval() before exporting. --force-eval switches these nodes to inference and says in every result that the model was modified.',
+    'Call model.eval() before exporting. --force-eval switches these nodes to inference and reports in every result that the model was modified.',
   run({ proto }) {
     const names = [...trainingNodes(proto)].map(describeNodeProto);
     return names.length === 0

@@ -1,4 +1,4 @@
-/** Versions that ONNX Runtime does not read (peers.md b.3, 15). */
+/** Versions that ONNX Runtime does not read. */
 import { supported } from '../../model/model.ts';
 import { toNumber } from '../../model/proto.ts';
 import { onnxRuntimeVersion } from '../../runtime/runtime-version.ts';

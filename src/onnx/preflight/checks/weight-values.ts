@@ -27,7 +27,7 @@ export const nonFiniteWeights: Check = {
   severity: 'error',
   title: 'Weights hold NaN or infinite values.',
   why: 'the network computes nothing meaningful with them, and no bound exists',
-  remedy: 'Training has diverged or the file is damaged: export a healthy checkpoint.',
+  remedy: 'Export a healthy checkpoint: training has diverged or the file is damaged.',
   run({ proto, graph }) {
     // A model with a graph has passed the loader, which refuses such weights.
     if (graph !== null) return [];
@@ -55,7 +55,7 @@ export const denormalWeights: Check = {
   severity: 'note',
   title: 'Weights hold denormal values.',
   why: 'some processors and providers treat them as zero, so that logits may differ in the last bits between machines',
-  remedy: 'Nothing, unless results must be repeated on another machine; zeros in their place avoid it.',
+  remedy: 'Do nothing, unless results must be repeated on another machine: then replace them with zeros.',
   run({ proto }) {
     const faults = floatTensors(proto).flatMap((tensor) => {
       const least = smallestNormal.get(tensor.dataType ?? 0) ?? 0;
