@@ -183,7 +183,7 @@ async function checkSources(flags: Flags, file: FileVerification, found: Finding
     return;
   }
   const reopened = await reopenRun(flags, header).catch((error: unknown) => {
-    if (error instanceof UsageError && error.report.what.startsWith('these are not the data'))
+    if (error instanceof UsageError && error.report.code === 'other-data')
       throw mismatch('the data are not those certified', flags.run, error.report.why ?? '');
     throw error;
   });
