@@ -1,9 +1,9 @@
-// Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the files
-// that travel beside them. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
+// Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the
+// JSON Schemas that the compiled modules declare. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { binary } from './binary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,6 +18,10 @@ run(
   ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
 );
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
-for (const schema of ['attack/attack', 'records/result', 'cli/config/splitz.config'])
-  copyFileSync(join(root, `src/${schema}.schema.json`), join(root, `dist/${schema}.schema.json`));
+const compiled = (module) => import(pathToFileURL(join(root, 'dist', module)).href);
+const write = (file, schema) =>
+  writeFileSync(join(root, 'dist', file), `${JSON.stringify(schema, null, 2)}\n`);
+write('records/result.schema.json', (await compiled('records/record.js')).resultSchema);
+write('attack/attack.schema.json', (await compiled('attack/attack-record.js')).attackSchema);
+write('cli/config/splitz.config.schema.json', (await compiled('cli/config/schema.js')).configSchema());
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

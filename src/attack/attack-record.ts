@@ -1,5 +1,6 @@
 /**
- * The lines of an attack file, format `splitz-onnx/attack/1`: one `attack-run` line, then one `attack` line per image.
+ * The lines of an attack file, format `splitz-onnx/attack/1`: one `attack-run` line, then one `attack` line per image,
+ * each with its `chain` field (records/chain.ts), which values in memory do not carry.
  * Certified radii are lower bounds, distances of attacks upper bounds; both are l2 in raw input units (pixels in [0,1]).
  */
 import {
@@ -19,6 +20,7 @@ import {
   text,
   violation,
 } from '../ground/json-schema.ts';
+import { chainField } from '../records/chain.ts';
 
 export const ATTACK_FORMAT = 'splitz-onnx/attack/1';
 
@@ -78,6 +80,7 @@ const run = object('First line: what was attacked, and how.', {
     cpu: text('CPU model.'),
     provider: text('Execution provider of the confirmations.'),
   }),
+  chain: chainField,
 });
 
 const tried = object('A perturbed image and what the classifier answered.', {
@@ -104,13 +107,14 @@ const attack = object('One image.', {
   questionsInside: count('Those inside the certified radius.'),
   contradiction: flag('Whether an answer changed inside the certified radius.'),
   seconds: number('Wall time spent. A time field.', { minimum: 0 }),
+  chain: chainField,
 });
 
 export type AttackHeader = TypeOf<typeof run>;
 export type AttackRecord = TypeOf<typeof attack>;
 export type TriedRecord = NonNullable<AttackRecord['attacked']>;
 
-/** The JSON Schema of one line, as published in `attack.schema.json` beside this file. */
+/** The JSON Schema of one line, as published in `attack.schema.json` (written by tools/build.mjs). */
 export const attackSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: ATTACK_FORMAT,
@@ -121,7 +125,7 @@ export const attackSchema = {
 export const attackHeaderViolation = (line: unknown): string | null => violation(run.json, line);
 export const attackRecordViolation = (line: unknown): string | null => violation(attack.json, line);
 
-/** The bytes of a line, newline included. Throws a plain Error (a bug of ours) if the line breaks its schema. */
+/** The bytes of a line, newline included, chain left out. Throws a plain Error (a bug of ours) if the line breaks its schema. */
 export function attackLine(line: AttackHeader | AttackRecord): string {
   const schema: JsonSchema = line.kind === 'attack-run' ? run.json : attack.json;
   const problem = violation(schema, line);

@@ -1,7 +1,8 @@
 /** A result file read once: its digest, its header, what its records come to. For statements about the file. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';
+import { linesOf, parseObject } from '../records/journal-lines.ts';
 import {
   type CertificateRecord,
   headerViolation,
@@ -10,7 +11,6 @@ import {
   type RunHeader,
   recordViolation,
 } from '../records/record.ts';
-import { parseObject } from '../records/result-lines.ts';
 
 export interface AttestedRun {
   /** SHA-256 (hex) of the file's bytes. */
@@ -21,35 +21,52 @@ export interface AttestedRun {
   readonly finished: boolean;
 }
 
-/** Digest and content come from the same bytes, so the file cannot change between the two. */
+/**
+ * Digest and content come from the same bytes, so the file cannot change between the two.
+ * @throws UsageError when the file cannot be read, or is not a whole result file
+ */
 export async function readAttestedRun(path: string): Promise<AttestedRun> {
-  const bytes = await readFile(path).catch((cause: Error) => {
-    throw new UsageError({
-      what: 'the result file cannot be read',
-      where: path,
-      why: cause.message,
-      remedy: 'Name a result file of `splitz-onnx certify`.',
-      cause,
-    });
+  const handle = await open(path, 'r').catch((cause: Error) => {
+    throw unreadable(path, cause);
   });
-  const lines = bytes.toString('utf8').split('\n');
-  if (lines.pop() !== '') throw broken(path, lines.length + 1, 'it does not end in a newline');
-  const [first, ...rest] = lines.map((line) => parseObject(line));
-  const problem = first ? headerViolation(first) : 'it is not a JSON object';
-  if (problem !== null || !first) throw broken(path, 1, problem ?? '');
-  const finished = rest.at(-1)?.['kind'] === 'end';
-  const outcomes = (finished ? rest.slice(0, -1) : rest).map((line, k) => {
-    const wrong = line ? recordViolation(line) : 'it is not a JSON object';
-    if (wrong !== null) throw broken(path, k + 2, wrong);
-    return outcomeOf(line as unknown as CertificateRecord);
-  });
-  return {
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    header: first as unknown as RunHeader,
-    outcomes,
-    finished,
-  };
+  const digest = createHash('sha256');
+  const outcomes: Outcome[] = [];
+  let header: RunHeader | null = null;
+  let finished = false;
+  try {
+    if (!(await handle.stat()).isFile()) throw unreadable(path, new Error('it is not a regular file'));
+    for await (const { number, bytes, text, whole } of linesOf(handle, path)) {
+      if (!whole) throw broken(path, number, 'it has no end');
+      digest.update(bytes).update('\n');
+      const line = parseObject(text);
+      if (line === null) throw broken(path, number, 'it is not a JSON object');
+      if (finished) throw broken(path, number, 'it follows the closing line');
+      if (header === null) {
+        const problem = headerViolation(line);
+        if (problem !== null) throw broken(path, number, problem);
+        header = line as unknown as RunHeader;
+      } else if (line['kind'] === 'end') finished = true;
+      else {
+        const problem = recordViolation(line);
+        if (problem !== null) throw broken(path, number, problem);
+        outcomes.push(outcomeOf(line as unknown as CertificateRecord));
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+  if (header === null) throw broken(path, 1, 'the file is empty');
+  return { sha256: digest.digest('hex'), header, outcomes, finished };
 }
+
+const unreadable = (path: string, cause: Error): UsageError =>
+  new UsageError({
+    what: 'the result file cannot be read',
+    where: path,
+    why: cause.message,
+    remedy: 'Name a result file of `splitz-onnx certify`.',
+    cause,
+  });
 
 const broken = (path: string, line: number, why: string): UsageError =>
   new UsageError({

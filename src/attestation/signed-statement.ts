@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { DoesNotHold, UsageError } from '../ground/errors.ts';
-import { parseObject } from '../records/result-lines.ts';
+import { parseObject } from '../records/journal-lines.ts';
 import { type Envelope, envelopeIn, opened, sealed } from './envelope.ts';
 import { keyId } from './keys.ts';
 import { type AttestedRun, readAttestedRun } from './run-digest.ts';

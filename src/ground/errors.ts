@@ -15,6 +15,13 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** Errors that programs, ours too, tell apart: stable, where the words are not. In the JSON of an error as `code`. */
+export type ErrorCode =
+  /** The data are not those of the result file: another digest. */
+  | 'other-data'
+  /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
+  | 'no-gradient';
+
 /** What went wrong, where, why, and what to do about it. */
 export interface ErrorReport {
   /** One line naming the problem: "the model has two inputs: a, b". */
@@ -27,6 +34,7 @@ export interface ErrorReport {
   readonly remedy?: string;
   /** Id of the preflight rule (onnx/preflight) that reports this error as a finding, where it has one. */
   readonly rule?: string;
+  readonly code?: ErrorCode;
   readonly cause?: unknown;
 }
 

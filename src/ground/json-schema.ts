@@ -2,6 +2,12 @@
  * The subset of JSON Schema (draft 2020-12) the result file is described in, as values that carry their TypeScript
  * type. One description yields four things that therefore cannot drift apart: the published schema, the types, the
  * check of a line read from disk, and the key order of a line written.
+ *
+ * Not a library, for the texts of errors: a user reads them. Most nested fields are "an object, or null", and there ajv 8
+ * names the object, the null and the union, TypeBox 0.34 only the union ("Expected union value"), zod 4 "Invalid input"
+ * around a tree of issues; ours names the one field ("baseline.radius: is missing"). Speed does not decide: a
+ * check of 10,000 records takes 0.5 s here, 0.4 s in ajv, 0.1 s in TypeBox (compiled), 0.9 s in zod. ajv and TypeBox
+ * do not order keys, and each would be one dependency more (2.5 to 8 MB) for 170 lines less.
  */
 
 /** A JSON Schema whose valid documents are of type T. `type` carries T for the compiler only and is never set. */

@@ -1,5 +1,5 @@
 /**
- * The chain that makes edits of a result file show. Every line ends in a field `chain`, the SHA-256 (hex) of
+ * The chain that makes edits of a journal show. Every line ends in a field `chain`, the SHA-256 (hex) of
  *
  *   the previous line's chain (nothing, for the first line), then the line's own text without newline and `chain` field.
  *
@@ -8,6 +8,14 @@
  * all fields behind an edit leaves a chain that holds; only a signature could tell that.
  */
 import { createHash } from 'node:crypto';
+import { optional, sha256 } from '../ground/json-schema.ts';
+
+/** The field in the schema of a line; files of the first versions do not have it. */
+export const chainField = optional(
+  sha256(
+    "SHA-256 of the previous line's chain (nothing, for the first line) followed by this line without newline and chain.",
+  ),
+);
 
 const FIELD = /,"chain":"([0-9a-f]{64})"\}$/u;
 

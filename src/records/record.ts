@@ -24,6 +24,7 @@ import {
   text,
   violation,
 } from '../ground/json-schema.ts';
+import { chainField } from './chain.ts';
 
 export const RESULT_FORMAT = 'splitz-onnx/result/1';
 
@@ -163,12 +164,6 @@ const checks = object('Largest differences found by the checks made before the f
   ),
 });
 
-const chain = optional(
-  sha256(
-    "SHA-256 of the previous line's chain (nothing, for the first line) followed by this line without newline and chain.",
-  ),
-);
-
 const run = object('First line: what was run.', {
   kind: constant('run'),
   schema: constant(RESULT_FORMAT),
@@ -184,7 +179,7 @@ const run = object('First line: what was run.', {
   findings: optional(
     list("What preflight found in the model file. Informative: no part of a run's identity.", finding),
   ),
-  chain,
+  chain: chainField,
 });
 
 const smoothed = {
@@ -259,7 +254,7 @@ const certificate = object('One image.', {
   label: nullable(count('True class; null without labels.')),
   ...smoothed,
   baseline: nullable(object('The same image under plain smoothing at baselineSigma.', smoothed)),
-  chain,
+  chain: chainField,
 });
 
 const end = object('Last line of a finished run: what the records before it come to.', {
@@ -285,7 +280,7 @@ const end = object('Last line of a finished run: what the records before it come
       }),
     }),
   ),
-  chain,
+  chain: chainField,
 });
 
 /** First line of a result file. */
@@ -318,7 +313,7 @@ export function outcomeOf(record: CertificateRecord): Outcome {
   return { index, label, ...verdictOf(record), baseline: baseline && verdictOf(baseline) };
 }
 
-/** The JSON Schema of one line, as published in `result.schema.json` beside this file. */
+/** The JSON Schema of one line, as published in `result.schema.json` (written by tools/build.mjs). */
 export const resultSchema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   $id: RESULT_FORMAT,

@@ -8,6 +8,7 @@
  * Provider, ONNX Runtime, CPU and platform do count: each selects kernels whose logits differ in the last bits, and
  * the votes of one file must come from one fixed function.
  */
+import { headerDifferences } from './header-differences.ts';
 import type { RunHeader } from './record.ts';
 
 const NOT_IDENTITY = new Set([
@@ -27,42 +28,17 @@ const FILE_NAME = /^model\.files\.\d+\.name$/u;
 /** Sub-trees left out: measured at each start, informative; findings grow with the tool. */
 const NOT_IDENTITY_TREES = ['checks.', 'findings'];
 
-/** Leaves of a header by dotted path; lists of numbers are leaves. Origins are not part of a value. */
-function leaves(value: unknown, path = ''): [path: string, value: string][] {
-  if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
-    return [[path, JSON.stringify(value)]];
-  return Object.entries(value)
-    .filter(([key]) => key !== 'origin')
-    .flatMap(([key, child]) => leaves(child, path === '' ? key : `${path}.${key}`));
-}
-
-function identity(header: RunHeader): Map<string, string> {
-  return new Map(
-    leaves(header).filter(
-      ([path]) =>
-        !NOT_IDENTITY.has(path) &&
-        !FILE_NAME.test(path) &&
-        !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree)),
-    ),
-  );
-}
+const counts = (path: string): boolean =>
+  !NOT_IDENTITY.has(path) &&
+  !FILE_NAME.test(path) &&
+  !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree));
 
 /** "settings.sigma.value" as the user knows it: "sigma". */
-const userName = (path: string) => path.replace(/^settings\./u, '').replace(/\.value$/u, '');
+const userName = (path: string): string => path.replace(/^settings\./u, '').replace(/\.value$/u, '');
 
 /** Every difference that forbids continuing `file`'s run with `now`, as "sigma: 0.5 in the file, 0.25 now". */
-export function differences(
+export const differences = (
   file: RunHeader,
   now: RunHeader,
-  [there, here]: readonly [string, string] = ['in the file', 'now'],
-): string[] {
-  const before = identity(file);
-  const after = identity(now);
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((path) => before.get(path) !== after.get(path))
-    .map(
-      (path) =>
-        `${userName(path)}: ${before.get(path) ?? 'absent'} ${there}, ${after.get(path) ?? 'absent'} ${here}`,
-    );
-}
+  places: readonly [string, string] = ['in the file', 'now'],
+): string[] => headerDifferences(file, now, counts, userName, places);

@@ -1,5 +1,5 @@
 /**
- * One writer per result file. The lock is a file beside it that names the process; it is created exclusively, so of
+ * One writer per file. The lock is a file beside it that names the process; it is created exclusively, so of
  * two processes one wins. A lock whose process is gone (kill -9, power cut) is stale and taken over; one held on
  * another host cannot be checked from here and is respected.
  */
@@ -19,15 +19,15 @@ const TORN_AFTER_MS = 5_000;
 const held = new Set<string>();
 
 /**
- * Locks `file` (an absolute path). Throws UsageError when another process is writing it, ToolError when the lock file
- * cannot be written.
+ * Locks `file` (an absolute path; `name` is what messages call it: "result file"). Throws UsageError when another process
+ * is writing it, ToolError when the lock file cannot be written.
  */
-export async function lockRun(file: string): Promise<RunLock> {
+export async function lockRun(file: string, name: string): Promise<RunLock> {
   const lock = `${file}.lock`;
   const mine = JSON.stringify({ pid: process.pid, host: hostname() });
-  if (!(await create(lock, mine))) {
-    await removeStale(lock, file);
-    if (!(await create(lock, mine))) throw inUse(file, lock, 'another process took it just now');
+  if (!(await create(lock, mine, name))) {
+    await removeStale(lock, file, name);
+    if (!(await create(lock, mine, name))) throw inUse(file, name, lock, 'another process took it just now');
   }
   held.add(lock);
   return {
@@ -38,14 +38,14 @@ export async function lockRun(file: string): Promise<RunLock> {
 }
 
 /** True when the lock is ours now, false when the file exists already. */
-async function create(lock: string, content: string): Promise<boolean> {
+async function create(lock: string, content: string, name: string): Promise<boolean> {
   try {
     await writeFile(lock, content, { flag: 'wx' });
     return true;
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') return false;
     throw new ToolError({
-      what: 'cannot write beside the result file',
+      what: `cannot write beside the ${name}`,
       where: lock,
       why: (cause as Error).message,
       remedy: 'choose a writable folder with --out',
@@ -54,11 +54,11 @@ async function create(lock: string, content: string): Promise<boolean> {
   }
 }
 
-async function removeStale(lock: string, file: string): Promise<void> {
+async function removeStale(lock: string, file: string, name: string): Promise<void> {
   const seen = await readFile(lock, 'utf8').catch(() => '');
   const owner = ownerOf(seen);
   const why = owner === null ? await freshReason(lock) : liveReason(lock, owner);
-  if (why !== null) throw inUse(file, lock, why);
+  if (why !== null) throw inUse(file, name, lock, why);
   // Renaming has one winner: whoever finds that it moved something else than the stale lock it read puts it back.
   const aside = `${lock}.${process.pid}.stale`;
   try {
@@ -69,7 +69,7 @@ async function removeStale(lock: string, file: string): Promise<void> {
   }
   if ((await readFile(aside, 'utf8')) !== seen) {
     await rename(aside, lock);
-    throw inUse(file, lock, 'another process took it just now');
+    throw inUse(file, name, lock, 'another process took it just now');
   }
   await rm(aside, { force: true });
 }
@@ -104,9 +104,9 @@ function liveReason(lock: string, owner: { pid: number; host: string }): string 
   return `process ${owner.pid} holds it`;
 }
 
-function inUse(file: string, lock: string, why: string): UsageError {
+function inUse(file: string, name: string, lock: string, why: string): UsageError {
   return new UsageError({
-    what: 'another process is writing this result file',
+    what: `another process is writing this ${name}`,
     where: file,
     why,
     remedy: `wait for it, choose another file with --out, or delete ${lock} if no such run exists`,

@@ -114,6 +114,7 @@ export async function reopenRun(flags: SourceFlags, header: RunHeader): Promise<
   }
   if (opened.data.digest !== data.digest) {
     throw new UsageError({
+      code: 'other-data',
       what: 'these are not the data of the result file',
       where: opened.data.describe(),
       why: `digest ${opened.data.digest} now, ${data.digest} in the result file`,

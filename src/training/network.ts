@@ -113,6 +113,7 @@ function checkNode(node: Node, model: Model): void {
   const remedy = 'Train a network without it, or replace it before exporting.';
   if (trainingFormOf(node) === null) {
     throw new ModelRefused({
+      code: 'no-gradient',
       what: `train refuses ${describeNode(node)}: it has no gradient in this version`,
       where: model.path,
       remedy,

@@ -4,6 +4,7 @@
  * the first line that does not hold.
  */
 import { chainOf, withoutChain } from '../records/chain.ts';
+import { bare, type Line, linesOf, parseObject } from '../records/journal-lines.ts';
 import { openToRead } from '../records/read-results.ts';
 import {
   type CertificateRecord,
@@ -17,7 +18,6 @@ import {
   recordViolation,
   type Verdict,
 } from '../records/record.ts';
-import { bare, type Line, linesOf, parseObject } from '../records/result-lines.ts';
 import { expectedOf, recordFault } from './check-certificate.ts';
 import { headerFault } from './check-header.ts';
 
@@ -57,12 +57,12 @@ const CHAIN_FAULT = 'its chain value does not fit: this line, or the chain befor
 
 /**
  * @param acceptUnfinished whether a file without closing line holds: one cannot tell an unfinished run from lost lines
- * @throws UsageError when there is no such file, ToolError when it cannot be read
+ * @throws UsageError when there is no such file or a line is too long to be one, ToolError when it cannot be read
  */
 export async function verifyFile(path: string, acceptUnfinished: boolean): Promise<FileVerification> {
   const handle = await openToRead(path);
   try {
-    return await verifyLines(linesOf(handle), acceptUnfinished);
+    return await verifyLines(linesOf(handle, path), acceptUnfinished);
   } finally {
     await handle.close();
   }

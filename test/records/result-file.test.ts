@@ -8,6 +8,7 @@ import {
   readdir,
   readFile,
   rm,
+  stat,
   symlink,
   truncate,
   writeFile,
@@ -16,10 +17,14 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readAttestedRun } from '../../src/attestation/run-digest.ts';
 import { type SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
+import { readRun } from '../../src/records/read-results.ts';
 import { lineOf, outcomeOf, type RunHeader } from '../../src/records/record.ts';
+import { recordedSeed } from '../../src/records/recorded-seed.ts';
 import { openResultFile, openResultStream } from '../../src/records/result-file.ts';
 import { runEnd } from '../../src/statistics/run-end.ts';
+import { verifyFile } from '../../src/verification/verify-file.ts';
 import { chainedLines, exampleHeader, exampleRecord } from './run.ts';
 
 let folder = '';
@@ -150,6 +155,49 @@ describe('resume', () => {
     const file = await complete(3);
     expect(file.resumed).toBe(2);
     expect(file.outcomes.map(({ index }) => index)).toEqual([0, 10, 20]);
+  });
+});
+
+describe('a line longer than 16 MiB', () => {
+  const refused = {
+    exitCode: 4,
+    report: { where: expect.stringMatching(/, line 2$/u), why: 'it is longer than 16 MiB' },
+  };
+  /** Zeros behind the header, without a newline: a sparse file that no memory could hold. */
+  async function pad(bytes: number): Promise<void> {
+    await writeFile(path, whole(0));
+    await truncate(path, Buffer.byteLength(whole(0)) + bytes);
+  }
+
+  test('is refused by everybody who reads lines, and not read to its end', async () => {
+    const size = 2 ** 40;
+    await pad(size);
+    const before = process.memoryUsage().rss;
+    for (const read of [
+      () => openResultFile(path, header),
+      () => readRun(path),
+      () => verifyFile(path, true),
+    ])
+      await expect(read()).rejects.toMatchObject(refused);
+    await expect(readAttestedRun(path)).rejects.toMatchObject(refused);
+    expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
+    expect((await stat(path)).size).toBe(Buffer.byteLength(whole(0)) + size);
+    expect(existsSync(`${path}.lock`)).toBe(false);
+    expect(await recordedSeed(path)).toEqual(header.settings.seed);
+  });
+
+  test('begins one byte behind 16 MiB', async () => {
+    await pad(16 << 20);
+    expect((await complete(0)).repaired).toBe('a torn last line');
+    await pad((16 << 20) + 1);
+    expect((await refusal()).report.why).toBe('it is longer than 16 MiB');
+  });
+
+  test('names no seed as a first line', async () => {
+    await writeFile(path, '');
+    await truncate(path, 2 ** 30);
+    expect(await recordedSeed(path)).toBeNull();
+    expect((await refusal()).report.where).toBe(`${path}, line 1`);
   });
 });
 

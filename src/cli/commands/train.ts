@@ -35,7 +35,7 @@ export async function run(flags: TrainFlags): Promise<void> {
   await checkTarget(out, flags.force);
   const remedy = 'Run the same command again: it continues at this step.';
   await interruptible(remedy, async (signal) => {
-    const lock = await lockRun(out);
+    const lock = await lockRun(out, 'model file');
     try {
       await trainInto(out, flags, signal);
     } finally {

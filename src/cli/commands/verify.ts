@@ -149,7 +149,7 @@ async function checkSources(flags: VerifyFlags, file: FileVerification, found: F
     return;
   }
   const reopened = await reopenRun(flags, header).catch((error: unknown) => {
-    if (error instanceof UsageError && error.report.what.startsWith('these are not the data'))
+    if (error instanceof UsageError && error.report.code === 'other-data')
       throw mismatch('the data are not those certified', flags.run, error.report.why ?? '');
     throw error;
   });

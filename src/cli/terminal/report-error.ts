@@ -49,7 +49,7 @@ export function renderError(error: unknown, style: Style, debug = false): string
 
 const indented = (text: string) => text.replaceAll('\n', '\n         ');
 
-/** One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "causes" when debugging. */
+/** One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "code" where the error has one, "causes" when debugging. */
 export function errorJson(error: unknown, debug = false): string {
   const { kind, what, where, why, remedy } = factsOf(error);
   const trace = debug ? { causes: causes(error) } : {};
@@ -62,6 +62,7 @@ export function errorJson(error: unknown, debug = false): string {
       why: why ?? none,
       do: remedy ?? none,
       exitCode: exitCodeOf(error),
+      ...(error instanceof SplitzError && error.report.code !== undefined ? { code: error.report.code } : {}),
       ...trace,
     },
   })}\n`;

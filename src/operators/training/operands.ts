@@ -6,7 +6,11 @@ import type { TrainingOperand, TrainingOperands } from './form.ts';
 
 /** Ends the construction of a training graph: this node cannot be trained through. */
 export function refuseTraining(node: Node, what: string, remedy: string): never {
-  throw new ModelRefused({ what: `train refuses ${describeNode(node)}: ${what}`, remedy });
+  throw new ModelRefused({
+    code: 'no-gradient',
+    what: `train refuses ${describeNode(node)}: ${what}`,
+    remedy,
+  });
 }
 
 /** The operand at a position that must be there. */

@@ -63,9 +63,9 @@ async function openGradients(
     return await open();
   } catch (error) {
     if (!(error instanceof ModelRefused || error instanceof ToolError)) throw error;
-    const what = error.report.what.replace(/^train refuses/, 'no gradient:');
+    const { what } = error.report;
     if (method === 'auto') {
-      note(`note   ${what}; searching without gradients`);
+      note(`note   searching without gradients: ${what}`);
       return null;
     }
     throw new ModelRefused({

@@ -15,8 +15,7 @@ import { violation } from '../../../src/ground/json-schema.ts';
 import { parseResults, start } from '../command-line.ts';
 import { writeModel } from '../glyph-network.ts';
 
-const published = new URL('../../../src/cli/config/splitz.config.schema.json', import.meta.url);
-if (process.env['UPDATE_SCHEMA']) writeFileSync(published, `${JSON.stringify(configSchema(), null, 2)}\n`);
+const published = new URL('../../../dist/cli/config/splitz.config.schema.json', import.meta.url);
 
 let folder = '';
 beforeAll(() => {

@@ -38,6 +38,12 @@ describe('errors users can cause', () => {
     expect(errorJson(refused)).toMatch(/^[^\n]*\n$/u);
   });
 
+  test('carry their code in JSON where they have one', () => {
+    const coded = new UsageError({ code: 'other-data', what: 'these are not the data of the result file' });
+    expect(JSON.parse(errorJson(coded)).error).toMatchObject({ code: 'other-data', exitCode: 4 });
+    expect(JSON.parse(errorJson(refused)).error).not.toHaveProperty('code');
+  });
+
   test('with --debug show the stack and every cause', () => {
     const text = renderError(refused, plainStyle, true);
     expect(text).toContain('report-error.test.ts');

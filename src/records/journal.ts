@@ -1,0 +1,286 @@
+/**
+ * An append-only journal: one header line, then one line per image, each written by a single append as the image ends
+ * and flushed to the disk. A process killed at any moment leaves whole lines and at most one torn last line, which the
+ * next opening cuts off and computes again; so a resumed file equals an uninterrupted one byte for byte, time fields (and
+ * the chain over them) aside. A format may close a finished journal by one more line, which a run that goes on after all
+ * (a larger --max) takes back first.
+ *
+ * Nothing that is refused is touched: the file is read and judged to its end before it is changed.
+ */
+import { type FileHandle, open, realpath, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
+import { codeOf } from '../ground/system-error.ts';
+import { chained } from './chain.ts';
+import type { ClosingLine, HeaderLine, JournalFormat, JournalWords, RecordLine } from './journal-format.ts';
+import { LONGEST_LINE } from './journal-lines.ts';
+import { lockRun, type RunLock } from './run-lock.ts';
+import { aOrAn, type Refusals, type Scanned, scanJournal } from './scan-journal.ts';
+
+/** A journal open for writing. */
+export interface Journal<H, R, E> {
+  /** The header in force: the file's own when resumed. */
+  readonly header: H;
+  /** Whether the file held this run already when it was opened, if only its first line. */
+  readonly begun: boolean;
+  /** How many records the file held when it was opened. */
+  readonly resumed: number;
+  /** What had to be cut off when it was opened. */
+  readonly repaired: 'nothing' | 'a torn last line' | 'a torn header';
+  /**
+   * Writes and flushes one record. Throws ToolError when the disk refuses; the file then ends in whole lines. A record out
+   * of order is a plain Error (a bug of ours).
+   */
+  append(record: R): Promise<void>;
+  /** Closes the run with the line that says what its records come to. No effect on one that is closed already. */
+  finish(end: E): Promise<void>;
+  /** Closes the file and gives up its lock. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens `path` to write or continue what `header` describes. Throws UsageError when the file belongs to another run
+ * (naming each difference), is not of this format, is damaged before its last line, or is being written by another
+ * process; ToolError when the disk, the folder or its permissions refuse.
+ * @param keep hears of every record: those found in the file, in its order, then each one appended
+ */
+export async function openJournal<H extends HeaderLine, R extends RecordLine, E extends ClosingLine>(
+  path: string,
+  format: JournalFormat<H, R, E>,
+  header: H,
+  keep: (record: R) => void,
+): Promise<Journal<H, R, E>> {
+  const { words } = format;
+  const file = await canonical(path, words);
+  const lock = await lockRun(file, words.file);
+  let handle: FileHandle | undefined;
+  let created = false;
+  try {
+    [handle, created] = await openFile(file);
+    const indices: number[] = [];
+    const sameRun = (found: H): void => {
+      const changed = format.differences(found, header);
+      if (changed.length > 0) throw another(path, words, changed);
+    };
+    const found = await scanJournal(handle, path, format, refusals(path, words), sameRun, (record) => {
+      indices.push(record.index);
+      keep(record);
+    });
+    await handle.truncate(found.closing?.end ?? found.end);
+    if (found.header !== null) return writer({ ...found, header: found.header }, true, handle);
+    const first = chained(null, format.lineOf(header));
+    const end = await appendLine(handle, 0, first.line, path, words);
+    return writer({ ...found, header, chain: first.chain, end }, false, handle);
+
+    function writer(
+      state: Scanned<H, E> & { readonly header: H },
+      begun: boolean,
+      to: FileHandle,
+    ): Journal<H, R, E> {
+      return journal(format, state, begun, indices, { handle: to, path, lock }, keep);
+    }
+  } catch (cause) {
+    await handle?.close();
+    // A file that could not even take its header would only confuse the next run.
+    if (created) await rm(file, { force: true });
+    await lock.release();
+    throw cause instanceof SplitzError ? cause : diskError(path, words, cause);
+  }
+}
+
+interface Place {
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly lock: RunLock;
+}
+
+function journal<H extends HeaderLine, R extends RecordLine, E extends ClosingLine>(
+  format: JournalFormat<H, R, E>,
+  found: Scanned<H, E> & { readonly header: H },
+  begun: boolean,
+  indices: readonly number[],
+  { handle, path, lock }: Place,
+  keep: (record: R) => void,
+): Journal<H, R, E> {
+  const { words } = format;
+  const order = format.order(found.header);
+  for (const index of indices) order.pass(index);
+  let { end, chain } = found;
+  let finished = found.closing !== null;
+  let closed = false;
+  return {
+    header: found.header,
+    begun,
+    resumed: indices.length,
+    repaired: found.repaired,
+    append: async (record) => {
+      const misplaced = order.fault(record.index);
+      if (misplaced !== null) throw new Error(`record of ${misplaced}`);
+      if (finished) await takeBack(handle, end, path, words);
+      finished = false;
+      // A file of the first version goes on without chain.
+      const text = format.lineOf(record);
+      const next = found.chained ? chained(chain, text) : { line: text, chain: null };
+      end += await appendLine(handle, end, next.line, path, words);
+      chain = next.chain;
+      order.pass(record.index);
+      keep(record);
+    },
+    finish: async (closing) => {
+      if (finished || !found.chained) return;
+      await appendLine(handle, end, chained(chain, format.lineOf(closing)).line, path, words);
+      finished = true;
+    },
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await handle.close();
+      await lock.release();
+    },
+  };
+}
+
+/** The file's real path, so that two names of one file share one lock. */
+async function canonical(path: string, words: JournalWords): Promise<string> {
+  const absolute = resolve(path);
+  try {
+    const real = await realpath(absolute);
+    const kind = await stat(real);
+    if (kind.isFile()) return real;
+    throw new UsageError({
+      what: `the ${words.file} is ${kind.isDirectory() ? 'a folder' : 'not a regular file'}`,
+      where: path,
+      remedy: 'name a file with --out',
+    });
+  } catch (cause) {
+    if (cause instanceof SplitzError) throw cause;
+    if (codeOf(cause) !== 'ENOENT') throw diskError(path, words, cause);
+  }
+  const folder = dirname(absolute);
+  try {
+    return join(await realpath(folder), basename(absolute));
+  } catch (cause) {
+    throw new UsageError({
+      what: `the folder for the ${words.file} does not exist`,
+      where: folder,
+      remedy: 'create it, or choose another file with --out',
+      cause,
+    });
+  }
+}
+
+/** An existing regular file as it is, or a new empty one. */
+async function openFile(file: string): Promise<[FileHandle, created: boolean]> {
+  try {
+    return [await open(file, 'wx+'), true];
+  } catch (cause) {
+    if (codeOf(cause) !== 'EEXIST') throw cause;
+  }
+  return [await open(file, 'r+'), false];
+}
+
+/** Cuts the closing line off. */
+async function takeBack(handle: FileHandle, end: number, path: string, words: JournalWords): Promise<void> {
+  try {
+    await handle.truncate(end);
+  } catch (cause) {
+    throw diskError(path, words, cause);
+  }
+}
+
+/** Writes `line` at byte `end` and flushes it; gives its length. On failure the file is cut back to `end`. */
+async function appendLine(
+  handle: FileHandle,
+  end: number,
+  line: string,
+  path: string,
+  words: JournalWords,
+): Promise<number> {
+  const bytes = Buffer.from(line);
+  // Better no line than one that no reader takes.
+  if (bytes.length - 1 > LONGEST_LINE)
+    throw new ToolError({
+      what: `a line of the ${words.file} would be too long to be read again`,
+      where: path,
+      why: `it has ${bytes.length} bytes, at most ${LONGEST_LINE} are read`,
+      remedy: 'use a model with fewer classes',
+    });
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await handle.write(bytes, done, bytes.length - done, end + done)).bytesWritten;
+    }
+    await handle.datasync();
+    return bytes.length;
+  } catch (cause) {
+    try {
+      await handle.truncate(end);
+    } catch (second) {
+      // The next opening cuts the torn line off; say both.
+      throw diskError(path, words, new AggregateError([cause, second], (cause as Error).message));
+    }
+    throw diskError(path, words, cause);
+  }
+}
+
+function another(path: string, { file, content }: JournalWords, changed: readonly string[]): UsageError {
+  return new UsageError({
+    what: `the ${file} holds another ${content}`,
+    where: path,
+    why: changed.join('; '),
+    remedy: `repeat the settings of that ${content} to continue it, or write this one to another file with --out`,
+  });
+}
+
+function refusals(path: string, { file }: JournalWords): Refusals {
+  return {
+    notOurs: (why) =>
+      new UsageError({
+        what: `the file is not ${aOrAn(file)} of this program and was left untouched`,
+        where: path,
+        why,
+        remedy: 'choose another file with --out',
+      }),
+    damaged: (line, why) =>
+      new UsageError({
+        what: `the ${file} is damaged and was left untouched`,
+        where: `${path}, line ${line}`,
+        why,
+        remedy: `keep the lines before line ${line} and delete the rest, or choose another file with --out`,
+      }),
+  };
+}
+
+function diskError(path: string, { file }: JournalWords, cause: unknown): SplitzError {
+  const code = codeOf(cause) ?? (cause instanceof AggregateError ? codeOf(cause.errors[0]) : undefined);
+  const report = { where: path, why: (cause as Error).message, cause };
+  switch (code) {
+    case 'ENOTDIR':
+      return new UsageError({
+        ...report,
+        what: `the ${file} lies below a file`,
+        remedy: 'choose another with --out',
+      });
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new ToolError({
+        ...report,
+        what: 'the disk is full',
+        remedy: 'free some space and run the same command again: it continues after the last whole record',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new ToolError({
+        ...report,
+        what: `the ${file} cannot be written`,
+        remedy: 'choose another with --out',
+      });
+    default:
+      return new ToolError({
+        ...report,
+        what: `writing the ${file} failed`,
+        remedy: 'run the same command again: it continues after the last whole record',
+      });
+  }
+}
