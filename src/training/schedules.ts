@@ -100,7 +100,7 @@ class ScheduleReader {
     const factor = this.#number(parts[1]);
     const every = this.#number(parts[2]);
     if (!(factor > 0 && factor <= 1)) throw this.#refusal(`the factor ${factor} is not in (0,1]`);
-    if (!(every > 0)) throw this.#refusal(`${every} epochs is not a period`);
+    if (!(every > 0)) throw this.#refusal(`${every} epochs are not a period`);
     return {
       at: (epoch) => Math.max(start * factor ** Math.floor(epoch / every), this.#use.least),
       describe: () => `${start}, times ${factor} every ${plural(every)}`,

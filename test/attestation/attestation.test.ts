@@ -77,8 +77,8 @@ describe('keys', () => {
     const locked = generateKeyPairSync('ed25519').privateKey.export({
       ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' },
     } as const);
-    expect(refused('locked.pem', locked.toString()).what).toMatch(/no private key/);
-    expect(refused('none.pem', 'hello').what).toMatch(/no private key/);
+    expect(refused('locked.pem', locked.toString()).what).toMatch(/not hold a usable private key/);
+    expect(refused('none.pem', 'hello').what).toMatch(/not hold a usable private key/);
     expect(() => readPrivateKey(join(folder, 'absent.pem'))).toThrow(/cannot be read/);
   });
 });

@@ -612,7 +612,7 @@ describe('a provider that is absent', async () => {
     const { ended } = start(folder, ['certify', 'net.onnx', ...QUICK, '--provider', 'cuda'], {
       NVIDIA_TF32_OVERRIDE: '0',
     });
-    expectWords(await ended, 2, /libonnxruntime_providers_cuda\.so|\.so[\s\S]*install the CUDA provider/);
+    expectWords(await ended, 2, /libonnxruntime_providers_cuda\.so|\.so[\s\S]*Install the CUDA provider/);
     expect(leftovers(folder)).toEqual([]);
   });
 

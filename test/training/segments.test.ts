@@ -198,7 +198,7 @@ describe('the chain ends', () => {
     [
       'an overlapping max pool',
       withActivation([node('MaxPool', ['a'], 'y', { name: 'pool', ...pool(3, 2) })]),
-      /train refuses MaxPool node 'pool': regularisers know no bound/,
+      /train refuses MaxPool node 'pool': regularisers do not know a bound/,
     ],
     [
       'a max pool with layers behind it',
