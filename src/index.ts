@@ -59,7 +59,8 @@ export {
   clopperPearsonLower,
   clopperPearsonUpper,
 } from './smoothing/votes/clopper-pearson.ts';
-export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/votes/latent-radius.ts';
+export { type LatentCertificate, latentRadius } from './smoothing/votes/latent-radius.ts';
+export type { VoteCounts } from './smoothing/votes/vote-counts.ts';
 export { type Comparison, compareRuns } from './statistics/comparison.ts';
 export { type Judgement, judge, parseRequirements, type Requirement } from './statistics/policy.ts';
 export { type RunSummary, summarise } from './statistics/summary.ts';

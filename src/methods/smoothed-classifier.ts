@@ -29,12 +29,8 @@ import { gaussianProbe } from '../smoothing/noise/probe.ts';
 import { gridOf } from '../smoothing/noise/rounded-noise.ts';
 import type { Provider } from '../smoothing/providers.ts';
 import { createSampler, type Sampler } from '../smoothing/sampler.ts';
-import {
-  type BoundKind,
-  latentRadius,
-  selectedClass,
-  type VoteCounts,
-} from '../smoothing/votes/latent-radius.ts';
+import { type BoundKind, latentRadius } from '../smoothing/votes/latent-radius.ts';
+import { selectedClass, type VoteCounts } from '../smoothing/votes/vote-counts.ts';
 import { checkLeftHalf, type LeftHalfDifference, NO_DIFFERENCE, requireHidden } from './left-half-check.ts';
 
 /** Statistical settings of a certificate. */
@@ -79,6 +75,8 @@ export interface SmoothedClassifier {
   readonly left: LeftHalfBound | null;
   /** What really computes the draws: rows may have to be run one at a time. */
   readonly resources: SamplingResources;
+  /** Id of the noise drawn (`NoiseSource`). */
+  readonly noise: string;
   /** Largest differences seen by the checks made when it was opened. */
   readonly checks: {
     readonly leftHalf: LeftHalfDifference;
@@ -190,6 +188,7 @@ export async function openSmoothedClassifier(
     cut,
     left,
     resources: { provider, workers: sampler.workers, batch: sampler.batch },
+    noise: sampler.noise,
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
     requireHidden: hidden,
     async votes(image, index, { stage, draws, sigma, seed, from = 0 }, signal) {

@@ -5,7 +5,8 @@
  * a probability of 1), the others share the rest in their proportions; the latent radius follows as from real counts. The input
  * radius keeps the ratio to it that was measured, which moves little; without one, the left half's global bound stands in.
  */
-import { type BoundKind, latentRadius, type VoteCounts } from '../smoothing/votes/latent-radius.ts';
+import { type BoundKind, latentRadius } from '../smoothing/votes/latent-radius.ts';
+import type { VoteCounts } from '../smoothing/votes/vote-counts.ts';
 
 export interface ExpectedSettings {
   readonly sigma: number;

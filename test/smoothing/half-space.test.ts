@@ -8,8 +8,9 @@ import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { createSampler, type Sampler } from '../../src/smoothing/sampler.ts';
 import { binomialUpperTail } from '../../src/smoothing/votes/binomial-tail.ts';
-import { type BoundKind, latentRadius, selectedClass } from '../../src/smoothing/votes/latent-radius.ts';
+import { type BoundKind, latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
 import { normalCdf } from '../../src/smoothing/votes/normal-quantile.ts';
+import { selectedClass } from '../../src/smoothing/votes/vote-counts.ts';
 import { linearModel } from './tiny-models.ts';
 
 const SEEDS = 1000;

@@ -2,13 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/ground/errors.ts';
 import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
-import {
-  drawsOf,
-  latentRadius,
-  radiusAtProbability,
-  selectedClass,
-} from '../../src/smoothing/votes/latent-radius.ts';
+import { latentRadius, radiusAtProbability } from '../../src/smoothing/votes/latent-radius.ts';
 import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/votes/normal-quantile.ts';
+import { drawsOf, selectedClass } from '../../src/smoothing/votes/vote-counts.ts';
 import { units } from '../lipschitz/exact.ts';
 
 const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });

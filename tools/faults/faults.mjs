@@ -88,7 +88,7 @@ export const FAULTS = [
   },
   {
     name: 'non-finite rows count for the first class',
-    file: 'src/smoothing/sampling-worker.ts',
+    file: 'src/smoothing/votes/vote-statistic.ts',
     from: 'if (!Number.isFinite(value)) return -1;',
     to: '',
     rebuild: true,

@@ -13,23 +13,16 @@
  * correction for the number of classes is due. Draws with a non-finite logit are an outcome of their own: they count for
  * no class, and in the runner-up form they are a possible runner-up.
  *
- * The class must have been chosen on other draws (`selectedClass`). Every step is rounded down.
+ * The class must have been chosen on other draws (`selectedClass` of vote-counts.ts). Every step is rounded down.
  */
 import { UsageError } from '../../ground/errors.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../noise/rounded-noise.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from './clopper-pearson.ts';
 import { normalQuantileLower, normalQuantileUpper } from './normal-quantile.ts';
+import { drawsOf, type VoteCounts } from './vote-counts.ts';
 
 /** An l2 radius in units of the cut tensor. Not an input radius: between the two lies the displacement bound. */
 export type LatentRadius = number & { readonly __unit?: 'cut tensor, l2' };
-
-/** Votes of the draws of one stage. */
-export interface VoteCounts {
-  /** Draws whose largest logit is that class's; ties go to the first class. */
-  readonly counts: readonly number[];
-  /** Draws with a NaN or infinite logit; in no class's count. */
-  readonly nonFinite: number;
-}
 
 export type BoundKind = 'clopper-pearson' | 'runner-up';
 
@@ -42,17 +35,6 @@ export interface LatentCertificate {
   readonly radius: LatentRadius;
   /** The draws do not show that the class wins at all. */
   readonly abstained: boolean;
-}
-
-/** Number of draws behind the counts. */
-export function drawsOf(votes: VoteCounts): number {
-  return votes.counts.reduce((sum, count) => sum + count, votes.nonFinite);
-}
-
-/** The class with most votes, the first of equals; null when no draw gave finite logits. */
-export function selectedClass(votes: VoteCounts): number | null {
-  const most = Math.max(...votes.counts);
-  return most > 0 ? votes.counts.indexOf(most) : null;
 }
 
 /**
