@@ -1,4 +1,5 @@
 /** `attack`: an empirical upper bound beside every certified radius. */
+
 import { basename } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
@@ -7,6 +8,7 @@ import { CertificateContradicted, evidenceFolder } from '../../attack/contradict
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../ground/errors.ts';
+import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
 import { attackAll } from '../../runs/attack/images.ts';
 import { type AttackPlan, planAttack } from '../../runs/attack/plan.ts';
 import { withSearch } from '../../runs/attack/search.ts';
@@ -75,7 +77,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('output', { type: 'string', hidden: true })
     .option('force-eval', { type: 'boolean', hidden: true, default: false })
     .option('n0', { type: 'number', hidden: true })
-    .option('bound', { choices: ['clopper-pearson', 'runner-up'] as const, hidden: true })
+    .option('bound', { choices: VOTE_BOUND_NAMES, hidden: true })
     .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
     .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
 

@@ -3,28 +3,23 @@
  * randomized smoothing", ICML 2019, theorem 1 and section 3.2). With probability at least 1 - α over the draws, the
  * smoothed right half gives the same class everywhere within the radius, in l2 at the cut.
  *
- *   clopper-pearson   p_A at level 1 - α,                                R_u = σ Φ⁻¹(p_A)
- *   runner-up         p_A and p_B at level 1 - α/2 each,                 R_u = σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B))
+ *   R_u = σ Φ⁻¹(p_A)                      from a bound on the class alone
+ *   R_u = σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B))       from one on every other outcome as well (`VoteBound`)
  *
  * Votes bound the probabilities under the noise that was drawn; those under ideal noise differ by at most its total
- * variation τ (noise-error.ts), which is taken off p_A and added to p_B.
- *
- * p_B bounds the largest count among the other outcomes: it is at least the count of the true runner-up, so no
- * correction for the number of classes is due. Draws with a non-finite logit are an outcome of their own: they count for
- * no class, and in the runner-up form they are a possible runner-up.
+ * variation τ (noise-error.ts), which is taken off p_A and added to p_B. Draws with a non-finite logit are an outcome of their
+ * own: they count for no class.
  *
  * The class must have been chosen on other draws (`selectedClass` of vote-counts.ts). Every step is rounded down.
  */
 import { UsageError } from '../../ground/errors.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../noise/rounded-noise.ts';
-import { clopperPearsonLower, clopperPearsonUpper } from './clopper-pearson.ts';
 import { normalQuantileLower, normalQuantileUpper } from './normal-quantile.ts';
-import { drawsOf, type VoteCounts } from './vote-counts.ts';
+import type { VoteBound } from './vote-bound.ts';
+import type { VoteCounts } from './vote-counts.ts';
 
 /** An l2 radius in units of the cut tensor. Not an input radius: between the two lies the displacement bound. */
 export type LatentRadius = number & { readonly __unit?: 'cut tensor, l2' };
-
-export type BoundKind = 'clopper-pearson' | 'runner-up';
 
 export interface LatentCertificate {
   /** Lower bound on the probability of the class under ideal noise; may be below 1/2. */
@@ -51,23 +46,17 @@ export function latentRadius(
     alpha,
     bound,
     tau,
-  }: { readonly sigma: number; readonly alpha: number; readonly bound: BoundKind; readonly tau: number },
+  }: { readonly sigma: number; readonly alpha: number; readonly bound: VoteBound; readonly tau: number },
 ): LatentCertificate {
   checkSigma(sigma);
-  const votesForTop = votes.counts[top];
-  if (votesForTop === undefined) throw new RangeError(`class ${top} of ${votes.counts.length}`);
-  const draws = drawsOf(votes);
-  if (bound === 'clopper-pearson') {
-    const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha), tau);
-    return certificate(pA, null, sigma * normalQuantileLower(pA));
-  }
-  const others = votes.counts.filter((_, index) => index !== top);
-  const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha / 2), tau);
-  const pB = plusTau(clopperPearsonUpper(Math.max(votes.nonFinite, ...others), draws, alpha / 2), tau);
+  const drawn = bound.probabilities(votes, top, alpha);
+  const pA = lessTau(drawn.pA, tau);
+  if (drawn.pB === null) return certificate(pA, null, sigma * normalQuantileLower(pA));
+  const pB = plusTau(drawn.pB, tau);
   return certificate(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
 }
 
-/** The radius for a bound p_A come by otherwise, the sequential one for instance: σ Φ⁻¹(p_A), rounded down. */
+/** The radius for a bound p_A come by otherwise: σ Φ⁻¹(p_A), rounded down. */
 export function radiusAtProbability(pA: number, sigma: number): LatentRadius {
   checkSigma(sigma);
   return certificate(pA, null, sigma * normalQuantileLower(pA)).radius;
@@ -95,7 +84,7 @@ function checkSigma(sigma: number): void {
 
 /**
  * Takes the last two roundings (difference, product) off the radius; abstains where none is left, that is where
- * p_A <= 1/2, or p_A <= p_B in the runner-up form.
+ * p_A <= 1/2, or p_A <= p_B where there is one.
  */
 function certificate(pA: number, pB: number | null, radius: number): LatentCertificate {
   const down = radius * (1 - 2 ** -51);
