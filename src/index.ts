@@ -60,7 +60,10 @@ export {
   clopperPearsonLower,
   clopperPearsonUpper,
 } from './smoothing/votes/clopper-pearson.ts';
-export { type LatentCertificate, latentRadius, type VoteCounts } from './smoothing/votes/latent-radius.ts';
+export { VOTE_BOUNDS } from './smoothing/votes/index.ts';
+export { type LatentCertificate, latentRadius } from './smoothing/votes/latent-radius.ts';
+export type { VoteBound } from './smoothing/votes/vote-bound.ts';
+export type { VoteCounts } from './smoothing/votes/vote-counts.ts';
 export { type Comparison, compareRuns } from './statistics/comparison.ts';
 export { type Judgement, judge, parseRequirements, type Requirement } from './statistics/policy.ts';
 export { type RunSummary, summarise } from './statistics/summary.ts';

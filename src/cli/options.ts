@@ -1,6 +1,8 @@
 /** Options that several commands share, as yargs builders: one wording and one meaning each. */
+
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
+import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
@@ -101,8 +103,8 @@ export const selectionOptions = <T>(y: Argv<T>) =>
   y
     .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
     .option('bound', {
-      choices: ['clopper-pearson', 'runner-up'] as const,
-      describe: 'how votes become a latent radius [clopper-pearson]',
+      choices: VOTE_BOUND_NAMES,
+      describe: 'how votes become a latent radius; anytime ends early, n is the most [clopper-pearson]',
     })
     .option('baseline', {
       type: 'boolean',

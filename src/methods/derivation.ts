@@ -6,7 +6,7 @@
 
 import { roundDown, roundUp } from '../ground/decimal.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../records/record.ts';
-import { clopperPearsonLower } from '../smoothing/votes/clopper-pearson.ts';
+import { VOTE_BOUNDS } from '../smoothing/votes/index.ts';
 import { usableLatentRadius } from './usable-radius.ts';
 
 export interface DerivationStep {
@@ -96,7 +96,7 @@ function selection({ c, sigma, plain }: Facts): DerivationStep {
   };
 }
 
-function votes({ c }: Facts): DerivationStep {
+function votes({ c, header }: Facts): DerivationStep {
   const top = c.selected ?? 0;
   const others = c.counts
     .map((count, k) => ({ count, k }))
@@ -109,7 +109,11 @@ function votes({ c }: Facts): DerivationStep {
     title: 'Count its votes among fresh draws',
     formula: 'k = votes for c_A among n new draws',
     numbers: `k = ${c.counts[top] ?? 0} of n = ${c.n}   (${rest}${lost})`,
-    meaning: 'Fresh draws, so that having chosen the class cannot flatter its count.',
+    meaning: `Fresh draws, so that having chosen the class cannot flatter its count.${
+      c.n < header.settings.n.value
+        ? ` Of up to ${header.settings.n.value}: drawing ended once the votes left little to gain.`
+        : ''
+    }`,
   };
 }
 
@@ -125,6 +129,14 @@ function probability({ c, header }: Facts): DerivationStep {
         'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α/2 } − τ,   p_B = inf { p : P[Bin(n, p) ≤ k_B] ≤ α/2 } + τ',
       numbers: `p_A ≥ ${down(c.pA)},   p_B ≤ ${up(c.pB)}   (k = ${k}, n = ${c.n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
       meaning: `k_B is the largest count of anything else. Were the true probabilities beyond these, counts like these would be seen with probability at most α. ${OF_TAU}`,
+    };
+  }
+  if (header.settings.bound.value === 'anytime') {
+    return {
+      title: 'Bound its probability from below, whenever drawing ends (betting)',
+      formula: 'p_A = sup { p < k/n : B(k + ½, n − k + ½) / (B(½, ½) p^k (1 − p)^(n−k)) > 1/α } − τ',
+      numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${c.n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+      meaning: `Were the true probability of class ${c.selected} p, the fraction would exceed 1/α at any n at all with probability at most ${alpha}: stopping when it looks best gains nothing. ${OF_TAU}`,
     };
   }
   return {
@@ -144,7 +156,7 @@ function abstention({ c, header }: Facts): DerivationStep {
       meaning: 'The draws do not show that this class beats every other. More draws (--n) may.',
     };
   }
-  const needed = votesNeeded(c.n, header.settings.alpha.value, c.tau);
+  const needed = votesNeeded(c, header.settings);
   return {
     title: 'Not enough: abstain',
     formula: 'p_A > 1/2 would be needed',
@@ -154,12 +166,14 @@ function abstention({ c, header }: Facts): DerivationStep {
   };
 }
 
-/** The smallest count whose Clopper-Pearson bound, less τ, exceeds 1/2. */
-function votesNeeded(n: number, alpha: number, tau: number): number {
+/** The smallest count whose bound, less τ, exceeds 1/2. */
+function votesNeeded({ n, tau }: SmoothingCertificate, { alpha, bound }: RunHeader['settings']): number {
+  const boundOf = (votes: number): number =>
+    VOTE_BOUNDS[bound.value].probabilities({ counts: [votes, n - votes], nonFinite: 0 }, 0, alpha.value).pA;
   let [low, high] = [Math.floor(n / 2), n];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (clopperPearsonLower(middle, n, alpha) - tau > 0.5) high = middle;
+    if (boundOf(middle) - tau > 0.5) high = middle;
     else low = middle;
   }
   return high;

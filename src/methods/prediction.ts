@@ -10,7 +10,7 @@
  * 1/2 + tau / s at most; and s >= T / 2N, for T votes among N draws, but for (e / 4)^(T / 2) (Chernoff).
  */
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
-import { drawsOf, type VoteCounts } from '../smoothing/votes/latent-radius.ts';
+import { drawsOf, type VoteCounts } from '../smoothing/votes/vote-counts.ts';
 
 export interface PredictedClass {
   /** Null when the votes do not decide. */

@@ -4,7 +4,7 @@
  *
  *   u     = f_L(x)                                in float64, with forward error eta(x)
  *   c_A   = top class of n0 draws of f_R(Q(u + N(0, sigma^2 I))), Q rounding to a grid (rounded-noise.ts)
- *   p_A   = lower confidence bound on P[f_R = c_A] from n fresh draws, less tau, the error of the noise (noise-error.ts)
+ *   p_A   = lower confidence bound on P[f_R = c_A] from up to n fresh draws, less tau, the error of the noise (noise-error.ts)
  *   R_u   = sigma Phi^-1(p_A)                     abstain unless p_A > 1/2
  *   r     = the largest r with D(r) + eta'(r) <= R_u - eta(x), eta' >= eta(x') on the ball (forward-error.ts)
  *
@@ -12,6 +12,7 @@
  * in real arithmetic and as we compute it there.
  */
 
+import type { VoteBoundName } from '../ground/vote-bound-names.ts';
 import { compileLeftHalf } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
 import type { Evaluation } from '../lipschitz/evaluate-left-half.ts';
@@ -29,12 +30,9 @@ import { gaussianProbe } from '../smoothing/noise/probe.ts';
 import { gridOf } from '../smoothing/noise/rounded-noise.ts';
 import type { Provider } from '../smoothing/providers.ts';
 import { createSampler, type Sampler } from '../smoothing/sampler.ts';
-import {
-  type BoundKind,
-  latentRadius,
-  selectedClass,
-  type VoteCounts,
-} from '../smoothing/votes/latent-radius.ts';
+import { VOTE_BOUNDS } from '../smoothing/votes/index.ts';
+import { latentRadius } from '../smoothing/votes/latent-radius.ts';
+import { drawsOf, selectedClass, sumOfVotes, type VoteCounts } from '../smoothing/votes/vote-counts.ts';
 import { checkLeftHalf, type LeftHalfDifference, NO_DIFFERENCE, requireHidden } from './left-half-check.ts';
 
 /** Statistical settings of a certificate. */
@@ -42,9 +40,10 @@ export interface SmoothingSettings {
   /** Standard deviation of the noise, in units of the cut tensor. */
   readonly sigma: number;
   readonly n0: number;
+  /** Draws that count votes, at most: a bound may need fewer. */
   readonly n: number;
   readonly alpha: number;
-  readonly bound: BoundKind;
+  readonly bound: VoteBoundName;
   readonly seed: bigint;
 }
 
@@ -79,6 +78,8 @@ export interface SmoothedClassifier {
   readonly left: LeftHalfBound | null;
   /** What really computes the draws: rows may have to be run one at a time. */
   readonly resources: SamplingResources;
+  /** Id of the noise drawn (`NoiseSource`). */
+  readonly noise: string;
   /** Largest differences seen by the checks made when it was opened. */
   readonly checks: {
     readonly leftHalf: LeftHalfDifference;
@@ -190,6 +191,7 @@ export async function openSmoothedClassifier(
     cut,
     left,
     resources: { provider, workers: sampler.workers, batch: sampler.batch },
+    noise: sampler.noise,
     checks: { leftHalf, composition: proof.largestDifference, provider: sampler.providerDifference },
     requireHidden: hidden,
     async votes(image, index, { stage, draws, sigma, seed, from = 0 }, signal) {
@@ -209,26 +211,37 @@ export async function openSmoothedClassifier(
     },
     async certify(image, index, label, settings, signal, onProgress) {
       const started = performance.now();
-      const { sigma, n0, n, alpha, bound, seed } = settings;
+      const { sigma, n0, n, alpha, seed } = settings;
+      const bound = VOTE_BOUNDS[settings.bound];
       hidden(sigma);
       const { evaluation, latent, eta } = centre(image);
       const tau = totalVariation(latent, sigma);
-      const draw = (stage: Stage, to: number, before: number): Promise<VoteCounts> =>
+      const draw = (stage: Stage, from: number, to: number, before: number): Promise<VoteCounts> =>
         sampler.count({
           latent,
           sigma,
           seed,
           stage,
           image: index,
-          from: 0,
+          from,
           to,
           ...(signal === undefined ? {} : { signal }),
           ...(onProgress === undefined
             ? {}
             : { onProgress: (done: number) => onProgress((before + done) / (n0 + n)) }),
         });
-      const top = selectedClass(await draw(selection, n0, 0));
-      const votes = await draw(estimation, n, n0);
+      const top = selectedClass(await draw(selection, 0, n0, 0));
+      /** Fresh draws, as many as the bound asks for; without a class all of them, to be counted at least. */
+      const enough = async (): Promise<VoteCounts> => {
+        let votes = sumOfVotes([], classes);
+        for (;;) {
+          const drawn = drawsOf(votes);
+          const more = top === null ? n - drawn : bound.next(votes, top, n, alpha);
+          if (more === 0) return votes;
+          votes = sumOfVotes([votes, await draw(estimation, drawn, drawn + more, n0 + drawn)], classes);
+        }
+      };
+      const votes = await enough();
       const inLatent =
         top === null
           ? { pA: 0, pB: null, radius: 0, abstained: true }
@@ -250,7 +263,7 @@ export async function openSmoothedClassifier(
         counts: votes.counts,
         nonFinite: votes.nonFinite,
         n0,
-        n,
+        n: drawsOf(votes),
         grid: gridOf(sigma),
         tau,
         pA: inLatent.pA,

@@ -7,6 +7,7 @@
  * so that they read back as the same float64, therefore nothing is rounded here; what was rounded down (a radius, a
  * lower bound) or up (an upper bound) was so when it was computed.
  */
+
 import {
   constant,
   count,
@@ -24,6 +25,7 @@ import {
   text,
   violation,
 } from '../ground/json-schema.ts';
+import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { chainField } from './chain.ts';
 
 export const RESULT_FORMAT = 'splitz-onnx/result/1';
@@ -104,12 +106,12 @@ const settings = object('Every setting, each with its origin.', {
     nullable(number('The same at the input, for plain smoothing beside it; null: not run.', { minimum: 0 })),
   ),
   n0: setting(count('Draws that select the class.')),
-  n: setting(count('Fresh draws that count its votes.')),
+  n: setting(count('Fresh draws that count its votes; the most of them where the bound is anytime.')),
   alpha: setting(
     number('Failure probability of the vote-count bound, per image.', { minimum: 0, maximum: 1 }),
   ),
   delta: setting(number('Failure probability of the norm bounds, per image.', { minimum: 0, maximum: 1 })),
-  bound: setting(oneOf('How votes become a latent radius.', ['clopper-pearson', 'runner-up'])),
+  bound: setting(oneOf('How votes become a latent radius.', VOTE_BOUND_NAMES)),
   lipschitz: setting(oneOf('How the left half is bounded.', ['secant', 'mask', 'global', 'power'])),
   seed: setting(
     count(
@@ -195,7 +197,9 @@ const smoothed = {
   counts: list('Votes per class among the n draws.', count('Votes.')),
   nonFinite: count('Draws with a non-finite logit, counted for no class.'),
   n0: count('Draws that selected the class.'),
-  n: count('Draws that counted votes: the sum of counts and nonFinite.'),
+  n: count(
+    'Draws that counted votes: the sum of counts and nonFinite. Those of the settings; with the anytime bound it may be fewer.',
+  ),
   grid: number('q, the spacing of the grid that latent + noise is rounded to; depends on sigma alone.', {
     minimum: 0,
   }),

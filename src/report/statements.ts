@@ -1,5 +1,6 @@
 /** What a run claims, by which method, and what it does not claim: in words, from the settings of the run. */
 import { percentUp } from '../ground/decimal.ts';
+import type { VoteBoundName } from '../ground/vote-bound-names.ts';
 import { type AuditedRun, matchedSigma } from './audited-run.ts';
 
 /** A probability without the last bits of a sum (0.0010009999999999999). */
@@ -11,16 +12,24 @@ export const ESTIMATE_WARNING =
 export const LOG_NOTE =
   'A log in the format of Cohen et al. 2019: taken as it stands. It states neither the model nor noise, draws or failure probability, and their script prints radii to three significant digits rounded to the nearest, so that a radius may be up to 0.5 % too large.';
 
+/** How votes became a latent radius; the draws are named before. */
+const OF_BOUND: Readonly<Record<VoteBoundName, string>> = {
+  'clopper-pearson':
+    'p_A is the Clopper-Pearson lower confidence bound on its probability, and the latent radius is R_u = σ Φ⁻¹(p_A)',
+  'runner-up':
+    'p_A is the lower and p_B the upper confidence bound on its and any other probability, and the latent radius is R_u = σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))',
+  anytime:
+    'drawing ended once the votes left little to gain, which is why p_A is a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), and the latent radius is R_u = σ Φ⁻¹(p_A)',
+};
+
 /** What was certified and how, a paragraph each. */
 export function methodOf(run: AuditedRun): string[] {
   if (run.kind === 'log') return [LOG_NOTE];
   const { settings, split, data, guarantee } = run.header;
   const alpha = Math.max(...run.images.map(({ alphaTotal }) => alphaTotal), settings.alpha.value);
-  const votes = `The class was selected by ${settings.n0.value} draws and its votes counted among ${settings.n.value} fresh ones; p_A is the ${
-    settings.bound.value === 'clopper-pearson'
-      ? 'Clopper-Pearson lower confidence bound on its probability, and the latent radius is R_u = σ Φ⁻¹(p_A)'
-      : 'lower and p_B the upper confidence bound on its and any other probability, and the latent radius is R_u = σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))'
-  }. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+  const votes = `The class was selected by ${settings.n0.value} draws and its votes counted among ${
+    settings.bound.value === 'anytime' ? 'up to ' : ''
+  }${settings.n.value} fresh ones; ${OF_BOUND[settings.bound.value]}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
   const smoothing =
     split.cut === 'input'
       ? `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`

@@ -6,14 +6,15 @@
 
 import type { Dataset } from '../datasets/dataset.ts';
 import { UsageError } from '../ground/errors.ts';
+import type { VoteBoundName } from '../ground/vote-bound-names.ts';
 import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
 import { CHANNEL_ORDERS, type ChannelOrder, LAYOUTS, type Layout } from '../onnx/intake/pixel-layout.ts';
 import type { Preprocessing } from '../onnx/intake/preprocessing.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../smoothing/noise/rounded-noise.ts';
-import { checkAlpha, smallestUsefulN } from '../smoothing/votes/clopper-pearson.ts';
-import type { BoundKind } from '../smoothing/votes/latent-radius.ts';
+import { checkAlpha } from '../smoothing/votes/clopper-pearson.ts';
+import { smallestUsefulN, VOTE_BOUNDS } from '../smoothing/votes/index.ts';
 import {
   byDefault,
   byFlag,
@@ -126,7 +127,7 @@ export interface StatisticalSettings {
   readonly n0: Sourced<number>;
   readonly n: Sourced<number>;
   readonly alpha: Sourced<number>;
-  readonly bound: Sourced<BoundKind>;
+  readonly bound: Sourced<VoteBoundName>;
   readonly lipschitz: Sourced<DisplacementBound>;
   /** A 53-bit number, drawn from the operating system unless somebody chose it. */
   readonly seed: Sourced<number>;
@@ -134,7 +135,7 @@ export interface StatisticalSettings {
 
 /** Throws UsageError for counts, probabilities or seeds that cannot certify anything. */
 export function statisticalSettings(
-  flags: SmoothingFlags & { readonly n0?: number | undefined; readonly bound?: BoundKind | undefined },
+  flags: SmoothingFlags & { readonly n0?: number | undefined; readonly bound?: VoteBoundName | undefined },
 ): StatisticalSettings {
   const or = <T>(option: string, flag: T | undefined, fallback: T): Sourced<T> =>
     flag === undefined ? byDefault(fallback) : byFlag(flag, originOf(flags, option));
@@ -150,13 +151,11 @@ export function statisticalSettings(
   requireCount('--n0', settings.n0.value, 1);
   requireCount('--n', settings.n.value, 1);
   requireCount('--seed', settings.seed.value, 0);
-  const least = smallestUsefulN(
-    settings.bound.value === 'runner-up' ? settings.alpha.value / 2 : settings.alpha.value,
-  );
+  const least = smallestUsefulN(VOTE_BOUNDS[settings.bound.value], settings.alpha.value);
   if (settings.n.value < least) {
     throw new UsageError({
       what: `--n ${settings.n.value} can certify nothing at --alpha ${settings.alpha.value}`,
-      why: `even if all draws agree, the lower bound alpha^(1/n) stays at or below 1/2`,
+      why: 'even if all draws agree, the lower bound on the probability of their class stays at or below 1/2',
       remedy: `The smallest n that can is ${least}; 10000 or more is usual.`,
     });
   }

@@ -1,15 +1,14 @@
-/** What computes a run: recorded in every result, because ONNX Runtime's last bits depend on it. */
+/** What computes a run, its noise aside: recorded in every result, because ONNX Runtime's last bits depend on it. */
 import { cpus } from 'node:os';
 import type { SamplingResources } from '../methods/smoothed-classifier.ts';
 import { onnxRuntimeVersion } from '../onnx/runtime/runtime-version.ts';
 import type { RunHeader } from '../records/record.ts';
-import { NOISE_ID } from '../smoothing/noise/rounded-noise.ts';
 
 export function describeEnvironment({
   provider,
   workers,
   batch,
-}: SamplingResources): RunHeader['environment'] {
+}: SamplingResources): Omit<RunHeader['environment'], 'noise'> {
   return {
     provider,
     onnxruntime: onnxRuntimeVersion(),
@@ -18,6 +17,5 @@ export function describeEnvironment({
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     workers,
     batch,
-    noise: NOISE_ID,
   };
 }

@@ -93,7 +93,7 @@ export function runHeader(
       ...(flags.output === undefined ? {} : { output: flagged('output', flags.output, false) }),
       ...(flags.labels === undefined ? {} : { labels: flagged('labels', basename(flags.labels), false) }),
     },
-    environment: describeEnvironment(main.resources),
+    environment: { ...describeEnvironment(main.resources), noise: main.noise },
     checks: {
       ...main.checks,
       leftHalf: leftHalf.largest,

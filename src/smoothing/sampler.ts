@@ -18,7 +18,7 @@ import {
   type RowComparison,
   type WorkerSettings,
 } from './sampling-protocol.ts';
-import type { VoteCounts } from './votes/latent-radius.ts';
+import { sumOfVotes, type VoteCounts } from './votes/vote-counts.ts';
 import { startWorker, type WorkerSeat } from './worker-seat.ts';
 
 export interface SamplerSettings {
@@ -48,6 +48,8 @@ export interface Sampler {
   readonly workers: number;
   /** Rows per run in use. */
   readonly batch: number;
+  /** Id of the noise drawn (`NoiseSource`). */
+  readonly noise: string;
   /** Largest difference from the CPU's logits on one batch, relative to the largest logit; null on the CPU. */
   readonly providerDifference: number | null;
   /**
@@ -116,6 +118,7 @@ export async function createSampler(settings: SamplerSettings): Promise<Sampler>
   return {
     workers,
     batch,
+    noise: seats[0].noise,
     providerDifference,
     count(request) {
       checkDraw(request, size);
@@ -250,17 +253,15 @@ async function countOn(
       }),
     );
     signal?.throwIfAborted();
-    const counts = new Array<number>(classes).fill(0);
-    let nonFinite = 0;
+    const parts: VoteCounts[] = [];
     for (const reply of replies) {
       if (reply.status === 'rejected') throw reply.reason;
       if (reply.value.kind !== 'counted') throw new Error(`a worker replied ${reply.value.kind} to count`);
       if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);
-      for (const [c, votes] of reply.value.counts.entries()) counts[c] = (counts[c] ?? 0) + votes;
-      nonFinite += reply.value.nonFinite;
+      parts.push(reply.value.votes);
     }
     onProgress?.(draw.to - draw.from);
-    return { counts, nonFinite };
+    return sumOfVotes(parts, classes);
   } finally {
     signal?.removeEventListener('abort', stop);
   }

@@ -3,6 +3,7 @@
  * it. Who draws which samples is not said here: the workers take them off a shared counter (`ControlWord`).
  */
 import type { Provider } from './providers.ts';
+import type { VoteCounts } from './votes/vote-counts.ts';
 
 /** A worker's start-up data. */
 export interface WorkerSettings {
@@ -50,11 +51,14 @@ export interface LogitsRequest {
 export type Request = CountRequest | LogitsRequest | { readonly kind: 'close' };
 
 export type Reply =
-  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'ready';
+      /** Id of the noise it draws. */
+      readonly noise: string;
+    }
   | {
       readonly kind: 'counted';
-      readonly counts: readonly number[];
-      readonly nonFinite: number;
+      readonly votes: VoteCounts;
       /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
       readonly rows: RowComparison | null;
     }

@@ -1,5 +1,5 @@
 /**
- * One sampling thread: its own ONNX Runtime session and its own noise kernel, whose memory ONNX Runtime reads in place.
+ * One sampling thread: its own ONNX Runtime session and its own source of noise, whose rows ONNX Runtime reads in place.
  *
  * `session.run` of onnxruntime-node blocks the thread it is called on, hence a thread per session; and a thread must not
  * be terminated inside it (the process would abort), hence the stop word that is looked at between batches.
@@ -7,9 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tensor } from 'onnxruntime-node';
 import { createSession } from '../ground/runtime-session.ts';
-import { createNoiseKernel } from './noise/noise-kernel.ts';
-import { keyWords } from './noise/philox.ts';
-import { gridOf } from './noise/rounded-noise.ts';
+import { createKernelSource } from './noise/kernel-source.ts';
 import {
   ControlWord,
   type CountRequest,
@@ -20,6 +18,7 @@ import {
   type RowComparison,
   type WorkerSettings,
 } from './sampling-protocol.ts';
+import { voteStatistic } from './votes/vote-statistic.ts';
 
 if (parentPort === null) throw new Error('sampling-worker.ts runs in a worker thread only');
 const port = parentPort;
@@ -41,14 +40,12 @@ try {
 }
 
 async function serve(): Promise<void> {
-  const kernel = createNoiseKernel(batch * size, size);
+  const noise = createKernelSource(latentDims, batch);
   const session = await createSession(settings.model, provider, 3);
   // The session has its own copy, and this one may be half a gigabyte.
   Object.assign(settings, { model: null });
   const input = onlyName(session.inputNames, 'input');
   const output = onlyName(session.outputNames, 'output');
-  /** The batch, read in place at every run. */
-  const rows = new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]);
 
   port.on('message', (request: Request) => {
     if (request.kind === 'close') {
@@ -60,17 +57,17 @@ async function serve(): Promise<void> {
       say({ kind: 'failed', what: 'ONNX Runtime failed on the right half', why: reason(error) }),
     );
   });
-  say({ kind: 'ready' });
+  say({ kind: 'ready', noise: noise.id });
 
   /** Logits of the batch. */
-  const run = (): Promise<Float32Array> => logitsOf(rows, batch);
+  const run = (): Promise<Float32Array> => logitsOf(noise.rows, batch);
 
   /** The first rows of the batch that gave `together`, each run by itself as well. */
   async function comparison(together: Float32Array): Promise<RowComparison> {
     const count = Math.min(batch, ROWS_COMPARED);
     const alone = new Float32Array(count * classes);
     for (let row = 0; row < count; row++) {
-      const values = kernel.floats.subarray(row * size, (row + 1) * size);
+      const values = noise.rows.data.subarray(row * size, (row + 1) * size);
       alone.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
     }
     return { together: together.slice(0, count * classes), alone };
@@ -88,48 +85,27 @@ async function serve(): Promise<void> {
   }
 
   async function count(request: CountRequest): Promise<Reply> {
-    const { from, to, sigma, stage, image } = request;
+    const { from, to, latent, sigma, seed, stage, image } = request;
     const control = new Int32Array(request.control);
-    const [k0, k1] = keyWords(request.seed);
-    const counts = new Array<number>(classes).fill(0);
-    let nonFinite = 0;
+    const votes = voteStatistic(classes);
     let done = 0;
     let reported = performance.now();
-    const q = gridOf(sigma);
-    // In units of the grid: a power of two, so nothing is rounded.
-    for (let i = 0; i < size; i++) kernel.centre[i] = (request.latent[i] ?? Number.NaN) / q;
     let compared: RowComparison | null = null;
     while (Atomics.load(control, ControlWord.stop) === 0) {
       const first = from + Atomics.add(control, ControlWord.next, batch);
       if (first >= to) break;
       const drawn = Math.min(batch, to - first);
-      for (let row = 0; row < drawn; row++)
-        kernel.exports.perturb(
-          kernel.base + row * size * 4,
-          kernel.centreBase,
-          size,
-          sigma / q,
-          q,
-          stage,
-          image,
-          first + row,
-          k0,
-          k1,
-        );
+      noise.fill(latent, sigma, { seed, stage, image, sample: first }, drawn);
       const values = await run();
       if (first === from && batch > 1) compared = await comparison(values);
-      for (let row = 0; row < drawn; row++) {
-        const top = topClass(values, row * classes);
-        if (top === -1) nonFinite++;
-        else counts[top] = (counts[top] ?? 0) + 1;
-      }
+      votes.take(values, drawn);
       done += drawn;
       if (performance.now() - reported > PROGRESS_EVERY_MS) {
         reported = performance.now();
         say({ kind: 'progress', done });
       }
     }
-    return { kind: 'counted', counts, nonFinite, rows: compared };
+    return { kind: 'counted', votes: votes.result(), rows: compared };
   }
 
   async function logits({ rows: asked }: LogitsRequest): Promise<Reply> {
@@ -137,29 +113,11 @@ async function serve(): Promise<void> {
     const all = new Float32Array(total * classes);
     for (let first = 0; first < total; first += batch) {
       const now = Math.min(batch, total - first);
-      kernel.floats.set(asked.subarray(first * size, (first + now) * size));
+      noise.rows.data.set(asked.subarray(first * size, (first + now) * size));
       all.set((await run()).subarray(0, now * classes), first * classes);
     }
     return { kind: 'logits', logits: all };
   }
-}
-
-/**
- * The class of the row at `start`: the first of the largest logits, or -1 when any logit is not finite. (ONNX Runtime's
- * ArgMax answers 0 or 3 for rows with a NaN.)
- */
-function topClass(values: Float32Array, start: number): number {
-  let top = -1;
-  let most = Number.NEGATIVE_INFINITY;
-  for (let c = 0; c < classes; c++) {
-    const value = values[start + c] ?? Number.NaN;
-    if (!Number.isFinite(value)) return -1;
-    if (value > most) {
-      most = value;
-      top = c;
-    }
-  }
-  return top;
 }
 
 function onlyName(names: readonly string[], role: string): string {

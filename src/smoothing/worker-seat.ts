@@ -5,6 +5,8 @@ import { ToolError } from '../ground/errors.ts';
 import type { Progress, Reply, Request, WorkerSettings } from './sampling-protocol.ts';
 
 export interface WorkerSeat {
+  /** Id of the noise it draws. */
+  readonly noise: string;
   /**
    * Sends a request and waits for its reply.
    * @throws ToolError when the worker reports a failure or dies.
@@ -69,7 +71,7 @@ export async function startWorker(
     });
   }
 
-  const seat: WorkerSeat = {
+  const seat: Omit<WorkerSeat, 'noise'> = {
     ask(request, onProgress) {
       if (dead !== undefined) return Promise.reject(dead);
       if (waiting !== undefined) return Promise.reject(new Error('the worker is still at its last request'));
@@ -85,8 +87,9 @@ export async function startWorker(
   };
 
   try {
-    await reply();
-    return seat;
+    const ready = await reply();
+    if (ready.kind !== 'ready') throw new Error(`a worker started with ${ready.kind}`);
+    return { ...seat, noise: ready.noise };
   } catch (error) {
     // It never got to listening, so it ends by itself.
     closing = true;

@@ -5,13 +5,16 @@
  * a probability of 1), the others share the rest in their proportions; the latent radius follows as from real counts. The input
  * radius keeps the ratio to it that was measured, which moves little; without one, the left half's global bound stands in.
  */
-import { type BoundKind, latentRadius, type VoteCounts } from '../smoothing/votes/latent-radius.ts';
+import type { VoteBoundName } from '../ground/vote-bound-names.ts';
+import { VOTE_BOUNDS } from '../smoothing/votes/index.ts';
+import { latentRadius } from '../smoothing/votes/latent-radius.ts';
+import type { VoteCounts } from '../smoothing/votes/vote-counts.ts';
 
 export interface ExpectedSettings {
   readonly sigma: number;
   readonly n: number;
   readonly alpha: number;
-  readonly bound: BoundKind;
+  readonly bound: VoteBoundName;
   /** Upper bound on the left half's Lipschitz constant on all of space; 1 at the input. */
   readonly lipschitz: number;
 }
@@ -26,7 +29,7 @@ export interface PilotVotes extends VoteCounts {
   readonly reach: number | null;
 }
 
-/** Expected input radius after `n` draws; 0 when it would abstain. */
+/** Expected input radius after `n` draws, all made even where the bound would end sooner; 0 when it would abstain. */
 export function expectedRadius(
   pilot: PilotVotes,
   { sigma, n, alpha, bound, lipschitz }: ExpectedSettings,
@@ -34,7 +37,7 @@ export function expectedRadius(
   const { selected, reach } = pilot;
   if (selected === null) return 0;
   const { radius } = latentRadius(scaledVotes(pilot, selected, n), selected, {
-    ...{ sigma, alpha, bound },
+    ...{ sigma, alpha, bound: VOTE_BOUNDS[bound] },
     // A forecast: the error of the noise is far below that of the pilot.
     tau: 0,
   });

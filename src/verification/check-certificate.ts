@@ -1,6 +1,6 @@
 /**
  * Whether one certificate follows from its own counts (certificates.md, sections 2, 3 and 5), recomputed without the code
- * that made it: p_A (and p_B) by `binomial-sum.ts`, R_u by `normal-series.ts`, and what relates R_u, η, D and the radius.
+ * that made it: p_A (and p_B) by `check-probabilities.ts`, R_u by `normal-series.ts`, and what relates R_u, η, D and the radius.
  * Every bound is checked from both sides: not beyond what the counts allow, and not short of it by more than rounding
  * explains, so that an edit downwards shows as well.
  *
@@ -14,7 +14,7 @@ import { sizeOf } from '../onnx/model/graph.ts';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../records/record.ts';
 import { coordinateError } from '../smoothing/noise/noise-error.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../smoothing/noise/rounded-noise.ts';
-import { tailEnclosure } from './binomial-sum.ts';
+import { mayEndEarly, probabilityFault } from './check-probabilities.ts';
 import { quantileEnclosure } from './normal-series.ts';
 
 /** What the header says of all certificates of one kind. */
@@ -26,6 +26,7 @@ export interface Expected {
   readonly delta: number;
   readonly bound: RunHeader['settings']['bound']['value'];
   readonly n0: number;
+  /** Draws that count votes; the most of them where the bound may end early. */
   readonly n: number;
   readonly displacementBound: SmoothingCertificate['displacementBound'];
 }
@@ -71,10 +72,6 @@ export function expectedOf(header: RunHeader): {
 
 /** Draws beyond which no run can go: the sampler's counter. */
 const MOST_DRAWS = 2 ** 30;
-/** A p_A short of the counts' own by more than this part of min(p, 1-p) was not computed from them. */
-const P_TOLERANCE = 1e-6;
-/** Enclosures of the largest n cannot tell alpha from one this much larger. */
-const ALPHA_TOLERANCE = 1e-9;
 /** Rounding down of R_u and of a radius stays within this. */
 const ROUNDING = 1e-9;
 
@@ -111,18 +108,18 @@ export function certificateFault(
     settingsFault(c, expected, classes) ??
     verdictFault(c, label) ??
     noiseFault(c, expected) ??
-    probabilityFault(c, expected) ??
+    probabilityFault(c, expected.bound, expected.alpha) ??
     latentFault(c, expected) ??
     radiusFault(c)
   );
 }
 
 function settingsFault(c: SmoothingCertificate, expected: Expected, classes: number): string | null {
-  const { n0, n, alpha, delta, displacementBound } = expected;
+  const { n0, n, alpha, delta, bound, displacementBound } = expected;
   if (c.counts.length !== classes) return `counts are of ${c.counts.length} classes, others of ${classes}`;
   if (n > MOST_DRAWS) return `n is ${n}, more than can be drawn`;
   if (c.n0 !== n0) return `n0 is ${c.n0}, the run's is ${n0}`;
-  if (c.n !== n) return `n is ${c.n}, the run's is ${n}`;
+  if (mayEndEarly(bound) ? c.n < 1 || c.n > n : c.n !== n) return `n is ${c.n}, the run's is ${n}`;
   if (c.displacementBound !== displacementBound)
     return `displacementBound is ${c.displacementBound}, the run's is ${displacementBound}`;
   return c.alphaTotal === alpha + delta
@@ -156,75 +153,6 @@ function noiseFault(c: SmoothingCertificate, { sigma, latentSize }: Expected): s
     : `tau is ${c.tau}, below ${least}, what ${latentSize} coordinates near 0 give`;
 }
 
-/**
- * p_A and p_B are the confidence bounds of the counts at this alpha, less τ and plus τ: one rounding takes p_A + τ no
- * further than the bound.
- */
-function probabilityFault(c: SmoothingCertificate, { bound, alpha }: Expected): string | null {
-  if (c.selected === null) {
-    return c.pA === 0 && c.pB === null && c.abstained
-      ? null
-      : 'no class was selected, yet something is claimed';
-  }
-  const votes = c.counts[c.selected] ?? 0;
-  const level = bound === 'runner-up' ? alpha / 2 : alpha;
-  const pA = lowerBoundFault('pA', c.pA, c.tau, votes, c.n, level);
-  if (pA !== null) return pA;
-  if (bound === 'clopper-pearson') return c.pB === null ? null : 'pB is given, but this bound uses none';
-  if (c.pB === null) return 'pB is missing';
-  const others = c.counts.filter((_, k) => k !== c.selected);
-  return upperBoundFault(c.pB, c.tau, Math.max(c.nonFinite, ...others), c.n, level);
-}
-
-/** P[Bin(n, p) >= votes] <= level, and no longer so a little above p; p is the bound less τ. */
-function lowerBoundFault(
-  name: string,
-  bound: number,
-  tau: number,
-  votes: number,
-  n: number,
-  level: number,
-): string | null {
-  if (votes === 0) return bound === 0 ? null : `${name} is ${bound}, but there are no votes`;
-  const evidence = `${votes} of ${n} votes at level ${level}, less tau = ${tau}`;
-  if (bound === 0) {
-    // τ leaves nothing only where the counts' own bound is at most τ.
-    const beyond = Math.min(1, tau * (1 + P_TOLERANCE));
-    return beyond === 1 || tailEnclosure(votes, n, beyond, 1 - beyond).lower > level
-      ? null
-      : `${name} is 0, below the bound from ${evidence}`;
-  }
-  const p = bound + tau;
-  if (!(p > 0 && p < 1)) return `${name} is ${p}: no bound from ${evidence}`;
-  if (tailEnclosure(votes, n, p, 1 - p).upper > level * (1 + ALPHA_TOLERANCE))
-    return `${name} is ${p}, above the bound from ${evidence}`;
-  const beyond = p + Math.min(p, 1 - p) * P_TOLERANCE;
-  return tailEnclosure(votes, n, beyond, 1 - beyond).lower > level
-    ? null
-    : `${name} is ${p}, below the bound from ${evidence}`;
-}
-
-/** P[Bin(n, p) <= votes] <= level, that is P[Bin(n, 1-p) >= n - votes] <= level; and no longer so a little below p. */
-function upperBoundFault(bound: number, tau: number, votes: number, n: number, level: number): string | null {
-  if (votes === n) return bound === 1 ? null : `pB is ${bound}, but all votes are for one other class`;
-  const evidence = `${votes} of ${n} votes at level ${level}, plus tau = ${tau}`;
-  if (bound === 1) {
-    // τ makes it 1 only where the counts' own bound is at least 1 - τ.
-    const short = Math.min(1, tau * (1 + P_TOLERANCE));
-    return short === 1 || tailEnclosure(n - votes, n, short, 1 - short).lower > level
-      ? null
-      : `pB is 1, above the bound from ${evidence}`;
-  }
-  const p = bound - tau;
-  if (!(p > 0 && p < 1)) return `pB is ${p}: no bound from ${evidence}`;
-  if (tailEnclosure(n - votes, n, 1 - p, p).upper > level * (1 + ALPHA_TOLERANCE))
-    return `pB is ${p}, below the bound from ${evidence}`;
-  const short = p - Math.min(p, 1 - p) * P_TOLERANCE;
-  return tailEnclosure(n - votes, n, 1 - short, short).lower > level
-    ? null
-    : `pB is ${p}, above the bound from ${evidence}`;
-}
-
 /** Proved enclosures of Φ⁻¹, remembered: the same counts come again and again. */
 const quantiles = new Map<number, ReturnType<typeof quantileEnclosure>>();
 const REMEMBERED = 100_000;
@@ -239,13 +167,13 @@ function quantile(p: number): ReturnType<typeof quantileEnclosure> {
 }
 
 /** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)), rounded down; abstention exactly where that is not positive. */
-function latentFault(c: SmoothingCertificate, { sigma, bound }: Expected): string | null {
-  const unbounded = c.pA <= 0 || (bound === 'runner-up' && (c.pB ?? 1) >= 1);
+function latentFault(c: SmoothingCertificate, { sigma }: Expected): string | null {
+  const unbounded = c.pA <= 0 || (c.pB !== null && c.pB >= 1);
   const a = unbounded ? null : quantile(c.pA);
-  const b = unbounded || bound === 'clopper-pearson' || c.pB === null ? null : quantile(c.pB);
+  const b = unbounded || c.pB === null ? null : quantile(c.pB);
   const lower = a === null ? -1 : b === null ? sigma * a.lower : (sigma / 2) * (a.lower - b.upper);
   const upper = a === null ? -1 : b === null ? sigma * a.upper : (sigma / 2) * (a.upper - b.lower);
-  const from = bound === 'runner-up' ? `pA = ${c.pA}, pB = ${c.pB}` : `pA = ${c.pA}`;
+  const from = c.pB !== null ? `pA = ${c.pA}, pB = ${c.pB}` : `pA = ${c.pA}`;
   if (c.abstained) {
     if (c.latentRadius !== 0) return `latentRadius is ${c.latentRadius} although it abstained`;
     return lower > sigma * ROUNDING ? `it abstained, although ${from} certify a latent radius` : null;

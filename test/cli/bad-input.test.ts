@@ -22,7 +22,7 @@ import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
 import { AttributeType, EXTERNAL, type TensorProto } from '../../src/onnx/model/proto.ts';
 import { probeProvider } from '../../src/smoothing/providers.ts';
-import { smallestUsefulN } from '../../src/smoothing/votes/clopper-pearson.ts';
+import { smallestUsefulN, VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { modelFiles, noShared, sharedFolder, titled } from '../onnx/shared.ts';
 import { floatTensor, intAttr, node, weights } from '../onnx/tiny-model.ts';
@@ -379,7 +379,7 @@ const settings: Case[] = [
     flags: ['--n', '9'],
     code: 4,
     says: new RegExp(
-      `--n 9 can certify nothing at --alpha 0.001[\\s\\S]*smallest n that can is ${smallestUsefulN(0.001)};`,
+      `--n 9 can certify nothing at --alpha 0.001[\\s\\S]*smallest n that can is ${smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], 0.001)};`,
     ),
   },
   { name: 'an n that is not a number', flags: ['--n', 'many'], code: 4, says: /--n/ },

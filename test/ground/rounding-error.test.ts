@@ -16,6 +16,7 @@ import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
+import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';
 
@@ -111,9 +112,11 @@ describe('the error of the noise', () => {
     const tau = totalVariation(Float64Array.from(IMAGE), SIGMA);
     expect([c.grid, c.tau]).toEqual([gridOf(SIGMA), tau]);
     const votes = { counts: c.counts, nonFinite: c.nonFinite };
-    const { pA } = latentRadius(votes, 1, { ...settings, tau });
+    const { pA } = latentRadius(votes, 1, { ...settings, bound: VOTE_BOUNDS[settings.bound], tau });
     expect(c.pA).toBe(pA);
-    expect(c.pA).toBeLessThan(latentRadius(votes, 1, { ...settings, tau: 0 }).pA);
+    expect(c.pA).toBeLessThan(
+      latentRadius(votes, 1, { ...settings, bound: VOTE_BOUNDS[settings.bound], tau: 0 }).pA,
+    );
     const drawn = { stage: 1, draws: 50, sigma: SIGMA, seed: 1n } as const;
     expect((await smoothed.votes(IMAGE, 0, drawn)).tau).toBe(tau);
   });

@@ -7,8 +7,8 @@ import {
   clopperPearsonInterval,
   clopperPearsonLower,
   clopperPearsonUpper,
-  smallestUsefulN,
 } from '../../src/smoothing/votes/clopper-pearson.ts';
+import { smallestUsefulN, VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import {
   normalCdf,
   normalQuantileLower,
@@ -80,18 +80,18 @@ describe('Clopper-Pearson', () => {
 
   it('names the smallest n that can certify', () => {
     for (const alpha of [0.4, 0.1, 0.05, 0.001, 1e-6, 1e-12]) {
-      const n = smallestUsefulN(alpha);
+      const n = smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], alpha);
       expect(clopperPearsonLower(n, n, alpha)).toBeGreaterThan(0.5);
       if (n > 1) expect(clopperPearsonLower(n - 1, n - 1, alpha)).toBeLessThanOrEqual(0.5);
     }
-    expect(smallestUsefulN(0.001)).toBe(10);
+    expect(smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], 0.001)).toBe(10);
   });
 
   it.each([0, 0.5, 1, -0.1, Number.NaN])('refuses alpha = %d', (alpha) => {
     expect(() => clopperPearsonLower(5, 10, alpha)).toThrow(UsageError);
     expect(() => clopperPearsonUpper(10, 10, alpha)).toThrow(UsageError);
     expect(() => anytimeLower(5, 10, alpha)).toThrow(UsageError);
-    expect(() => smallestUsefulN(alpha)).toThrow(UsageError);
+    expect(() => smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], alpha)).toThrow(UsageError);
   });
 
   it.each([

@@ -2,17 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/ground/errors.ts';
 import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
-import {
-  drawsOf,
-  latentRadius,
-  radiusAtProbability,
-  selectedClass,
-} from '../../src/smoothing/votes/latent-radius.ts';
+import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
+import { latentRadius, radiusAtProbability } from '../../src/smoothing/votes/latent-radius.ts';
 import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/votes/normal-quantile.ts';
+import { drawsOf, selectedClass } from '../../src/smoothing/votes/vote-counts.ts';
 import { units } from '../lipschitz/exact.ts';
 
 const votes = (counts: readonly number[], nonFinite = 0) => ({ counts, nonFinite });
-const settings = { sigma: 1, alpha: 0.001, bound: 'clopper-pearson', tau: 0 } as const;
+const settings = { sigma: 1, alpha: 0.001, bound: VOTE_BOUNDS['clopper-pearson'], tau: 0 } as const;
 
 describe('the radius at the cut', () => {
   it('of 100,000 unanimous draws is 3.8114 sigma', () => {
@@ -54,7 +51,7 @@ describe('the radius at the cut', () => {
           const one = latentRadius(votes([most, 1000 - most]), 0, { ...settings, sigma });
           expect(units(one.radius) << 1074n).toBeLessThanOrEqual(scale * units(normalQuantileLower(one.pA)));
           expect(units(radiusAtProbability(one.pA, sigma))).toBe(units(one.radius));
-          const two = latentRadius(votes(counts), 0, { ...settings, sigma, bound: 'runner-up' });
+          const two = latentRadius(votes(counts), 0, { ...settings, sigma, bound: VOTE_BOUNDS['runner-up'] });
           const difference =
             units(normalQuantileLower(two.pA)) - units(normalQuantileUpper(two.pB as number));
           if (!two.abstained) expect(units(two.radius) << 1075n).toBeLessThanOrEqual(scale * difference);
@@ -73,14 +70,14 @@ describe('the radius at the cut', () => {
   it('in the runner-up form certifies a plurality that the other form cannot', () => {
     const plurality = votes([450, 300, 250]);
     expect(latentRadius(plurality, 0, settings).abstained).toBe(true);
-    const { radius, pA, pB } = latentRadius(plurality, 0, { ...settings, bound: 'runner-up' });
+    const { radius, pA, pB } = latentRadius(plurality, 0, { ...settings, bound: VOTE_BOUNDS['runner-up'] });
     expect(pA).toBeLessThan(0.45);
     expect(pB).toBeGreaterThan(0.3);
     expect(radius).toBeGreaterThan(0.05);
   });
 
   it('in the runner-up form bounds the largest other count, non-finite draws included', () => {
-    const runnerUp = { ...settings, bound: 'runner-up' } as const;
+    const runnerUp = { ...settings, bound: VOTE_BOUNDS['runner-up'] } as const;
     const { pB } = latentRadius(votes([900, 60, 40]), 0, runnerUp);
     expect(pB).toBe(latentRadius(votes([900, 40, 0], 60), 0, runnerUp).pB);
     expect(latentRadius(votes([900, 60, 40]), 0, runnerUp).pA).toBe(clopperPearsonLower(900, 1000, 0.0005));
@@ -95,7 +92,7 @@ describe('the radius at the cut', () => {
 
   it('takes the error of the noise off p_A and adds it to p_B, rounded to the safe side', () => {
     const counts = votes([90_000, 6000, 4000]);
-    const runnerUp = { ...settings, bound: 'runner-up' } as const;
+    const runnerUp = { ...settings, bound: VOTE_BOUNDS['runner-up'] } as const;
     fc.assert(
       fc.property(fc.double({ min: 1e-15, max: 0.1, noNaN: true }), (tau) => {
         const exact = clopperPearsonLower(90_000, 100_000, 0.001);

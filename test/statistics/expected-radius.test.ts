@@ -1,6 +1,7 @@
 /** What a pilot says of other numbers of draws. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
 import {
   expectedGlobalRadius,
@@ -17,7 +18,9 @@ const pilotOf = (top: number, n: number, reach: number | null = 1): PilotVotes =
 describe('the expected radius', () => {
   it('is the real one at the number of draws that were made', () => {
     const pilot = pilotOf(950, 1000);
-    expect(expectedRadius(pilot, settings)).toBe(latentRadius(pilot, 0, { ...settings, tau: 0 }).radius);
+    expect(expectedRadius(pilot, settings)).toBe(
+      latentRadius(pilot, 0, { ...settings, bound: VOTE_BOUNDS[settings.bound], tau: 0 }).radius,
+    );
   });
 
   it('does not fall when more draws are made of a class that wins', () => {
@@ -34,7 +37,11 @@ describe('the expected radius', () => {
 
   it('does not take agreement of a few draws for certainty', () => {
     const unanimous = expectedRadius(pilotOf(100, 100), { ...settings, n: 1_000_000 });
-    const proved = latentRadius({ counts: [1_000_000, 0], nonFinite: 0 }, 0, { ...settings, tau: 0 }).radius;
+    const proved = latentRadius({ counts: [1_000_000, 0], nonFinite: 0 }, 0, {
+      ...settings,
+      bound: VOTE_BOUNDS[settings.bound],
+      tau: 0,
+    }).radius;
     expect(unanimous).toBeLessThan(0.6 * proved);
     expect(unanimous).toBeGreaterThan(0);
   });

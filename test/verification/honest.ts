@@ -10,6 +10,7 @@ import {
 } from '../../src/records/record.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
+import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
 import { runEnd } from '../../src/statistics/run-end.ts';
 import { randomSource } from '../operators/random.ts';
@@ -38,11 +39,13 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
     eta: number,
   ): SmoothingCertificate => {
     const tau = totalVariation(new Float64Array(sizeOf(shape)).fill(level), level);
+    // Where drawing may end early it did, somewhere.
+    const drawn = bound.value === 'anytime' ? random.integer(Math.min(300, n.value), n.value) : n.value;
     const counts = Array.from({ length: 10 }, () => 0);
     const nonFinite = random.integer(0, 3);
     const certain = random.pick([1, 0.999, 0.9, 0.7, 0.5]);
     const top = random.pick([label, label, label, random.integer(0, 9)]);
-    let left = n.value - nonFinite;
+    let left = drawn - nonFinite;
     counts[top] = Math.floor(left * certain * (certain === 1 ? 1 : 1 - random.integer(0, 999) / 10_000));
     left -= counts[top] ?? 0;
     for (let c = 0; c < 10; c++) {
@@ -56,7 +59,7 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       radius: latent,
       abstained,
     } = latentRadius({ counts, nonFinite }, top, {
-      ...{ sigma: level, alpha: alpha.value, bound: bound.value, tau },
+      ...{ sigma: level, alpha: alpha.value, bound: VOTE_BOUNDS[bound.value], tau },
     });
     const nearby = 3 * eta;
     const usable = (latent - eta - nearby) * (1 - 2 ** -50);
@@ -72,7 +75,7 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       counts,
       nonFinite,
       n0: n0.value,
-      n: n.value,
+      n: drawn,
       grid: gridOf(level),
       tau,
       pA,

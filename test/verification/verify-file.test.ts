@@ -20,11 +20,14 @@ async function verified(lines: readonly string[], acceptUnfinished = false) {
 const RECORDS = 40;
 const honest = honestLines(RECORDS);
 const runnerUp = honestLines(RECORDS, honestHeader('runner-up'));
+const anytime = honestLines(RECORDS, honestHeader('anytime'));
 
 describe('an honest file', () => {
   test.each([
     ['clopper-pearson', honest],
     ['runner-up', runnerUp],
+    ['anytime, whose draws end where they did', anytime],
+    ['anytime with n = 1,000,000', honestLines(RECORDS, honestHeader('anytime', 1_000_000))],
     ['one with n = 100', honestLines(RECORDS, honestHeader('clopper-pearson', 100))],
     ['one with n = 1,000,000', honestLines(RECORDS, honestHeader('runner-up', 1_000_000))],
     ['one without images', honestLines(0)],
@@ -183,6 +186,43 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
       expect(fault?.why).toHaveLength(1);
     });
   }
+
+  const add = (c: Record<string, unknown>, name: string, more: number) =>
+    raise(c, name, (c[name] as number) + more);
+  const ofAnytime: [string, (c: Record<string, unknown>) => unknown][] = [
+    ['a vote less', (c) => votes(c, 1)],
+    ['p_A up by a millionth of what is left to 1', (c) => add(c, 'pA', (1 - (c['pA'] as number)) * 2e-6)],
+    ['p_A down a little', by('pA', 1 - 1e-5)],
+    ['draws that were not made', (c) => add(c, 'nonFinite', 1)],
+    [
+      'a draw for no class that was not made',
+      (c) => {
+        add(c, 'nonFinite', 1);
+        add(c, 'n', 1);
+      },
+    ],
+    [
+      'more draws than the run allows',
+      (c) => {
+        const missing = 10_001 - (c['n'] as number);
+        add(c, 'nonFinite', missing);
+        add(c, 'n', missing);
+      },
+    ],
+  ];
+  test.each(ofAnytime)('of a record of the anytime bound: %s', async (_, change) => {
+    const lines = anytime.map((line, k) => (k === at ? edited(line, false, change) : line));
+    expect((await verified(rechained(lines))).fault).toMatchObject({ line: at + 1 });
+  });
+
+  test('of the bound of a run that ended early: only anytime allows it, and its p_A is no other bound', async () => {
+    for (const value of ['clopper-pearson', 'runner-up']) {
+      const lines = anytime.map((line) => line.replace('"value":"anytime"', `"value":"${value}"`));
+      expect((await verified(rechained(lines))).fault?.why.join()).toMatch(/n is \d+, the run's is 10000/u);
+    }
+    const whole = honest.map((line) => line.replace('"value":"clopper-pearson"', '"value":"anytime"'));
+    expect((await verified(rechained(whole))).fault?.why.join()).toContain('above the bound');
+  });
 
   const settings: [string, (header: Record<string, { value: unknown }>) => void][] = [
     ['sigma', (s) => Object.assign(s['sigma'] ?? {}, { value: 0.51 })],

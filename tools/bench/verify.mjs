@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chained } from '../../dist/records/chain.js';
 import { lineOf, outcomeOf } from '../../dist/records/record.js';
+import { VOTE_BOUNDS } from '../../dist/smoothing/votes/index.js';
 import { latentRadius } from '../../dist/smoothing/votes/latent-radius.js';
 import { runEnd } from '../../dist/statistics/run-end.js';
 
@@ -58,7 +59,11 @@ function header(n, bound) {
 function certificate(sigma, n, bound, left) {
   const k = n - Math.floor(n * 0.5 * random() ** 3);
   const counts = [k, n - k, 0, 0, 0, 0, 0, 0, 0, 0];
-  const latent = latentRadius({ counts, nonFinite: 0 }, 0, { sigma, alpha: 0.001, bound });
+  const latent = latentRadius({ counts, nonFinite: 0 }, 0, {
+    sigma,
+    alpha: 0.001,
+    bound: VOTE_BOUNDS[bound],
+  });
   const { abstained } = latent;
   const displacement = latent.radius * (1 - 2 ** -50);
   const radius = left ? displacement / 1.25 : displacement;

@@ -1,4 +1,5 @@
 /** `attack`: an empirical upper bound beside every certified radius. */
+
 import { basename } from 'node:path';
 import { openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
 import { ATTACK_FORMAT, type AttackHeader, type AttackRecord } from '../../attack/attack-record.ts';

@@ -1,6 +1,7 @@
 /** `attack` on the command line: its options and its help. */
 import type { Argv } from 'yargs';
 import { METHODS } from '../../attack/attack-record.ts';
+import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
 import { briefHelp } from '../brief-help.ts';
 import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
 import type { Declaration } from './declaration.ts';
@@ -57,7 +58,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('output', { type: 'string', hidden: true })
     .option('force-eval', { type: 'boolean', hidden: true, default: false })
     .option('n0', { type: 'number', hidden: true })
-    .option('bound', { choices: ['clopper-pearson', 'runner-up'] as const, hidden: true })
+    .option('bound', { choices: VOTE_BOUND_NAMES, hidden: true })
     .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
     .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
 

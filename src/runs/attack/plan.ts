@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { AttackHeader } from '../../attack/attack-record.ts';
 import { UsageError } from '../../ground/errors.ts';
+import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
 import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type {
   SamplingResources,
@@ -10,7 +11,6 @@ import type {
 } from '../../methods/smoothed-classifier.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import { readRun } from '../../records/read-results.ts';
-import type { BoundKind } from '../../smoothing/votes/latent-radius.ts';
 import { checkSigma, type SmoothingFlags, statisticalSettings } from '../certify-settings.ts';
 import { cutFor } from '../choose-cut.ts';
 import { type OpenedRun, openRun, type RunFlags } from '../open-run.ts';
@@ -51,7 +51,7 @@ export interface AttackPlanFlags
     SamplingResources {
   readonly source: string;
   readonly n0?: number | undefined;
-  readonly bound?: BoundKind | undefined;
+  readonly bound?: VoteBoundName | undefined;
   readonly undefended: boolean;
   readonly image?: number | undefined;
   readonly start: number;

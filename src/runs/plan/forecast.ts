@@ -91,18 +91,18 @@ export async function forecast(
       SECONDS_PER_IMAGE / (await secondsPerDraw(main, [first], { sigma, seed, draws: 2 * warming }, signal)),
     );
     const draws = Math.min(n, Math.max(2 * WARMING_DRAWS, fitting));
-    /** Certificates at the draws that fit; the seconds are those of n. */
+    /** Certificates at the draws that fit; the seconds are those of n, the most that a bound which may end early can take. */
     const timer = async (smoothed: SmoothedClassifier, level: number) => {
-      const perDraw =
-        draws === n
-          ? 0
-          : await secondsPerDraw(smoothed, images.slice(0, 3), { sigma: level, seed, draws }, signal);
+      let perDraw: number | null = null;
       return async (k: number) => {
         const image = images[k];
         if (image === undefined) throw new Error('one image per index');
         const index = FIRST_PILOT_INDEX + k;
         const certificate = await smoothed.certify(image, index, null, settingsAt(level, draws), signal);
-        return { certificate, seconds: certificate.seconds + perDraw * (n - draws) };
+        const left = n - certificate.n;
+        if (left === 0) return { certificate, seconds: certificate.seconds };
+        perDraw ??= await secondsPerDraw(smoothed, images.slice(0, 3), { sigma: level, seed, draws }, signal);
+        return { certificate, seconds: certificate.seconds + perDraw * left };
       };
     };
     const timeOwn = await timer(main, sigma);

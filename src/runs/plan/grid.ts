@@ -18,7 +18,7 @@ import { firstActivationCut, isActivation } from '../../onnx/first-activation.ts
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import type { SmoothingCertificate } from '../../records/record.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
-import { selectedClass, type VoteCounts } from '../../smoothing/votes/latent-radius.ts';
+import { selectedClass, type VoteCounts } from '../../smoothing/votes/vote-counts.ts';
 import { expectedRadius, type PilotVotes } from '../../statistics/expected-radius.ts';
 import type { StatisticalSettings } from '../certify-settings.ts';
 import { globalLipschitz, hidesDifference, shortened } from '../choose-cut.ts';

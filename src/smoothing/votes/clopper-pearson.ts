@@ -80,14 +80,3 @@ export function clopperPearsonInterval(
     upper: clopperPearsonUpper(successes, draws, alpha / 2),
   };
 }
-
-/**
- * The smallest number of draws that can certify anything at this alpha: the smallest n whose bound at n successes of n
- * exceeds 1/2. For the runner-up form ask with alpha / 2.
- */
-export function smallestUsefulN(alpha: number): number {
-  checkAlpha(alpha);
-  let n = Math.max(1, Math.floor(Math.log2(1 / alpha)));
-  while (clopperPearsonLower(n, n, alpha) <= 0.5) n++;
-  return n;
-}

@@ -3,35 +3,23 @@
  * randomized smoothing", ICML 2019, theorem 1 and section 3.2). With probability at least 1 - α over the draws, the
  * smoothed right half gives the same class everywhere within the radius, in l2 at the cut.
  *
- *   clopper-pearson   p_A at level 1 - α,                                R_u = σ Φ⁻¹(p_A)
- *   runner-up         p_A and p_B at level 1 - α/2 each,                 R_u = σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B))
+ *   R_u = σ Φ⁻¹(p_A)                      from a bound on the class alone
+ *   R_u = σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B))       from one on every other outcome as well (`VoteBound`)
  *
  * Votes bound the probabilities under the noise that was drawn; those under ideal noise differ by at most its total
- * variation τ (noise-error.ts), which is taken off p_A and added to p_B.
+ * variation τ (noise-error.ts), which is taken off p_A and added to p_B. Draws with a non-finite logit are an outcome of their
+ * own: they count for no class.
  *
- * p_B bounds the largest count among the other outcomes: it is at least the count of the true runner-up, so no
- * correction for the number of classes is due. Draws with a non-finite logit are an outcome of their own: they count for
- * no class, and in the runner-up form they are a possible runner-up.
- *
- * The class must have been chosen on other draws (`selectedClass`). Every step is rounded down.
+ * The class must have been chosen on other draws (`selectedClass` of vote-counts.ts). Every step is rounded down.
  */
 import { UsageError } from '../../ground/errors.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../noise/rounded-noise.ts';
-import { clopperPearsonLower, clopperPearsonUpper } from './clopper-pearson.ts';
 import { normalQuantileLower, normalQuantileUpper } from './normal-quantile.ts';
+import type { VoteBound } from './vote-bound.ts';
+import type { VoteCounts } from './vote-counts.ts';
 
 /** An l2 radius in units of the cut tensor. Not an input radius: between the two lies the displacement bound. */
 export type LatentRadius = number & { readonly __unit?: 'cut tensor, l2' };
-
-/** Votes of the draws of one stage. */
-export interface VoteCounts {
-  /** Draws whose largest logit is that class's; ties go to the first class. */
-  readonly counts: readonly number[];
-  /** Draws with a NaN or infinite logit; in no class's count. */
-  readonly nonFinite: number;
-}
-
-export type BoundKind = 'clopper-pearson' | 'runner-up';
 
 export interface LatentCertificate {
   /** Lower bound on the probability of the class under ideal noise; may be below 1/2. */
@@ -42,17 +30,6 @@ export interface LatentCertificate {
   readonly radius: LatentRadius;
   /** The draws do not show that the class wins at all. */
   readonly abstained: boolean;
-}
-
-/** Number of draws behind the counts. */
-export function drawsOf(votes: VoteCounts): number {
-  return votes.counts.reduce((sum, count) => sum + count, votes.nonFinite);
-}
-
-/** The class with most votes, the first of equals; null when no draw gave finite logits. */
-export function selectedClass(votes: VoteCounts): number | null {
-  const most = Math.max(...votes.counts);
-  return most > 0 ? votes.counts.indexOf(most) : null;
 }
 
 /**
@@ -69,23 +46,17 @@ export function latentRadius(
     alpha,
     bound,
     tau,
-  }: { readonly sigma: number; readonly alpha: number; readonly bound: BoundKind; readonly tau: number },
+  }: { readonly sigma: number; readonly alpha: number; readonly bound: VoteBound; readonly tau: number },
 ): LatentCertificate {
   checkSigma(sigma);
-  const votesForTop = votes.counts[top];
-  if (votesForTop === undefined) throw new RangeError(`class ${top} of ${votes.counts.length}`);
-  const draws = drawsOf(votes);
-  if (bound === 'clopper-pearson') {
-    const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha), tau);
-    return certificate(pA, null, sigma * normalQuantileLower(pA));
-  }
-  const others = votes.counts.filter((_, index) => index !== top);
-  const pA = lessTau(clopperPearsonLower(votesForTop, draws, alpha / 2), tau);
-  const pB = plusTau(clopperPearsonUpper(Math.max(votes.nonFinite, ...others), draws, alpha / 2), tau);
+  const drawn = bound.probabilities(votes, top, alpha);
+  const pA = lessTau(drawn.pA, tau);
+  if (drawn.pB === null) return certificate(pA, null, sigma * normalQuantileLower(pA));
+  const pB = plusTau(drawn.pB, tau);
   return certificate(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
 }
 
-/** The radius for a bound p_A come by otherwise, the sequential one for instance: σ Φ⁻¹(p_A), rounded down. */
+/** The radius for a bound p_A come by otherwise: σ Φ⁻¹(p_A), rounded down. */
 export function radiusAtProbability(pA: number, sigma: number): LatentRadius {
   checkSigma(sigma);
   return certificate(pA, null, sigma * normalQuantileLower(pA)).radius;
@@ -113,7 +84,7 @@ function checkSigma(sigma: number): void {
 
 /**
  * Takes the last two roundings (difference, product) off the radius; abstains where none is left, that is where
- * p_A <= 1/2, or p_A <= p_B in the runner-up form.
+ * p_A <= 1/2, or p_A <= p_B where there is one.
  */
 function certificate(pA: number, pB: number | null, radius: number): LatentCertificate {
   const down = radius * (1 - 2 ** -51);

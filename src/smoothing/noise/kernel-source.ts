@@ -1,0 +1,47 @@
+/** The noise of certificates (`rounded-noise.ts`) from the WebAssembly kernel, whose memory ONNX Runtime reads in place. */
+import { Tensor } from 'onnxruntime-node';
+import { createNoiseKernel } from './noise-kernel.ts';
+import { keyWords } from './philox.ts';
+import { gridOf, NOISE_ID } from './rounded-noise.ts';
+import type { NoiseSource } from './source.ts';
+
+/**
+ * @param latentDims shape of the cut tensor without its batch axis
+ * @throws ToolError when the kernel is missing or its memory cannot be had
+ */
+export function createKernelSource(latentDims: readonly number[], batch: number): NoiseSource {
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
+  const kernel = createNoiseKernel(batch * size, size);
+  let centred: { readonly centre: Float64Array; readonly q: number } | null = null;
+
+  /** In units of the grid: a power of two, so nothing is rounded. */
+  function moveTo(centre: Float64Array, q: number): void {
+    if (centred?.centre === centre && centred.q === q) return;
+    for (let i = 0; i < size; i++) kernel.centre[i] = (centre[i] ?? Number.NaN) / q;
+    centred = { centre, q };
+  }
+
+  return {
+    id: NOISE_ID,
+    rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
+    fill(centre, sigma, { seed, stage, image, sample }, count) {
+      if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);
+      const q = gridOf(sigma);
+      moveTo(centre, q);
+      const [k0, k1] = keyWords(seed);
+      for (let row = 0; row < count; row++)
+        kernel.exports.perturb(
+          kernel.base + row * size * 4,
+          kernel.centreBase,
+          size,
+          sigma / q,
+          q,
+          stage,
+          image,
+          sample + row,
+          k0,
+          k1,
+        );
+    },
+  };
+}

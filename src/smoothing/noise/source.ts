@@ -1,0 +1,17 @@
+/** Where a sampling thread's noise comes from. Made inside the thread, for batches of one size around latents of one shape. */
+import type { TypedTensor } from 'onnxruntime-node';
+import type { NoiseCounter } from './philox.ts';
+
+export interface NoiseSource {
+  /** Generator and distribution, recorded in every result: noise of another id makes another run. */
+  readonly id: string;
+  /** The batch, [batch, ...latentDims] float32, where ONNX Runtime reads it. */
+  readonly rows: TypedTensor<'float32'>;
+  /**
+   * Draws the first `count` rows around a centre: row i is sample `counter.sample + i`, and a function of (centre, sigma,
+   * counter) alone. The other rows keep what they hold.
+   * @param centre f_L(x), row-major; not to be changed in place between calls, as it may be kept
+   * @param sigma standard deviation, in units of the cut tensor
+   */
+  fill(centre: Float64Array, sigma: number, counter: NoiseCounter, count: number): void;
+}
