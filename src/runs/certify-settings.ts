@@ -29,7 +29,7 @@ import {
   wordFrom,
 } from './sourced.ts';
 
-/** Flags as yargs delivers them; undefined where the user said nothing. */
+/** Settings asked for; undefined where nobody said anything. */
 export interface SmoothingFlags extends WithOrigins {
   readonly split?: string | undefined;
   readonly sigma?: number | undefined;

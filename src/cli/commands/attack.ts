@@ -71,7 +71,20 @@ async function within(given: AttackFlags, signal: AbortSignal): Promise<void> {
         note(placeNote(path, file));
         const progress = startAttackProgress(process.stderr, plan.indices.length, flags.quiet);
         try {
-          await attackAll({ plan, search, judge, target, header, file, path, range, progress, signal });
+          const command = ['splitz-onnx', ...process.argv.slice(2)].join(' ');
+          await attackAll({
+            plan,
+            search,
+            judge,
+            target,
+            header,
+            file,
+            path,
+            command,
+            range,
+            progress,
+            signal,
+          });
         } finally {
           progress.finish();
         }

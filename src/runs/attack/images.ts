@@ -29,6 +29,8 @@ export interface Work {
   readonly header: AttackHeader;
   readonly file: AttackFile;
   readonly path: string;
+  /** What repeats the attack, as a command line; part of the evidence. */
+  readonly command: string;
   readonly signal: AbortSignal;
 }
 
@@ -94,7 +96,7 @@ const triedRecord = ({ distance, question, answer }: Tried): TriedRecord => ({
 
 /** Looks twice, with fresh noise, and writes down everything needed to repeat it. */
 async function keepEvidence(
-  { plan, judge, target, header, path, signal }: Work,
+  { plan, judge, target, header, path, command, signal }: Work,
   record: AttackRecord,
   { certificate }: Claim,
   image: Float32Array,
@@ -121,6 +123,6 @@ async function keepEvidence(
   await writeEvidence(evidenceFolder(path, record.index), {
     ...{ header, record, second, certificate, image, refuting },
     shape: opened.data.shape,
-    command: ['splitz-onnx', ...process.argv.slice(2)].join(' '),
+    command,
   });
 }

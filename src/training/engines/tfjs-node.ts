@@ -34,6 +34,7 @@ const ANSWER = 'splitz-tfjs-node ';
 
 /** Loads the package and multiplies two matrices. Plain JavaScript: the child has no loader. */
 const PROBE_SCRIPT = `
+const fs = require('node:fs');
 const util = require('node:util');
 util.isNullOrUndefined ??= (v) => v === null || v === undefined;
 util.isArray ??= Array.isArray;
@@ -41,7 +42,7 @@ const tf = require(process.argv[1]);
 const y = tf.matMul(tf.ones([2, 3]), tf.ones([3, 2])).dataSync();
 if (y[0] !== 3) throw new Error('a product of ones came back as ' + y);
 const backend = tf.backend();
-process.stdout.write('\\n${ANSWER}' + JSON.stringify({
+fs.writeSync(1, '\\n${ANSWER}' + JSON.stringify({
   version: tf.version_core,
   tensorflow: String(backend.binding.TF_Version),
   gpu: backend.isGPUPackage === true && backend.isUsingGpuDevice === true,
