@@ -111,7 +111,7 @@ function votes({ c, header }: Facts): DerivationStep {
     numbers: `k = ${c.counts[top] ?? 0} of n = ${c.n}   (${rest}${lost})`,
     meaning: `Fresh draws, so that having chosen the class cannot flatter its count.${
       c.n < header.settings.n.value
-        ? ` Of up to ${header.settings.n.value}: drawing ended once the votes left little to gain.`
+        ? ` Of up to ${header.settings.n.value}: drawing ended once the votes left little to gain or nothing to certify.`
         : ''
     }`,
   };
@@ -162,7 +162,9 @@ function abstention({ c, header }: Facts): DerivationStep {
     formula: 'p_A > 1/2 would be needed',
     numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${c.n} would have done)`,
     meaning:
-      'The draws do not show that this class has more than half of the votes. More draws (--n), less noise (--sigma) or a network trained with this noise may.',
+      c.n < header.settings.n.value && 2 * (c.counts[c.selected ?? 0] ?? 0) < c.n
+        ? 'Drawing ended because the draws speak against this class having more than half of the votes. Less noise (--sigma) or a network trained with this noise may help.'
+        : 'The draws do not show that this class has more than half of the votes. More draws (--n), less noise (--sigma) or a network trained with this noise may.',
   };
 }
 

@@ -45,6 +45,18 @@ describe('a certificate as a derivation', () => {
     }
   });
 
+  test('of the anytime bound says how many of the draws were made, and that p_A holds wherever they end', () => {
+    const early = images('anytime').filter(({ record }) => record.n < 10_000);
+    expect(early.length).toBeGreaterThan(0);
+    for (const { derivation, record } of early) {
+      const text = JSON.stringify(derivation.steps);
+      expect(text).toContain(`of n = ${record.n} `);
+      expect(text).toContain('Of up to 10000: drawing ended');
+      expect(text).toContain('exceed 1/α at any n at all');
+      expect(text).not.toContain('Clopper');
+    }
+  });
+
   test('of the runner-up form names both probabilities', () => {
     const [first] = images('runner-up').filter(({ record }) => !record.abstained);
     if (first === undefined) throw new Error('none certified');
