@@ -1,12 +1,65 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-export default defineConfig({
+/** Files that take long, the longest first. They start first, so that no process is left with one at the end. */
+const SLOW = [
+  'training/step',
+  'lipschitz/large-left-half',
+  'training/network',
+  'cli/certify',
+  'cli/attack',
+  'cli/hostile-models',
+  'cli/train',
+  'cli/bad-input',
+  'cli/audit',
+  'methods/end-to-end-exports',
+  'onnx/shared-models',
+  'training/regularizers',
+  'smoothing/noise-error',
+  'cli/known-seed',
+  'cli/kill',
+  'lipschitz/displacement',
+  'training/export',
+  'inspection/inspection',
+  'methods/smoothed-classifier',
+  'operators/activation',
+  'lipschitz/input-radius',
+  'smoothing/sampler',
+  'operators/convolution-map',
+  'training/architectures',
+  'operators/onnx-runtime',
+  'fuzz/fuzz',
+  'lipschitz/underflow',
+  'lipschitz/spectral-norm',
+  'statistics/comparison',
+  'report/escape',
+  'operators/training',
+  'smoothing/rounded-noise-statistics',
+].map((name) => `test/${name}.test.ts`);
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const k = SLOW.findIndex((file) => moduleId.endsWith(`/${file}`));
+      return k < 0 ? SLOW.length : k;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
+
+export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/**/*.test.ts'],
+    // `--mode unit` leaves out what runs the built program, and what is slow.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(mode === 'unit' ? ['test/cli/**', 'test/docs/**', ...SLOW] : []),
+    ],
     // Inference and bounds are CPU work: more files at once than cores only makes each of them slower.
     maxWorkers: 2,
     pool: 'forks',
+    sequence: { sequencer: SlowFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
-});
+}));

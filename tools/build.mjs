@@ -5,10 +5,13 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { binary } from './binary.mjs';
+import { DIGEST_FILE, sourceDigest } from './source-digest.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const run = (...command) => execFileSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
 
+// Before the build: what changes during it makes it stale.
+const digest = sourceDigest();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 mkdirSync(join(root, 'dist/smoothing'), { recursive: true });
 run(
@@ -25,3 +28,4 @@ write('records/result.schema.json', (await compiled('records/record.js')).result
 write('attack/attack.schema.json', (await compiled('attack/attack-record.js')).attackSchema);
 write('cli/config/splitz.config.schema.json', (await compiled('cli/config/schema.js')).configSchema());
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);
+writeFileSync(DIGEST_FILE, `${digest}\n`);

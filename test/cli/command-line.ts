@@ -1,11 +1,16 @@
 /** Runs the built command line as users do, in a folder of its own: in a new process, or in one that is already warm. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/records/record.ts';
 import { headerViolation, recordViolation } from '../../src/records/record.ts';
+import { DIGEST_FILE, sourceDigest } from '../../tools/source-digest.mjs';
+
+// A test of yesterday's program says nothing about these sources.
+if (!existsSync(DIGEST_FILE) || readFileSync(DIGEST_FILE, 'utf8').trim() !== sourceDigest())
+  throw new Error('dist/ was not built from these sources, and this test runs it: npm run build');
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const WARM = fileURLToPath(new URL('warm-program.mjs', import.meta.url));

@@ -1,0 +1,2 @@
+export declare const DIGEST_FILE: string;
+export declare function sourceDigest(): string;
