@@ -35,6 +35,20 @@ const SLOW = [
   'report/escape',
   'operators/training',
   'smoothing/rounded-noise-statistics',
+  'training/tracing',
+  'operators/local-maps',
+  'lipschitz/known-centre',
+  'lipschitz/forward-error-on-ball',
+  'onnx/batch-axis',
+  'smoothing/half-space',
+  'operators/conformance',
+  'smoothing/probe',
+  'onnx/preflight/deceit',
+  'methods/wrong-by-construction',
+  'verification/verify-file',
+  'records/result-file',
+  'ground/rounding-error',
+  'inspection/boundability',
 ].map((name) => `test/${name}.test.ts`);
 
 class SlowFirst extends BaseSequencer {
