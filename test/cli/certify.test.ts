@@ -2,10 +2,15 @@
 import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leftHalfBoundAt } from '../../src/methods/smoothed-classifier.ts';
+import { findCut } from '../../src/onnx/cuts.ts';
+import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import type { NodeProto } from '../../src/onnx/model/proto.ts';
 import type { CertificateRecord } from '../../src/records/record.ts';
+import { globalLipschitz } from '../../src/runs/choose-cut.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
@@ -132,6 +137,31 @@ describe.concurrent('which images', () => {
     const chosen = tried.find(([, cut]) => cut === header.split.cut);
     expect(Number(chosen?.[2])).toBe(most);
     expect(most).toBeGreaterThan(0);
+  });
+
+  it('--split auto compares the cuts at the same noise at the input', async () => {
+    const pixels = new Float32Array(9 * 784).fill(0.5);
+    writeFileSync(path('grey.npz'), npz({ images: npy('<f4', [9, 28, 28], pixels) }));
+    const { ended } = await certified(
+      'matched.jsonl',
+      ...['--data', 'grey.npz', '--split', 'auto', '--sigma', '0.01'],
+    );
+    const tried = [...ended.stderr.matchAll(/^auto {3}'(.*)': average radius .* at sigma ([\d.]+)$/gm)];
+    const prepared = await prepareClassifier(await loadModel(path('net.onnx')), undefined, {
+      layout: 'nchw',
+      scale: 1,
+      imageShape: [1, 28, 28],
+    });
+    const matched = tried.map(([, name]) => {
+      const left = leftHalfBoundAt(prepared, findCut(prepared.cuts, name ?? ''), 'secant', 1e-6);
+      return [name, 0.01 * globalLipschitz(left, 0)] as const;
+    });
+    expect(matched.map(([name]) => name)).toEqual(['input', 'conv', 'Relu_1', 'Flatten_2']);
+    for (const [k, [, sigma]] of matched.entries()) {
+      // Noise levels are printed with four digits.
+      expect(Number(tried[k]?.[2]) / sigma).toBeCloseTo(1, 3);
+    }
+    expect(matched[1]?.[1]).toBeGreaterThan(0.012);
   });
 
   it('--split auto ends where only balls have a bound, which match no noise level', async () => {
