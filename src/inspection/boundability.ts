@@ -9,7 +9,6 @@ import { ModelRefused } from '../ground/errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
 import { type LeftHalfCompiler, leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import { productBound } from '../lipschitz/displacement.ts';
-import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
@@ -68,7 +67,7 @@ export function boundability(
         building = build(nodes, compile, shapes, budget);
         if (building) {
           const half = compile(cut.value);
-          const localOnly = half.steps.some((step) => !Number.isFinite(stepLipschitz(step)));
+          const localOnly = half.steps.some((step) => !Number.isFinite(step.nonlinearity.lipschitz));
           const measured: boolean = product !== null && measure(half, norms, segments, budget);
           product = measured ? lipschitzOf(half, norms) : null;
           return { cut, why: null, checked: true, latentLipschitz: product, localOnly };

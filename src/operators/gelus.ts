@@ -5,6 +5,7 @@
  */
 import { floatAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, betweenExtrema, smooth } from './nonlinear/activation.ts';
 import { normalCdf, normalDensity } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
@@ -163,6 +164,6 @@ export const gelus: Operator = {
         : node.opType === 'Mish'
           ? mish
           : swish(floatAttribute(node, 'alpha', 1));
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, type Pieces, piecewiseLinear } from './nonlinear/activation.ts';
 import { constantOf, type Operands, type Operator } from './operator.ts';
 import type { Tf, TrainingForm, TrainingOperands } from './training/form.ts';
@@ -192,6 +193,6 @@ export const rectifiers: Operator = {
           : node.opType === 'PRelu'
             ? parametric(node, operands)
             : clip(node, operands);
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

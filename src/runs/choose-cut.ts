@@ -3,7 +3,6 @@
 import { ModelRefused, UsageError } from '../ground/errors.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
-import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../methods/smoothed-classifier.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
@@ -73,7 +72,9 @@ export function boundAt(
       cause: error,
     });
   }
-  const onBallsOnly = left?.half.steps.find((step) => stepLipschitz(step) === Number.POSITIVE_INFINITY);
+  const onBallsOnly = left?.half.steps.find(
+    (step) => step.nonlinearity.lipschitz === Number.POSITIVE_INFINITY,
+  );
   if (lipschitz === 'secant' || onBallsOnly === undefined) return left;
   const where = describeNode(onBallsOnly.node);
   throw new UsageError({
