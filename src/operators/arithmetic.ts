@@ -252,6 +252,11 @@ const training: TrainingForms = {
 
 export const arithmetic: Operator = {
   types: ['Add', 'Sub', 'Mul', 'Div', 'Neg'],
+  /** A deviation from a mean reads all that is averaged. */
+  work: (node, { inputs, output }) =>
+    node.opType === 'Sub' && node.inputs[1]?.producer?.opType === 'ReduceMean'
+      ? sizeOf(output) ** 2 / Math.max(1, sizeOf(inputs[1] ?? []))
+      : 0,
   training,
   expression(node) {
     if (node.opType === 'Mul') return squareOf(node) ?? gatedActivation(node);

@@ -156,6 +156,7 @@ function geluOf(node: Node): Activation {
 
 export const gelus: Operator = {
   types: ['Gelu', 'Mish', 'Swish'],
+  roles: { Gelu: 'activation', Mish: 'activation', Swish: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation =

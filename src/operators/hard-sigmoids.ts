@@ -76,6 +76,7 @@ export function hardSwishOf(alpha: number, beta: number): Activation {
 
 export const hardSigmoids: Operator = {
   types: ['HardSigmoid', 'HardSwish'],
+  roles: { HardSigmoid: 'activation', HardSwish: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = node.opType === 'HardSwish' ? hardSwish : hardSigmoid(node);

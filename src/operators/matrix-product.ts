@@ -9,6 +9,7 @@ import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { composed } from './compile/nonlinear-action.ts';
+import { weightEntries } from './compile/weight-entries.ts';
 import { type Blocks, matrixProducts } from './nonlinear/bilinear.ts';
 import { boundedOnBalls } from './nonlinear/local-map.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
@@ -231,6 +232,8 @@ const trainedMatMul: TrainingForm = {
 
 export const matrixProduct: Operator = {
   types: ['Gemm', 'MatMul'],
+  roles: { Gemm: 'weights', MatMul: 'weights' },
+  work: (node, shapes) => weightEntries(node, shapes, -1),
   training: { Gemm: trainedGemm, MatMul: trainedMatMul },
   compile: (node, operands) => (node.opType === 'Gemm' ? gemm(node, operands) : matMul(node, operands)),
 };

@@ -88,6 +88,15 @@ export interface Expression {
   compile(operands: Operands): Action;
 }
 
+/** Shapes of a node's inputs, by position, and of its first output; empty where they are not known. */
+export interface NodeShapes {
+  readonly inputs: readonly (readonly number[])[];
+  readonly output: readonly number[];
+}
+
+/** What a type is to the published choice of a split: something to cut behind, or what it has to come after. */
+export type Role = 'activation' | 'weights';
+
 export interface Operator {
   /** ONNX operator types of the default domain that this file implements. */
   readonly types: readonly string[];
@@ -97,6 +106,13 @@ export interface Operator {
   compile(node: Node, operands: Operands): Action;
   /** The known expression that ends in this node, or null: compiled in its stead, the nodes inside are not asked. */
   expression?(node: Node): Expression | null;
+  /**
+   * Entries that compiling the node writes out one by one, or as many as take that long: an estimate, before it is
+   * compiled, of how long it takes. Omitted where that is quick.
+   */
+  work?(node: Node, shapes: NodeShapes): number;
+  /** By type; a type without one is neither. */
+  readonly roles?: Readonly<Record<string, Role>>;
   /** By type; `train` refuses the types that are missing. */
   readonly training?: TrainingForms;
 }

@@ -177,6 +177,7 @@ const trainedClip: TrainingForm = {
 
 export const rectifiers: Operator = {
   types: ['Relu', 'LeakyRelu', 'PRelu', 'Clip'],
+  roles: { Relu: 'activation', LeakyRelu: 'activation', PRelu: 'activation', Clip: 'activation' },
   training: {
     Relu: trainedRelu,
     LeakyRelu: trainedLeakyRelu,

@@ -125,6 +125,7 @@ function shrink(node: Node): Activation {
 
 export const jumps: Operator = {
   types: ['Shrink', 'ThresholdedRelu'],
+  roles: { ThresholdedRelu: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = node.opType === 'Shrink' ? shrink(node) : thresholdedRelu(node);

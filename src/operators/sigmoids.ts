@@ -64,6 +64,7 @@ const training: TrainingForms = {
 
 export const sigmoids: Operator = {
   types: ['Sigmoid', 'Tanh', 'Elu', 'Softplus'],
+  roles: { Sigmoid: 'activation', Tanh: 'activation', Elu: 'activation', Softplus: 'activation' },
   training,
   compile(node, operands) {
     const { dims } = required(node, operands, 0);

@@ -91,6 +91,7 @@ const plain: Readonly<Record<string, Activation>> = {
 
 export const saturating: Operator = {
   types: [...Object.keys(plain), 'Celu', 'Selu'],
+  roles: { Celu: 'activation', Erf: 'activation', Selu: 'activation', Softsign: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = plain[node.opType] ?? (node.opType === 'Selu' ? selu(node) : celu(node));

@@ -1,12 +1,12 @@
 /** Which cut `--split` means, and the noise level there. */
 
 import { ModelRefused, UsageError } from '../ground/errors.ts';
+import { firstActivationCut } from '../inspection/first-activation.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../methods/smoothed-classifier.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
-import { firstActivationCut } from '../onnx/first-activation.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { describeNode } from '../onnx/model/graph.ts';
 

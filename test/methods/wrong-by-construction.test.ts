@@ -8,11 +8,11 @@
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ExitCode, ModelRefused } from '../../src/ground/errors.ts';
+import { firstActivationCut } from '../../src/inspection/first-activation.ts';
 import { inspectModel } from '../../src/inspection/inspection.ts';
 import type { LeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import { leftHalfBoundAt, openSmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
 import type { Cut } from '../../src/onnx/cuts.ts';
-import { firstActivationCut } from '../../src/onnx/first-activation.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
