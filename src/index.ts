@@ -20,6 +20,7 @@ export type { Statement } from './attestation/statement.ts';
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
 export { ModelRefused, SplitzError, ToolError, UsageError } from './ground/errors.ts';
+export { firstActivationCut } from './inspection/first-activation.ts';
 export { type Inspection, type InspectionOptions, inspectModel } from './inspection/inspection.ts';
 export { compileLeftHalf } from './lipschitz/compile-left-half.ts';
 export { displacement } from './lipschitz/displacement.ts';
@@ -38,7 +39,6 @@ export {
   type SmoothingSettings,
 } from './methods/smoothed-classifier.ts';
 export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
-export { firstActivationCut } from './onnx/first-activation.ts';
 export { type PreparedClassifier, prepareClassifier } from './onnx/intake/prepare-classifier.ts';
 export { loadModel } from './onnx/model/load.ts';
 export type { Model } from './onnx/model/model.ts';

@@ -9,7 +9,6 @@ import { ModelRefused } from '../ground/errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
 import { type LeftHalfCompiler, leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import { productBound } from '../lipschitz/displacement.ts';
-import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
@@ -18,10 +17,9 @@ import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Shapes } from '../onnx/intake/shapes.ts';
 import { valueDependent, valuesRead } from '../onnx/model/dependence.ts';
-import { describeNode, type Node, sizeOf, type Value } from '../onnx/model/graph.ts';
+import { describeNode, type Node, type Value } from '../onnx/model/graph.ts';
 import { workOf } from '../operators/algebra/convolution-map.ts';
-import { isConvolution, type LinearMap, WRITTEN_OUT } from '../operators/algebra/linear-map.ts';
-import { einsumEntries } from '../operators/einsum.ts';
+import { isConvolution, type LinearMap } from '../operators/algebra/linear-map.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { type TimeBudget, timeBudget } from './time-budget.ts';
@@ -68,7 +66,7 @@ export function boundability(
         building = build(nodes, compile, shapes, budget);
         if (building) {
           const half = compile(cut.value);
-          const localOnly = half.steps.some((step) => !Number.isFinite(stepLipschitz(step)));
+          const localOnly = half.steps.some((step) => !Number.isFinite(step.nonlinearity.lipschitz));
           const measured: boolean = product !== null && measure(half, norms, segments, budget);
           product = measured ? lipschitzOf(half, norms) : null;
           return { cut, why: null, checked: true, latentLipschitz: product, localOnly };
@@ -118,7 +116,7 @@ function build(
   return nodes.every((node) => {
     const output = node.outputs[0];
     if (output === null || output === undefined) return true;
-    return budget.spend('build', matrixEntries(node, shapes), () => prepared(compile, output)) !== null;
+    return budget.spend('build', compileWork(node, shapes), () => prepared(compile, output)) !== null;
   });
 }
 
@@ -128,26 +126,13 @@ function prepared(compile: LeftHalfCompiler, value: Value): true {
   return true;
 }
 
-/** Times that an entry of an Einsum takes, by its labels, longer than one of a convolution by its window. */
-const BY_LABELS = 10;
-
-/**
- * Entries of a node's matrix, every output reading one kernel, for the estimate of its time. Nodes without weights are
- * quick, and so are convolutions too large to be written out; a deviation from a mean reads all that is averaged.
- */
-function matrixEntries(node: Node, shapes: Shapes): number {
+/** What the operator says that compiling the node takes, for the estimate of its time. */
+function compileWork(node: Node, shapes: Shapes): number {
   const dimsOf = (value: Value | null | undefined): readonly number[] =>
     value?.constant?.dims ?? shapes.get(value?.name ?? '')?.dims ?? [];
-  const dims = dimsOf(node.outputs[0]);
-  if (node.opType === 'Einsum') return BY_LABELS * einsumEntries(node, node.inputs.map(dimsOf));
-  if (node.opType === 'Sub' && node.inputs[1]?.producer?.opType === 'ReduceMean')
-    return sizeOf(dims) ** 2 / Math.max(1, sizeOf(dimsOf(node.inputs[1])));
-  const weight = node.inputs[1]?.constant?.dims ?? [];
-  const windowed = node.opType === 'Conv' || node.opType === 'ConvTranspose';
-  if (weight.length < 2 || !(windowed || node.opType === 'Gemm' || node.opType === 'MatMul')) return 0;
-  const outputs = (windowed ? dims[1] : dims.at(-1)) ?? 1;
-  const entries = (sizeOf(dims) * sizeOf(weight)) / Math.max(1, outputs);
-  return node.opType === 'Conv' && entries > WRITTEN_OUT ? 0 : entries;
+  return (
+    operatorOf(node)?.work?.(node, { inputs: node.inputs.map(dimsOf), output: dimsOf(node.outputs[0]) }) ?? 0
+  );
 }
 
 /** Products with the matrix that a bound takes: Lanczos steps and the probe (spectral-norm.ts), each out and back. */

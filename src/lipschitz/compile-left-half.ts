@@ -1,7 +1,8 @@
 /** Compiles the left half of a network, up to a cut, from its ONNX graph. */
 import { ModelRefused } from '../ground/errors.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/model/graph.ts';
-import { identityMatrix, longestColumn } from '../operators/algebra/sparse-matrix.ts';
+import { identityMatrix } from '../operators/algebra/sparse-matrix.ts';
+import type { Nonlinearity } from '../operators/nonlinear/nonlinearity.ts';
 import {
   type Constant,
   constantOf,
@@ -107,61 +108,38 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
   };
 
   /** A new step after `input`; its output has the shape `dims`. */
-  const stepped = (node: Node, input: AffineForm, dims: readonly number[], rule: Step['rule']): State => {
-    const size = sizeOf(dims);
-    const step: Step = { node, input, dims, size, rule };
+  const stepped = (node: Node, input: AffineForm, dims: readonly number[], map: Nonlinearity): State => {
     if (input.terms.length === 0) {
-      const { value, error } = through(step, { value: input.bias, error: input.biasError });
+      const { value, error } = through(map, { value: input.bias, error: input.biasError });
       return { dims, constant: { dims, values: value }, error };
     }
-    steps.push(step);
+    const size = sizeOf(dims);
+    steps.push({ node, input, dims, size, nonlinearity: map });
     const base = { base: steps.length, matrix: identityMatrix(size) };
     return { dims, constant: null, form: { ...zeroForm(size), terms: [base] } };
   };
 
   const nonlinear = (
     node: Node,
-    action: Extract<SingleAction, { operand: number; kind: 'activation' | 'maximum' }>,
+    { dims, operand, spread, nonlinearity }: Extract<SingleAction, { kind: 'nonlinear' }>,
     inputs: readonly (State | null)[],
   ): State => {
-    const operand = formOf(inputs[action.operand]!);
-    const spread = action.kind === 'activation' ? action.spread : null;
-    return stepped(
-      node,
-      spread ? transformed(spread, operand, describeNode(node)) : operand,
-      action.dims,
-      action.kind === 'activation'
-        ? { kind: 'activation', activation: action.activation }
-        : { kind: 'maximum', windows: action.windows, overlap: longestColumn(action.windows) },
-    );
+    const x = formOf(inputs[operand]!);
+    const z = spread === null ? x : transformed(spread, x, describeNode(node));
+    return stepped(node, z, dims, nonlinearity);
   };
 
-  const sharedVectors = new Map<string, State>();
-  const vector = (
+  const sharedSteps = new Map<string, State>();
+  const composed = (
     node: Node,
-    action: Extract<SingleAction, { kind: 'vector' }>,
+    { dims, terms, nonlinearity, valueDims, after, shared }: Extract<SingleAction, { kind: 'composed' }>,
     inputs: readonly (State | null)[],
   ): State => {
-    const { terms, map, mapDims, pick, shared } = action;
-    const known = shared === null ? undefined : sharedVectors.get(shared);
+    const known = shared === null ? undefined : sharedSteps.get(shared);
     const whole =
-      known ??
-      stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), mapDims, { kind: 'vector', map });
-    if (shared !== null) sharedVectors.set(shared, whole);
-    return stateOfForm(
-      action.dims,
-      pick === null ? formOf(whole) : transformed(pick, formOf(whole), describeNode(node)),
-    );
-  };
-
-  const local = (
-    node: Node,
-    { terms, map, dims, after }: Extract<SingleAction, { kind: 'local' }>,
-    inputs: readonly (State | null)[],
-  ): State => {
-    const z = sumOf(node, terms, terms[0]!.matrix.rows, inputs);
-    const whole = stepped(node, z, dims, { kind: 'local', map });
-    if (after === null) return whole;
+      known ?? stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), valueDims, nonlinearity);
+    if (shared !== null) sharedSteps.set(shared, whole);
+    if (after === null) return stateOfForm(dims, formOf(whole));
     const form = transformed(after.matrix, formOf(whole), describeNode(node));
     return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
   };
@@ -170,8 +148,7 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     if (action.kind === 'constant')
       return { dims: action.constant.dims, constant: action.constant, error: 0 };
     if (action.kind === 'affine') return affine(node, action, inputs);
-    if (action.kind === 'local') return local(node, action, inputs);
-    return action.kind === 'vector' ? vector(node, action, inputs) : nonlinear(node, action, inputs);
+    return action.kind === 'composed' ? composed(node, action, inputs) : nonlinear(node, action, inputs);
   };
 
   const compileNode = (node: Node): void => {

@@ -17,21 +17,15 @@
 
 import { inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
 import { applyAbsolute, type LinearMap, rowNorms } from '../operators/algebra/linear-map.ts';
+import type { Movement } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { DisplacementBound } from './displacement-bounds.ts';
-import type { Evaluation } from './evaluate-left-half.ts';
+import type { Approximation, Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 import type { Scales } from './spectral-norm.ts';
 
 /** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
 export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;
-
-export interface Movement {
-  /** Upper bound on the l2 displacement. */
-  readonly rho: number;
-  /** Upper bounds per coordinate; null where none is kept (global bound, input). */
-  readonly box: Float64Array | null;
-}
 
 /** 1 for coordinates that can move, 0 for those that cannot; null when all can. */
 function moving(movement: Movement): Scales {
@@ -76,118 +70,33 @@ function masked(
   return noLess(inflate(rho, form.terms.length + 4));
 }
 
-function throughActivation(
-  step: Step,
-  centre: Evaluation['inputs'][number],
+/** How the output of a step moves. `centre` is its input there; the global bound needs none. */
+function stepMovement(
+  { input, nonlinearity }: Step,
+  centre: Approximation | undefined,
   bases: readonly Movement[],
   bound: DisplacementBound,
   normOf: NormOf,
 ): Movement {
-  if (step.rule.kind !== 'activation') throw new Error('not an activation');
-  const { activation } = step.rule;
   if (bound === 'global') {
-    let steepest = 0;
-    for (let i = 0; i < step.size; i++) steepest = Math.max(steepest, activation.lipschitz(i));
-    return {
-      rho: inflate(productUp(steepest, masked(step.input, bases, null, false, normOf)), 4),
-      box: null,
-    };
+    const { lipschitz } = nonlinearity;
+    const rho = Number.isFinite(lipschitz)
+      ? nonlinearity.globalRho(masked(input, bases, null, false, normOf))
+      : Number.POSITIVE_INFINITY;
+    return { rho, box: null };
   }
-  const T = reach(step.input, bases);
-  const slopes = new Float64Array(step.size);
-  const box = new Float64Array(step.size);
-  const { value: z, error } = centre;
-  for (let i = 0; i < slopes.length; i++) {
-    if (T[i] === 0 || activation.isConstant(z[i]!, T[i]!, error, i)) continue;
-    const slope = bound === 'secant' ? activation.secant(z[i]!, T[i]!, error, i) : activation.lipschitz(i);
-    slopes[i] = slope + TINY;
-    box[i] = activation.displacement(z[i]!, T[i]!, error, i) + TINY;
-  }
-  // Where a secant has no bound (a jump, the edge of a domain), what is left is the displacement of the coordinates.
-  const rho = slopes.every(Number.isFinite)
-    ? masked(step.input, bases, slopes, true, normOf)
-    : Number.POSITIVE_INFINITY;
-  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
+  // A centre that overflowed, or is not a number, is not known.
+  if (centre === undefined || !Number.isFinite(centre.error)) return UNBOUNDED;
+  const moving = {
+    centre: centre.value,
+    error: centre.error,
+    T: reach(input, bases),
+    weighted: (rows: Scales) => masked(input, bases, rows, true, normOf),
+  };
+  return nonlinearity.movement(moving, bound === 'secant' ? 'secant' : 'mask');
 }
 
-function throughMaximum(
-  step: Step,
-  bases: readonly Movement[],
-  bound: DisplacementBound,
-  normOf: NormOf,
-): Movement {
-  if (step.rule.kind !== 'maximum') throw new Error('not a maximum');
-  const { windows, overlap } = step.rule;
-  const rho = inflate(Math.sqrt(overlap) * masked(step.input, bases, null, bound !== 'global', normOf), 4);
-  if (bound === 'global') return { rho, box: null };
-  const T = reach(step.input, bases);
-  const box = new Float64Array(step.size);
-  for (let i = 0; i < step.size; i++) {
-    for (let k = windows.rowStart[i]!; k < windows.rowStart[i + 1]!; k++) {
-      box[i] = Math.max(box[i]!, T[windows.column[k]!]!);
-    }
-  }
-  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
-}
-
-function throughVector(
-  step: Step,
-  bases: readonly Movement[],
-  bound: DisplacementBound,
-  normOf: NormOf,
-): Movement {
-  if (step.rule.kind !== 'vector') throw new Error('not a vector map');
-  const { map } = step.rule;
-  const rho = inflate(
-    productUp(map.lipschitz, masked(step.input, bases, null, bound !== 'global', normOf)),
-    4,
-  );
-  if (bound === 'global') return { rho, box: null };
-  const box = map.box(reach(step.input, bases));
-  return { rho: bound === 'secant' ? Math.min(rho, normUp(box)) : rho, box };
-}
-
-/** A map that is bounded on balls; only the secant bound looks at them. */
-function throughLocal(
-  step: Step,
-  centre: Evaluation['inputs'][number],
-  bases: readonly Movement[],
-  bound: DisplacementBound,
-  normOf: NormOf,
-): Movement {
-  if (step.rule.kind !== 'local') throw new Error('not a local map');
-  const { map } = step.rule;
-  const all = (): number => masked(step.input, bases, null, bound !== 'global', normOf);
-  if (bound !== 'secant')
-    return {
-      rho: Number.isFinite(map.lipschitz) ? inflate(productUp(map.lipschitz, all()), 4) : map.lipschitz,
-      box: null,
-    };
-  const T = reach(step.input, bases);
-  const local = map.on({ centre: centre.value, error: centre.error, T, rho: all });
-  if (local === null) return { rho: Number.POSITIVE_INFINITY, box: null };
-  let rho = 0;
-  for (const slopes of local.slopes) {
-    // What does not move has no slope to count.
-    const counted = slopes.map((slope, i) => (T[i] === 0 ? 0 : slope));
-    if (counted.some((slope) => slope !== 0)) rho += masked(step.input, bases, counted, true, normOf);
-  }
-  return { rho: Math.min(inflate(rho, 4), normUp(local.box)), box: local.box };
-}
-
-function throughStep(
-  step: Step,
-  centre: Evaluation['inputs'][number],
-  bases: readonly Movement[],
-  bound: DisplacementBound,
-  normOf: NormOf,
-): Movement {
-  if (step.rule.kind === 'activation') return throughActivation(step, centre, bases, bound, normOf);
-  if (step.rule.kind === 'local') return throughLocal(step, centre, bases, bound, normOf);
-  return step.rule.kind === 'vector'
-    ? throughVector(step, bases, bound, normOf)
-    : throughMaximum(step, bases, bound, normOf);
-}
+const UNBOUNDED: Movement = { rho: Number.POSITIVE_INFINITY, box: null };
 
 /** The movement of every base (the input, then the output of each step) on the ball; null where one has no bound. */
 export function movements(
@@ -199,10 +108,7 @@ export function movements(
 ): readonly Movement[] | null {
   const bases: Movement[] = [{ rho: noLess(r), box: null }];
   for (const [index, step] of half.steps.entries()) {
-    const centre = evaluation.inputs[index]!;
-    // A centre that overflowed, or is not a number, is not known.
-    if (bound !== 'global' && !Number.isFinite(centre.error)) return null;
-    const { rho, box } = throughStep(step, centre, bases, bound, normOf);
+    const { rho, box } = stepMovement(step, evaluation.inputs[index], bases, bound, normOf);
     if (!Number.isFinite(rho)) return null;
     bases.push({ rho: noLess(rho), box });
   }

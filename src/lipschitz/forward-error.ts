@@ -7,21 +7,11 @@
 
 import { inflate, normUp } from '../ground/rounding-error.ts';
 import { absoluteNorm } from '../operators/algebra/linear-map.ts';
+import { type Movement, type Nearby, outputError } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
-import { type Movement, reach } from './displacement.ts';
-import {
-  type Evaluation,
-  formError,
-  type Magnitude,
-  type Nearby,
-  stepError,
-  stepLipschitz,
-} from './evaluate-left-half.ts';
+import { reach } from './displacement.ts';
+import { type Evaluation, formError, type Magnitude } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
-
-/** Whether a step's error depends on where on the ball its input lies, and not on magnitudes alone. */
-const looksAtInput = (step: Step): boolean =>
-  step.rule.kind === 'local' || !Number.isFinite(stepLipschitz(step));
 
 /** Upper bound on the l2 movement of a form, from norms that cost nothing. */
 function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
@@ -48,7 +38,7 @@ export function forwardErrorOnBall(
     const output = evaluation.bases[index + 1]!;
     const outputMoved = inflate(bases[index + 1]!.rho + output.error, 4);
     const error = formError(step.input, magnitudes);
-    const own = stepError(step, z.value, output.value, {
+    const own = outputError(step.nonlinearity, z.value, output.value, {
       error,
       outputMoved,
       ...whereabouts(step, z.error + error, bases),
@@ -68,7 +58,7 @@ function whereabouts(
   errors: number,
   bases: readonly Movement[],
 ): Pick<Nearby, 'reach' | 'moved'> {
-  if (!looksAtInput(step)) return { reach: null, moved: 0 };
+  if (!step.nonlinearity.looksAtInput) return { reach: null, moved: 0 };
   const T = reach(step.input, bases);
   return {
     reach: T.map((t) => inflate(t + errors, 4)),

@@ -79,8 +79,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       if (!norm.deterministic) probabilisticUses += uses;
     }
   };
-  for (const { input, dims, rule } of half.steps)
-    count(input, dims, rule.kind === 'local' ? rule.map.norms : 1);
+  for (const { input, dims, nonlinearity } of half.steps) count(input, dims, nonlinearity.norms);
   count(half.output, half.dims, 1);
   const deltaEach = probabilisticUses === 0 ? 0 : delta / (probabilisticUses * (PROOFS + SHARED_PROOFS));
   const normOf = (matrix: LinearMap): SpectralNorm => {

@@ -5,10 +5,7 @@
  */
 import { type Node, sizeOf } from '../onnx/model/graph.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
-import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
-import type { Activation } from '../operators/nonlinear/activation.ts';
-import type { LocalMap } from '../operators/nonlinear/local-map.ts';
-import type { VectorMap } from '../operators/nonlinear/vector-map.ts';
+import type { Nonlinearity } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 
 /** A nonlinearity applied to an affine form; its output is base `index + 1`. */
@@ -17,16 +14,7 @@ export interface Step {
   readonly input: AffineForm;
   readonly dims: readonly number[];
   readonly size: number;
-  readonly rule:
-    | { readonly kind: 'activation'; readonly activation: Activation }
-    | {
-        readonly kind: 'maximum';
-        readonly windows: SparseMatrix;
-        /** Largest number of windows sharing a cell: the map is sqrt(overlap)-Lipschitz in l2. */
-        readonly overlap: number;
-      }
-    | { readonly kind: 'vector'; readonly map: VectorMap }
-    | { readonly kind: 'local'; readonly map: LocalMap };
+  readonly nonlinearity: Nonlinearity;
 }
 
 export interface LeftHalf {

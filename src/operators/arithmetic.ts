@@ -9,7 +9,9 @@ import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/model/gra
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
 import { checkEntries, selection } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated, composed } from './compile/nonlinear-action.ts';
 import { gatedActivation } from './nonlinear/gated-activations.ts';
+import { boundedOnBalls } from './nonlinear/local-map.ts';
 import { products, quotients } from './nonlinear/products.ts';
 import { writtenOutNormalisation } from './nonlinear/written-out-normalization.ts';
 import type { Action, Constant, Operand, Operands, Operator } from './operator.ts';
@@ -76,7 +78,7 @@ function pairwise(
     return { operand: position, matrix: selection(sizeOf(operand.dims), source) };
   };
   const map = node.opType === 'Div' ? quotients(count) : products(count);
-  return { kind: 'local', dims, terms: [half(0, a), half(1, b)], map, after: null };
+  return composed(dims, [half(0, a), half(1, b)], boundedOnBalls(map));
 }
 
 /** A constant over a dependent divisor. */
@@ -89,13 +91,13 @@ function overDependent(
   const index = broadcastIndex(from[0], dims);
   if (dividend.values.some((c) => !Number.isFinite(c)))
     refuse(node, 'its dividend is not finite', 'Re-export the model.');
-  return {
-    kind: 'activation',
+  const spread = selection(sizeOf(from[1]), broadcastIndex(from[1], dims));
+  return activated(
     dims,
-    operand: 1,
-    spread: selection(sizeOf(from[1]), broadcastIndex(from[1], dims)),
-    activation: dividing((i) => dividend.values[index[i]!]!),
-  };
+    dividing((i) => dividend.values[index[i]!]!),
+    1,
+    spread,
+  );
 }
 
 /**
@@ -250,6 +252,11 @@ const training: TrainingForms = {
 
 export const arithmetic: Operator = {
   types: ['Add', 'Sub', 'Mul', 'Div', 'Neg'],
+  /** A deviation from a mean reads all that is averaged. */
+  work: (node, { inputs, output }) =>
+    node.opType === 'Sub' && node.inputs[1]?.producer?.opType === 'ReduceMean'
+      ? sizeOf(output) ** 2 / Math.max(1, sizeOf(inputs[1] ?? []))
+      : 0,
   training,
   expression(node) {
     if (node.opType === 'Mul') return squareOf(node) ?? gatedActivation(node);

@@ -5,9 +5,10 @@
  */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
-import { convolutionOf } from './algebra/linear-map.ts';
+import { convolutionOf, WRITTEN_OUT } from './algebra/linear-map.ts';
 import { slidingWindows } from './algebra/window.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
+import { weightEntries } from './compile/weight-entries.ts';
 import type { Operator } from './operator.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
 import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training/operands.ts';
@@ -66,6 +67,11 @@ const training: TrainingForm = {
 
 export const convolution: Operator = {
   types: ['Conv'],
+  roles: { Conv: 'weights' },
+  work(node, shapes) {
+    const entries = weightEntries(node, shapes, 1);
+    return entries > WRITTEN_OUT ? 0 : entries;
+  },
   training: { Conv: training },
   compile(node, operands) {
     const input = required(node, operands, 0);

@@ -85,14 +85,16 @@ function dependentOperand(node: Node, operands: readonly Operand[]): number {
   return dependent[0] ?? 0;
 }
 
-/** Entries of the matrix of an Einsum whose inputs have these shapes: one per combination of its labels. */
-export function einsumEntries(node: Node, shapes: readonly (readonly number[])[]): number {
-  const operands = shapes.map((dims) => ({ dims, constant: null }));
-  return sizeOf([...lengthsOf(node, parsed(node, operands), operands).values()]);
-}
+/** Times that an entry takes, by its labels, longer than one of a convolution by its window. */
+const BY_LABELS = 10;
 
 export const einsum: Operator = {
   types: ['Einsum'],
+  work(node, { inputs }) {
+    const operands = inputs.map((dims) => ({ dims, constant: null }));
+    // One entry per combination of the labels.
+    return BY_LABELS * sizeOf([...lengthsOf(node, parsed(node, operands), operands).values()]);
+  },
   compile(node, given: Operands) {
     const operands = node.inputs.map((_, position) => required(node, given, position));
     const variable = dependentOperand(node, operands);

@@ -5,6 +5,7 @@
  */
 import { floatAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, betweenExtrema, smooth } from './nonlinear/activation.ts';
 import { normalCdf, normalDensity } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
@@ -155,6 +156,7 @@ function geluOf(node: Node): Activation {
 
 export const gelus: Operator = {
   types: ['Gelu', 'Mish', 'Swish'],
+  roles: { Gelu: 'activation', Mish: 'activation', Swish: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation =
@@ -163,6 +165,6 @@ export const gelus: Operator = {
         : node.opType === 'Mish'
           ? mish
           : swish(floatAttribute(node, 'alpha', 1));
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

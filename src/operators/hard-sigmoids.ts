@@ -3,6 +3,7 @@
 import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, piecewiseLinear, smooth } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
 
@@ -75,9 +76,10 @@ export function hardSwishOf(alpha: number, beta: number): Activation {
 
 export const hardSigmoids: Operator = {
   types: ['HardSigmoid', 'HardSwish'],
+  roles: { HardSigmoid: 'activation', HardSwish: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = node.opType === 'HardSwish' ? hardSwish : hardSigmoid(node);
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

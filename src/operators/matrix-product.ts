@@ -8,7 +8,10 @@ import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '.
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
 import { absoluteNorm, buildMatrix, checkEntries, selection } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { composed } from './compile/nonlinear-action.ts';
+import { weightEntries } from './compile/weight-entries.ts';
 import { type Blocks, matrixProducts } from './nonlinear/bilinear.ts';
+import { boundedOnBalls } from './nonlinear/local-map.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './training/form.ts';
 import { operandAt, optionalWeightAt, refuseTraining } from './training/operands.ts';
@@ -99,7 +102,7 @@ function ofDependents(
       for (let i = 0; i < sizes[k]; i++) source[starts[k] + h * sizes[k] + i] = used[k][h]! * sizes[k] + i;
     return { operand: k, matrix: selection(sizeOf(factors[k].dims), source) };
   });
-  return { kind: 'local', dims, terms, map: matrixProducts(shape), after: null };
+  return composed(dims, terms, boundedOnBalls(matrixProducts(shape)));
 }
 
 /** MatMul of any rank, as numpy defines it: leading axes broadcast, vectors gain an axis. */
@@ -229,6 +232,8 @@ const trainedMatMul: TrainingForm = {
 
 export const matrixProduct: Operator = {
   types: ['Gemm', 'MatMul'],
+  roles: { Gemm: 'weights', MatMul: 'weights' },
+  work: (node, shapes) => weightEntries(node, shapes, -1),
   training: { Gemm: trainedGemm, MatMul: trainedMatMul },
   compile: (node, operands) => (node.opType === 'Gemm' ? gemm(node, operands) : matMul(node, operands)),
 };

@@ -8,7 +8,7 @@ import { broadcastDims, broadcastIndex, stridesOf } from './algebra/shape.ts';
 import { checkEntries, identityMatrix, selection } from './algebra/sparse-matrix.ts';
 import { constantOperand, integers, normalizeAxis, refuse, required } from './compile/compile-errors.ts';
 import { extremeOfConstants } from './nonlinear/constant-extrema.ts';
-import { sortedGroups } from './nonlinear/vector-map.ts';
+import { sortedGroups, wholeVectors } from './nonlinear/vector-map.ts';
 import type { Action, Operands, Operator } from './operator.ts';
 
 const range = (size: number, from = 0): Int32Array => Int32Array.from({ length: size }, (_, i) => from + i);
@@ -36,12 +36,12 @@ function extreme(node: Node, operands: Operands): Action {
   const size = parts.length * count;
   const [first, channels, ...rest] = dims;
   return {
-    kind: 'vector',
+    kind: 'composed',
     dims,
     terms,
-    map: sortedGroups(count, parts.length),
-    mapDims: first === 1 && channels !== undefined ? [1, parts.length * channels, ...rest] : [size],
-    pick: selection(size, range(count, largest ? 0 : size - count)),
+    nonlinearity: wholeVectors(sortedGroups(count, parts.length)),
+    valueDims: first === 1 && channels !== undefined ? [1, parts.length * channels, ...rest] : [size],
+    after: { matrix: selection(size, range(count, largest ? 0 : size - count)), bias: null },
     // Sorting does not see the order of the operands.
     shared: JSON.stringify(['sort', ...node.inputs.map((value) => value?.name ?? '').sort()]),
   };
@@ -73,12 +73,12 @@ function topCells(node: Node, operands: Operands): Action {
     for (let g = 0; g < count; g++)
       pick[stored(place, g, kept)] = (largest ? place : length - 1 - place) * count + g;
   return {
-    kind: 'vector',
+    kind: 'composed',
     dims: out,
     terms: [{ operand: 0, matrix: selection(size, source) }],
-    map: sortedGroups(count, length),
-    mapDims: [size],
-    pick: selection(size, pick),
+    nonlinearity: wholeVectors(sortedGroups(count, length)),
+    valueDims: [size],
+    after: { matrix: selection(size, pick), bias: null },
     shared: null,
   };
 }

@@ -13,8 +13,10 @@ import {
   refuse,
   required,
 } from './compile/compile-errors.ts';
+import { composed } from './compile/nonlinear-action.ts';
+import { boundedOnBalls } from './nonlinear/local-map.ts';
 import { normalized } from './nonlinear/unit-scale.ts';
-import type { Action, Constant, Operands, Operator } from './operator.ts';
+import type { Action, Affine, Constant, Operands, Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
 
 const EPSILON = Math.fround(1e-5);
@@ -33,23 +35,19 @@ export function grouped(
   axes: readonly number[],
   scale: Scale,
   epsilon: number,
-  after: Extract<Action, { kind: 'local' }>['after'],
+  after: Affine | null,
 ): Action {
   const cells = reducedCells(shape, axes);
   const length = cells[0]?.length ?? 1;
-  return {
-    kind: 'local',
-    dims,
-    terms: [{ operand: 0, matrix: identityMatrix(sizeOf(dims)) }],
-    map: normalized({
-      cells: Int32Array.from(cells.flat()),
-      length,
-      centred: scale === 'deviation',
-      gain: scale === 'norm' ? 1 : Math.sqrt(length),
-      floor: Math.sqrt(length * epsilon),
-    }),
-    after,
-  };
+  const map = normalized({
+    cells: Int32Array.from(cells.flat()),
+    length,
+    centred: scale === 'deviation',
+    gain: scale === 'norm' ? 1 : Math.sqrt(length),
+    floor: Math.sqrt(length * epsilon),
+  });
+  const whole = [{ operand: 0, matrix: identityMatrix(sizeOf(dims)) }];
+  return { ...composed(dims, whole, boundedOnBalls(map)), after };
 }
 
 function epsilonOf(node: Node): number {
@@ -61,7 +59,7 @@ function epsilonOf(node: Node): number {
 function scaledAndShifted(
   scale: { readonly constant: Constant; readonly index: ArrayLike<number> },
   bias: { readonly constant: Constant; readonly index: ArrayLike<number> } | null,
-): Extract<Action, { kind: 'local' }>['after'] {
+): Affine | null {
   const size = scale.index.length;
   const valuesOf = ({ constant, index }: typeof scale): Float64Array =>
     Float64Array.from({ length: size }, (_, i) => constant.values[index[i]!]!);

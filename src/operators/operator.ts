@@ -7,9 +7,7 @@ import { DataType } from '../onnx/model/data-type.ts';
 import type { Node, Tensor, Value } from '../onnx/model/graph.ts';
 import type { LinearMap } from './algebra/linear-map.ts';
 import type { SparseMatrix } from './algebra/sparse-matrix.ts';
-import type { Activation } from './nonlinear/activation.ts';
-import type { LocalMap } from './nonlinear/local-map.ts';
-import type { VectorMap } from './nonlinear/vector-map.ts';
+import type { Nonlinearity } from './nonlinear/nonlinearity.ts';
 import type { TrainingForms } from './training/form.ts';
 
 /** A constant in float64, row-major. */
@@ -36,6 +34,12 @@ export type Operands = readonly (Operand | null)[];
 /** Linear maps of a node's operands, by position; their results are added up. */
 export type Terms = readonly { readonly operand: number; readonly matrix: LinearMap }[];
 
+/** matrix x + bias; no bias when null. */
+export interface Affine {
+  readonly matrix: LinearMap;
+  readonly bias: Float64Array | null;
+}
+
 /** What one output of a node is. */
 export type SingleAction =
   /** y = sum of matrix_k x_{operand_k} + bias. */
@@ -47,48 +51,29 @@ export type SingleAction =
       /** Upper bound on the l2 error made in forming `bias`; 0 when it is copied from the file. */
       readonly biasError?: number;
     }
-  /** y_i = phi(x_i), of x or, where another operand's shape repeats its cells, of `spread` x. */
+  /** y = f(x), of one operand x or, where another operand's shape repeats its cells, of `spread` x. */
   | {
-      readonly kind: 'activation';
+      readonly kind: 'nonlinear';
       readonly dims: readonly number[];
       readonly operand: number;
-      readonly spread?: SparseMatrix | null;
-      readonly activation: Activation;
+      readonly spread: SparseMatrix | null;
+      readonly nonlinearity: Nonlinearity;
     }
-  /** y_i = max of x over window i (a CSR pattern; values are ignored). */
+  /** y = after f(z), z = sum of matrix_k x_{operand_k}. */
   | {
-      readonly kind: 'maximum';
-      readonly dims: readonly number[];
-      readonly operand: number;
-      readonly windows: SparseMatrix;
-    }
-  /** y = pick f(z), z = sum of matrix_k x_{operand_k}; f is a map with a Lipschitz constant of its own. */
-  | {
-      readonly kind: 'vector';
+      readonly kind: 'composed';
       readonly dims: readonly number[];
       readonly terms: Terms;
-      readonly map: VectorMap;
+      readonly nonlinearity: Nonlinearity;
       /** Shape of f(z); the flat size where cells of several operands are mixed. */
-      readonly mapDims: readonly number[];
-      /** null: y is all of f(z). */
-      readonly pick: SparseMatrix | null;
+      readonly valueDims: readonly number[];
+      /** What is made of f(z); null: nothing. */
+      readonly after: Affine | null;
       /**
        * Nodes with the same key have the same f(z), which is then one step: the Max and the Min of two tensors are
        * together 1-Lipschitz, apart only sqrt(2). Must determine f(z). null where nothing is shared.
        */
       readonly shared: string | null;
-    }
-  /** y = after f(z), z = sum of matrix_k x_{operand_k}; f is a map bounded on balls. */
-  | {
-      readonly kind: 'local';
-      readonly dims: readonly number[];
-      readonly terms: Terms;
-      readonly map: LocalMap;
-      /** What is made of f(z), which has the shape `dims` itself; null: nothing. */
-      readonly after: {
-        readonly matrix: LinearMap;
-        readonly bias: Float64Array | null;
-      } | null;
     }
   /** The output does not depend on the input's values (Shape). */
   | { readonly kind: 'constant'; readonly constant: Constant };
@@ -103,6 +88,15 @@ export interface Expression {
   compile(operands: Operands): Action;
 }
 
+/** Shapes of a node's inputs, by position, and of its first output; empty where they are not known. */
+export interface NodeShapes {
+  readonly inputs: readonly (readonly number[])[];
+  readonly output: readonly number[];
+}
+
+/** What a type is to the published choice of a split: something to cut behind, or what it has to come after. */
+export type Role = 'activation' | 'weights';
+
 export interface Operator {
   /** ONNX operator types of the default domain that this file implements. */
   readonly types: readonly string[];
@@ -112,6 +106,13 @@ export interface Operator {
   compile(node: Node, operands: Operands): Action;
   /** The known expression that ends in this node, or null: compiled in its stead, the nodes inside are not asked. */
   expression?(node: Node): Expression | null;
+  /**
+   * Entries that compiling the node writes out one by one, or as many as take that long: an estimate, before it is
+   * compiled, of how long it takes. Omitted where that is quick.
+   */
+  work?(node: Node, shapes: NodeShapes): number;
+  /** By type; a type without one is neither. */
+  readonly roles?: Readonly<Record<string, Role>>;
   /** By type; `train` refuses the types that are missing. */
   readonly training?: TrainingForms;
 }

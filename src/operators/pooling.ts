@@ -10,6 +10,7 @@ import { absoluteNorm, buildMatrix, type SparseMatrix } from './algebra/sparse-m
 import { type Sweep, taps } from './algebra/sweep.ts';
 import { slidingWindows, type Windows } from './algebra/window.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { windowMaxima } from './nonlinear/window-maxima.ts';
 import type { Action, Operand, Operator } from './operator.ts';
 import type { Tf, TrainingForm, TrainingOperands } from './training/form.ts';
 import { operandAt, refuseTraining } from './training/operands.ts';
@@ -172,10 +173,11 @@ export const pooling: Operator = {
     if (pattern.rowStart.some((start, i) => i > 0 && start === pattern.rowStart[i - 1]))
       refuse(node, 'one of its windows lies in the padding altogether', 'Re-export the model.');
     return {
-      kind: 'maximum',
+      kind: 'nonlinear',
       dims: [...operand.dims.slice(0, 2), ...windows.outputDims],
       operand: 0,
-      windows: pattern,
+      spread: null,
+      nonlinearity: windowMaxima(pattern),
     };
   },
 };

@@ -6,6 +6,7 @@
 import type { Node } from '../onnx/model/graph.ts';
 import { constantOperand, required } from './compile/compile-errors.ts';
 import { againstConstant } from './compile/constant-operand.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, smooth, steepSomewhere } from './nonlinear/activation.ts';
 import type { Action, Expression, Operands, Operator } from './operator.ts';
 
@@ -68,12 +69,7 @@ export function squareOf(node: Node): Expression | null {
   if (!a || a !== b) return null;
   return {
     inputs: [a],
-    compile: (operands) => ({
-      kind: 'activation',
-      dims: required(node, operands, 0).dims,
-      operand: 0,
-      activation: squared,
-    }),
+    compile: (operands) => activated(required(node, operands, 0).dims, squared),
   };
 }
 
@@ -105,7 +101,7 @@ function power(node: Node, operands: Operands): Action {
     : exponent.values.every((value) => value === 2)
       ? squared
       : general;
-  return { kind: 'activation', dims, operand: 0, spread, activation };
+  return activated(dims, activation, 0, spread);
 }
 
 const plain: Readonly<Record<string, Activation>> = {
@@ -120,8 +116,6 @@ export const powers: Operator = {
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = plain[node.opType];
-    return activation === undefined
-      ? power(node, operands)
-      : { kind: 'activation', dims, operand: 0, activation };
+    return activation === undefined ? power(node, operands) : activated(dims, activation);
   },
 };

@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, type Pieces, piecewiseLinear } from './nonlinear/activation.ts';
 import { constantOf, type Operands, type Operator } from './operator.ts';
 import type { Tf, TrainingForm, TrainingOperands } from './training/form.ts';
@@ -176,6 +177,7 @@ const trainedClip: TrainingForm = {
 
 export const rectifiers: Operator = {
   types: ['Relu', 'LeakyRelu', 'PRelu', 'Clip'],
+  roles: { Relu: 'activation', LeakyRelu: 'activation', PRelu: 'activation', Clip: 'activation' },
   training: {
     Relu: trainedRelu,
     LeakyRelu: trainedLeakyRelu,
@@ -192,6 +194,6 @@ export const rectifiers: Operator = {
           : node.opType === 'PRelu'
             ? parametric(node, operands)
             : clip(node, operands);
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

@@ -12,7 +12,7 @@ import { indexing } from './indexing.ts';
 import { matrixProduct } from './matrix-product.ts';
 import { extremes } from './max-min.ts';
 import { normalizations } from './normalizations.ts';
-import type { Operator } from './operator.ts';
+import type { Operator, Role } from './operator.ts';
 import { pad } from './pad.ts';
 import { pooling } from './pooling.ts';
 import { powers } from './powers.ts';
@@ -73,6 +73,9 @@ export const supportedTypes = (): string[] => [...byType.keys(), 'Constant'].sor
 export function operatorOf(node: Node): Operator | null {
   return node.domain === '' ? (byType.get(node.opType) ?? null) : null;
 }
+
+/** What a node is to the choice of a split; null for all that is neither. */
+export const roleOf = (node: Node): Role | null => operatorOf(node)?.roles?.[node.opType] ?? null;
 
 /** Constant between jumps: wherever the ball reaches one, no factor bounds the change. */
 const steps = new Set(['Ceil', 'Floor', 'Round', 'Sign']);

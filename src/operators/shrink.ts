@@ -7,6 +7,7 @@
 import { gamma, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, outward, piecewiseLinear } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
 
@@ -124,9 +125,10 @@ function shrink(node: Node): Activation {
 
 export const jumps: Operator = {
   types: ['Shrink', 'ThresholdedRelu'],
+  roles: { ThresholdedRelu: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = node.opType === 'Shrink' ? shrink(node) : thresholdedRelu(node);
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

@@ -1,6 +1,7 @@
 /** Smooth activations: Sigmoid, Tanh, Elu, Softplus, bounded on an interval by their steepest derivative there. */
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, smooth } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
 import type { TrainingForm, TrainingForms } from './training/form.ts';
@@ -63,6 +64,7 @@ const training: TrainingForms = {
 
 export const sigmoids: Operator = {
   types: ['Sigmoid', 'Tanh', 'Elu', 'Softplus'],
+  roles: { Sigmoid: 'activation', Tanh: 'activation', Elu: 'activation', Softplus: 'activation' },
   training,
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
@@ -74,6 +76,6 @@ export const sigmoids: Operator = {
           : node.opType === 'Elu'
             ? elu(node)
             : softplus;
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

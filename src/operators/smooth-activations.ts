@@ -1,6 +1,7 @@
 /** Bounded or exponential-tailed smooth activations: Selu, Celu, Softsign, Erf, Atan, and Sin, Cos; Abs, which folds. */
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
+import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, piecewiseLinear, smooth } from './nonlinear/activation.ts';
 import { ERF_ERROR, erf } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
@@ -90,9 +91,10 @@ const plain: Readonly<Record<string, Activation>> = {
 
 export const saturating: Operator = {
   types: [...Object.keys(plain), 'Celu', 'Selu'],
+  roles: { Celu: 'activation', Erf: 'activation', Selu: 'activation', Softsign: 'activation' },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = plain[node.opType] ?? (node.opType === 'Selu' ? selu(node) : celu(node));
-    return { kind: 'activation', dims, operand: 0, activation };
+    return activated(dims, activation);
   },
 };

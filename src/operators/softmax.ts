@@ -9,7 +9,8 @@ import { gamma, inflate, normUp, TINY } from '../ground/rounding-error.ts';
 import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { identityMatrix } from './algebra/sparse-matrix.ts';
 import { normalizeAxis, required } from './compile/compile-errors.ts';
-import { type LocalBound, type LocalMap, UP } from './nonlinear/local-map.ts';
+import { composed } from './compile/nonlinear-action.ts';
+import { boundedOnBalls, type LocalBound, type LocalMap, UP } from './nonlinear/local-map.ts';
 import type { Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
 
@@ -138,12 +139,6 @@ export const softmax: Operator = {
     const { dims } = required(node, operands, 0);
     const cells = reducedCells(dims, axesOf(node, dims.length));
     const map = softmaxOf(Int32Array.from(cells.flat()), cells[0]?.length ?? 1, node.opType === 'LogSoftmax');
-    return {
-      kind: 'local',
-      dims,
-      terms: [{ operand: 0, matrix: identityMatrix(sizeOf(dims)) }],
-      map,
-      after: null,
-    };
+    return composed(dims, [{ operand: 0, matrix: identityMatrix(sizeOf(dims)) }], boundedOnBalls(map));
   },
 };

@@ -11,6 +11,7 @@ import {
 } from '../onnx/model/graph.ts';
 import { buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
+import { weightEntries } from './compile/weight-entries.ts';
 import type { Operator } from './operator.ts';
 
 /** Geometry along one axis: tap t of input cell i lands on output cell i stride + t dilation - pad. */
@@ -77,6 +78,8 @@ function landing(
 
 export const transposedConvolution: Operator = {
   types: ['ConvTranspose'],
+  roles: { ConvTranspose: 'weights' },
+  work: (node, shapes) => weightEntries(node, shapes, 1),
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const weight = constantOperand(node, operands, 1, 'kernel');

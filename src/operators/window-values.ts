@@ -6,25 +6,14 @@ import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { buildMatrix, identityMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
 import { slidingWindows } from './algebra/window.ts';
 import { refuse, required } from './compile/compile-errors.ts';
-import { type WindowValue, windowed } from './nonlinear/vector-map.ts';
+import { composed } from './compile/nonlinear-action.ts';
+import { type WindowValue, wholeVectors, windowed } from './nonlinear/vector-map.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
 import { kernelOf, windowMatrix } from './pooling.ts';
 import { reducedAxes, reducedCells } from './reduction.ts';
 
-const perWindow = (
-  dims: readonly number[],
-  size: number,
-  windows: SparseMatrix,
-  of: WindowValue,
-): Action => ({
-  kind: 'vector',
-  dims,
-  terms: [{ operand: 0, matrix: identityMatrix(size) }],
-  map: windowed(windows, of),
-  mapDims: dims,
-  pick: null,
-  shared: null,
-});
+const perWindow = (dims: readonly number[], size: number, windows: SparseMatrix, of: WindowValue): Action =>
+  composed(dims, [{ operand: 0, matrix: identityMatrix(size) }], wholeVectors(windowed(windows, of)));
 
 function pooled(node: Node, operand: Operand): Action {
   const p = intAttribute(node, 'p', 2);

@@ -1,13 +1,12 @@
 /** Which cut `--split` means, and the noise level there. */
 
 import { ModelRefused, UsageError } from '../ground/errors.ts';
+import { firstActivationCut } from '../inspection/first-activation.ts';
 import { leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../lipschitz/displacement-bounds.ts';
-import { stepLipschitz } from '../lipschitz/evaluate-left-half.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { leftHalfBoundAt, probesOf, type SmoothedClassifier } from '../methods/smoothed-classifier.ts';
 import { type Cut, findCut } from '../onnx/cuts.ts';
-import { firstActivationCut } from '../onnx/first-activation.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { describeNode } from '../onnx/model/graph.ts';
 
@@ -73,7 +72,9 @@ export function boundAt(
       cause: error,
     });
   }
-  const onBallsOnly = left?.half.steps.find((step) => stepLipschitz(step) === Number.POSITIVE_INFINITY);
+  const onBallsOnly = left?.half.steps.find(
+    (step) => step.nonlinearity.lipschitz === Number.POSITIVE_INFINITY,
+  );
   if (lipschitz === 'secant' || onBallsOnly === undefined) return left;
   const where = describeNode(onBallsOnly.node);
   throw new UsageError({

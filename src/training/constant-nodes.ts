@@ -57,9 +57,10 @@ function numbersOf(node: Node, action: Action, operands: readonly (Operand | nul
       });
     return { dims: action.dims, values };
   }
-  if (action.kind === 'activation') {
-    const { activation } = action;
-    return { dims: action.dims, values: valuesAt(action.operand).map((z, i) => activation.value(z, i)) };
+  if (action.kind === 'nonlinear') {
+    const x = valuesAt(action.operand);
+    const z = action.spread === null ? x : apply(action.spread, x);
+    return { dims: action.dims, values: action.nonlinearity.value(z) };
   }
-  return refuseTraining(node, 'it pools a constant', 'Export the model with constant folding.');
+  return refuseTraining(node, 'it is computed from a constant', 'Export the model with constant folding.');
 }

@@ -22,7 +22,8 @@ const model = (nodes: NodeProto[], initializers: TensorProto[], dims: number[], 
 });
 const D = (half: LeftHalf, x: Float64Array, r: number): number =>
   displacement(half, evaluateLeftHalf(half, x), r, 'secant', provedNorms(randomSource(1)));
-const types = (half: LeftHalf): string[] => half.steps.map((step) => `${step.node.opType} ${step.rule.kind}`);
+const types = (half: LeftHalf): string[] =>
+  half.steps.map((step) => `${step.node.opType} ${step.nonlinearity.kind}`);
 
 describe('an expression of several nodes', () => {
   const layer = model(

@@ -8,6 +8,7 @@ import { provedNorms } from '../../src/lipschitz/proved-norms.ts';
 import { createSpectralNorm, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { identityMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { LocalMap } from '../../src/operators/nonlinear/local-map.ts';
+import { boundedOnBalls } from '../../src/operators/nonlinear/local-map.ts';
 import { products } from '../../src/operators/nonlinear/products.ts';
 import { randomSource } from '../operators/random.ts';
 import { shuffledBlocks } from './wide.ts';
@@ -90,7 +91,12 @@ function half(map: LocalMap | null): LeftHalf {
   });
   const dims = [1, SIZE];
   if (map === null) return { inputDims: dims, dims, steps: [], output: form(matrix, 0) };
-  const step = { input: form(matrix, 0), dims: [1, map.size], size: map.size, rule: { kind: 'local', map } };
+  const step = {
+    input: form(matrix, 0),
+    dims: [1, map.size],
+    size: map.size,
+    nonlinearity: boundedOnBalls(map),
+  };
   return {
     inputDims: dims,
     dims: [1, map.size],

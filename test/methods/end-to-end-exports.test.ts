@@ -5,12 +5,12 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { firstActivationCut } from '../../src/inspection/first-activation.ts';
 import {
   leftHalfBoundAt,
   openSmoothedClassifier,
   type SmoothingSettings,
 } from '../../src/methods/smoothed-classifier.ts';
-import { firstActivationCut } from '../../src/onnx/first-activation.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
 import type { SmoothingCertificate } from '../../src/records/record.ts';

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/ground/errors.ts';
+import { firstActivationCut } from '../../src/inspection/first-activation.ts';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { checkLeftHalf, requireHidden } from '../../src/methods/left-half-check.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type SmoothedClassifier,
 } from '../../src/methods/smoothed-classifier.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
-import { firstActivationCut } from '../../src/onnx/first-activation.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import type { Preprocessing } from '../../src/onnx/intake/preprocessing.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';

@@ -8,11 +8,11 @@
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ExitCode, ModelRefused } from '../../src/ground/errors.ts';
+import { firstActivationCut } from '../../src/inspection/first-activation.ts';
 import { inspectModel } from '../../src/inspection/inspection.ts';
 import type { LeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import { leftHalfBoundAt, openSmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
 import type { Cut } from '../../src/onnx/cuts.ts';
-import { firstActivationCut } from '../../src/onnx/first-activation.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
@@ -20,6 +20,7 @@ import type { Node } from '../../src/onnx/model/graph.ts';
 import { edited, type ModelProto } from '../../src/onnx/model/proto.ts';
 import type { SplitModel } from '../../src/onnx/split.ts';
 import { rescaled } from '../../src/operators/gelus.ts';
+import { type Elementwise, elementwise } from '../../src/operators/nonlinear/elementwise.ts';
 import type { Operator, SingleAction } from '../../src/operators/operator.ts';
 import type { SmoothingCertificate } from '../../src/records/record.ts';
 import {
@@ -65,8 +66,9 @@ vi.mock('../../src/operators/registry.ts', async (original) => {
   const halved = (operator: Operator): Operator => ({
     ...operator,
     compile(of, operands) {
-      const action = operator.compile(of, operands) as Extract<SingleAction, { kind: 'activation' }>;
-      return { ...action, activation: rescaled(action.activation, 1, 0.5) };
+      const action = operator.compile(of, operands) as Extract<SingleAction, { kind: 'nonlinear' }>;
+      const { activation, size } = action.nonlinearity as Elementwise;
+      return { ...action, nonlinearity: elementwise(rescaled(activation, 1, 0.5), size) };
     },
   });
   const operatorOf = (of: Node): Operator | null => {

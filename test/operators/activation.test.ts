@@ -5,7 +5,7 @@ import type { AttributeProto } from '../../src/onnx/model/proto.ts';
 import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import table from '../fixtures/activations.json' with { type: 'json' };
 import { floatTensor, node } from '../onnx/tiny-model.ts';
-import { compiled } from './compiled.ts';
+import { activationOf, compiled } from './compiled.ts';
 import { floatAttr, stringAttr } from './one-operator.ts';
 
 /** The activation a one-node model over [1, 3] compiles to. */
@@ -29,9 +29,7 @@ function activation(
     dims: [1, 3],
     opset: 24,
   });
-  const rule = half.steps[0]?.rule;
-  if (rule?.kind !== 'activation') throw new Error(`${type} is not an activation`);
-  return rule.activation;
+  return activationOf(half.steps[0]);
 }
 
 const piecewise: Record<string, { phi: Activation; kinks: number[] }> = {

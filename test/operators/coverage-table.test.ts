@@ -27,7 +27,7 @@ function boundsOf(type: string): string[] {
   for (let variant = 0; variant < 24; variant++) {
     const model = (makers[type] as (typeof makers)[string])(randomSource(1000 * variant + type.length));
     const own = compiled(model).steps.filter((step) => step.node.opType === type);
-    for (const { rule } of own) kinds.add(rule.kind);
+    for (const { nonlinearity } of own) kinds.add(nonlinearity.kind);
     if (own.length === 0) kinds.add(type === 'Constant' || type === 'Shape' ? 'constant' : 'affine');
   }
   // A Max or Min whose step is the other's is none of its own, but no affine map.

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import { floatTensor, node } from '../onnx/tiny-model.ts';
-import { compiled, encoded } from './compiled.ts';
+import { activationOf, compiled, encoded } from './compiled.ts';
 import { floatAttr, type OneOperator } from './one-operator.ts';
 import { type Random, randomSource } from './random.ts';
 import { running, tensor, trainedModel } from './training.ts';
@@ -51,10 +51,8 @@ const cases: Record<string, { model: OneOperator; kinks: number[] }> = {
   'Clip [-0.5, inf)': { model: one('Clip', {}, { low: [-0.5] }), kinks: [-0.5] },
 };
 
-function activationOf(model: OneOperator): Activation {
-  const rule = compiled(model).steps[0]?.rule;
-  if (rule?.kind !== 'activation') throw new Error('no activation');
-  return rule.activation;
+function compiledActivation(model: OneOperator): Activation {
+  return activationOf(compiled(model).steps[0]);
 }
 
 /** The forms' secant slope and mask, as functions of z and reach and of the trained weights, if any. */
@@ -92,7 +90,7 @@ function samples(random: Random, kinks: readonly number[]): { z: Float32Array; r
 }
 
 describe.each(Object.entries(cases))('%s', (_, { model, kinks }) => {
-  const phi = activationOf(model);
+  const phi = compiledActivation(model);
   const forms = formsOf(model);
   const { z, reach } = samples(randomSource(17), kinks);
   const secants = (atZ: ArrayLike<number>, atReach: ArrayLike<number>): number[] =>
@@ -191,7 +189,7 @@ describe('a trained limit of Clip', () => {
     // The float64 side reads its limits from the file, in float32.
     const h = 2 ** -12;
     const value = (high: number): number => {
-      const phi = activationOf(model(high));
+      const phi = compiledActivation(model(high));
       return r.reduce((sum, w, i) => sum + w * phi.secant(z[i] as number, reach[i] as number, 0, i), 0);
     };
     const [up, down] = [Math.fround(limit + h), Math.fround(limit - h)];

@@ -12,6 +12,7 @@ import { trainableNetwork } from '../../src/training/network.ts';
 import { localBound } from '../../src/training/regularizers.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { floatTensor, intAttr, intsAttr, node, tinyModel } from '../onnx/tiny-model.ts';
+import { activationOf } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';
 
 const DIMS = [2, 5, 4];
@@ -79,14 +80,14 @@ function reference(half: LeftHalf, image: Float64Array, radius: number, kind: 'm
   let before: Float64Array | null = null;
   half.steps.forEach((step, k) => {
     const [term] = step.input.terms;
-    const { rule } = step;
-    if (term === undefined || rule.kind !== 'activation') throw new Error('a chain');
+    if (term === undefined) throw new Error('a chain');
+    const activation = activationOf(step);
     const { value: z } = inputs[k] as (typeof inputs)[number];
     const norms = rowNorms(term.matrix);
     const slopes = z.map((v, i) => {
       const reach = radius * product * (norms[i] as number);
-      if (rule.activation.isConstant(v, reach, 0, i)) return 0;
-      return kind === 'mask' ? 1 : rule.activation.secant(v, reach, 0, i);
+      if (activation.isConstant(v, reach, 0, i)) return 0;
+      return kind === 'mask' ? 1 : activation.secant(v, reach, 0, i);
     });
     product *= largestSingularValue(denseColumns(term.matrix, slopes, kind === 'mask' ? before : null));
     before = slopes;

@@ -2,7 +2,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
-import type { Step } from '../../src/lipschitz/left-half.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
 import { apply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
@@ -10,7 +9,7 @@ import type { TrainingContext } from '../../src/operators/training/form.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import type { Segment } from '../../src/training/segments.ts';
 import { floatTensor, intsAttr, intTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
-import { leftHalfOf } from '../operators/compiled.ts';
+import { activationOf, leftHalfOf } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';
 import { running, tensor } from '../operators/training.ts';
 import { namedValue, stateOf } from './networks.ts';
@@ -121,19 +120,18 @@ describe('the segments of a chain', () => {
 
   it.each([0, 1])('activation %i has the slopes and the dead zones of the float64 one', (k) => {
     const { activation } = segments[k] as Segment;
-    const { rule } = half.steps[k] as Step;
-    if (rule.kind !== 'activation') throw new Error('an activation');
+    const exact = activationOf(half.steps[k]);
     const z = inputs[k]?.value ?? new Float64Array();
     const shape = [1, ...(inputDims[k + 1] ?? []).slice(1)];
     const reach = Float32Array.from(z, (_, i) => 0.05 + 0.01 * (i % 40));
     const [at, within] = [tensor(z, shape), tensor(reach, shape)];
     closeTo(
       activation?.secantSlope(running, state, at, within).dataSync() ?? [],
-      Array.from(z, (value, i) => rule.activation.secant(value, reach[i] as number, 0, i)),
+      Array.from(z, (value, i) => exact.secant(value, reach[i] as number, 0, i)),
     );
     closeTo(
       activation?.variesWithin(running, state, at, within).dataSync() ?? [],
-      Array.from(z, (value, i) => (rule.activation.isConstant(value, reach[i] as number, 0, i) ? 0 : 1)),
+      Array.from(z, (value, i) => (exact.isConstant(value, reach[i] as number, 0, i) ? 0 : 1)),
     );
   });
 

@@ -39,9 +39,9 @@ export const FAULTS = [
   },
   {
     name: 'max pooling: 1-Lipschitz although windows overlap',
-    file: 'src/lipschitz/compile-left-half.ts',
-    from: 'overlap: longestColumn(action.windows)',
-    to: 'overlap: Math.min(1, longestColumn(action.windows))',
+    file: 'src/operators/nonlinear/window-maxima.ts',
+    from: 'const overlap = longestColumn(windows);',
+    to: 'const overlap = Math.min(1, longestColumn(windows));',
     tests: 'test/lipschitz',
   },
   {

@@ -24,8 +24,8 @@ const SURVIVORS = [
   {
     name: 'delta: a map that takes several norms is counted once',
     file: 'src/lipschitz/input-radius.ts',
-    from: "rule.kind === 'local' ? rule.map.norms : 1",
-    to: "rule.kind === 'local' ? 1 : 1",
+    from: 'count(input, dims, nonlinearity.norms)',
+    to: 'count(input, dims, Math.min(1, nonlinearity.norms))',
     tests: PROVED,
   },
   {
@@ -65,30 +65,30 @@ const SURVIVORS = [
   },
   {
     name: 'centre error: none for a secant',
-    file: displacement,
+    file: 'src/operators/nonlinear/elementwise.ts',
     from: 'activation.secant(z[i]!, T[i]!, error, i)',
     to: 'activation.secant(z[i]!, T[i]!, 0, i)',
     tests: CENTRE,
   },
   {
     name: 'centre error: none for a displacement',
-    file: displacement,
+    file: 'src/operators/nonlinear/elementwise.ts',
     from: 'activation.displacement(z[i]!, T[i]!, error, i)',
     to: 'activation.displacement(z[i]!, T[i]!, 0, i)',
     tests: CENTRE,
   },
   {
     name: 'centre error: none for what is constant',
-    file: displacement,
+    file: 'src/operators/nonlinear/elementwise.ts',
     from: 'activation.isConstant(z[i]!, T[i]!, error, i)',
     to: 'activation.isConstant(z[i]!, T[i]!, 0, i)',
     tests: CENTRE,
   },
   {
     name: 'centre error: none for a local map',
-    file: displacement,
-    from: 'map.on({ centre: centre.value, error: centre.error, T, rho: all })',
-    to: 'map.on({ centre: centre.value, error: 0, T, rho: all })',
+    file: 'src/operators/nonlinear/local-map.ts',
+    from: 'map.on({ centre, error, T, rho: () => weighted(null) })',
+    to: 'map.on({ centre, error: 0 * error, T, rho: () => weighted(null) })',
     tests: CENTRE,
   },
   {
@@ -149,7 +149,7 @@ const SURVIVORS = [
   },
   {
     name: 'forward error: without the rounding of a step',
-    file: 'src/lipschitz/evaluate-left-half.ts',
+    file: 'src/operators/nonlinear/nonlinearity.ts',
     from: 'inflate(inherited + own, 6)',
     to: 'inflate(inherited + 0 * own, 6)',
     tests: TERMS,
@@ -451,9 +451,9 @@ const TERM_BY_TERM = [
   },
   {
     name: 'forward error: overlapping windows pass on an error once',
-    file: 'src/lipschitz/evaluate-left-half.ts',
-    from: "if (rule.kind === 'maximum') return inflate(Math.sqrt(rule.overlap), 1);",
-    to: "if (rule.kind === 'maximum') return 1;",
+    file: 'src/operators/nonlinear/window-maxima.ts',
+    from: 'const lipschitz = inflate(Math.sqrt(overlap), 1);',
+    to: 'const lipschitz = 1;',
     tests: TERMS,
   },
   {
@@ -465,9 +465,9 @@ const TERM_BY_TERM = [
   },
   {
     name: 'maximum: a window moves as its last cell does',
-    file: 'src/lipschitz/displacement.ts',
-    from: 'box[i] = Math.max(box[i]!, T[windows.column[k]!]!);',
-    to: 'box[i] = T[windows.column[k]!]!;',
+    file: 'src/operators/nonlinear/window-maxima.ts',
+    from: 'out[i] = Math.max(out[i]!, cells[column[k]!]!);',
+    to: 'out[i] = least === 0 ? cells[column[k]!]! : Math.max(out[i]!, cells[column[k]!]!);',
     tests: VECTORS,
   },
   {

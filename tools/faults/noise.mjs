@@ -219,8 +219,8 @@ export const NOISE_FAULTS = [
   {
     name: 'forward error: a local map looked at from the centre alone',
     file: 'src/lipschitz/forward-error.ts',
-    from: 'if (!looksAtInput(step)) return { reach: null, moved: 0 };',
-    to: 'if (errors >= 0) return { reach: null, moved: 0 };',
+    from: 'if (!step.nonlinearity.looksAtInput) return',
+    to: 'if (errors >= 0) return',
     tests: 'test/lipschitz/forward-error-on-ball.test.ts',
   },
   {
@@ -260,16 +260,16 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'forward error on the ball: a jump is no higher than nothing',
-    file: 'src/lipschitz/evaluate-left-half.ts',
-    from: 'rule.activation.displacement(z[i]!, error, e, i)));',
-    to: '0 * rule.activation.displacement(z[i]!, error, e, i)));',
+    file: 'src/operators/nonlinear/elementwise.ts',
+    from: 'activation.displacement(z[i]!, error, e, i)));',
+    to: '0 * activation.displacement(z[i]!, error, e, i)));',
     tests: ON_BALL,
   },
   {
     name: 'forward error on the ball: own rounding of a step at the magnitude of the centre',
-    file: 'src/lipschitz/evaluate-left-half.ts',
-    from: 'map.relativeError * (normUp(value) + valueMoved)',
-    to: 'map.relativeError * normUp(value)',
+    file: 'src/operators/nonlinear/elementwise.ts',
+    from: 'relativeError * (normUp(value) + valueMoved)',
+    to: 'relativeError * normUp(value)',
     tests: ON_BALL,
   },
   {

@@ -6,6 +6,7 @@ import type { Node } from '../../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from '../algebra/shape.ts';
 import { refuse } from '../compile/compile-errors.ts';
 import { againstConstant } from '../compile/constant-operand.ts';
+import { activated } from '../compile/nonlinear-action.ts';
 import type { Action, Constant, Operands } from '../operator.ts';
 import { type Pieces, piecewiseLinear } from './activation.ts';
 
@@ -51,5 +52,5 @@ export function extremeOfConstants(node: Node, operands: Operands): Action {
     (z, i) => pick(z, limits.values[index[i]!]!),
     { relativeError: 0 },
   );
-  return { kind: 'activation', dims, operand: position, spread, activation };
+  return activated(dims, activation, position, spread);
 }

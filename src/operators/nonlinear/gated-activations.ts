@@ -15,6 +15,7 @@
  */
 import { floatAttribute, type Node, sizeOf, type Value } from '../../onnx/model/graph.ts';
 import { required } from '../compile/compile-errors.ts';
+import { activated } from '../compile/nonlinear-action.ts';
 import { CUBIC, gelu, mish, ROOT_2_OVER_PI, rescaled, swish, tanhGeluOf } from '../gelus.ts';
 import { hardSwishOf } from '../hard-sigmoids.ts';
 import type { Expression } from '../operator.ts';
@@ -36,7 +37,7 @@ export function gatedActivation(node: Node): Expression | null {
       const { dims } = required(node, operands, 0);
       // Constants like [[[0.5]]] add axes in front.
       const ones = new Array<number>(Math.max(0, rank - dims.length)).fill(1);
-      return { kind: 'activation', dims: [...ones, ...dims], operand: 0, activation };
+      return activated([...ones, ...dims], activation);
     },
   };
 }

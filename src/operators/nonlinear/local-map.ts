@@ -2,6 +2,8 @@
  * Nonlinear maps of whole vectors whose bound is that of a ball: products, quotients, normalisations, softmax. Most have
  * no Lipschitz constant on all of space; around a centre they have one, and it is what the bound uses.
  */
+import { inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
+import type { CountedSlopes, Movement, MovingInput, Nearby, Nonlinearity } from './nonlinearity.ts';
 
 /** The ball a map is bounded on: z = centre + movement. */
 export interface Ball {
@@ -41,3 +43,50 @@ export interface LocalMap {
 
 /** Relative margin for a handful of roundings of numbers that do not cancel. */
 export const UP = 1 + 2 ** -48;
+
+/** The map as a nonlinearity; only the secant bound looks at balls. */
+export function boundedOnBalls(map: LocalMap): Nonlinearity {
+  const { size, lipschitz, norms } = map;
+  const globalRho = (rho: number): number => inflate(productUp(lipschitz, rho), 4);
+  return {
+    kind: 'local',
+    size,
+    lipschitz,
+    norms,
+    looksAtInput: true,
+    value: (z) => map.value(z),
+    globalRho,
+    movement: (input, slopes) => movementOf(map, input, slopes, globalRho),
+    inheritedError: (z, near) => (near.error === 0 ? 0 : inherited(map, z, near)),
+    rounding: (z, value, moved, valueMoved) => map.rounding(z, value, moved, valueMoved) + TINY,
+  };
+}
+
+function movementOf(
+  map: LocalMap,
+  { centre, error, T, weighted }: MovingInput,
+  counted: CountedSlopes,
+  globalRho: (rho: number) => number,
+): Movement {
+  const unbounded = { rho: Number.POSITIVE_INFINITY, box: null };
+  if (counted === 'mask')
+    return Number.isFinite(map.lipschitz) ? { rho: globalRho(weighted(null)), box: null } : unbounded;
+  const local = map.on({ centre, error, T, rho: () => weighted(null) });
+  if (local === null) return unbounded;
+  let rho = 0;
+  for (const slopes of local.slopes) {
+    // What does not move has no slope to count.
+    const moving = slopes.map((slope, i) => (T[i] === 0 ? 0 : slope));
+    if (moving.some((slope) => slope !== 0)) rho += weighted(moving);
+  }
+  return { rho: Math.min(inflate(rho, 4), normUp(local.box)), box: local.box };
+}
+
+/** An error of the input is a movement by it: the smaller of what all of space and what the ball around it allow. */
+function inherited(map: LocalMap, z: Float64Array, { error, moved }: Nearby): number {
+  const T = new Float64Array(z.length).fill(error);
+  const bound = map.on({ centre: z, error: moved, T, rho: () => error });
+  const slopes = bound?.slopes.map((part) => part.reduce((most, slope) => Math.max(most, slope), 0));
+  const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
+  return productUp(Math.min(map.lipschitz, local), error);
+}

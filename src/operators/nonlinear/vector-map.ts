@@ -2,8 +2,9 @@
  * Nonlinear maps of whole vectors that come with their own Lipschitz constant: sorting within groups, and windows that
  * take a maximum, a minimum or a norm. Each moves a coordinate by no more than what the movements of its cells allow.
  */
-import { gamma, inflate } from '../../ground/rounding-error.ts';
+import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
 import { longestRow, type SparseMatrix, transpose } from '../algebra/sparse-matrix.ts';
+import { boxed, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
 
 export interface VectorMap {
   /** Length of the result. */
@@ -15,6 +16,25 @@ export interface VectorMap {
   readonly lipschitz: number;
   /** Upper bounds on the movement of each entry of f(z), given upper bounds on those of the entries of z. */
   box(T: Float64Array): Float64Array;
+}
+
+/** The map as a nonlinearity. */
+export function wholeVectors(map: VectorMap): Nonlinearity {
+  const { size, lipschitz, relativeError } = map;
+  const globalRho = (rho: number): number => inflate(productUp(lipschitz, rho), 4);
+  return {
+    kind: 'vector',
+    size,
+    lipschitz,
+    norms: 1,
+    looksAtInput: !Number.isFinite(lipschitz),
+    value: (z) => map.value(z),
+    globalRho,
+    movement: ({ T, weighted }: MovingInput, slopes) => boxed(globalRho(weighted(null)), map.box(T), slopes),
+    inheritedError: (_, { error }) => (error === 0 ? 0 : productUp(lipschitz, error)),
+    rounding: (_, value, _moved, valueMoved) =>
+      relativeError === 0 ? 0 : relativeError * (normUp(value) + valueMoved) + TINY,
+  };
 }
 
 /**

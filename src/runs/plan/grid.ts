@@ -5,6 +5,7 @@
  */
 
 import { ModelRefused, UsageError } from '../../ground/errors.ts';
+import { firstActivationCut, isActivation } from '../../inspection/first-activation.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import {
   leftHalfBoundAt,
@@ -14,7 +15,6 @@ import {
   type SmoothingSettings,
 } from '../../methods/smoothed-classifier.ts';
 import type { Cut } from '../../onnx/cuts.ts';
-import { firstActivationCut, isActivation } from '../../onnx/first-activation.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import type { SmoothingCertificate } from '../../records/record.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
