@@ -40,22 +40,41 @@ export interface LeftHalfCompiler {
  * @returns a compiler that throws ModelRefused, naming the node that has no sound bound
  */
 export function leftHalfCompiler(input: Value, inputDims: readonly number[]): LeftHalfCompiler {
-  const steps: Step[] = [];
-  const states = new Map<Value, State>();
-  const size = sizeOf(inputDims);
-  states.set(input, {
-    dims: inputDims,
-    constant: null,
-    form: { ...zeroForm(size), terms: [{ base: 0, matrix: identityMatrix(size) }] },
-  });
+  const compilation = new Compilation(input, inputDims);
+  const compile = (cut: Value): LeftHalf => {
+    const state = compilation.stateOf(cut);
+    if (state.constant !== null) {
+      throw new ModelRefused({
+        what: `'${cut.name}' does not depend on the input`,
+        remedy: 'Choose another cut.',
+      });
+    }
+    return { inputDims, dims: state.dims, ...needed(compilation.steps, state.form) };
+  };
+  return Object.assign(compile, { prepare: (value: Value) => void compilation.stateOf(value) });
+}
 
-  const stateOf = (value: Value): State => {
-    const known = states.get(value);
+/** The states of a node's inputs, by position; null where an optional one is omitted. */
+type Inputs = readonly (State | null)[];
+
+/** What is known of the values reached so far, and the steps they are made of. */
+class Compilation {
+  readonly steps: Step[] = [];
+  private readonly states = new Map<Value, State>();
+  private readonly sharedSteps = new Map<string, State>();
+
+  constructor(input: Value, dims: readonly number[]) {
+    this.states.set(input, { dims, constant: null, form: baseForm(0, sizeOf(dims)) });
+  }
+
+  /** @throws ModelRefused where the value, or one that it is computed from, has no bound */
+  stateOf(value: Value): State {
+    const known = this.states.get(value);
     if (known !== undefined) return known;
     if (value.constant !== null) {
       const constant = constantOf(value.constant);
       const state: State = { dims: constant.dims, constant, error: 0 };
-      states.set(value, state);
+      this.states.set(value, state);
       return state;
     }
     if (value.producer === null) {
@@ -64,8 +83,8 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
         remedy: 'Re-export the model.',
       });
     }
-    compileNode(value.producer);
-    const state = states.get(value);
+    this.compileNode(value.producer);
+    const state = this.states.get(value);
     if (state === undefined) {
       throw new ModelRefused({
         what: `${describeNode(value.producer)}: its output '${value.name}' has no Lipschitz bound`,
@@ -73,91 +92,15 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
       });
     }
     return state;
-  };
+  }
 
-  /** The affine form of an operand; a constant is a form without terms. */
-  const formOf = (state: State): AffineForm =>
-    state.constant === null
-      ? state.form
-      : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values, biasError: state.error };
-
-  /** sum of matrix_k x_{operand_k}. */
-  const sumOf = (node: Node, terms: Terms, size: number, inputs: readonly (State | null)[]): AffineForm => {
-    let form = zeroForm(size);
-    const where = describeNode(node);
-    for (const { operand, matrix } of terms)
-      form = plus(form, transformed(matrix, formOf(inputs[operand]!), where), where);
-    return form;
-  };
-
-  const stateOfForm = (dims: readonly number[], form: AffineForm): State =>
-    form.terms.length === 0
-      ? { dims, constant: { dims, values: form.bias }, error: form.biasError }
-      : { dims, constant: null, form };
-
-  const affine = (
-    node: Node,
-    action: Extract<SingleAction, { kind: 'affine' }>,
-    inputs: readonly (State | null)[],
-  ): State => {
-    const sum = sumOf(node, action.terms, sizeOf(action.dims), inputs);
-    return stateOfForm(
-      action.dims,
-      action.bias === null ? sum : withBias(sum, action.bias, action.biasError ?? 0),
-    );
-  };
-
-  /** A new step after `input`; its output has the shape `dims`. */
-  const stepped = (node: Node, input: AffineForm, dims: readonly number[], map: Nonlinearity): State => {
-    if (input.terms.length === 0) {
-      const { value, error } = through(map, { value: input.bias, error: input.biasError });
-      return { dims, constant: { dims, values: value }, error };
-    }
-    const size = sizeOf(dims);
-    steps.push({ node, input, dims, size, nonlinearity: map });
-    const base = { base: steps.length, matrix: identityMatrix(size) };
-    return { dims, constant: null, form: { ...zeroForm(size), terms: [base] } };
-  };
-
-  const nonlinear = (
-    node: Node,
-    { dims, operand, spread, nonlinearity }: Extract<SingleAction, { kind: 'nonlinear' }>,
-    inputs: readonly (State | null)[],
-  ): State => {
-    const x = formOf(inputs[operand]!);
-    const z = spread === null ? x : transformed(spread, x, describeNode(node));
-    return stepped(node, z, dims, nonlinearity);
-  };
-
-  const sharedSteps = new Map<string, State>();
-  const composed = (
-    node: Node,
-    { dims, terms, nonlinearity, valueDims, after, shared }: Extract<SingleAction, { kind: 'composed' }>,
-    inputs: readonly (State | null)[],
-  ): State => {
-    const known = shared === null ? undefined : sharedSteps.get(shared);
-    const whole =
-      known ?? stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), valueDims, nonlinearity);
-    if (shared !== null) sharedSteps.set(shared, whole);
-    if (after === null) return stateOfForm(dims, formOf(whole));
-    const form = transformed(after.matrix, formOf(whole), describeNode(node));
-    return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
-  };
-
-  const outputState = (node: Node, action: SingleAction, inputs: readonly (State | null)[]): State => {
-    if (action.kind === 'constant')
-      return { dims: action.constant.dims, constant: action.constant, error: 0 };
-    if (action.kind === 'affine') return affine(node, action, inputs);
-    return action.kind === 'composed' ? composed(node, action, inputs) : nonlinear(node, action, inputs);
-  };
-
-  const compileNode = (node: Node): void => {
+  private compileNode(node: Node): void {
     const operator = operatorOf(node);
     if (operator === null) {
       throw new ModelRefused({ what: whyUnsupported(node), remedy: 'Cut the network earlier.' });
     }
     const expression = operator.expression?.(node) ?? null;
-    const inputs = (expression ?? node).inputs.map((value) => (value === null ? null : stateOf(value)));
+    const inputs = (expression ?? node).inputs.map((value) => (value === null ? null : this.stateOf(value)));
     const operands = inputs.map(
       (state): Operand | null => state && { dims: state.dims, constant: state.constant },
     );
@@ -165,21 +108,88 @@ export function leftHalfCompiler(input: Value, inputDims: readonly number[]): Le
     const actions = action.kind === 'several' ? action.outputs : [action];
     actions.forEach((its, position) => {
       const output = node.outputs[position];
-      if (output !== null && output !== undefined) states.set(output, outputState(node, its, inputs));
+      if (output !== null && output !== undefined)
+        this.states.set(output, this.outputState(node, its, inputs));
     });
-  };
+  }
 
-  const compile = (cut: Value): LeftHalf => {
-    const state = stateOf(cut);
-    if (state.constant !== null) {
-      throw new ModelRefused({
-        what: `'${cut.name}' does not depend on the input`,
-        remedy: 'Choose another cut.',
-      });
+  private outputState(node: Node, action: SingleAction, inputs: Inputs): State {
+    if (action.kind === 'constant')
+      return { dims: action.constant.dims, constant: action.constant, error: 0 };
+    if (action.kind === 'affine') return affine(node, action, inputs);
+    return action.kind === 'composed'
+      ? this.composed(node, action, inputs)
+      : this.nonlinear(node, action, inputs);
+  }
+
+  private nonlinear(
+    node: Node,
+    { dims, operand, spread, nonlinearity }: Extract<SingleAction, { kind: 'nonlinear' }>,
+    inputs: Inputs,
+  ): State {
+    const x = formOf(inputs[operand]!);
+    const z = spread === null ? x : transformed(spread, x, describeNode(node));
+    return this.stepped(node, z, dims, nonlinearity);
+  }
+
+  private composed(
+    node: Node,
+    { dims, terms, nonlinearity, valueDims, after, shared }: Extract<SingleAction, { kind: 'composed' }>,
+    inputs: Inputs,
+  ): State {
+    const known = shared === null ? undefined : this.sharedSteps.get(shared);
+    const whole =
+      known ?? this.stepped(node, sumOf(node, terms, terms[0]!.matrix.rows, inputs), valueDims, nonlinearity);
+    if (shared !== null) this.sharedSteps.set(shared, whole);
+    if (after === null) return stateOfForm(dims, formOf(whole));
+    const form = transformed(after.matrix, formOf(whole), describeNode(node));
+    return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
+  }
+
+  /** A new step after `input`, whose output has the shape `dims`; of constants, its value. */
+  private stepped(node: Node, input: AffineForm, dims: readonly number[], map: Nonlinearity): State {
+    if (input.terms.length === 0) {
+      const { value, error } = through(map, { value: input.bias, error: input.biasError });
+      return { dims, constant: { dims, values: value }, error };
     }
-    return { inputDims, dims: state.dims, ...needed(steps, state.form) };
-  };
-  return Object.assign(compile, { prepare: (value: Value) => void stateOf(value) });
+    const size = sizeOf(dims);
+    this.steps.push({ node, input, dims, size, nonlinearity: map });
+    return { dims, constant: null, form: baseForm(this.steps.length, size) };
+  }
+}
+
+/** A base as it is. */
+const baseForm = (base: number, size: number): AffineForm => ({
+  ...zeroForm(size),
+  terms: [{ base, matrix: identityMatrix(size) }],
+});
+
+/** The affine form of an operand; a constant is a form without terms. */
+const formOf = (state: State): AffineForm =>
+  state.constant === null
+    ? state.form
+    : { ...zeroForm(sizeOf(state.dims)), bias: state.constant.values, biasError: state.error };
+
+const stateOfForm = (dims: readonly number[], form: AffineForm): State =>
+  form.terms.length === 0
+    ? { dims, constant: { dims, values: form.bias }, error: form.biasError }
+    : { dims, constant: null, form };
+
+/** sum of matrix_k x_{operand_k}. */
+function sumOf(node: Node, terms: Terms, size: number, inputs: Inputs): AffineForm {
+  let form = zeroForm(size);
+  const where = describeNode(node);
+  for (const { operand, matrix } of terms)
+    form = plus(form, transformed(matrix, formOf(inputs[operand]!), where), where);
+  return form;
+}
+
+function affine(node: Node, action: Extract<SingleAction, { kind: 'affine' }>, inputs: Inputs): State {
+  const sum = sumOf(node, action.terms, sizeOf(action.dims), inputs);
+  return stateOfForm(
+    action.dims,
+    action.bias === null ? sum : withBias(sum, action.bias, action.biasError ?? 0),
+  );
 }
 
 /** The steps that `output` is computed from, and it, with the bases renumbered; nodes inside an expression are none. */
