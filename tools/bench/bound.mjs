@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
+import { firstActivationCut } from '../../dist/inspection/first-activation.js';
 import { leftHalfBoundAt, openSmoothedClassifier, probesOf } from '../../dist/methods/smoothed-classifier.js';
-import { firstActivationCut } from '../../dist/onnx/first-activation.js';
 import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
 import { loadModel } from '../../dist/onnx/model/load.js';
 
