@@ -311,6 +311,12 @@ function verdictOf(from: Verdict): Verdict {
   return { prediction, radius, abstained, correct, localLipschitz, alphaTotal, seconds };
 }
 
+/** The certificate of the method run: `record` without its place in the run and without plain smoothing. */
+export function ownCertificate(record: CertificateRecord): SmoothingCertificate {
+  const { kind: _kind, index: _index, label: _label, baseline: _baseline, ...own } = record;
+  return own;
+}
+
 /** `record` without its evidence. */
 export function outcomeOf(record: CertificateRecord): Outcome {
   const { index, label, baseline } = record;

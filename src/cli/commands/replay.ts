@@ -3,7 +3,12 @@ import { roundDown } from '../../ground/decimal.ts';
 import { DoesNotHold } from '../../ground/errors.ts';
 import { openSmoothedClassifier, type SamplingResources } from '../../methods/smoothed-classifier.ts';
 import { readRun } from '../../records/read-results.ts';
-import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../records/record.ts';
+import {
+  type CertificateRecord,
+  ownCertificate,
+  type RunHeader,
+  type SmoothingCertificate,
+} from '../../records/record.ts';
 import { cutFor } from '../../runs/choose-cut.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/reopen-run.ts';
@@ -97,7 +102,7 @@ async function drawnAgain(
     );
     try {
       for (const [k, record] of records.entries()) {
-        const recorded = own ? record : record.baseline;
+        const recorded = own ? ownCertificate(record) : record.baseline;
         const image = images[k];
         if (recorded === null || image === undefined) continue;
         const again = await smoothed.certify(
