@@ -1,5 +1,5 @@
 /**
- * The displacement function of the left half at a fixed centre x (certificates.md, section 3):
+ * The displacement function of the left half at a fixed centre x (docs/certificates.md, section 3):
  *
  *   D(r) >= sup over ||x' - x|| <= r of ||f_L(x') - f_L(x)||.
  *

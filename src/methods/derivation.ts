@@ -1,5 +1,5 @@
 /**
- * One certificate as a worked derivation (certificates.md, sections 2, 3 and 5), as data: `explain` prints it and a report
+ * One certificate as a worked derivation (docs/certificates.md, sections 2, 3 and 5), as data: `explain` prints it and a report
  * can draw it. Each step has its formula, the formula with this image's numbers, and what it means. Numbers are rounded to
  * the safe side, so that every line can be checked with a pocket calculator and still holds.
  */

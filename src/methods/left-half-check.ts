@@ -1,11 +1,11 @@
 /**
- * A left half is never trusted unchecked (design, principle 5): the float64 evaluation the bound rests on is compared
+ * A left half is never trusted unchecked: the float64 evaluation the bound rests on is compared
  * with ONNX Runtime's own left half on real images, before the first certificate. A difference beyond float32 rounding
  * means that one of the two computes another function, and refuses.
  *
  * Twice: entry by entry as a part of the largest one, which finds another function whatever the noise; and in l2 in units of
  * the noise, because what is deployed (the file that `split` writes) is what was certified only where the noise hides the
- * difference, and one large constant entry makes the first comparison blind to all others (certificates.md, section 5).
+ * difference, and one large constant entry makes the first comparison blind to all others (docs/certificates.md, section 5).
  */
 import { ModelRefused } from '../ground/errors.ts';
 import { normUp } from '../ground/rounding-error.ts';

@@ -150,7 +150,7 @@ async function canonical(path: string, words: JournalWords): Promise<string> {
     throw new UsageError({
       what: `the ${words.file} is ${kind.isDirectory() ? 'a folder' : 'not a regular file'}`,
       where: path,
-      remedy: 'name a file with --out',
+      remedy: 'Name a file with --out.',
     });
   } catch (cause) {
     if (cause instanceof SplitzError) throw cause;
@@ -163,7 +163,7 @@ async function canonical(path: string, words: JournalWords): Promise<string> {
     throw new UsageError({
       what: `the folder for the ${words.file} does not exist`,
       where: folder,
-      remedy: 'create it, or choose another file with --out',
+      remedy: 'Create it, or choose another file with --out.',
       cause,
     });
   }
@@ -203,7 +203,7 @@ async function appendLine(
       what: `a line of the ${words.file} would be too long to be read again`,
       where: path,
       why: `it has ${bytes.length} bytes, at most ${LONGEST_LINE} are read`,
-      remedy: 'use a model with fewer classes',
+      remedy: 'Use a model with fewer classes.',
     });
   try {
     for (let done = 0; done < bytes.length; ) {
@@ -227,7 +227,7 @@ function another(path: string, { file, content }: JournalWords, changed: readonl
     what: `the ${file} holds another ${content}`,
     where: path,
     why: changed.join('; '),
-    remedy: `repeat the settings of that ${content} to continue it, or write this one to another file with --out`,
+    remedy: `Repeat the settings of that ${content} to continue it, or write this one to another file with --out.`,
   });
 }
 
@@ -238,14 +238,14 @@ function refusals(path: string, { file }: JournalWords): Refusals {
         what: `the file is not ${aOrAn(file)} of this program and was left untouched`,
         where: path,
         why,
-        remedy: 'choose another file with --out',
+        remedy: 'Choose another file with --out.',
       }),
     damaged: (line, why) =>
       new UsageError({
         what: `the ${file} is damaged and was left untouched`,
         where: `${path}, line ${line}`,
         why,
-        remedy: `keep the lines before line ${line} and delete the rest, or choose another file with --out`,
+        remedy: `Keep the lines before line ${line} and delete the rest, or choose another file with --out.`,
       }),
   };
 }
@@ -258,7 +258,7 @@ function diskError(path: string, { file }: JournalWords, cause: unknown): Splitz
       return new UsageError({
         ...report,
         what: `the ${file} lies below a file`,
-        remedy: 'choose another with --out',
+        remedy: 'Choose another with --out.',
       });
     case 'ENOSPC':
     case 'EDQUOT':
@@ -266,7 +266,7 @@ function diskError(path: string, { file }: JournalWords, cause: unknown): Splitz
       return new ToolError({
         ...report,
         what: 'the disk is full',
-        remedy: 'free some space and run the same command again: it continues after the last whole record',
+        remedy: 'Free some space and run the same command again: it continues after the last whole record.',
       });
     case 'EACCES':
     case 'EPERM':
@@ -274,13 +274,13 @@ function diskError(path: string, { file }: JournalWords, cause: unknown): Splitz
       return new ToolError({
         ...report,
         what: `the ${file} cannot be written`,
-        remedy: 'choose another with --out',
+        remedy: 'Choose another with --out.',
       });
     default:
       return new ToolError({
         ...report,
         what: `writing the ${file} failed`,
-        remedy: 'run the same command again: it continues after the last whole record',
+        remedy: 'Run the same command again: it continues after the last whole record.',
       });
   }
 }

@@ -33,7 +33,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
       throw new UsageError({
         what: code === 'EISDIR' ? 'the result file is a folder' : 'there is no such result file',
         where: path,
-        remedy: 'name a file that `splitz-onnx certify` wrote, or a log in the format of Cohen et al.',
+        remedy: 'Name a file that `splitz-onnx certify` wrote, or a log in the format of Cohen et al.',
         cause,
       });
     }
@@ -41,7 +41,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
       what: 'the result file cannot be read',
       where: path,
       why: (cause as Error).message,
-      remedy: 'check its permissions',
+      remedy: 'Check its permissions.',
       cause,
     });
   }

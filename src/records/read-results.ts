@@ -53,21 +53,21 @@ export async function openToRead(path: string): Promise<FileHandle> {
         what: 'the result file cannot be read',
         where: path,
         why: (cause as Error).message,
-        remedy: 'check its permissions',
+        remedy: 'Check its permissions.',
         cause,
       });
     }
     throw new UsageError({
       what: 'there is no such result file',
       where: path,
-      remedy: 'name a file that `splitz-onnx certify` wrote',
+      remedy: 'Name a file that `splitz-onnx certify` wrote.',
       cause,
     });
   }
   throw new UsageError({
     what: 'the result file is not a regular file',
     where: path,
-    remedy: 'name a file that `splitz-onnx certify` wrote',
+    remedy: 'Name a file that `splitz-onnx certify` wrote.',
   });
 }
 
@@ -78,7 +78,7 @@ function refusals(path: string): Refusals {
         what: 'the file is not a result file of this program',
         where: path,
         why,
-        remedy: 'name a file that `splitz-onnx certify` wrote',
+        remedy: 'Name a file that `splitz-onnx certify` wrote.',
       }),
     damaged: (line, why) =>
       new UsageError({

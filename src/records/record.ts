@@ -1,5 +1,5 @@
 /**
- * The lines of a result file (certificates.md, section 6), format `splitz-onnx/result/1`: one `run` line, then one
+ * The lines of a result file (docs/certificates.md, section 6), format `splitz-onnx/result/1`: one `run` line, then one
  * `certificate` line per image in the order the images are visited, then one `end` line when the run is finished. Each
  * ends in its `chain` field (`chain.ts`), which values in memory do not carry; the first files had neither chain nor end.
  *

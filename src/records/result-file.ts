@@ -80,7 +80,7 @@ function streamError(cause: Error): ToolError {
   return new ToolError({
     what: 'standard output was closed before the run ended',
     why: cause.message,
-    remedy: 'write to a file with --out; such a run can be resumed',
+    remedy: 'Write to a file with --out. Such a run can be resumed.',
     cause,
   });
 }

@@ -48,7 +48,7 @@ async function create(lock: string, content: string, name: string): Promise<bool
       what: `cannot write beside the ${name}`,
       where: lock,
       why: (cause as Error).message,
-      remedy: 'choose a writable folder with --out',
+      remedy: 'Choose a writable folder with --out.',
       cause,
     });
   }
@@ -109,6 +109,6 @@ function inUse(file: string, name: string, lock: string, why: string): UsageErro
     what: `another process is writing this ${name}`,
     where: file,
     why,
-    remedy: `wait for it, choose another file with --out, or delete ${lock} if no such run exists`,
+    remedy: `Wait for it, choose another file with --out, or delete ${lock} if no such run exists.`,
   });
 }

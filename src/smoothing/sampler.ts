@@ -208,7 +208,7 @@ async function refusingModel<T>(run: () => Promise<T>): Promise<T> {
     throw new ModelRefused({
       ...error.report,
       what: 'the right half of the model cannot be sampled',
-      remedy: 'choose another --split, or check the model with `splitz-onnx inspect`',
+      remedy: 'Choose another --split, or check the model with `splitz-onnx inspect`.',
       cause: error,
     });
   }
@@ -247,7 +247,7 @@ async function countOn(
           onProgress?.(done.reduce((sum, part) => sum + part, 0));
         };
         const answer = seat.ask(request, report);
-        // One worker's failure stops the others too: a part of the draws is no use.
+        // One worker's failure stops the others too: a part of the draws is useless.
         answer.catch(stop);
         return answer;
       }),

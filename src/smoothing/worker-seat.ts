@@ -106,7 +106,7 @@ function samplingWorker(): string {
     throw new ToolError({
       what: 'the sampling worker is missing',
       why: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'reinstall splitz-onnx; in a checkout run `npm run build`',
+      remedy: 'Reinstall splitz-onnx. In a checkout, run `npm run build`.',
       cause,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * Whether one certificate follows from its own counts (certificates.md, sections 2, 3 and 5), recomputed without the code
+ * Whether one certificate follows from its own counts (docs/certificates.md, sections 2, 3 and 5), recomputed without the code
  * that made it: p_A (and p_B) by `check-probabilities.ts`, R_u by `normal-series.ts`, and what relates R_u, η, D and the radius.
  * Every bound is checked from both sides: not beyond what the counts allow, and not short of it by more than rounding
  * explains, so that an edit downwards shows as well.

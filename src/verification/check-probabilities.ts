@@ -119,7 +119,7 @@ function lowerBoundFault(
   return test.allows(beyond, 1 - beyond) ? null : `pA is ${p}, below the bound from ${evidence}`;
 }
 
-/** The same of 1 - p for the draws that are no such votes: the test rejects it, and no longer so a little below p. */
+/** The same of 1 - p for the draws that are not such votes: the test rejects it, and no longer so a little below p. */
 function upperBoundFault(
   bound: number,
   tau: number,

@@ -1,4 +1,4 @@
-/** Acceptance checks 1 and 3 of the project's mathematics: displacement bounds against attacks, and their order. */
+/** Displacement bounds against attacks, and their order. */
 import { describe, expect, it } from 'vitest';
 import { displacement, type NormOf } from '../../src/lipschitz/displacement.ts';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';

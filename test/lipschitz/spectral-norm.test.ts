@@ -1,4 +1,4 @@
-/** Acceptance check 2 of the project's mathematics: norm bounds against a dense SVD. */
+/** Norm bounds against a dense SVD. */
 import { describe, expect, it } from 'vitest';
 import { createBandedGram, gershgorin, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';

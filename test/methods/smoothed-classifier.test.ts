@@ -1,5 +1,5 @@
 /**
- * The certificate of a whole network, against cases with a closed form (certificates.md, 9.4, 9.6 and 9.8). The right
+ * The certificate of a whole network, against cases with a closed form. The right
  * halves are linear with two classes: the smoothed classifier answers class 1 exactly where m(x) = w·f_L(x) - b > 0, and
  * its probability there is Φ(m / (σ |w|)).
  */

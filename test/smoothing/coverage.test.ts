@@ -1,5 +1,5 @@
 /**
- * Acceptance check 5 of the certificate mathematics: every interval misses in at most a share α = 0.1 of experiments.
+ * Every interval misses in at most a share α = 0.1 of experiments.
  * Fixed-n intervals are checked twice: exactly, by adding up the probabilities of the counts that miss, and by drawing.
  * A drawn test refuses when the misses are more than a Binomial(RUNS, 0.1) exceeds with probability 1e-6: that is its
  * false-alarm rate, had the seeds not been fixed.

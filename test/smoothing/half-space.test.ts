@@ -1,5 +1,5 @@
 /**
- * Acceptance check 4: the whole way from noise to radius on a case with a closed form. For a linear right half
+ * The whole way from noise to radius on a case with a closed form. For a linear right half
  * f_R(u) = argmax(w·u, b) the smoothed classifier is a half-space: p_A = Φ(d / (σ |w|)) with d = w·u - b, and the true
  * radius is the distance d / |w|. A certified radius may exceed it in at most a share α of runs.
  */

@@ -27,7 +27,7 @@ function factsOf(error: unknown): Facts {
     what: 'this is a bug in splitz-onnx, not in your model or data',
     where: undefined,
     why: message,
-    remedy: 'run the same command with --debug and report what it prints',
+    remedy: 'Run the same command with --debug and report what it prints.',
   };
 }
 

@@ -2,7 +2,7 @@
  * What the bounds need to know about an elementwise nonlinearity phi: its value, and how steep a chord through the
  * centre can get. For z the exact pre-activation at the centre of the ball, known up to `e`:
  *
- *   secant(z, T) >= sup over 0 < |t| <= T of |phi(z + t) - phi(z)| / |t|      (certificates.md, section 3)
+ *   secant(z, T) >= sup over 0 < |t| <= T of |phi(z + t) - phi(z)| / |t|      (docs/certificates.md, section 3)
  *
  * so that ||phi(z + W d) - phi(z)|| <= ||diag(m) W d||. A neuron that must first cross a dead zone of width s before it
  * moves costs (T - s)/T, not 1. `i` is the coordinate, for activations with parameters per channel (PRelu).

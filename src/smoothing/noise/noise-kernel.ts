@@ -61,7 +61,7 @@ function compile(): WebAssembly.Module {
       what: 'the noise kernel cannot be loaded',
       where: path,
       why: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'reinstall splitz-onnx; in a checkout run `npm run build`',
+      remedy: 'Reinstall splitz-onnx. In a checkout, run `npm run build`.',
       cause,
     });
   }
@@ -105,6 +105,6 @@ function outOfMemory(capacity: number, why: string): ToolError {
   return new ToolError({
     what: `a batch of ${capacity} float32 does not fit into memory`,
     why,
-    remedy: 'give a smaller --batch',
+    remedy: 'Give a smaller --batch.',
   });
 }

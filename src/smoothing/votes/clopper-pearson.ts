@@ -17,7 +17,7 @@ export function checkAlpha(alpha: number): void {
   throw new UsageError({
     what: `alpha is ${alpha}`,
     why: 'the failure probability of a certificate lies strictly between 0 and 0.5',
-    remedy: 'give --alpha 0.001, the usual value',
+    remedy: 'Give --alpha 0.001, the usual value.',
   });
 }
 

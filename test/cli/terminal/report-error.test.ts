@@ -64,7 +64,7 @@ describe('bugs', () => {
     expect(renderError(new TypeError('x is undefined'), plainStyle)).toMatchInlineSnapshot(`
       "internal error: this is a bug in splitz-onnx, not in your model or data
         why:   TypeError: x is undefined
-        do:    run the same command with --debug and report what it prints
+        do:    Run the same command with --debug and report what it prints.
       "
     `);
     expect(renderError('thrown text', plainStyle)).toContain('why:   thrown text');
