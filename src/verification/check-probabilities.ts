@@ -39,7 +39,7 @@ const bettingTest: TestOf = (votes, n, level) => ({
     return p <= votes / n && wealthEnclosure(votes, n, p, q, level).lower >= 1 - ALPHA_TOLERANCE;
   },
   allows(p, q) {
-    return p >= votes / n || wealthEnclosure(votes, n, p, q, level).upper < 1 + ALPHA_TOLERANCE;
+    return wealthEnclosure(votes, n, p, q, level).upper < 1 + ALPHA_TOLERANCE;
   },
 });
 

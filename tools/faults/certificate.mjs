@@ -156,4 +156,25 @@ export const CERTIFICATE_FAULTS = [
     to: ".filter((field) => field !== 'radius' && then.get(field) !== now.get(field))",
     tests: 'test/verification/replay.test.ts',
   },
+  {
+    name: 'verify: wealth above the share of votes rejects, too',
+    file: 'src/verification/check-probabilities.ts',
+    from: 'return p <= votes / n && wealthEnclosure',
+    to: 'return wealthEnclosure',
+    tests: 'test/verification/check-probabilities.test.ts',
+  },
+  {
+    name: 'verify: more draws than the run allows',
+    file: 'src/verification/check-certificate.ts',
+    from: '? c.n < 1 || c.n > n',
+    to: '? c.n < 1',
+    tests: 'test/verification/check-probabilities.test.ts',
+  },
+  {
+    name: 'anytime: the series of the gamma function ends a term early',
+    file: 'src/smoothing/votes/betting.ts',
+    from: '(7 / 2880 - (31 / 40320 - 127 / 430080 / xx) / xx)',
+    to: '(7 / 2880)',
+    tests: 'test/verification/check-probabilities.test.ts',
+  },
 ];
