@@ -7,6 +7,7 @@ import {
 } from '../../src/methods/smoothed-classifier.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';
 
 const RESOURCES = { provider: 'cpu', workers: 1, batch: 64 } as const;
@@ -43,6 +44,21 @@ describe('a certificate', () => {
       opened.push(smoothed);
       expect((await smoothed.certify(IMAGE, 0, 0, SETTINGS)).alphaTotal).toBe(total);
     }
+  });
+
+  it('of the anytime bound counts every draw once, however often it looked', async () => {
+    const prepared = await classifier;
+    const cut = findCut(prepared.cuts, 'input');
+    const smoothed = await openSmoothedClassifier(prepared, cut, null, RESOURCES, [IMAGE], 'certified');
+    opened.push(smoothed);
+    const settings = { ...SETTINGS, bound: 'anytime', n: 20_000 } as const;
+    const { counts, n } = await smoothed.certify(IMAGE, 0, 0, settings);
+    // Beyond the first look, at 256 draws, and short of all.
+    expect(n).toBeGreaterThan(256);
+    expect(n).toBeLessThan(20_000);
+    const { sigma, seed } = settings;
+    const together = await smoothed.votes(IMAGE, 0, { stage: Stage.estimation, draws: n, sigma, seed });
+    expect(counts).toEqual(together.counts);
   });
 
   describe('under plain smoothing alongside', () => {

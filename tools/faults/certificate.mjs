@@ -177,4 +177,11 @@ export const CERTIFICATE_FAULTS = [
     to: '(7 / 2880)',
     tests: 'test/verification/check-probabilities.test.ts',
   },
+  {
+    name: 'anytime: a later look draws the first draws again',
+    file: 'src/methods/smoothed-classifier.ts',
+    from: 'await draw(estimation, drawn, drawn + more, n0 + drawn)',
+    to: 'await draw(estimation, 0, more, n0 + drawn)',
+    tests: 'test/methods/claims.test.ts',
+  },
 ];
