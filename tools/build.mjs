@@ -24,7 +24,8 @@ run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
 const compiled = (module) => import(pathToFileURL(join(root, 'dist', module)).href);
 const write = (file, schema) =>
   writeFileSync(join(root, 'dist', file), `${JSON.stringify(schema, null, 2)}\n`);
-write('records/result.schema.json', (await compiled('records/record.js')).resultSchema);
+const { METHODS } = await compiled('methods/index.js');
+write('records/result.schema.json', (await compiled('records/result-lines.js')).resultSchema(METHODS));
 write('attack/attack.schema.json', (await compiled('attack/attack-record.js')).attackSchema);
 write('cli/config/splitz.config.schema.json', (await compiled('cli/config/schema.js')).configSchema());
 chmodSync(join(root, 'dist/cli/main.js'), 0o755);

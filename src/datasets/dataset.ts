@@ -21,6 +21,8 @@ export interface Dataset {
   readonly length: number;
   /** One class index per image, or null for data without labels. */
   readonly labels: Int32Array | null;
+  /** File name of each image within the data set; absent where images are not files. */
+  readonly names?: readonly string[];
   /** Class names by class index, where the data include them. */
   readonly classNames: readonly string[] | null;
   /**

@@ -57,6 +57,7 @@ export async function openImageFolder(folder: string, subset: Subset, labelFile?
     kind: 'images',
     shape,
     length: files.length,
+    names: files,
     labels,
     classNames,
     identity: [

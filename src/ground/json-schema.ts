@@ -91,6 +91,9 @@ export function object<F extends Fields>(description: string, fields: F): Schema
   return { json: { description, type: 'object', properties, required, additionalProperties: false } };
 }
 
+/** An object whose fields another schema describes (`SeriesFormat`, records/series-format.ts). */
+export const openObject = (description: string): Schema<object> => ({ json: { description, type: 'object' } });
+
 /** The first violation of `schema` in `value`, as "path: what is wrong", or null when there is none. */
 export function violation(schema: JsonSchema, value: unknown, path = ''): string | null {
   const wrong = (what: string) => `${path === '' ? 'the line' : path}: ${what}`;
@@ -133,7 +136,8 @@ function objectViolation(schema: JsonSchema, value: unknown, path: string): stri
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return `${path === '' ? 'the line' : path}: is not an object`;
   }
-  const properties = schema.properties ?? {};
+  if (schema.properties === undefined) return null;
+  const { properties } = schema;
   const unknown = Object.keys(value).find((key) => !Object.hasOwn(properties, key));
   if (unknown !== undefined) return `${prefix}${unknown}: is not a field of this format`;
   const missing = schema.required?.find((key) => !Object.hasOwn(value, key));
@@ -163,10 +167,10 @@ export function inSchemaOrder(schema: JsonSchema, value: unknown): unknown {
   if (schema.type === 'array' && schema.items?.type === 'object') {
     return (value as readonly unknown[]).map((item) => inSchemaOrder(schema.items ?? {}, item));
   }
-  if (schema.type !== 'object') return value;
+  if (schema.type !== 'object' || schema.properties === undefined) return value;
   const fields = value as { readonly [key: string]: unknown };
   return Object.fromEntries(
-    Object.entries(schema.properties ?? {})
+    Object.entries(schema.properties)
       .filter(([key]) => Object.hasOwn(fields, key))
       .map(([key, field]) => [key, inSchemaOrder(field, fields[key])]),
   );

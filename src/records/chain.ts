@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { optional, sha256 } from '../ground/json-schema.ts';
 
-/** The field in the schema of a line; files of the first versions do not have it. */
+/** The field in the schema of a line. Every line on the disk has it; values in memory do not. */
 export const chainField = optional(
   sha256(
     "SHA-256 of the previous line's chain (nothing, for the first line) followed by this line without newline and chain.",

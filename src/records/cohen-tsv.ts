@@ -4,7 +4,7 @@
  */
 
 import { roundDown } from '../ground/decimal.ts';
-import type { Outcome, RunHeader } from './record.ts';
+import type { Guarantee, Outcome } from './record.ts';
 
 const RADIUS_DIGITS = 6;
 const ABSTAIN = -1;
@@ -14,29 +14,29 @@ const UNLABELLED = -1;
 const row = (...cells: readonly (string | number)[]) => `${cells.join('\t')}\n`;
 
 /** First line. A run that proves nothing says so in a column of its own, which scripts that go by name pass over. */
-export function cohenHeader(guarantee: RunHeader['guarantee']): string {
+export function cohenHeader(guarantee: Guarantee): string {
   const columns = ['idx', 'label', 'predict', 'radius', 'correct', 'time'];
   return row(...columns, ...(guarantee === 'certificate' ? [] : ['note']));
 }
 
-/** One image's line. */
-export function cohenRow(outcome: Outcome, guarantee: RunHeader['guarantee']): string {
+/** One image's line, of the run's first series. */
+export function cohenRow({ index, label, verdicts: [own] }: Outcome, guarantee: Guarantee): string {
+  if (own === undefined) throw new RangeError('a run has a series');
+  const { prediction, radius, seconds } = own;
   return row(
-    outcome.index,
-    outcome.label ?? UNLABELLED,
-    outcome.prediction ?? ABSTAIN,
-    outcome.abstained ? '0.0' : roundDown(outcome.radius, RADIUS_DIGITS),
-    outcome.correct === true ? 1 : 0,
-    pythonDuration(outcome.seconds),
+    index,
+    label ?? UNLABELLED,
+    prediction ?? ABSTAIN,
+    prediction === null ? '0.0' : roundDown(radius, RADIUS_DIGITS),
+    prediction !== null && prediction === label ? 1 : 0,
+    pythonDuration(seconds),
     ...(guarantee === 'certificate' ? [] : [guarantee]),
   );
 }
 
 /** A whole run. */
-export function cohenTsv(header: RunHeader, outcomes: readonly Outcome[]): string {
-  return (
-    cohenHeader(header.guarantee) + outcomes.map((outcome) => cohenRow(outcome, header.guarantee)).join('')
-  );
+export function cohenTsv(guarantee: Guarantee, outcomes: readonly Outcome[]): string {
+  return cohenHeader(guarantee) + outcomes.map((outcome) => cohenRow(outcome, guarantee)).join('');
 }
 
 /** Seconds as Python prints a timedelta: 0:00:15.250000. */

@@ -24,16 +24,18 @@ export interface ClosingLine extends AnyLine {
 /** @template E the closing line; never, where a format has none */
 export interface JournalFormat<H extends HeaderLine, R extends RecordLine, E extends ClosingLine> {
   readonly headerKind: string;
-  /** The header's `schema`: name and version of the format, as in `splitz-onnx/result/1`. */
+  /** The header's `schema`: name and version of the format, as in `splitz-onnx/result/2`. */
   readonly schema: string;
   readonly words: JournalWords;
   /** What is wrong with a parsed line as the first of the file, or null. */
   headerViolation(line: unknown): string | null;
-  recordViolation(line: unknown): string | null;
+  recordViolation(line: unknown, header: H): string | null;
   /** Of a closing line; null where the format has none. */
   readonly closingViolation: ((line: unknown) => string | null) | null;
-  /** The line's bytes, newline included, chain left out. Throws a plain Error if it breaks its schema. */
-  lineOf(line: H | R | E): string;
+  /** The bytes of the header or the closing line, newline included, chain left out. Throws a plain Error if it breaks its schema. */
+  lineOf(line: H | E): string;
+  /** The same of a record. */
+  recordLine(record: R, header: H): string;
   /** Every difference that forbids continuing `file` as `now`, as "sigma: 0.5 in the file, 0.25 now". */
   differences(file: H, now: H): readonly string[];
   order(header: H): RecordOrder;

@@ -42,13 +42,13 @@ export interface Journal<H, R, E> {
  * Opens `path` to write or continue what `header` describes. Throws UsageError when the file belongs to another run
  * (naming each difference), is not of this format, is damaged before its last line, or is being written by another
  * process; ToolError when the disk, the folder or its permissions refuse.
- * @param keep hears of every record: those found in the file, in its order, then each one appended
+ * @param keep hears of every record, with the header in force: those found in the file, in its order, then each one appended
  */
 export async function openJournal<H extends HeaderLine, R extends RecordLine, E extends ClosingLine>(
   path: string,
   format: JournalFormat<H, R, E>,
   header: H,
-  keep: (record: R) => void,
+  keep: (record: R, header: H) => void,
 ): Promise<Journal<H, R, E>> {
   const { words } = format;
   const file = await canonical(path, words);
@@ -58,13 +58,15 @@ export async function openJournal<H extends HeaderLine, R extends RecordLine, E 
   try {
     [handle, created] = await openFile(file);
     const indices: number[] = [];
+    let inForce = header;
     const sameRun = (found: H): void => {
+      inForce = found;
       const changed = format.differences(found, header);
       if (changed.length > 0) throw another(path, words, changed);
     };
     const found = await scanJournal(handle, path, format, refusals(path, words), sameRun, (record) => {
       indices.push(record.index);
-      keep(record);
+      keep(record, inForce);
     });
     await handle.truncate(found.closing?.end ?? found.end);
     if (found.header !== null) return writer({ ...found, header: found.header }, true, handle);
@@ -100,7 +102,7 @@ function journal<H extends HeaderLine, R extends RecordLine, E extends ClosingLi
   begun: boolean,
   indices: readonly number[],
   { handle, path, lock }: Place,
-  keep: (record: R) => void,
+  keep: (record: R, header: H) => void,
 ): Journal<H, R, E> {
   const { words } = format;
   const order = format.order(found.header);
@@ -118,16 +120,14 @@ function journal<H extends HeaderLine, R extends RecordLine, E extends ClosingLi
       if (misplaced !== null) throw new Error(`record of ${misplaced}`);
       if (finished) await takeBack(handle, end, path, words);
       finished = false;
-      // A file of the first version goes on without chain.
-      const text = format.lineOf(record);
-      const next = found.chained ? chained(chain, text) : { line: text, chain: null };
+      const next = chained(chain, format.recordLine(record, found.header));
       end += await appendLine(handle, end, next.line, path, words);
       chain = next.chain;
       order.pass(record.index);
-      keep(record);
+      keep(record, found.header);
     },
     finish: async (closing) => {
-      if (finished || !found.chained) return;
+      if (finished) return;
       await appendLine(handle, end, chained(chain, format.lineOf(closing)).line, path, words);
       finished = true;
     },

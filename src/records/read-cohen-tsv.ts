@@ -7,12 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'fflate';
 import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
 import { codeOf } from '../ground/system-error.ts';
-import type { Verdict } from './record.ts';
-
-export interface LoggedVerdict extends Verdict {
-  readonly index: number;
-  readonly label: number | null;
-}
+import type { Outcome } from './record.ts';
 
 const COLUMNS = ['idx', 'label', 'predict', 'radius', 'correct'] as const;
 /** How a log says that there is no class. */
@@ -47,8 +42,8 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The verdicts of a log. Throws UsageError naming line and column when it is damaged. */
-export function readCohenTsv(bytes: Uint8Array, path: string): LoggedVerdict[] {
+/** The verdicts of a log, one series; failure probability and time are 0 where a log does not state them. Throws UsageError naming line and column when it is damaged. */
+export function readCohenTsv(bytes: Uint8Array, path: string): Outcome[] {
   const [head = '', ...lines] = textOf(bytes, path).split(/\r?\n/);
   const header = head.split('\t');
   const places = COLUMNS.map((name) => header.indexOf(name));
@@ -61,7 +56,6 @@ export function readCohenTsv(bytes: Uint8Array, path: string): LoggedVerdict[] {
     const [index = 0, label = 0, predict = 0, radius = 0, correct = 0] = places.map((place, column) =>
       numberIn(cells[place], COLUMNS[column] ?? '', path, at + 2),
     );
-    const abstained = predict === NO_CLASS;
     const why = contradiction(index, label, predict, radius, correct);
     if (why !== null) throw damaged(path, at + 2, why);
     if (seen.has(index)) throw damaged(path, at + 2, `image ${index} stands there twice`);
@@ -69,13 +63,13 @@ export function readCohenTsv(bytes: Uint8Array, path: string): LoggedVerdict[] {
     return {
       index,
       label: label === NO_CLASS ? null : label,
-      prediction: abstained ? null : predict,
-      radius,
-      abstained,
-      correct: label === NO_CLASS ? null : correct === 1,
-      localLipschitz: null,
-      alphaTotal: 0,
-      seconds: 0,
+      answer: null,
+      verdicts: [
+        {
+          prediction: predict === NO_CLASS ? null : predict,
+          ...{ radius, failureProbability: 0, seconds: 0, localLipschitz: null },
+        },
+      ],
     };
   });
 }
@@ -121,6 +115,6 @@ function damaged(path: string, line: number, why: string): UsageError {
     where: `${path}, line ${line}`,
     why,
     remedy:
-      'the columns are idx, label, predict, radius, correct and time, separated by tabs; get the log again',
+      'Get the log again. Its columns are idx, label, predict, radius, correct and time, separated by tabs.',
   });
 }

@@ -6,14 +6,15 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ToolError, UsageError } from '../ground/errors.ts';
 import { codeOf } from '../ground/system-error.ts';
 import type { CertificateRecord, RunEnd, RunHeader } from './record.ts';
-import { RESULT_JOURNAL } from './result-journal.ts';
+import { resultJournal } from './result-journal.ts';
 import { type Refusals, scanJournal } from './scan-journal.ts';
+import type { SeriesFormats } from './series-format.ts';
 
 /** A result file as the commands that only read see it. */
 export interface Run {
   readonly header: RunHeader;
   readonly records: readonly CertificateRecord[];
-  /** The closing line; null when the run is not finished, or the file is of the first version. */
+  /** The closing line; null when the run is not finished. */
   readonly end: RunEnd | null;
 }
 
@@ -21,7 +22,7 @@ export interface Run {
  * Reads a result file. A torn last line, as a killed run leaves it, is passed over.
  * Throws UsageError when there is no such file, it is not ours, or it is damaged; ToolError when it cannot be read.
  */
-export async function readRun(path: string): Promise<Run> {
+export async function readRun(path: string, formats: SeriesFormats): Promise<Run> {
   const handle = await openToRead(path);
   try {
     const records: CertificateRecord[] = [];
@@ -29,7 +30,7 @@ export async function readRun(path: string): Promise<Run> {
     const { header, closing } = await scanJournal(
       handle,
       path,
-      RESULT_JOURNAL,
+      resultJournal(formats),
       refuse,
       () => {},
       (record) => records.push(record),
@@ -86,7 +87,7 @@ function refusals(path: string): Refusals {
         where: `${path}, line ${line}`,
         why,
         remedy:
-          '`splitz-onnx verify` says more; certify the images again, or get the file again from its source',
+          'Run `splitz-onnx verify` to learn more. Certify the images again, or get the file again from its source.',
       }),
   };
 }

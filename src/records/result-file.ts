@@ -4,29 +4,44 @@ import { ToolError } from '../ground/errors.ts';
 import { chained } from './chain.ts';
 import { cohenHeader, cohenRow } from './cohen-tsv.ts';
 import { type Journal, openJournal } from './journal.ts';
-import {
-  type CertificateRecord,
-  lineOf,
-  type Outcome,
-  outcomeOf,
-  type RunEnd,
-  type RunHeader,
-} from './record.ts';
-import { plannedOrder, RESULT_JOURNAL } from './result-journal.ts';
+import { type CertificateRecord, type Outcome, outcomeOf, type RunEnd, type RunHeader } from './record.ts';
+import { type ResultDigest, resultDigest } from './result-digest.ts';
+import { plannedOrder, resultJournal } from './result-journal.ts';
+import { resultLines } from './result-lines.ts';
+import type { SeriesFormats } from './series-format.ts';
 
 /** Records arrive one at a time in the run's order, `plannedIndices(header)`. */
 export interface ResultFile extends Journal<RunHeader, CertificateRecord, RunEnd> {
   /** Every image's outcome so far, those found in the file first. */
   readonly outcomes: readonly Outcome[];
+  /** The result digest of the records so far. */
+  digest(): string;
 }
 
 /** Opens `path` to write or continue the run described by `header`. Throws as `openJournal` does. */
-export async function openResultFile(path: string, header: RunHeader): Promise<ResultFile> {
+export async function openResultFile(
+  path: string,
+  header: RunHeader,
+  formats: SeriesFormats,
+): Promise<ResultFile> {
   const outcomes: Outcome[] = [];
-  const journal = await openJournal(path, RESULT_JOURNAL, header, (record) => {
-    outcomes.push(outcomeOf(record));
-  });
-  return { ...journal, outcomes };
+  const found: { digest: ResultDigest | null } = { digest: null };
+  const lines = resultLines(formats);
+  const journal = await openJournal(
+    path,
+    resultJournal(formats),
+    header,
+    (record, inForce) => {
+      found.digest ??= resultDigest(inForce, lines);
+      found.digest.add(record);
+      outcomes.push(outcomeOf(record, inForce, formats));
+    },
+  );
+  return {
+    ...journal,
+    outcomes,
+    digest: () => (found.digest ?? resultDigest(journal.header, lines)).value(),
+  };
 }
 
 /**
@@ -36,10 +51,14 @@ export async function openResultFile(path: string, header: RunHeader): Promise<R
 export async function openResultStream(
   stream: Writable,
   header: RunHeader,
+  formats: SeriesFormats,
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> {
   const outcomes: Outcome[] = [];
   const order = plannedOrder(header);
+  const lines = resultLines(formats);
+  const digest = resultDigest(header, lines);
+  const guarantee = header.series[0]?.guarantee ?? 'certificate';
   // Without a listener a closed pipe would end the process before write's callback can report it.
   const ignore = () => {};
   stream.on('error', ignore);
@@ -53,22 +72,27 @@ export async function openResultStream(
     await write(next.line);
     chain = next.chain;
   };
-  await (format === 'tsv' ? write(cohenHeader(header.guarantee)) : writeLine(lineOf(header)));
+  await (format === 'tsv' ? write(cohenHeader(guarantee)) : writeLine(lines.lineOf(header)));
   return {
     header,
     outcomes,
     begun: false,
     resumed: 0,
     repaired: 'nothing',
+    digest: () => digest.value(),
     append: async (record) => {
       const misplaced = order.fault(record.index);
       if (misplaced !== null) throw new Error(`record of ${misplaced}`);
-      await (format === 'tsv' ? write(cohenRow(record, header.guarantee)) : writeLine(lineOf(record)));
+      const outcome = outcomeOf(record, header, formats);
+      await (format === 'tsv'
+        ? write(cohenRow(outcome, guarantee))
+        : writeLine(lines.recordLine(record, header)));
       order.pass(record.index);
-      outcomes.push(outcomeOf(record));
+      digest.add(record);
+      outcomes.push(outcome);
     },
     finish: async (end) => {
-      if (format === 'jsonl') await writeLine(lineOf(end));
+      if (format === 'jsonl') await writeLine(lines.lineOf(end));
     },
     close: async () => {
       stream.off('error', ignore);

@@ -2,28 +2,32 @@
 import type { JournalFormat, RecordOrder } from './journal-format.ts';
 import {
   type CertificateRecord,
-  endViolation,
-  headerViolation,
-  lineOf,
   plannedIndices,
   RESULT_FORMAT,
   type RunEnd,
   type RunHeader,
-  recordViolation,
 } from './record.ts';
+import { resultLines } from './result-lines.ts';
 import { differences } from './run-identity.ts';
+import type { SeriesFormats } from './series-format.ts';
 
-export const RESULT_JOURNAL: JournalFormat<RunHeader, CertificateRecord, RunEnd> = {
-  headerKind: 'run',
-  schema: RESULT_FORMAT,
-  words: { file: 'result file', content: 'run' },
-  headerViolation,
-  recordViolation,
-  closingViolation: endViolation,
-  lineOf,
-  differences,
-  order: plannedOrder,
-};
+export type ResultJournal = JournalFormat<RunHeader, CertificateRecord, RunEnd>;
+
+export function resultJournal(formats: SeriesFormats): ResultJournal {
+  const lines = resultLines(formats);
+  return {
+    headerKind: 'run',
+    schema: RESULT_FORMAT,
+    words: { file: 'result file', content: 'run' },
+    headerViolation: lines.headerViolation,
+    recordViolation: lines.recordViolation,
+    closingViolation: lines.endViolation,
+    lineOf: lines.lineOf,
+    recordLine: lines.recordLine,
+    differences,
+    order: plannedOrder,
+  };
+}
 
 /** Takes the images of `plannedIndices(header)`, one after the other. */
 export function plannedOrder(header: RunHeader): RecordOrder {

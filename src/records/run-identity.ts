@@ -2,9 +2,9 @@
  * When two run headers describe the same run, so that one may continue the other's file.
  *
  * Everything in a header counts unless it is named here: a field added later is compared until someone shows that it
- * cannot change a certificate. Left out are times, where a value came from, the names of files and data (their digests
- * count), and what the counter-based noise makes irrelevant: workers, batch, how many images. Node's version is left
- * out because noise and votes do not depend on it and the rounding error of the bounds is covered by their margins.
+ * cannot change a certificate. Omitted are times, where a value came from, the names of files and data (their digests
+ * count), and what the counter-based noise makes irrelevant: workers, batch, how many images. Node's version is
+ * omitted because noise and votes do not depend on it and the rounding error of the bounds is covered by their margins.
  * Provider, ONNX Runtime, CPU and platform do count: each selects kernels whose logits differ in the last bits, and
  * the votes of one file must come from one fixed function.
  */
@@ -15,26 +15,31 @@ const NOT_IDENTITY = new Set([
   'started',
   'model.name',
   'data.name',
-  'settings.labels.value',
-  'settings.max.value',
-  'environment.workers',
-  'environment.batch',
-  'environment.node',
+  'intake.labels.value',
+  'selection.max.value',
 ]);
 
-/** The files of a model count by their digests. */
-const FILE_NAME = /^model\.files\.\d+\.name$/u;
-
-/** Sub-trees left out: measured at each start, informative; findings grow with the tool. */
-const NOT_IDENTITY_TREES = ['checks.', 'findings'];
+/**
+ * The files of a model count by their digests; checks are measured at each start and informative, and findings grow with the
+ * tool.
+ */
+const NOT_IDENTITY_PATTERNS = [
+  /^model\.files\.\d+\.name$/u,
+  /^series\.\d+\.checks\./u,
+  /^environments\.\d+\.(workers|node)$/u,
+  /^findings/u,
+];
 
 const counts = (path: string): boolean =>
-  !NOT_IDENTITY.has(path) &&
-  !FILE_NAME.test(path) &&
-  !NOT_IDENTITY_TREES.some((tree) => path.startsWith(tree));
+  !NOT_IDENTITY.has(path) && !NOT_IDENTITY_PATTERNS.some((pattern) => pattern.test(path));
 
-/** "settings.sigma.value" as the user knows it: "sigma". */
-const userName = (path: string): string => path.replace(/^settings\./u, '').replace(/\.value$/u, '');
+/** "series.0.settings.sigma.value" as the user knows it: "sigma"; of a further series "series 1: sigma". */
+const userName = (path: string): string =>
+  path
+    .replace(/^(intake|selection)\./u, '')
+    .replace(/^series\.0\.(settings|facts)\./u, '')
+    .replace(/^series\.(\d+)\.(settings|facts)\./u, 'series $1: ')
+    .replace(/\.value$/u, '');
 
 /** Every difference that forbids continuing `file`'s run with `now`, as "sigma: 0.5 in the file, 0.25 now". */
 export const differences = (

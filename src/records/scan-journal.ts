@@ -17,9 +17,7 @@ import { bare, type Line, linesOf, parseObject } from './journal-lines.ts';
 export interface Scanned<H, E> {
   /** The file's header; null when the file is empty or its header is torn, and the journal starts anew. */
   readonly header: H | null;
-  /** Whether its lines are chained; files of the first versions are not. */
-  readonly chained: boolean;
-  /** Chain value of the last record (of the header, when there is none); null when not chained. */
+  /** Chain value of the last record (of the header, when there is none); null when the journal starts anew. */
   readonly chain: string | null;
   /** Byte after the last record: where the next one goes. */
   readonly end: number;
@@ -43,7 +41,7 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
   accept: (header: H) => void,
   take: (record: R) => void,
 ): Promise<Scanned<H, E>> {
-  const nothing = { header: null, chained: true, chain: null, end: 0, closing: null };
+  const nothing = { header: null, chain: null, end: 0, closing: null };
   const lines = linesOf(handle, path);
   const first = await lines.next();
   if (first.done) return { ...nothing, repaired: 'nothing' };
@@ -54,7 +52,6 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
   }
   accept(header);
   let chain = link(first.value, null);
-  const chained = chain !== null;
   const order = format.order(header);
   let records = 0;
   let end = first.value.end;
@@ -68,7 +65,7 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
       continue;
     }
     if (closing !== null) throw damaged(line.number, 'it follows the closing line');
-    if (parsed['kind'] === 'end' && chained && format.closingViolation !== null) {
+    if (parsed['kind'] === 'end' && format.closingViolation !== null) {
       const problem = format.closingViolation(parsed);
       if (problem !== null) throw damaged(line.number, problem);
       const closed = bare(parsed as unknown as E) as E;
@@ -78,28 +75,24 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
       closing = { line: closed, end: line.end };
       continue;
     }
-    const problem = format.recordViolation(parsed);
+    const problem = format.recordViolation(parsed, header);
     if (problem !== null) throw damaged(line.number, problem);
     const record = bare(parsed as unknown as R) as R;
     const misplaced = order.fault(record.index);
     if (misplaced !== null) throw damaged(line.number, `it is ${misplaced}`);
-    const value = link(line, chain);
-    if ((value !== null) !== chained) {
-      const why = chained ? 'it has no chain value' : 'it has a chain value, and the header has none';
-      throw damaged(line.number, why);
-    }
-    chain = value;
+    chain = link(line, chain);
     order.pass(record.index);
     take(record);
     records++;
     end = line.end;
   }
-  return { header, chained, chain, end, closing, repaired: torn === null ? 'nothing' : 'a torn last line' };
+  return { header, chain, end, closing, repaired: torn === null ? 'nothing' : 'a torn last line' };
 
-  /** A line's chain value (null when it has none), having checked it against the previous one. */
-  function link({ text, number }: Line, previous: string | null): string | null {
+  /** A line's chain value, checked against the previous one. */
+  function link({ text, number }: Line, previous: string | null): string {
     const { content, chain: value } = withoutChain(text);
-    if (value === null || value === chainOf(previous, content)) return value;
+    if (value === null) throw damaged(number, 'it has no chain value');
+    if (value === chainOf(previous, content)) return value;
     throw damaged(number, 'its chain value does not fit: this line, or the chain before it, was changed');
   }
 

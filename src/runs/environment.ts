@@ -1,14 +1,12 @@
-/** What computes a run, its noise aside: recorded in every result, because ONNX Runtime's last bits depend on it. */
+/** What computes a run: recorded in every result, because ONNX Runtime's last bits depend on it. */
 import { cpus } from 'node:os';
-import type { SamplingResources } from '../methods/smoothed-classifier.ts';
 import { onnxRuntimeVersion } from '../onnx/runtime/runtime-version.ts';
 import type { RunHeader } from '../records/record.ts';
+import type { SamplerPool } from '../smoothing/sampler-pool.ts';
 
-export function describeEnvironment({
-  provider,
-  workers,
-  batch,
-}: SamplingResources): Omit<RunHeader['environment'], 'noise'> {
+export type Environment = RunHeader['environments'][number];
+
+export function describeEnvironment({ provider, workers }: Pick<SamplerPool, 'provider' | 'workers'>): Environment {
   return {
     provider,
     onnxruntime: onnxRuntimeVersion(),
@@ -16,6 +14,5 @@ export function describeEnvironment({
     platform: `${process.platform}-${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     workers,
-    batch,
   };
 }

@@ -7,7 +7,7 @@
  * failed, each with probability at most alpha (Cohen et al. 2019, appendix).
  */
 
-import type { Verdict } from '../records/record.ts';
+import type { Outcome, Verdict } from '../records/record.ts';
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
 import { clopperPearsonInterval } from '../smoothing/votes/clopper-pearson.ts';
 
@@ -32,20 +32,35 @@ export interface Score {
   readonly alpha: number;
 }
 
-/** An image counts when it is certified and, with labels, its prediction is right. */
-export function scoreOf(verdicts: readonly Verdict[]): Score {
-  const labelled = verdicts.every(({ correct }) => correct !== null);
-  const counts = (v: Verdict) => !v.abstained && (!labelled || v.correct === true);
+/** The k-th series' verdict. @throws RangeError when the run has no such series */
+export function verdictOf({ verdicts }: Outcome, k: number): Verdict {
+  const verdict = verdicts[k];
+  if (verdict === undefined) throw new RangeError(`no series ${k}`);
+  return verdict;
+}
+
+/** Whether an image counts: it is certified and, with labels, its prediction is right. */
+export function counts(outcome: Outcome, k: number, labelled: boolean): boolean {
+  const { prediction } = verdictOf(outcome, k);
+  return prediction !== null && (!labelled || prediction === outcome.label);
+}
+
+/** What the k-th series of a run comes to. */
+export function scoreOf(outcomes: readonly Outcome[], k = 0): Score {
+  const labelled = outcomes.every(({ label }) => label !== null);
+  const verdicts = outcomes.map((outcome) => verdictOf(outcome, k));
+  const credited = outcomes.map((outcome, i) =>
+    counts(outcome, k, labelled) ? (verdicts[i]?.radius ?? 0) : 0,
+  );
   return {
     measure: labelled ? 'certified accuracy' : 'certified fraction',
-    images: verdicts.length,
-    abstained: verdicts.filter(({ abstained }) => abstained).length,
-    credited: verdicts.map((v) => (counts(v) ? v.radius : 0)),
-    radii: verdicts
-      .filter(counts)
-      .map(({ radius }) => radius)
+    images: outcomes.length,
+    abstained: verdicts.filter(({ prediction }) => prediction === null).length,
+    credited,
+    radii: outcomes
+      .flatMap((outcome, i) => (counts(outcome, k, labelled) ? [credited[i] ?? 0] : []))
       .sort((a, b) => a - b),
-    alpha: verdicts.reduce((largest, { alphaTotal }) => Math.max(largest, alphaTotal), 0),
+    alpha: verdicts.reduce((largest, { failureProbability }) => Math.max(largest, failureProbability), 0),
   };
 }
 

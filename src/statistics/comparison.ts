@@ -11,12 +11,11 @@
  * approximation. The same files give the same numbers.
  */
 import { UsageError } from '../ground/errors.ts';
-import type { Run } from '../records/read-results.ts';
-import type { RunHeader } from '../records/record.ts';
+import type { Guarantee, Outcome, RunHeader } from '../records/record.ts';
 import { differences } from '../records/run-identity.ts';
 import { keyWords, philox } from '../smoothing/noise/philox.ts';
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
-import { certifiedCount, type Measure, roundRadii, type Score, scoreOf } from './accuracy.ts';
+import { certifiedCount, counts, type Measure, roundRadii, type Score, scoreOf, verdictOf } from './accuracy.ts';
 
 /** Level of the statements "significant" and of the interval. */
 export const LEVEL = 0.05;
@@ -45,10 +44,18 @@ export interface AverageComparison {
   readonly p: number;
 }
 
+/** One series of a run, as it is compared. */
+export interface ComparedRun {
+  readonly header: RunHeader;
+  readonly outcomes: readonly Outcome[];
+  /** Number of the series. */
+  readonly series: number;
+}
+
 export interface Comparison {
   readonly images: number;
   readonly measure: Measure;
-  readonly guarantees: readonly [RunHeader['guarantee'], RunHeader['guarantee']];
+  readonly guarantees: readonly [Guarantee, Guarantee];
   readonly scores: readonly [Score, Score];
   readonly abstained: readonly [number, number];
   /** Images that both runs certify, but as different classes. */
@@ -64,19 +71,26 @@ const RESAMPLES = 2_000;
 const SEED = 0x5eedn;
 
 /** Throws UsageError unless both runs have the same data and the same images. `paths` are for messages. */
-export function compareRuns(first: Run, second: Run, paths: readonly [string, string]): Comparison {
+export function compareRuns(
+  first: ComparedRun,
+  second: ComparedRun,
+  paths: readonly [string, string],
+): Comparison {
   requireSameImages(first, second, paths);
-  const scores = [scoreOf(first.records), scoreOf(second.records)] as const;
+  const scores = [scoreOf(first.outcomes, first.series), scoreOf(second.outcomes, second.series)] as const;
   const [a, b] = scores;
   const largest = Math.max(a.radii.at(-1) ?? 0, b.radii.at(-1) ?? 0);
-  const otherClass = first.records.filter(
-    ({ prediction }, k) =>
-      prediction !== null && (second.records[k]?.prediction ?? prediction) !== prediction,
-  ).length;
+  const predictions = [first, second].map(({ outcomes, series }) =>
+    outcomes.map((outcome) => verdictOf(outcome, series).prediction),
+  );
+  const otherClass = first.outcomes.filter((_, k) => {
+    const [one, other] = predictions.map((of) => of[k] ?? null);
+    return one !== null && other !== null && one !== other;
+  }).length;
   return {
-    images: first.records.length,
+    images: first.outcomes.length,
     measure: a.measure,
-    guarantees: [first.header.guarantee, second.header.guarantee],
+    guarantees: [guaranteeOf(first), guaranteeOf(second)],
     scores,
     abstained: [a.abstained, b.abstained],
     otherClass,
@@ -86,7 +100,10 @@ export function compareRuns(first: Run, second: Run, paths: readonly [string, st
   };
 }
 
-function requireSameImages(first: Run, second: Run, [one, other]: readonly [string, string]): void {
+const guaranteeOf = ({ header, series }: ComparedRun): Guarantee =>
+  header.series[series]?.guarantee ?? 'certificate';
+
+function requireSameImages(first: ComparedRun, second: ComparedRun, [one, other]: readonly [string, string]): void {
   const data = [first.header.data, second.header.data] as const;
   if (data[0].digest !== data[1].digest) {
     throw new UsageError({
@@ -96,7 +113,7 @@ function requireSameImages(first: Run, second: Run, [one, other]: readonly [stri
       remedy: 'Certify both models on the same data: only then is every image its own comparison.',
     });
   }
-  const indices = [first, second].map(({ records }) => records.map(({ index }) => index)) as [
+  const indices = [first, second].map(({ outcomes }) => outcomes.map(({ index }) => index)) as [
     number[],
     number[],
   ];
@@ -113,11 +130,13 @@ function requireSameImages(first: Run, second: Run, [one, other]: readonly [stri
 }
 
 /** Whether the image counts at the radius, as `scoreOf` and `certifiedCount` count. */
-function counting(run: Run, radius: number, labelled: boolean): boolean[] {
-  return run.records.map((r) => !r.abstained && (!labelled || r.correct === true) && r.radius >= radius);
+function counting({ outcomes, series }: ComparedRun, radius: number, labelled: boolean): boolean[] {
+  return outcomes.map(
+    (outcome) => counts(outcome, series, labelled) && verdictOf(outcome, series).radius >= radius,
+  );
 }
 
-function shareAt(radius: number, first: Run, second: Run, [a, b]: readonly [Score, Score]): ShareComparison {
+function shareAt(radius: number, first: ComparedRun, second: ComparedRun, [a, b]: readonly [Score, Score]): ShareComparison {
   const labelled = a.measure === 'certified accuracy';
   const [one, other] = [counting(first, radius, labelled), counting(second, radius, labelled)];
   const onlyFirst = one.filter((counts, k) => counts && other[k] !== true).length;

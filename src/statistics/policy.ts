@@ -113,7 +113,7 @@ function share(text: string): number | null {
 }
 
 /**
- * Judges a requirement on a run's own method (not on plain smoothing alongside).
+ * Judges a requirement on a run's first series (not on what it is compared with).
  * Throws UsageError when it asks for accuracy and there are no labels.
  */
 export function judge(requirement: Requirement, header: RunHeader, outcomes: readonly Outcome[]): Judgement {
@@ -122,7 +122,7 @@ export function judge(requirement: Requirement, header: RunHeader, outcomes: rea
   const not = (found: string): Judgement => ({ requirement, met: false, value: null, found });
   requireLabels([requirement], header.data.labelled);
   if (score.images === 0) return not('there are no images');
-  if (quantity !== 'abstained' && header.guarantee !== 'certificate')
+  if (quantity !== 'abstained' && header.series[0]?.guarantee !== 'certificate')
     return not('the radii are an estimate, not a bound, and can meet no requirement');
   if (quantity === 'acr') return ofAverage(requirement, score);
   const count = quantity === 'abstained' ? score.abstained : certifiedCount(score, radius);

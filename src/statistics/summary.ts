@@ -1,6 +1,6 @@
 /** What a whole run shows, as data: the summary table and the `--json` document are two renderings of it. */
 
-import type { Outcome, RunHeader } from '../records/record.ts';
+import type { Guarantee, Outcome, RunHeader } from '../records/record.ts';
 import {
   type AverageRadius,
   averageRadius,
@@ -14,72 +14,57 @@ import {
   scoreOf,
 } from './accuracy.ts';
 
-/** One method's results over the run. */
+/** One series' results over the run. */
 export interface SeriesSummary {
-  readonly name: 'SPLITZ' | 'plain smoothing';
-  /** Noise level: at the cut for SPLITZ, at the input for plain smoothing. */
-  readonly sigma: number;
+  /** Name of the method. */
+  readonly method: string;
+  readonly guarantee: Guarantee;
   readonly score: Score;
   readonly shares: readonly CertifiedShare[];
   readonly averageRadius: AverageRadius;
   /** To be taken off every certified share if certificates may fail (`failureAllowance`). */
   readonly failureAllowance: number;
-}
-
-export interface RunSummary {
-  readonly guarantee: RunHeader['guarantee'];
-  readonly measure: Measure;
-  readonly confidence: number;
-  readonly images: number;
-  /** Radii of the table, input units. */
-  readonly radii: readonly number[];
-  /** The method run, then plain smoothing when it was run alongside. */
-  readonly series: readonly SeriesSummary[];
-  /** Median of D(r)/r over the certified images; null when there is none or the cut is the input. */
+  /** Median of D(r)/r over the certified images; null when there is none or the method has no left half. */
   readonly medianLocalLipschitz: number | null;
 }
 
-/** Summarises the outcomes of a run; they may be none. */
-export function summarise(header: RunHeader, outcomes: readonly Outcome[]): RunSummary {
-  const { settings, split, guarantee } = header;
-  const plain = split.cut === 'input';
-  const own = scoreOf(outcomes);
-  const baselines = outcomes.flatMap(({ baseline }) => (baseline === null ? [] : [baseline]));
-  const baselineSigma = settings.baselineSigma.value;
-  // A baseline of some of the images would not be comparable, side by side, with all of them.
-  const beside = baselineSigma !== null && baselines.length === outcomes.length ? scoreOf(baselines) : null;
-  const largest = Math.max(own.radii.at(-1) ?? 0, beside?.radii.at(-1) ?? 0);
-  const radii = roundRadii(largest);
-  const first = seriesOf(plain ? 'plain smoothing' : 'SPLITZ', settings.sigma.value, own, radii);
-  return {
-    guarantee,
-    measure: own.measure,
-    confidence: CONFIDENCE,
-    images: own.images,
-    radii,
-    series:
-      beside === null || baselineSigma === null
-        ? [first]
-        : [first, seriesOf('plain smoothing', baselineSigma, beside, radii)],
-    medianLocalLipschitz: plain
-      ? null
-      : median(outcomes.flatMap(({ localLipschitz: L }) => (L === null ? [] : [L]))),
-  };
+export interface RunSummary {
+  readonly measure: Measure;
+  readonly confidence: number;
+  readonly images: number;
+  /** Images whose label the network alone answers, without noise; null without labels. Not certified. */
+  readonly right: number | null;
+  /** Radii of the table, input units. */
+  readonly radii: readonly number[];
+  /** In the order of the header. */
+  readonly series: readonly SeriesSummary[];
 }
 
-function seriesOf(
-  name: SeriesSummary['name'],
-  sigma: number,
-  score: Score,
-  radii: readonly number[],
-): SeriesSummary {
+/** Summarises the outcomes of a run; they may be none. */
+export function summarise({ series }: Pick<RunHeader, 'series'>, outcomes: readonly Outcome[]): RunSummary {
+  const scores = series.map((_, k) => scoreOf(outcomes, k));
+  const radii = roundRadii(Math.max(0, ...scores.map((score) => score.radii.at(-1) ?? 0)));
+  const labelled = outcomes.every(({ label }) => label !== null);
   return {
-    name,
-    sigma,
-    score,
-    shares: radii.map((radius) => certifiedShare(score, radius)),
-    averageRadius: averageRadius(score),
-    failureAllowance: failureAllowance(score.alpha, Math.max(1, score.images)),
+    measure: scores[0]?.measure ?? 'certified accuracy',
+    confidence: CONFIDENCE,
+    images: outcomes.length,
+    right: labelled ? outcomes.filter(({ answer, label }) => answer === label).length : null,
+    radii,
+    series: scores.map((score, k) => ({
+      method: series[k]?.method ?? '',
+      guarantee: series[k]?.guarantee ?? 'certificate',
+      score,
+      shares: radii.map((radius) => certifiedShare(score, radius)),
+      averageRadius: averageRadius(score),
+      failureAllowance: failureAllowance(score.alpha, Math.max(1, score.images)),
+      medianLocalLipschitz: median(
+        outcomes.flatMap(({ verdicts }) => {
+          const L = verdicts[k]?.localLipschitz ?? null;
+          return L === null ? [] : [L];
+        }),
+      ),
+    })),
   };
 }
 

@@ -1,46 +1,47 @@
 /** Runs whose records follow from their counts, made with the functions `certify` uses, from a seed. */
 
+import type { VoteBoundName } from '../../src/ground/vote-bound-names.ts';
+import { valuesOf, type WithOrigins } from '../../src/methods/method.ts';
+import type { SmoothingSettings } from '../../src/methods/smoothing/open.ts';
+import { roundedDown, type VoteEvidence } from '../../src/methods/smoothing/votes.ts';
+import type { SplitzEvidence, SplitzFacts, SplitzSettings } from '../../src/methods/splitz/schema.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
-import {
-  type CertificateRecord,
-  lineOf,
-  outcomeOf,
-  type RunHeader,
-  type SmoothingCertificate,
-} from '../../src/records/record.ts';
+import type { CertificateRecord, RunHeader, SeriesCertificate, SeriesHeader } from '../../src/records/record.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
-import { runEnd } from '../../src/statistics/run-end.ts';
 import { randomSource } from '../operators/random.ts';
-import { chainedLines, exampleHeader } from '../records/run.ts';
+import {
+  chainedLines,
+  endOf,
+  exampleHeader,
+  LINES,
+  linesOf,
+  pictureDigest,
+  setting,
+  smoothingSeries,
+  splitzSeries,
+  withSelection,
+} from '../records/run.ts';
 
-export type Bound = RunHeader['settings']['bound']['value'];
-
-export const honestHeader = (bound: Bound = 'clopper-pearson', n = 10_000): RunHeader =>
-  exampleHeader({
-    bound: { value: bound, origin: 'flag' },
-    n: { value: n, origin: 'flag' },
-    skip: { value: 1, origin: 'default' },
-    baselineSigma: { value: 0.43, origin: 'derived' },
-    max: { value: null, origin: 'default' },
-  });
+export const honestHeader = (bound: VoteBoundName = 'clopper-pearson', n = 10_000): RunHeader => {
+  const draws = { bound: setting(bound, 'flag'), n: setting(n, 'flag') };
+  const series = [splitzSeries(draws), smoothingSeries({ ...draws, sigma: setting(0.43) })];
+  return withSelection(exampleHeader({ series }), { skip: setting(1), max: setting(null) });
+};
 
 /** One certificate from votes: the k-th image of a run with this header. */
 export function honestRecord(k: number, header: RunHeader): CertificateRecord {
   const random = randomSource(k + 1);
-  const { n, n0, alpha, bound, delta, sigma, baselineSigma } = header.settings;
   const label = random.integer(0, 9);
-  const certificate = (
-    level: number,
+  const votesOf = (
+    { sigma, n, alpha, bound }: SmoothingSettings,
     shape: readonly number[],
-    lipschitz: number,
-    eta: number,
-  ): SmoothingCertificate => {
-    const tau = totalVariation(new Float64Array(sizeOf(shape)).fill(level), level);
+  ): { prediction: number | null; evidence: VoteEvidence } => {
+    const tau = totalVariation(new Float64Array(sizeOf(shape)).fill(sigma), sigma);
     // Where drawing may end early it did, somewhere.
-    const drawn = bound.value === 'anytime' ? random.integer(Math.min(300, n.value), n.value) : n.value;
+    const drawn = bound === 'anytime' ? random.integer(Math.min(300, n), n) : n;
     const counts = Array.from({ length: 10 }, () => 0);
     const nonFinite = random.integer(0, 3);
     const certain = random.pick([1, 0.999, 0.9, 0.7, 0.5]);
@@ -53,58 +54,52 @@ export function honestRecord(k: number, header: RunHeader): CertificateRecord {
       counts[c] = (counts[c] ?? 0) + part;
       left -= part;
     }
-    const {
-      pA,
-      pB,
-      radius: latent,
-      abstained,
-    } = latentRadius({ counts, nonFinite }, top, {
-      ...{ sigma: level, alpha: alpha.value, bound: VOTE_BOUNDS[bound.value], tau },
-    });
-    const nearby = 3 * eta;
-    const usable = (latent - eta - nearby) * (1 - 2 ** -50);
-    const displacement = abstained ? 0 : eta === 0 ? usable : usable * 0.9994;
-    const radius = eta === 0 ? displacement : displacement / lipschitz;
-    const identity = eta === 0;
+    const latent = latentRadius({ counts, nonFinite }, top, { sigma, alpha, bound: VOTE_BOUNDS[bound], tau });
     return {
-      prediction: abstained ? null : top,
-      radius,
-      abstained,
-      correct: !abstained && top === label,
-      selected: top,
-      counts,
-      nonFinite,
-      n0: n0.value,
-      n: drawn,
-      grid: gridOf(level),
-      tau,
-      pA,
-      pB,
-      latentRadius: latent,
-      displacementBound: identity ? 'identity' : 'secant',
-      displacement: abstained ? null : displacement,
-      localLipschitz: abstained ? null : identity ? 1 : (displacement / radius) * (1 + 2 ** -52),
+      prediction: latent.abstained ? null : top,
+      evidence: {
+        ...{ selected: top, counts, nonFinite, grid: gridOf(sigma), tau },
+        ...{ pA: latent.pA, pB: latent.pB, latentRadius: latent.radius },
+      },
+    };
+  };
+  const atCut = ({ settings, facts }: SeriesHeader): SeriesCertificate => {
+    const values = valuesOf<SplitzSettings>(settings as WithOrigins<SplitzSettings>);
+    const { prediction, evidence } = votesOf(values, (facts as SplitzFacts).latentShape);
+    const [eta, nearby] = [1e-7, 3e-7];
+    const displacement =
+      prediction === null ? 0 : (evidence.latentRadius - eta - nearby) * (1 - 2 ** -50) * 0.9994;
+    const radius = displacement / 1.15;
+    const cut: SplitzEvidence = {
+      ...evidence,
+      displacement: prediction === null ? null : displacement,
+      localLipschitz: prediction === null ? null : (displacement / radius) * (1 + 2 ** -52),
       forwardError: eta,
-      forwardErrorNearby: abstained ? null : nearby,
-      alphaTotal: alpha.value + (identity ? 0 : delta.value),
+      forwardErrorNearby: prediction === null ? null : nearby,
+    };
+    return {
+      ...{ prediction, radius, failureProbability: values.alpha + values.delta, evidence: cut },
       seconds: 0.25,
     };
   };
-  const { value: plain } = baselineSigma;
+  const atInput = ({ settings }: SeriesHeader): SeriesCertificate => {
+    const values = valuesOf<SmoothingSettings>(settings as WithOrigins<SmoothingSettings>);
+    const { prediction, evidence } = votesOf(values, header.data.shape);
+    const radius = prediction === null ? 0 : roundedDown(evidence.latentRadius);
+    return { ...{ prediction, radius, failureProbability: values.alpha, evidence }, seconds: 0.25 };
+  };
+  const index = header.selection.start.value + k;
   return {
     kind: 'certificate',
-    index: header.settings.start.value + k,
-    label,
-    ...certificate(sigma.value, header.split.latentShape, 1.15, 1e-7),
-    baseline: plain === null ? null : certificate(plain, header.data.shape, 1, 0),
+    ...{ index, name: null, sha256: pictureDigest(index), label, answer: label, environment: 0 },
+    series: header.series.map((series) => (series.method === 'splitz' ? atCut(series) : atInput(series))),
   };
 }
 
 /** The lines of a finished run, newlines included. */
 export function honestLines(records: number, header: RunHeader = honestHeader()): string[] {
   const all = Array.from({ length: records }, (_, k) => honestRecord(k, header));
-  const outcomes = all.map(outcomeOf);
-  return chainedLines([lineOf(header), ...all.map(lineOf), lineOf(runEnd(header, outcomes))]);
+  return chainedLines([...linesOf(all, header), LINES.lineOf(endOf(all, header))]);
 }
 
 /** The lines with their chain built again, as a forger would: the closing line's figures stay as they are. */

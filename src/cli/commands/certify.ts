@@ -1,151 +1,91 @@
 /** `certify`: the main job. One record per image, resumed by default; at the end one screen that tells the truth. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { roundUp } from '../../ground/decimal.ts';
-import { UsageError } from '../../ground/errors.ts';
-import {
-  openSmoothedClassifier,
-  type SmoothedClassifier,
-  type SmoothingSettings,
-} from '../../methods/smoothed-classifier.ts';
-import type { Cut } from '../../onnx/cuts.ts';
+import type { Context } from '../../methods/context.ts';
+import { methodOf } from '../../methods/index.ts';
+import { valuesOf } from '../../methods/method.ts';
+import { openResultFile, openResultStream, recordedSeed } from '../../methods/result-files.ts';
 import { cohenTsv } from '../../records/cohen-tsv.ts';
-import { plannedIndices, type RunHeader } from '../../records/record.ts';
-import { recordedSeed } from '../../records/recorded-seed.ts';
-import { openResultFile, openResultStream, type ResultFile } from '../../records/result-file.ts';
-import { checkSigma, type StatisticalSettings, statisticalSettings } from '../../runs/certify-settings.ts';
-import { cutFor, shortened } from '../../runs/choose-cut.ts';
-import { type OpenedRun, openRun } from '../../runs/open-run.ts';
-import { runHeader } from '../../runs/run-header.ts';
-import { baselineSetting, chooseCut, planAt, type SmoothingPlan } from '../../runs/smoothing-plan.ts';
-import { byFlag, derived, originOf, requireCount, type Sourced } from '../../runs/sourced.ts';
-import { parseRequirements, requireLabels } from '../../statistics/policy.ts';
+import type { RunHeader } from '../../records/record.ts';
+import type { ResultFile } from '../../records/result-file.ts';
+import { type CertifyRequest, checkSelection, type OpenedRun, openRun, type SettledRun, settleOn } from '../../runs/certify.ts';
+import { openSubject } from '../../runs/open-subject.ts';
+import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
-import { interruptible } from '../interrupt.ts';
+import { contextOf } from '../context.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
+import { seriesRequests } from '../series-flags.ts';
 import { findingNotes } from '../terminal/findings.ts';
-import { startProgress } from '../terminal/progress.ts';
+import { type Progress, startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
 
 export async function run(flags: CertifyFlags): Promise<void> {
-  const given = statisticalSettings(flags);
   const requirements = parseRequirements(flags.require);
-  requireCount('--start', flags.start, 0);
-  requireCount('--skip', flags.skip, 1);
-  requireCount('--workers', flags.workers, 1);
-  requireCount('--batch', flags.batch, 1);
-  if (flags.max !== undefined) requireCount('--max', flags.max, 1);
-  if (flags.sigma !== undefined) checkSigma('--sigma', flags.sigma);
+  const request: CertifyRequest = { ...flags, ...seriesRequests(flags) };
+  checkSelection(request);
   const remedy = 'Run the same command again: it continues after the last whole record.';
-  await interruptible(remedy, async (signal) => {
-    const note = (text: string): void => {
-      if (!flags.quiet) process.stderr.write(`${text}\n`);
-    };
-    const opened = await openRun(flags);
-    const { classifier, data } = opened;
-    requireLabels(requirements, data.labels !== null);
-    note(
-      `model  ${basename(flags.model)}${classifier.source.producer ? `, ${classifier.source.producer}` : ''}`,
-    );
-    note(`data   ${data.describe()}`);
-    for (const text of findingNotes(opened.findings)) note(text);
+  await contextOf(flags, remedy, (context, listen) => within(flags, request, requirements, context, listen));
+}
 
-    const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
-    const choice = await chooseCut(opened, flags, given, resources, signal, note);
-    const path = resultPath(flags, choice.cut);
-    const statistics = await continued(given, path);
-    const plan = await planAt(opened, choice, statistics);
-    const { cut, left, sigma } = plan;
-    const baselineSigma = baselineLevel(opened, plan, flags);
-    note(
-      `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right (${plan.splitOrigin})`,
-    );
-    note(
-      [
-        `noise  sigma ${sigma.value} (${sigma.origin}), seed ${statistics.seed.value} (${statistics.seed.origin})`,
-        ...(left === null
-          ? []
-          : [
-              Number.isFinite(plan.lipschitz)
-                ? `left half at most ${roundUp(plan.lipschitz, 3)}-Lipschitz`
-                : 'left half bounded on balls only, no Lipschitz constant on all of space',
-            ]),
-        ...(baselineSigma.value === null
-          ? []
-          : [`plain smoothing at ${baselineSigma.value} (${baselineSigma.origin})`]),
-      ].join('; '),
-    );
-
-    const probes = await sampleImages(opened, flags.start);
-    const main = await openSmoothedClassifier(classifier, cut, left, resources, probes, 'certified');
-    if (classifier.batchable && main.resources.batch < flags.batch)
-      note('note   one row per run: logits of this model depend on the batch in their last bits');
-    let plain: SmoothedClassifier | null = null;
+async function within(
+  flags: CertifyFlags,
+  request: CertifyRequest,
+  requirements: readonly Requirement[],
+  context: Context,
+  listen: (heard: Context['tell']) => void,
+): Promise<void> {
+  const note = (text: string): void => context.tell({ kind: 'note', text });
+  const subject = await openSubject(request);
+  const { source } = subject.classifier;
+  requireLabels(requirements, subject.data.labels !== null);
+  note(`model  ${basename(flags.model)}${source.producer ? `, ${source.producer}` : ''}`);
+  note(`data   ${subject.data.describe()}`);
+  for (const text of findingNotes(subject.findings)) note(text);
+  const settled = await settleOn(subject, request, context);
+  const path = resultPath(flags, settled);
+  const seeded = await continued(settled, path);
+  const opened = await openRun(seeded, context);
+  try {
+    for (const text of seriesNotes(opened.header)) note(text);
+    const results = await openResults(flags, path, opened.header);
     try {
-      if (baselineSigma.value !== null) {
-        plain = await openSmoothedClassifier(
-          classifier,
-          cutFor(classifier, 'input'),
-          null,
-          resources,
-          probes,
-          'baseline',
-        );
-      }
-      main.requireHidden(sigma.value);
-      const header = runHeader(opened, plan, statistics, baselineSigma, main, flags);
-      const results = await openResults(flags, path, header);
-      try {
-        note(results.place);
-        await certifyAll(opened, results.file, main, plain, statistics, signal, flags);
-        report(results, flags);
-        applyPolicy(requirements, header, results.file.outcomes, note);
-      } finally {
-        await results.file.close();
-      }
+      note(results.place);
+      const progress = startProgress(process.stderr, plannedImages(opened.header), results.file.outcomes, flags.quiet);
+      listen((message) => {
+        if (message.kind === 'draws') progress.partial(message.share);
+        else progress.note(message.text);
+      });
+      await certifyAll(opened, results.file, progress);
+      report(results, flags);
+      note(`digest ${results.file.digest()}`);
+      applyPolicy(requirements, opened.header, results.file.outcomes, note);
     } finally {
-      await main.close();
-      await plain?.close();
+      await results.file.close();
     }
+  } finally {
+    await opened.close();
+  }
+}
+
+/** What is run, for people, in the words of the methods. */
+function seriesNotes(header: RunHeader): string[] {
+  const seed = `seed ${header.seed.value} (${header.seed.origin})`;
+  return header.series.flatMap((series, k) => {
+    const lines = methodOf(series).notes(series, k === 0 ? seed : null);
+    return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}`);
   });
 }
 
-/** Noise of plain smoothing beside the split; null when there is none to run. */
-function baselineLevel(
-  { classifier }: OpenedRun,
-  plan: SmoothingPlan,
-  flags: CertifyFlags,
-): Sourced<number | null> {
-  if (!flags.baseline) return byFlag(null, originOf(flags, 'baseline'));
-  if (plan.left === null) return derived(null);
-  const told = baselineSetting(flags, classifier.source.metadata);
-  if (told === null && !Number.isFinite(plan.lipschitz)) {
-    throw new UsageError({
-      what: `plain smoothing beside the cut '${plan.cut.name}' needs a --baseline-sigma`,
-      why: 'the default is sigma by the Lipschitz constant of the left half, and only balls around images have a bound here',
-      remedy: 'Write --baseline-sigma 0.25, for instance, or --no-baseline.',
-    });
-  }
-  const level = told ?? derived(shortened(plan.sigma.value / plan.lipschitz));
-  checkSigma('--baseline-sigma', level.value);
-  return level;
-}
-
-/** A few images of the run, for the checks before the first certificate. */
-async function sampleImages({ data }: OpenedRun, start: number): Promise<Float32Array[]> {
-  if (start >= data.length) {
-    throw new UsageError({
-      what: `--start ${start} is behind the last image`,
-      why: `the data set has ${data.length}`,
-      remedy: `Give a number below ${data.length}.`,
-    });
-  }
-  const indices = [start, Math.min(start + 1, data.length - 1)];
-  return Promise.all([...new Set(indices)].map((index) => data.image(index)));
+/** Images of the run, those done already among them. */
+function plannedImages({ selection, data }: RunHeader): number {
+  const { start, skip, max, heldOut } = selection;
+  const last = (index: number): boolean => index >= start.value && (index - start.value) % skip.value === 0;
+  const all = Math.ceil((data.length - start.value) / skip.value) - heldOut.filter(last).length;
+  return Math.min(all, max.value ?? all);
 }
 
 interface OpenedResults {
@@ -157,16 +97,17 @@ interface OpenedResults {
 }
 
 /** Where the records go; null for stdout. */
-function resultPath({ out, model }: CertifyFlags, cut: Cut): string | null {
+function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun): string | null {
   if (out === '-') return null;
-  const safeCut = cut.name.replace(/[^\w.-]+/g, '_');
-  return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${safeCut}.jsonl`;
+  if (own === undefined) throw new Error('a run has a series');
+  const tag = own.method.tag(valuesOf(own.settings)).replace(/[^\w.-]+/g, '_');
+  return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${tag}.jsonl`;
 }
 
-/** The settings with the seed of the file that is continued, unless somebody chose one. */
-async function continued(given: StatisticalSettings, path: string | null): Promise<StatisticalSettings> {
-  if (given.seed.origin !== 'operating system' || path === null) return given;
-  return { ...given, seed: (await recordedSeed(path)) ?? given.seed };
+/** The run with the seed of the file that is continued, unless somebody chose one. */
+async function continued(settled: SettledRun, path: string | null): Promise<SettledRun> {
+  if (settled.seed.origin !== 'operating system' || path === null) return settled;
+  return { ...settled, seed: (await recordedSeed(path)) ?? settled.seed };
 }
 
 async function openResults(
@@ -183,60 +124,18 @@ async function openResults(
   }
   const file = await openResultFile(path, header);
   const repaired = file.repaired === 'nothing' ? '' : `, ${file.repaired} cut off`;
-  return {
-    file,
-    path,
-    place: placeNote(path, file, repaired),
-  };
+  return { file, path, place: placeNote(path, file, repaired) };
 }
 
 /** Certifies what is still missing; records are appended in order, one flush each. */
-async function certifyAll(
-  { data }: OpenedRun,
-  results: ResultFile,
-  main: SmoothedClassifier,
-  plain: SmoothedClassifier | null,
-  statistics: StatisticalSettings,
-  signal: AbortSignal,
-  { quiet, max }: Pick<CertifyFlags, 'quiet' | 'max'>,
-): Promise<void> {
-  const { header } = results;
-  const planned = [...plannedIndices(header)].slice(0, max ?? data.length);
-  const settingsAt = (sigma: number): SmoothingSettings => ({
-    sigma,
-    n0: statistics.n0.value,
-    n: statistics.n.value,
-    alpha: statistics.alpha.value,
-    bound: statistics.bound.value,
-    seed: BigInt(statistics.seed.value),
-  });
-  const progress = startProgress(process.stderr, planned.length, results.outcomes, quiet);
-  const parts = plain === null ? 1 : 2;
+async function certifyAll(opened: OpenedRun, results: ResultFile, progress: Progress): Promise<void> {
   try {
-    for (const index of planned.slice(results.outcomes.length)) {
-      const image = await data.image(index);
-      const label = data.labels?.[index] ?? null;
-      const own = await main.certify(
-        image,
-        index,
-        label,
-        settingsAt(header.settings.sigma.value),
-        signal,
-        (share) => progress.partial(share / parts),
-      );
-      const level = header.settings.baselineSigma.value;
-      const baseline =
-        plain === null || level === null
-          ? null
-          : await plain.certify(image, index, label, settingsAt(level), signal, (share) =>
-              progress.partial((1 + share) / parts),
-            );
-      signal.throwIfAborted();
-      await results.append({ kind: 'certificate', index, label, ...own, baseline });
+    for await (const record of opened.records(results.outcomes.length)) {
+      await results.append(record);
       const outcome = results.outcomes.at(-1);
       if (outcome !== undefined) progress.image(outcome);
     }
-    await results.finish(runEnd(header, results.outcomes));
+    await results.finish(runEnd(results.header, results.outcomes, results.digest()));
   } finally {
     progress.finish();
   }
@@ -246,10 +145,10 @@ async function certifyAll(
 function report({ file, path }: OpenedResults, flags: CertifyFlags): void {
   const { header, outcomes } = file;
   if (path === null) return;
-  if (flags.json)
-    process.stdout.write(`${JSON.stringify({ run: header, summary: summarise(header, outcomes) })}\n`);
-  else if (flags.format === 'tsv') process.stdout.write(cohenTsv(header, outcomes));
+  const [own] = header.series;
+  const summary = summarise(header, outcomes);
+  if (flags.json) process.stdout.write(`${JSON.stringify({ run: header, summary, digest: file.digest() })}\n`);
+  else if (flags.format === 'tsv') process.stdout.write(cohenTsv(own?.guarantee ?? 'certificate', outcomes));
   else if (flags.format === 'jsonl') process.stdout.write(readFileSync(path, 'utf8'));
-  else
-    process.stdout.write(renderSummary(summarise(header, outcomes), screenOf(process.stdout, process.env)));
+  else process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env)));
 }

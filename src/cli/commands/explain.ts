@@ -5,7 +5,7 @@ import { type Derivation, derivationOf } from '../../methods/derivation.ts';
 import { readRun } from '../../records/read-results.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
-import { requireCount } from '../../runs/sourced.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import type { ExplainFlags } from '../declarations/explain.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 

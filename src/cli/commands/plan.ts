@@ -12,7 +12,7 @@ import { planDocument } from '../../runs/plan/document.ts';
 import { forecast } from '../../runs/plan/forecast.ts';
 import { bestOf, candidateCuts, runGrid } from '../../runs/plan/grid.ts';
 import { pilotImages } from '../../runs/plan/pilot-images.ts';
-import { numberFrom, numberList, requireCount } from '../../runs/sourced.ts';
+import { numberFrom, numberList, requireCount } from '../../methods/sourced.ts';
 import { alreadyThere, plannedSettings, writeConfig } from '../config/written-config.ts';
 import type { PlanFlags } from '../declarations/plan.ts';
 import { interruptible } from '../interrupt.ts';

@@ -5,7 +5,7 @@ import { openSmoothedClassifier } from '../../methods/smoothed-classifier.ts';
 import { statisticalSettings } from '../../runs/certify-settings.ts';
 import { openRun } from '../../runs/open-run.ts';
 import { planSmoothing } from '../../runs/smoothing-plan.ts';
-import { requireCount } from '../../runs/sourced.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import type { PredictFlags } from '../declarations/predict.ts';
 import { interruptible } from '../interrupt.ts';

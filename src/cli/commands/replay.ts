@@ -12,7 +12,7 @@ import {
 import { cutFor } from '../../runs/choose-cut.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/reopen-run.ts';
-import { requireCount } from '../../runs/sourced.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
 import { replayDifferences } from '../../verification/replay.ts';
 import type { ReplayFlags } from '../declarations/replay.ts';

@@ -8,7 +8,7 @@ import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { shortened } from '../../runs/choose-cut.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import { requireCount } from '../../runs/sourced.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';

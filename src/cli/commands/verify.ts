@@ -9,7 +9,7 @@ import { loadModel } from '../../onnx/model/load.ts';
 import { splitModel } from '../../onnx/split.ts';
 import type { RunHeader } from '../../records/record.ts';
 import { modelDifference, type ReopenedRun, reopenRun, sourceDifferences } from '../../runs/reopen-run.ts';
-import { requireCount } from '../../runs/sourced.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { confirmedBounds, described, leftOpen, motionless } from '../../runs/verify-bounds.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';

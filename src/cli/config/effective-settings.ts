@@ -9,7 +9,7 @@ import {
 } from '../../runs/certify-settings.ts';
 import { DEFAULT_INPUT_SIGMA, PILOT_SEED } from '../../runs/choose-cut.ts';
 import { baselineSetting, sigmaSetting, splitSetting } from '../../runs/smoothing-plan.ts';
-import { byDefault, chosen, drawn, originOf, type Sourced } from '../../runs/sourced.ts';
+import { byDefault, chosen, drawn, originOf, type Sourced } from '../../methods/sourced.ts';
 import { optionOf, trainingSettings } from '../../runs/training-settings.ts';
 import type { OptionTable } from './option-table.ts';
 import type { OptionSources } from './sources.ts';

@@ -2,7 +2,7 @@
 import type { Options } from 'yargs';
 import { Parser } from 'yargs/helpers';
 import { UsageError } from '../../ground/errors.ts';
-import type { OptionOrigin, OptionOrigins } from '../../runs/sourced.ts';
+import type { OptionOrigin, OptionOrigins } from '../../methods/sourced.ts';
 import { type ConfigEntry, findConfigFile, type OptionValue, readConfigFile } from './config-file.ts';
 import { SECTIONS } from './configurable.ts';
 import { CONFIG_VARIABLE, readEnvironment } from './environment-settings.ts';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { ToolError, UsageError } from '../../ground/errors.ts';
-import type { WithOrigins } from '../../runs/sourced.ts';
+import type { RequestOrigins } from '../../methods/sourced.ts';
 import {
   dataOptions,
   drawOptions,

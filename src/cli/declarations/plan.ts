@@ -1,6 +1,6 @@
 /** `plan` on the command line: its options and its help. */
 import type { Argv } from 'yargs';
-import type { WithOrigins } from '../../runs/sourced.ts';
+import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import {
   dataOptions,
@@ -37,7 +37,7 @@ const builder = <T>(y: Argv<T>) =>
 
 export type PlanFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
   model: string;
-} & WithOrigins;
+} & RequestOrigins;
 
 export const plan: Declaration<PlanFlags> = {
   command: 'plan <model>',

@@ -1,6 +1,6 @@
 /** `predict` on the command line: its options and its help. */
 import type { Argv } from 'yargs';
-import type { WithOrigins } from '../../runs/sourced.ts';
+import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import {
   classNamesOption,
@@ -22,7 +22,7 @@ const builder = <T>(y: Argv<T>) =>
 
 export type PredictFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
   model: string;
-} & WithOrigins;
+} & RequestOrigins;
 
 export const predict: Declaration<PredictFlags> = {
   command: 'predict <model>',

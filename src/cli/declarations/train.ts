@@ -1,7 +1,7 @@
 /** `train` on the command line: its options and its help. */
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import type { WithOrigins } from '../../runs/sourced.ts';
+import type { RequestOrigins } from '../../methods/sourced.ts';
 import { DEVICES, ENGINES } from '../../training/engines/select-engine.ts';
 import { briefHelp } from '../brief-help.ts';
 import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
@@ -43,7 +43,7 @@ const builder = <T>(y: Argv<T>) =>
 
 export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
   model: string;
-} & WithOrigins;
+} & RequestOrigins;
 
 export const train: Declaration<TrainFlags> = {
   command: 'train <model>',

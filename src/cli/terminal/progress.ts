@@ -110,12 +110,12 @@ export function startProgress(
   const tally = { done: 0, certified: 0, sumOfRadii: 0, labelled: true };
   let partial = 0;
   let shownAt: number | null = null;
-  const add = ({ abstained, correct, radius }: Outcome) => {
+  const add = ({ label, verdicts: [own] }: Outcome) => {
     tally.done++;
-    if (correct === null) tally.labelled = false;
-    if (abstained || correct === false) return;
+    if (label === null) tally.labelled = false;
+    if (own === undefined || own.prediction === null || (label !== null && own.prediction !== label)) return;
     tally.certified++;
-    tally.sumOfRadii += radius;
+    tally.sumOfRadii += own.radius;
   };
   before.forEach(add);
   const tenths = () => Math.floor((100 * tally.done) / Math.max(1, total) / LOG_PERCENT);

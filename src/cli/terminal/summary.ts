@@ -6,7 +6,10 @@
 import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
 import { wrap } from '../../ground/text-width.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
-import type { RunSummary, SeriesSummary } from '../../statistics/summary.ts';
+import { methodOf } from '../../methods/index.ts';
+import { valuesOf, type WithOrigins } from '../../methods/method.ts';
+import type { RunHeader, SeriesHeader } from '../../records/record.ts';
+import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
@@ -15,14 +18,14 @@ import { renderTable } from './table.ts';
 const LEVELS = 255;
 
 /** Renders a run's summary; ends in a newline. */
-export function renderSummary(summary: RunSummary, screen: Screen): string {
+export function renderSummary(header: RunHeader, summary: RunSummary, screen: Screen): string {
   if (summary.images === 0) return 'no image was certified\n';
   const parts = [
-    ...(summary.guarantee === 'certificate' ? [] : [`${screen.style.yellow(warning)}\n`]),
-    radiusTable(summary, screen),
-    totals(summary, screen),
-    curve(summary, screen),
-    notes(summary)
+    ...(header.series[0]?.guarantee === 'certificate' ? [] : [`${screen.style.yellow(warning)}\n`]),
+    radiusTable(header, summary, screen),
+    totals(header, summary, screen),
+    curve(header, summary, screen),
+    notes(header, summary)
       .map((note) => `${wrap(note, screen.columns)}\n`)
       .join(''),
   ];
@@ -35,13 +38,13 @@ const tidy = (p: number) => String(Number(p.toPrecision(9)));
 const warning =
   'ESTIMATE, NOT A BOUND: the left half was measured by power iteration; these radii prove nothing.';
 
-const named = ({ name, sigma }: SeriesSummary) => `${name} σ=${sigma}`;
+const named = (series: SeriesHeader): string => methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
 
-function radiusTable({ radii, series, measure }: RunSummary, { style }: Screen): string {
+function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, { style }: Screen): string {
   const columns = [
     { header: 'radius', align: 'right' as const },
     { header: `/${LEVELS}`, align: 'right' as const },
-    ...series.flatMap((one) => [
+    ...header.series.flatMap((one) => [
       { header: named(one), align: 'right' as const },
       { header: '95 % band', align: 'right' as const },
     ]),
@@ -61,8 +64,8 @@ function radiusTable({ radii, series, measure }: RunSummary, { style }: Screen):
   return `${style.bold(measure)} at radius (l2)\n${renderTable(columns, rows, style)}`;
 }
 
-function totals({ series, measure }: RunSummary, { style }: Screen): string {
-  const columns = [{ header: '' }, ...series.map((one) => ({ header: named(one), align: 'right' as const }))];
+function totals(header: RunHeader, { series, measure }: RunSummary, { style }: Screen): string {
+  const columns = [{ header: '' }, ...header.series.map((one) => ({ header: named(one), align: 'right' as const }))];
   const average =
     measure === 'certified accuracy' ? 'ACR (average certified radius)' : 'average certified radius';
   const rows = [
@@ -79,28 +82,42 @@ function totals({ series, measure }: RunSummary, { style }: Screen): string {
   return renderTable(columns, rows, style);
 }
 
-function curve({ series, radii, measure }: RunSummary, screen: Screen): string {
+function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen: Screen): string {
   const largest = Math.max(0, ...series.map(({ score }) => score.radii.at(-1) ?? 0));
-  const [first, second] = series.map(
-    (one): Curve => ({ name: named(one), at: (r) => certifiedCount(one.score, r) / one.score.images }),
-  );
+  const [first, second] = series.map((one, k): Curve => {
+    const of = header.series[k];
+    return {
+      name: of === undefined ? one.method : named(of),
+      at: (r) => certifiedCount(one.score, r) / one.score.images,
+    };
+  });
   if (first === undefined) return '';
   const axis = { largest, ticks: radii, title: `${measure} over radius (l2)` };
   return renderCurves(second === undefined ? [first] : [first, second], axis, screen);
 }
 
-function notes({ series, images, measure, medianLocalLipschitz: L }: RunSummary): string[] {
-  const [first] = series;
-  if (first === undefined) return [];
+function notes(header: RunHeader, { series: [first], images, measure, right }: RunSummary): string[] {
+  const [own] = header.series;
+  if (first === undefined || own === undefined) return [];
   const { alpha } = first.score;
-  const unlabelled = 'no labels: this is the share of images with a certificate, whether right or wrong.';
-  const matched = (lipschitz: number) =>
-    `left half: median local Lipschitz bound ${roundUp(lipschitz, 3)}; the matched plain noise, σ/L, is ` +
-    `${(first.sigma / lipschitz).toFixed(3)}. A linear left half could not beat plain smoothing at it.`;
+  const fair = methodOf(own).fairness(own, first.medianLocalLipschitz);
+  const failing =
+    alpha === 0
+      ? `${images} images; the certificates are deterministic.`
+      : `${images} images; each certificate may fail with probability ${tidy(alpha)}. ` +
+        `Allowing for failed ones (95 %): take ${percentUp(first.failureAllowance, 1)} points off.`;
+  const alone =
+    right === null
+      ? 'no labels: this is the share of images with a certificate, whether right or wrong.'
+      : `the network alone, without noise, is right on ${shareDown(right, images, 1)} % (${right} of ${images}); that is not certified.`;
   return [
-    `${images} images; each certificate may fail with probability ${tidy(alpha)}. ` +
-      `Allowing for failed ones (95 %): take ${percentUp(first.failureAllowance, 1)} points off.`,
-    ...(measure === 'certified fraction' ? [unlabelled] : []),
-    ...(L === null || L === 0 ? [] : [matched(L)]),
+    failing,
+    ...(measure === 'certified accuracy' || right === null ? [alone] : []),
+    ...(fair === null || first.medianLocalLipschitz === null
+      ? []
+      : [
+          `left half: median local Lipschitz bound ${roundUp(first.medianLocalLipschitz, 3)}; the matched plain noise, σ/L, is ` +
+            `${fair.sigma.toFixed(3)}. A linear left half could not beat plain smoothing at it.`,
+        ]),
   ];
 }

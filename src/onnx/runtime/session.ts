@@ -102,26 +102,38 @@ function inWords(error: unknown, doing: string, where: string): ModelRefused {
   });
 }
 
+/** A session to be closed by whoever opened it. */
+export interface OpenSession extends Session {
+  close(): Promise<void>;
+}
+
 /**
- * Opens a session on a self-contained model, hands it to `use`, and releases it whatever happens. `where` names the model
- * in errors. Throws ModelRefused when ONNX Runtime does not accept the model.
+ * Opens a session on a self-contained model. `where` names the model in errors. Throws ModelRefused when ONNX Runtime does not
+ * accept the model.
  */
+export async function openSession(bytes: Uint8Array, where: string): Promise<OpenSession> {
+  const session = await createSession(bytes, 'cpu', 4).catch((error: unknown) => {
+    throw inWords(error, 'load', where);
+  });
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    run: (feeds) => run(session, feeds, where),
+    close: () => session.release(),
+  };
+}
+
+/** The same, handed to `use` and closed whatever happens. */
 export async function withSession<T>(
   bytes: Uint8Array,
   where: string,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const session = await createSession(bytes, 'cpu', 4).catch((error: unknown) => {
-    throw inWords(error, 'load', where);
-  });
+  const session = await openSession(bytes, where);
   try {
-    return await use({
-      inputNames: session.inputNames,
-      outputNames: session.outputNames,
-      run: (feeds) => run(session, feeds, where),
-    });
+    return await use(session);
   } finally {
-    await session.release();
+    await session.close();
   }
 }
 

@@ -38,7 +38,7 @@ export const Stage = {
   selection: 0,
   /** n draws that bound its probability. */
   estimation: 1,
-  /** The same two for plain smoothing, reported beside. */
+  /** The same two for the series that the first is compared with. */
   baselineSelection: 2,
   baselineEstimation: 3,
   /** Start vectors of operator norm bounds. */
@@ -66,6 +66,17 @@ export const Stage = {
 } as const;
 
 export type Stage = (typeof Stage)[keyof typeof Stage];
+
+/** Stages of series from the third on: two each. */
+const FURTHER_SERIES = 1024;
+
+/** The stages of the k-th series of a run, so that no two series share noise. */
+export function seriesStages(series: number): { readonly selection: number; readonly estimation: number } {
+  if (series === 0) return { selection: Stage.selection, estimation: Stage.estimation };
+  if (series === 1) return { selection: Stage.baselineSelection, estimation: Stage.baselineEstimation };
+  const selection = FURTHER_SERIES + 2 * series;
+  return { selection, estimation: selection + 1 };
+}
 
 /** A 64-bit seed as the two key words; a seed outside [0, 2^64) is taken modulo 2^64. */
 export function keyWords(seed: bigint): readonly [k0: number, k1: number] {

@@ -1,0 +1,40 @@
+/** The context of a command: workers by its flags, Ctrl-C as the signal, notes on stderr. */
+import type { Context } from '../methods/context.ts';
+import { requireCount } from '../methods/sourced.ts';
+import { openContext } from '../runs/context.ts';
+import type { Provider } from '../smoothing/providers.ts';
+import { interruptible } from './interrupt.ts';
+
+export interface ContextFlags {
+  readonly provider: Provider;
+  readonly workers: number;
+  readonly batch: number;
+  readonly quiet?: boolean;
+}
+
+/**
+ * @param remedy what to do after Ctrl-C
+ * @param use also given a way to take over what is told, from then on
+ * @throws UsageError for counts that are none
+ */
+export async function contextOf<T>(
+  { provider, workers, batch, quiet = false }: ContextFlags,
+  remedy: string,
+  use: (context: Context, listen: (heard: Context['tell']) => void) => Promise<T>,
+): Promise<T> {
+  requireCount('--workers', workers, 1);
+  requireCount('--batch', batch, 1);
+  let heard: Context['tell'] = (message) => {
+    if (!quiet && message.kind === 'note') process.stderr.write(`${message.text}\n`);
+  };
+  return interruptible(remedy, async (signal) => {
+    const context = openContext({ provider, workers, batch, signal, tell: (message) => heard(message) });
+    try {
+      return await use(context, (next) => {
+        heard = next;
+      });
+    } finally {
+      await context.resources.close();
+    }
+  });
+}

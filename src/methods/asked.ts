@@ -1,0 +1,34 @@
+/** What somebody asks of a method, held against what it knows. */
+import { UsageError } from '../ground/errors.ts';
+import { violation } from '../ground/json-schema.ts';
+import { nearNames } from '../ground/near-names.ts';
+import type { Asked, Method } from './method.ts';
+
+/**
+ * @throws UsageError for a setting that the method does not have, unless it stands in a config file or the environment, which say
+ *   things for many commands; and for a value that is none of its values
+ */
+export function askedOf({ name, settings }: Method, asked: Asked): Asked {
+  const known = settings.json.properties ?? {};
+  const kept: Record<string, Asked[string]> = {};
+  for (const [setting, given] of Object.entries(asked)) {
+    if (given === undefined) continue;
+    const schema = known[setting];
+    if (schema === undefined) {
+      if (given.origin === 'config file' || given.origin === 'environment') continue;
+      const [near] = nearNames(setting, Object.keys(known), 1);
+      throw new UsageError({
+        what: `${option(setting)} does not go with --method ${name}`,
+        why: `its settings are ${Object.keys(known).join(', ')}`,
+        remedy: `Omit it${near === undefined ? '' : `, or write ${option(near)} if that is what you meant`}.`,
+      });
+    }
+    const problem = violation(schema, given.value, option(setting));
+    if (problem !== null)
+      throw new UsageError({ what: problem, remedy: `Give ${option(setting)} another value, or omit it.` });
+    kept[setting] = given;
+  }
+  return kept;
+}
+
+const option = (setting: string): string => `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

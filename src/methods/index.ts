@@ -1,0 +1,53 @@
+/** The certification methods, by name. A new one is a folder and a line here. The first is the default. */
+import { ToolError, UsageError } from '../ground/errors.ts';
+import type { RunHeader, SeriesHeader } from '../records/record.ts';
+import type { SeriesFormats } from '../records/series-format.ts';
+import type { Method } from './method.ts';
+import { smoothing } from './smoothing/method.ts';
+import { splitz } from './splitz/method.ts';
+
+const methods: Method[] = [splitz, smoothing];
+
+/** All of them. */
+export const METHODS: readonly Method[] = methods;
+
+/** Adds a method of a program's own, for runs and result files of this process; the function returned takes it out again. */
+export function registerMethod(method: Method): () => void {
+  if (findMethod(method.name) !== null) throw new RangeError(`there is a method '${method.name}' already`);
+  methods.push(method);
+  return () => {
+    methods.splice(methods.indexOf(method), 1);
+  };
+}
+
+const findMethod = (name: string): Method | null => methods.find((method) => method.name === name) ?? null;
+
+/** What reads and writes result files of these methods. */
+export const FORMATS: SeriesFormats = findMethod;
+
+/** A method somebody named. @throws UsageError when there is none of that name */
+export function methodNamed(name: string): Method {
+  const method = findMethod(name);
+  if (method !== null) return method;
+  throw new UsageError({
+    what: `there is no method '${name}'`,
+    remedy: `Write one of ${methods.map((one) => one.name).join(', ')}.`,
+  });
+}
+
+/** The method of a series that was read from a file. */
+export function methodOf({ method: name }: SeriesHeader): Method {
+  const method = findMethod(name);
+  if (method === null)
+    throw new ToolError({
+      what: `the method '${name}' is not known`,
+      remedy: 'Use the version of this program that wrote the file.',
+    });
+  return method;
+}
+
+/** The first series of a run, which its results are stated for. */
+export function ownSeries({ series: [own] }: RunHeader): SeriesHeader {
+  if (own === undefined) throw new RangeError('a run has a series');
+  return own;
+}

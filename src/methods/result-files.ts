@@ -1,0 +1,32 @@
+/** Result files of the methods listed here: the doors of `records/` with their formats handed down. */
+import type { Writable } from 'node:stream';
+import { type Run, readRun as readRunOf } from '../records/read-results.ts';
+import { type CertificateRecord, type Outcome, outcomeOf as outcomeIn, type RunHeader } from '../records/record.ts';
+import { recordedSeed as recordedSeedOf } from '../records/recorded-seed.ts';
+import {
+  openResultFile as openFile,
+  openResultStream as openStream,
+  type ResultFile,
+} from '../records/result-file.ts';
+import { FORMATS } from './index.ts';
+
+/** Reads a result file whole. Throws as `readRun` of records/read-results.ts does. */
+export const readRun = (path: string): Promise<Run> => readRunOf(path, FORMATS);
+
+/** Opens a result file to write or continue a run. Throws as `openJournal` does. */
+export const openResultFile = (path: string, header: RunHeader): Promise<ResultFile> =>
+  openFile(path, header, FORMATS);
+
+/** A run whose records go to a stream. */
+export const openResultStream = (
+  stream: Writable,
+  header: RunHeader,
+  format: 'jsonl' | 'tsv' = 'jsonl',
+): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
+
+/** The seed in the first line of a result file, and who chose it; null where there is no such line. */
+export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> => recordedSeedOf(path, FORMATS);
+
+/** A record without its evidence. */
+export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>
+  outcomeIn(record, header, FORMATS);

@@ -1,0 +1,157 @@
+/**
+ * Whether a certificate follows from its own counts (docs/certificates.md, sections 2, 3 and 5), recomputed without the code
+ * that made it: p_A (and p_B) by `check-probabilities.ts`, R_u by `normal-series.ts`, and the radius from R_u.
+ * Every bound is checked from both sides: not beyond what the counts allow, and not short of it by more than rounding
+ * explains, so that an edit downwards shows as well.
+ *
+ * The error of the noise is the exception: its bound is a proof (`noise-error.ts`), with nothing to compute another way.
+ *
+ * What the counts cannot tell (that the votes were drawn) is not checked here.
+ */
+import { sizeOf } from '../../../onnx/model/graph.ts';
+import type { RunHeader, SeriesCertificate, Sourced } from '../../../records/record.ts';
+import { coordinateError } from '../../../smoothing/noise/noise-error.ts';
+import { LARGEST_SIGMA, NOISE_ID, SMALLEST_SIGMA } from '../../../smoothing/noise/rounded-noise.ts';
+import type { Certificate, Series, WithOrigins } from '../../method.ts';
+import type { SmoothingFacts, SmoothingSettings } from '../open.ts';
+import type { VoteSettings } from '../settings.ts';
+import type { VoteEvidence } from '../votes.ts';
+import { mayEndEarly, probabilityFault } from './check-probabilities.ts';
+import { quantileEnclosure } from './normal-series.ts';
+
+/** Settings of a series that votes, as its header has them. */
+type VotedSettings = WithOrigins<VoteSettings> & { readonly sigma: Sourced<number> };
+
+/** Draws beyond which no run can go: the sampler's counter. */
+const MOST_DRAWS = 2 ** 30;
+/** Rounding down of R_u and of a radius stays within this. */
+export const ROUNDING = 1e-9;
+
+/** What no settings of a vote can be, or null. */
+export function settingsFault(
+  { sigma, n0, n, alpha }: VotedSettings,
+  noise: string,
+): string | null {
+  if (!(sigma.value >= SMALLEST_SIGMA && sigma.value <= LARGEST_SIGMA)) return `sigma is ${sigma.value}`;
+  if (n0.value < 1 || n.value < 1) return `n0 is ${n0.value} and n is ${n.value}`;
+  if (n.value > MOST_DRAWS) return `n is ${n.value}, more than can be drawn`;
+  if (!(alpha.value > 0 && alpha.value < 0.5)) return `alpha is ${alpha.value}`;
+  return noise === NOISE_ID ? null : `noise is ${noise}: certificates rest on ${NOISE_ID} alone`;
+}
+
+export const headerFault = ({
+  settings,
+  facts,
+}: Pick<Series<SmoothingSettings, SmoothingFacts>, 'settings' | 'facts'>): string | null =>
+  settingsFault(settings, facts.noise);
+
+/** The first thing in a certificate of plain smoothing that is wrong, or null. */
+export function smoothingFault(
+  { evidence, ...verdict }: Certificate<VoteEvidence>,
+  { settings, guarantee }: Series<SmoothingSettings, SmoothingFacts>,
+  { data, model }: RunHeader,
+): string | null {
+  if (guarantee !== 'certificate') return `guarantee is "${guarantee}", but nothing is estimated`;
+  const voted = voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes);
+  if (voted !== null) return voted;
+  if (verdict.failureProbability !== settings.alpha.value)
+    return `failureProbability is ${verdict.failureProbability}, but alpha is ${settings.alpha.value}`;
+  if (verdict.prediction === null) return null;
+  const { radius } = verdict;
+  if (radius > evidence.latentRadius) return `radius is ${radius}, above R_u = ${evidence.latentRadius}`;
+  return radius >= evidence.latentRadius * (1 - ROUNDING)
+    ? null
+    : `radius is ${radius}, below R_u = ${evidence.latentRadius}`;
+}
+
+/**
+ * What is wrong with votes and with what is made of them up to R_u, or null.
+ * @param latentSize numbers in the tensor that noise is added to
+ */
+export function voteFault(
+  { prediction }: Pick<SeriesCertificate, 'prediction'>,
+  evidence: VoteEvidence,
+  settings: VotedSettings,
+  latentSize: number,
+  classes: number,
+): string | null {
+  const sigma = settings.sigma.value;
+  return (
+    countsFault(prediction, evidence, settings, classes) ??
+    noiseFault(evidence, sigma, latentSize) ??
+    probabilityFault(evidence, settings.bound.value, settings.alpha.value) ??
+    abstentionFault(prediction, evidence) ??
+    latentFault(prediction, evidence, sigma)
+  );
+}
+
+function countsFault(
+  prediction: number | null,
+  { counts, nonFinite, selected }: VoteEvidence,
+  settings: VotedSettings,
+  classes: number,
+): string | null {
+  const n = settings.n.value;
+  if (counts.length !== classes) return `counts are of ${counts.length} classes, the model has ${classes}`;
+  const votes = counts.reduce((sum, k) => sum + k, nonFinite);
+  if (mayEndEarly(settings.bound.value) ? votes < 1 || votes > n : votes !== n)
+    return `counts and nonFinite come to ${votes} draws, the run's n is ${n}`;
+  if (selected !== null && selected >= classes) return `selected is ${selected}, none of ${classes} classes`;
+  return prediction === null || prediction === selected
+    ? null
+    : `prediction is ${prediction}, but the class selected is ${selected}`;
+}
+
+/**
+ * q is the largest power of two <= sigma / 256, and τ at least what it is around a latent of zeros: more where the latent
+ * is large, which the file does not say.
+ */
+function noiseFault({ grid, tau }: VoteEvidence, sigma: number, latentSize: number): string | null {
+  const steps = sigma / grid;
+  if (!(Number.isInteger(Math.log2(grid)) && steps >= 256 && steps < 512))
+    return `grid is ${grid}, not the largest power of two up to sigma / 256`;
+  const least = Math.min(1, latentSize * coordinateError(steps).atZero);
+  return tau >= least * (1 - 1e-9)
+    ? null
+    : `tau is ${tau}, below ${least}, what ${latentSize} coordinates near 0 give`;
+}
+
+/** Without a class there is nothing to claim. */
+const abstentionFault = (prediction: number | null, { selected }: VoteEvidence): string | null =>
+  selected === null && prediction !== null ? 'no class was selected, yet something is claimed' : null;
+
+/** Proved enclosures of Φ⁻¹, remembered: the same counts come again and again. */
+const quantiles = new Map<number, ReturnType<typeof quantileEnclosure>>();
+const REMEMBERED = 100_000;
+
+function quantile(p: number): ReturnType<typeof quantileEnclosure> {
+  const known = quantiles.get(p);
+  if (known !== undefined) return known;
+  if (quantiles.size >= REMEMBERED) quantiles.clear();
+  const value = quantileEnclosure(p);
+  quantiles.set(p, value);
+  return value;
+}
+
+/** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)), rounded down; abstention exactly where that is not positive. */
+function latentFault(
+  prediction: number | null,
+  { pA, pB, latentRadius }: VoteEvidence,
+  sigma: number,
+): string | null {
+  const unbounded = pA <= 0 || (pB !== null && pB >= 1);
+  const a = unbounded ? null : quantile(pA);
+  const b = unbounded || pB === null ? null : quantile(pB);
+  const lower = a === null ? -1 : b === null ? sigma * a.lower : (sigma / 2) * (a.lower - b.upper);
+  const upper = a === null ? -1 : b === null ? sigma * a.upper : (sigma / 2) * (a.upper - b.lower);
+  const from = pB !== null ? `pA = ${pA}, pB = ${pB}` : `pA = ${pA}`;
+  if (prediction === null) {
+    if (latentRadius !== 0) return `latentRadius is ${latentRadius} although it abstained`;
+    return lower > sigma * ROUNDING ? `it abstained, although ${from} certify a latent radius` : null;
+  }
+  if (!(latentRadius > 0)) return 'latentRadius is 0 although it did not abstain';
+  if (latentRadius > upper) return `latentRadius is ${latentRadius}, above ${upper}, which ${from} give`;
+  return latentRadius < lower - ROUNDING * Math.max(lower, sigma * 1e-3)
+    ? `latentRadius is ${latentRadius}, below ${lower}, which ${from} give`
+    : null;
+}

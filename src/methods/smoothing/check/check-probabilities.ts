@@ -1,0 +1,144 @@
+/**
+ * Whether p_A and p_B are the confidence bounds of the counts, less τ and plus τ: not beyond what the counts allow, and not
+ * short of it by more than rounding explains. The tests behind the bounds are recomputed here (`binomial-sum.ts`,
+ * `betting-product.ts`) by other code than that of `smoothing/votes`.
+ */
+import type { VoteBoundName } from '../../../ground/vote-bound-names.ts';
+import type { VoteEvidence } from '../votes.ts';
+import { wealthEnclosure } from './betting-product.ts';
+import { tailEnclosure } from './binomial-sum.ts';
+
+/** A p_A short of the counts' own by more than this part of min(p, 1-p) was not computed from them. */
+const P_TOLERANCE = 1e-6;
+/** Enclosures of the largest n cannot tell alpha from one this much larger. */
+const ALPHA_TOLERANCE = 1e-9;
+
+/** What `votes` of `n` say, at one level, of a probability p, 0 < p < 1, and q = 1 - p, each within one rounding: the test that a lower bound inverts. */
+interface VoteTest {
+  /** So many votes are too many for p to be true: p is at most their bound. */
+  rejects(p: number, q: number): boolean;
+  /** They are not: p is above their bound. */
+  allows(p: number, q: number): boolean;
+}
+
+type TestOf = (votes: number, n: number, level: number) => VoteTest;
+
+/** Clopper-Pearson: P[Bin(n, p) >= votes] <= level. */
+const binomialTest: TestOf = (votes, n, level) => ({
+  rejects(p, q) {
+    return tailEnclosure(votes, n, p, q).upper <= level * (1 + ALPHA_TOLERANCE);
+  },
+  allows(p, q) {
+    return tailEnclosure(votes, n, p, q).lower > level;
+  },
+});
+
+/** Betting: the wealth against p reaches 1/level, and p is at most the share of votes. */
+const bettingTest: TestOf = (votes, n, level) => ({
+  rejects(p, q) {
+    return p <= votes / n && wealthEnclosure(votes, n, p, q, level).lower >= 1 - ALPHA_TOLERANCE;
+  },
+  allows(p, q) {
+    return wealthEnclosure(votes, n, p, q, level).upper < 1 + ALPHA_TOLERANCE;
+  },
+});
+
+interface BoundCheck {
+  /** Whether a certificate may rest on fewer draws than the run's n: its bound holds wherever drawing ends. */
+  readonly endsEarly: boolean;
+  /** Share of alpha that each probability spends. */
+  readonly share: number;
+  readonly test: TestOf;
+  readonly usesPB: boolean;
+}
+
+const CHECKS: Readonly<Record<VoteBoundName, BoundCheck>> = {
+  'clopper-pearson': { endsEarly: false, share: 1, test: binomialTest, usesPB: false },
+  'runner-up': { endsEarly: false, share: 1 / 2, test: binomialTest, usesPB: true },
+  anytime: { endsEarly: true, share: 1, test: bettingTest, usesPB: false },
+};
+
+export const mayEndEarly = (bound: VoteBoundName): boolean => CHECKS[bound].endsEarly;
+
+/** What is wrong with p_A or p_B, or null. One rounding takes p_A + τ no further than the bound. */
+export function probabilityFault(
+  c: VoteEvidence,
+  bound: VoteBoundName,
+  alpha: number,
+): string | null {
+  if (c.selected === null) {
+    return c.pA === 0 && c.pB === null
+      ? null
+      : 'no class was selected, yet something is claimed';
+  }
+  const { share, test, usesPB } = CHECKS[bound];
+  const level = alpha * share;
+  const votes = c.counts[c.selected] ?? 0;
+  const n = c.counts.reduce((sum, k) => sum + k, c.nonFinite);
+  const pA = lowerBoundFault(
+    c.pA,
+    c.tau,
+    votes,
+    test(votes, n, level),
+    `${votes} of ${n} votes at level ${level}`,
+  );
+  if (pA !== null) return pA;
+  if (!usesPB) return c.pB === null ? null : 'pB is given, but this bound uses none';
+  if (c.pB === null) return 'pB is missing';
+  const most = Math.max(c.nonFinite, ...c.counts.filter((_, k) => k !== c.selected));
+  return upperBoundFault(
+    c.pB,
+    c.tau,
+    most,
+    n,
+    test(n - most, n, level),
+    `${most} of ${n} votes at level ${level}`,
+  );
+}
+
+/** The test rejects p, and no longer so a little above p; p is the bound plus τ. */
+function lowerBoundFault(
+  bound: number,
+  tau: number,
+  votes: number,
+  test: VoteTest,
+  counts: string,
+): string | null {
+  if (votes === 0) return bound === 0 ? null : `pA is ${bound}, but there are no votes`;
+  const evidence = `${counts}, less tau = ${tau}`;
+  if (bound === 0) {
+    // τ leaves nothing only where the counts' own bound is at most τ.
+    const beyond = Math.min(1, tau * (1 + P_TOLERANCE));
+    return beyond === 1 || test.allows(beyond, 1 - beyond)
+      ? null
+      : `pA is 0, below the bound from ${evidence}`;
+  }
+  const p = bound + tau;
+  if (!(p > 0 && p < 1)) return `pA is ${p}: no bound from ${evidence}`;
+  if (!test.rejects(p, 1 - p)) return `pA is ${p}, above the bound from ${evidence}`;
+  const beyond = p + Math.min(p, 1 - p) * P_TOLERANCE;
+  return test.allows(beyond, 1 - beyond) ? null : `pA is ${p}, below the bound from ${evidence}`;
+}
+
+/** The same of 1 - p for the draws that are not such votes: the test rejects it, and no longer so a little below p. */
+function upperBoundFault(
+  bound: number,
+  tau: number,
+  votes: number,
+  n: number,
+  test: VoteTest,
+  counts: string,
+): string | null {
+  if (votes === n) return bound === 1 ? null : `pB is ${bound}, but all votes are for one other class`;
+  const evidence = `${counts}, plus tau = ${tau}`;
+  if (bound === 1) {
+    // τ makes it 1 only where the counts' own bound is at least 1 - τ.
+    const short = Math.min(1, tau * (1 + P_TOLERANCE));
+    return short === 1 || test.allows(short, 1 - short) ? null : `pB is 1, above the bound from ${evidence}`;
+  }
+  const p = bound - tau;
+  if (!(p > 0 && p < 1)) return `pB is ${p}: no bound from ${evidence}`;
+  if (!test.rejects(1 - p, p)) return `pB is ${p}, below the bound from ${evidence}`;
+  const short = p - Math.min(p, 1 - p) * P_TOLERANCE;
+  return test.allows(1 - short, short) ? null : `pB is ${p}, above the bound from ${evidence}`;
+}

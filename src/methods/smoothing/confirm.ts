@@ -1,0 +1,29 @@
+/** Recomputes τ around the point that noise was added to. */
+import { totalVariation } from '../../smoothing/noise/noise-error.ts';
+import type { Claim, Confirmation } from '../method.ts';
+import type { VoteEvidence } from './votes.ts';
+
+/** Two evaluations differ by less. */
+const SAME = 1e-9;
+
+/** What is wrong with a τ, or null. @param latent the point, in units of the cut tensor */
+export function tauFault({ tau }: Pick<VoteEvidence, 'tau'>, latent: Float64Array, sigma: number): string | null {
+  const variation = totalVariation(latent, sigma);
+  return Math.abs(variation - tau) <= SAME * variation
+    ? null
+    : `tau is ${tau}, but the point that noise is added to gives ${variation}`;
+}
+
+/** @param latentOf the point of an image */
+export async function confirmTau(
+  claims: readonly Claim[],
+  sigma: number,
+  latentOf: (index: number) => Promise<Float64Array>,
+): Promise<Confirmation> {
+  for (const claim of claims) {
+    const evidence = claim.certificate.evidence as VoteEvidence;
+    const why = tauFault(evidence, await latentOf(claim.index), sigma);
+    if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
+  }
+  return { fault: null, checked: ['τ of every record of plain smoothing'], unchecked: [] };
+}

@@ -1,0 +1,187 @@
+/**
+ * Votes as a worked derivation (docs/certificates.md, section 2): each step has its formula, the formula with this image's
+ * numbers, and what it means. Numbers are rounded to the safe side, so that every line can be checked with a pocket calculator
+ * and still holds.
+ */
+import { roundDown, roundUp } from '../../ground/decimal.ts';
+import type { RunHeader } from '../../records/record.ts';
+import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
+import type { Certificate, DerivationStep, MethodDerivation, Series } from '../method.ts';
+import type { SmoothingFacts, SmoothingSettings } from './open.ts';
+import type { VoteSettings } from './settings.ts';
+import type { VoteEvidence } from './votes.ts';
+
+const DIGITS = 6;
+export const down = (x: number): string => roundDown(x, DIGITS);
+export const up = (x: number): string => roundUp(x, DIGITS);
+/** A tiny upper bound in three digits, rounded up. */
+export const small = (x: number): string => (x === 0 ? '0' : (x * (1 + 6e-3)).toExponential(2));
+
+/** What the steps up to R_u are made of. */
+export interface VoteFacts {
+  readonly prediction: number | null;
+  readonly evidence: VoteEvidence;
+  readonly settings: VoteSettings & { readonly sigma: number };
+  /** What noise is added to, in symbols: "x" and "f", or "u" and "f_R". */
+  readonly centre: string;
+  readonly network: string;
+  /** "at the input", "at the cut". */
+  readonly where: string;
+}
+
+/** Selection, votes, p_A and R_u; or why there is none. */
+export function voteSteps(facts: VoteFacts): DerivationStep[] {
+  const { prediction, evidence } = facts;
+  if (evidence.selected === null) return [selection(facts)];
+  const begun = [selection(facts), votes(facts), probability(facts)];
+  return prediction === null ? [...begun, abstention(facts)] : [...begun, latent(facts)];
+}
+
+/** Symbols of those steps. */
+export const voteSymbols = (centre: string): [string, string][] => [
+  ['σ', `standard deviation of the noise, added to ${centre}`],
+  ['α', 'probability with which the votes may mislead'],
+  ['τ', 'bound on the total variation between the noise drawn and ideal noise'],
+  ['Φ⁻¹', 'quantile of the standard normal distribution'],
+];
+
+export const shapeText = (dims: readonly number[]): string => dims.join('×');
+
+export function deriveSmoothing(
+  { prediction, radius, evidence }: Certificate<VoteEvidence>,
+  { settings }: Series<SmoothingSettings, SmoothingFacts>,
+  { data }: RunHeader,
+): MethodDerivation {
+  const { sigma, n0, n, alpha, bound } = settings;
+  const values = { sigma: sigma.value, n0: n0.value, n: n.value, alpha: alpha.value, bound: bound.value };
+  const steps = voteSteps({
+    ...{ prediction, evidence, settings: values, centre: 'x', network: 'f', where: 'at the input' },
+  });
+  const last: DerivationStep = {
+    title: 'Down to what is reported',
+    formula: 'r = R_u, rounded down',
+    numbers: `r = ${down(radius)}`,
+    meaning: 'Noise is added at the input itself: the radius needs no translation.',
+  };
+  return {
+    steps: prediction === null ? steps : [...steps, last],
+    classifier: 'the smoothed classifier',
+    chance: 'over the draws',
+    symbols: [
+      ['x', `the image, pixels in [0,1], ${shapeText(data.shape)}`],
+      ['f', 'the network'],
+      ...voteSymbols('x'),
+    ],
+  };
+}
+
+function selection({ evidence, settings, centre, network }: VoteFacts): DerivationStep {
+  return {
+    title: 'Choose the class',
+    formula: `c_A = the class with most votes among n0 draws of ${network}(${centre} + N(0, σ² I))`,
+    numbers: `c_A = ${evidence.selected ?? 'none'}   (n0 = ${settings.n0}, σ = ${settings.sigma})`,
+    meaning:
+      evidence.selected === null
+        ? 'No draw gave finite logits, so there is no class to certify.'
+        : 'These draws only choose what to test; they prove nothing and are not used again.',
+  };
+}
+
+function votes({ evidence: c, settings }: VoteFacts): DerivationStep {
+  const top = c.selected ?? 0;
+  const others = c.counts
+    .map((count, k) => ({ count, k }))
+    .filter(({ k, count }) => k !== top && count > 0)
+    .sort((a, b) => b.count - a.count);
+  const [next] = others;
+  const rest = next === undefined ? 'all others none' : `next: class ${next.k} with ${next.count}`;
+  const lost = c.nonFinite === 0 ? '' : `; ${c.nonFinite} draws without finite logits count for no class`;
+  return {
+    title: 'Count its votes among fresh draws',
+    formula: 'k = votes for c_A among n new draws',
+    numbers: `k = ${c.counts[top] ?? 0} of n = ${drawsOf(c)}   (${rest}${lost})`,
+    meaning: `Fresh draws, so that having chosen the class cannot flatter its count.${
+      drawsOf(c) < settings.n
+        ? ` Of up to ${settings.n}: drawing ended once the votes left little to gain or nothing to certify.`
+        : ''
+    }`,
+  };
+}
+
+const OF_TAU = 'τ bounds how far the noise drawn is from ideal noise.';
+
+function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): DerivationStep {
+  const n = drawsOf(c);
+  const k = c.counts[c.selected ?? 0] ?? 0;
+  if (c.pB !== null) {
+    return {
+      title: 'Bound the probabilities of the class and of every other (Clopper-Pearson, α/2 each)',
+      formula:
+        'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α/2 } − τ,   p_B = inf { p : P[Bin(n, p) ≤ k_B] ≤ α/2 } + τ',
+      numbers: `p_A ≥ ${down(c.pA)},   p_B ≤ ${up(c.pB)}   (k = ${k}, n = ${n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+      meaning: `k_B is the largest count of anything else. Were the true probabilities beyond these, counts like these would be seen with probability at most α. ${OF_TAU}`,
+    };
+  }
+  if (bound === 'anytime') {
+    return {
+      title: 'Bound its probability from below, whenever drawing ends (betting)',
+      formula: 'p_A = sup { p < k/n : B(k + ½, n − k + ½) / (B(½, ½) p^k (1 − p)^(n−k)) > 1/α } − τ',
+      numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+      meaning: `Were the true probability of class ${c.selected} p, the fraction would exceed 1/α at any n at all with probability at most ${alpha}: stopping when it looks best gains nothing. ${OF_TAU}`,
+    };
+  }
+  return {
+    title: 'Bound its probability from below (Clopper-Pearson)',
+    formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α } − τ',
+    numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
+    meaning: `Were the true probability of class ${c.selected} below p_A, as many votes would be seen with probability at most ${alpha}. ${OF_TAU}`,
+  };
+}
+
+function abstention({ evidence: c, settings }: VoteFacts): DerivationStep {
+  if (c.pB !== null) {
+    return {
+      title: 'Not enough: abstain',
+      formula: 'p_A > p_B would be needed',
+      numbers: `p_A = ${down(c.pA)}, p_B = ${up(c.pB)}`,
+      meaning: 'The draws do not show that this class beats every other. More draws (--n) may.',
+    };
+  }
+  const n = drawsOf(c);
+  const needed = votesNeeded(n, c.tau, settings);
+  return {
+    title: 'Not enough: abstain',
+    formula: 'p_A > 1/2 would be needed',
+    numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have done)`,
+    meaning:
+      n < settings.n && 2 * (c.counts[c.selected ?? 0] ?? 0) < n
+        ? 'Drawing ended because the draws speak against this class having more than half of the votes. Less noise (--sigma) or a network trained with this noise may help.'
+        : 'The draws do not show that this class has more than half of the votes. More draws (--n), less noise (--sigma) or a network trained with this noise may.',
+  };
+}
+
+/** The smallest count whose bound, less τ, exceeds 1/2. */
+function votesNeeded(n: number, tau: number, { alpha, bound }: VoteSettings): number {
+  const boundOf = (votes: number): number =>
+    VOTE_BOUNDS[bound].probabilities({ counts: [votes, n - votes], nonFinite: 0 }, 0, alpha).pA;
+  let [low, high] = [Math.floor(n / 2), n];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (boundOf(middle) - tau > 0.5) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+function latent({ evidence: c, settings: { sigma }, centre, where }: VoteFacts): DerivationStep {
+  const runnerUp = c.pB !== null;
+  return {
+    title: `The radius ${where}`,
+    formula: runnerUp ? 'R_u = σ/2 · (Φ⁻¹(p_A) − Φ⁻¹(p_B))' : 'R_u = σ · Φ⁻¹(p_A)',
+    numbers: runnerUp
+      ? `Φ⁻¹(p_A) − Φ⁻¹(p_B) ≥ ${down((2 * c.latentRadius) / sigma)},   R_u ≥ ${down(c.latentRadius)}`
+      : `Φ⁻¹(p_A) ≥ ${down(c.latentRadius / sigma)},   R_u ≥ ${down(c.latentRadius)}`,
+    meaning: `However ${centre} is moved by at most R_u in l2, class ${c.selected} keeps most of the votes (Cohen et al. 2019, theorem 1).`,
+  };
+}

@@ -1,0 +1,63 @@
+/** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
+import { byDefault, chosen, numberFrom } from '../sourced.ts';
+import { defineMethod } from '../method.ts';
+import { certifierOf } from './certifier.ts';
+import { headerFault, smoothingFault } from './check/check-certificate.ts';
+import { confirmTau } from './confirm.ts';
+import { deriveSmoothing } from './derivation.ts';
+import {
+  inputCut,
+  openPlain,
+  type SmoothingFacts,
+  type SmoothingSettings,
+  smoothingChecks,
+  smoothingFacts,
+  smoothingSettings,
+} from './open.ts';
+import { DEFAULT_INPUT_SIGMA, resolveVotes, sigmaOf } from './settings.ts';
+import { type VoteEvidence, voteEvidence } from './votes.ts';
+import { ofVotes, whyNoVotes } from './words.ts';
+
+export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, SmoothingFacts>({
+  name: 'smoothing',
+  title: 'plain smoothing',
+  summary: 'plain randomized smoothing of the whole network, noise on the image (Cohen et al. 2019)',
+  settings: smoothingSettings,
+  facts: smoothingFacts,
+  checks: smoothingChecks,
+  evidence: voteEvidence,
+
+  async resolve(asked, { classifier: { source } }) {
+    const { metadata } = source;
+    // The level of the metadata is that of the cut they name; beside it they may name one for the input.
+    const key = (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
+    const sigma =
+      chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
+      byDefault(DEFAULT_INPUT_SIGMA);
+    sigmaOf(sigma.value);
+    return { settings: { sigma, ...resolveVotes(asked) } };
+  },
+
+  open: async (subject, settings, noise, probes, context) =>
+    certifierOf(
+      (await openPlain(subject, probes, context)).at({ ...settings, sigma: sigmaOf(settings.sigma) }, noise),
+    ),
+
+  headerFault: (series) => headerFault(series),
+  fault: smoothingFault,
+  confirm: (claims, series, { data }) =>
+    confirmTau(claims, series.settings.sigma.value, async (index) => Float64Array.from(await data.image(index))),
+  derive: deriveSmoothing,
+  describe: ({ settings }) => [
+    `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`,
+    ofVotes(settings),
+  ],
+  notes: ({ settings: { sigma } }, seed) => [
+    `noise  plain smoothing, sigma ${sigma.value} (${sigma.origin}) at the input${seed === null ? '' : `, ${seed}`}`,
+  ],
+  whyNone: ({ evidence }) => whyNoVotes(evidence),
+  votes: (evidence) => evidence,
+  label: ({ sigma }) => `plain smoothing σ=${sigma}`,
+  tag: () => 'input',
+  surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
+});

@@ -1,0 +1,62 @@
+/** The settings of whatever is voted on: noise, draws, failure probability, bound. */
+import { UsageError } from '../../ground/errors.ts';
+import { count, number, oneOf, type TypeOf, object } from '../../ground/json-schema.ts';
+import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
+import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../../smoothing/noise/rounded-noise.ts';
+import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
+import { smallestUsefulN, VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import type { Asked, WithOrigins } from '../method.ts';
+import { askedOr, requireCount } from '../sourced.ts';
+
+export const voteSettingFields = {
+  n0: count('Draws that select the class.'),
+  n: count('Fresh draws that count its votes; the most of them where the bound is anytime.'),
+  alpha: number('Failure probability of the vote-count bound, per image.', { minimum: 0, maximum: 1 }),
+  bound: oneOf('How votes become a latent radius.', VOTE_BOUND_NAMES),
+};
+
+const voteSettings = object('Draws.', voteSettingFields);
+/** How many draws, and what is made of them. */
+export type VoteSettings = TypeOf<typeof voteSettings>;
+
+declare const validated: unique symbol;
+/** A standard deviation of noise, in the range whose grid float32 can hold. */
+export type Sigma = number & { readonly [validated]: true };
+
+/** @param name what the user calls it. @throws UsageError unless `value` is positive and its grid is one that float32 holds */
+export function sigmaOf(value: number, name = '--sigma'): Sigma {
+  if (value >= SMALLEST_SIGMA && value <= LARGEST_SIGMA) return value as Sigma;
+  throw new UsageError({
+    what: `${name} is ${value}`,
+    why: 'the noise needs a positive standard deviation, and its grid one that a float32 can hold',
+    remedy: `Write ${name} 0.25, for instance.`,
+  });
+}
+
+/** Throws UsageError for counts and probabilities that cannot certify anything. */
+export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
+  const settings: WithOrigins<VoteSettings> = {
+    n0: askedOr(asked, 'n0', 100),
+    n: askedOr(asked, 'n', 10_000),
+    alpha: askedOr(asked, 'alpha', 0.001),
+    bound: askedOr(asked, 'bound', 'clopper-pearson'),
+  };
+  checkAlpha(settings.alpha.value);
+  requireCount('--n0', settings.n0.value, 1);
+  requireCount('--n', settings.n.value, 1);
+  const least = smallestUsefulN(VOTE_BOUNDS[settings.bound.value], settings.alpha.value);
+  if (settings.n.value < least) {
+    throw new UsageError({
+      what: `--n ${settings.n.value} can certify nothing at --alpha ${settings.alpha.value}`,
+      why: 'even if all draws agree, the lower bound on the probability of their class stays at or below 1/2',
+      remedy: `The smallest n that can is ${least}; 10000 or more is usual.`,
+    });
+  }
+  return settings;
+}
+
+/** Two significant digits more than anyone reads, so that a derived noise level prints short and compares equal. */
+export const shortened = (value: number): number => Number(value.toPrecision(4));
+
+/** Input noise of plain smoothing, and what a cut's default noise is matched to, when neither flag nor model says a level. */
+export const DEFAULT_INPUT_SIGMA = 0.25;

@@ -1,0 +1,127 @@
+/**
+ * CERTIFY (Cohen, Rosenfeld, Kolter 2019, section 3.2) of a right half under noise, where the noise is added:
+ *
+ *   c_A = top class of n0 draws of f_R(Q(u + N(0, sigma^2 I))), Q rounding to a grid (rounded-noise.ts)
+ *   p_A = lower confidence bound on P[f_R = c_A] from up to n fresh draws, less tau, the error of the noise (noise-error.ts)
+ *   R_u = sigma Phi^-1(p_A)                     abstain unless p_A > 1/2
+ *
+ * f_R(Q(u' + noise)) answers c_A most often for every u' with ||u' - u|| <= R_u, except with probability alpha over the draws.
+ */
+import { count, list, nullable, number, object, type TypeOf } from '../../ground/json-schema.ts';
+import { totalVariation } from '../../smoothing/noise/noise-error.ts';
+import { seriesStages, type Stage } from '../../smoothing/noise/philox.ts';
+import { gridOf } from '../../smoothing/noise/rounded-noise.ts';
+import type { Sampler } from '../../smoothing/sampler.ts';
+import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import { latentRadius } from '../../smoothing/votes/latent-radius.ts';
+import { drawsOf, selectedClass, sumOfVotes, type VoteCounts } from '../../smoothing/votes/vote-counts.ts';
+import type { SeriesNoise } from '../method.ts';
+import type { Sigma, VoteSettings } from './settings.ts';
+
+export const voteEvidenceFields = {
+  selected: nullable(count('Top class of the n0 draws; null when none of them was finite.')),
+  counts: list(
+    'Votes per class among the fresh draws: n of them with nonFinite, fewer only where the bound may end early.',
+    count('Votes.'),
+  ),
+  nonFinite: count('Draws with a non-finite logit, counted for no class.'),
+  grid: number('q, the spacing of the grid that latent + noise is rounded to; depends on sigma alone.', {
+    minimum: 0,
+  }),
+  tau: number(
+    'τ, an upper bound on the total variation between the noise drawn and ideal rounded Gaussian noise; taken off pA and added to pB.',
+    { minimum: 0, maximum: 1 },
+  ),
+  pA: number('Lower confidence bound on the probability of the selected class under ideal noise.', {
+    minimum: 0,
+    maximum: 1,
+  }),
+  pB: nullable(
+    number('Upper confidence bound on any other class under ideal noise; null where the bound uses none.', {
+      minimum: 0,
+      maximum: 1,
+    }),
+  ),
+  latentRadius: number('R_u, the certified radius where the noise is added; 0 when abstaining.', { minimum: 0 }),
+};
+
+export const voteEvidence = object('Votes, and what follows from them.', voteEvidenceFields);
+export type VoteEvidence = TypeOf<typeof voteEvidence>;
+
+/** Votes, and tau: how far the noise behind them can be from ideal noise, in total variation. */
+export interface DrawnVotes extends VoteCounts {
+  readonly tau: number;
+}
+
+/** One set of draws around a point. */
+export interface Draw {
+  readonly stage: Stage | number;
+  readonly draws: number;
+  readonly sigma: Sigma;
+  readonly seed: bigint;
+  /** Sample number of the first draw; 0 unless given. Draws of disjoint numbers are independent. */
+  readonly from?: number;
+}
+
+/** A right half under noise. */
+export interface NoisyHalf {
+  /** Votes around a point of the cut. @param index part of the noise's counter */
+  votes(latent: Float64Array, index: number, draw: Draw, signal: AbortSignal): Promise<DrawnVotes>;
+  /**
+   * Selection, fresh votes and what follows from them, around a point of the cut. Null prediction: it abstains.
+   * @param heard told the share of draws done
+   */
+  certify(
+    latent: Float64Array,
+    index: number,
+    settings: VoteSettings & { readonly sigma: Sigma },
+    noise: SeriesNoise,
+    signal: AbortSignal,
+    heard: (share: number) => void,
+  ): Promise<{ readonly prediction: number | null; readonly evidence: VoteEvidence }>;
+}
+
+/** @param classes scores per row */
+export function noisyHalf(sampler: Sampler, classes: number): NoisyHalf {
+  return {
+    async votes(latent, index, { stage, draws, sigma, seed, from = 0 }, signal) {
+      const votes = await sampler.count({
+        ...{ latent, sigma, seed, stage, image: index, from, to: from + draws, signal },
+      });
+      return { ...votes, tau: totalVariation(latent, sigma) };
+    },
+    async certify(latent, index, { sigma, n0, n, alpha, bound: boundName }, { seed, series }, signal, heard) {
+      const bound = VOTE_BOUNDS[boundName];
+      const { selection, estimation } = seriesStages(series);
+      const draw = (stage: number, from: number, to: number, before: number): Promise<VoteCounts> =>
+        sampler.count({
+          ...{ latent, sigma, seed, stage, image: index, from, to, signal },
+          onProgress: (done) => heard((before + done) / (n0 + n)),
+        });
+      const selected = selectedClass(await draw(selection, 0, n0, 0));
+      let votes = sumOfVotes([], classes);
+      for (;;) {
+        const drawn = drawsOf(votes);
+        // Without a class all draws are made, to be counted at least.
+        const more = selected === null ? n - drawn : bound.next(votes, selected, n, alpha);
+        if (more === 0) break;
+        votes = sumOfVotes([votes, await draw(estimation, drawn, drawn + more, n0 + drawn)], classes);
+      }
+      const tau = totalVariation(latent, sigma);
+      const { pA, pB, radius, abstained } =
+        selected === null
+          ? { pA: 0, pB: null, radius: 0, abstained: true }
+          : latentRadius(votes, selected, { sigma, alpha, bound, tau });
+      return {
+        prediction: abstained ? null : selected,
+        evidence: {
+          ...{ selected, counts: votes.counts, nonFinite: votes.nonFinite },
+          ...{ grid: gridOf(sigma), tau, pA, pB, latentRadius: radius },
+        },
+      };
+    },
+  };
+}
+
+/** A radius that a number of draws may have used up by rounding: R_u and what is taken off it, two operations, rounded down. */
+export const roundedDown = (radius: number): number => radius * (1 - 2 ** -50);

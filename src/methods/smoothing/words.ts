@@ -1,0 +1,49 @@
+/** Votes in words, for reports. */
+import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
+import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
+import type { AbstentionReason, WithOrigins } from '../method.ts';
+import type { VoteSettings } from './settings.ts';
+import type { VoteEvidence } from './votes.ts';
+
+/** How votes became a latent radius; the draws are named before. */
+const OF_BOUND: Readonly<Record<VoteBoundName, string>> = {
+  'clopper-pearson':
+    'p_A is the Clopper-Pearson lower confidence bound on its probability, and the latent radius is R_u = σ Φ⁻¹(p_A)',
+  'runner-up':
+    'p_A is the lower and p_B the upper confidence bound on its and any other probability, and the latent radius is R_u = σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))',
+  anytime:
+    'drawing ended once the votes left little to gain, which is why p_A is a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), and the latent radius is R_u = σ Φ⁻¹(p_A)',
+};
+
+/** A paragraph on the draws. */
+export const ofVotes = ({ n0, n, bound }: WithOrigins<VoteSettings>): string =>
+  `The class was selected by ${n0.value} draws and its votes counted among ${
+    bound.value === 'anytime' ? 'up to ' : ''
+  }${n.value} fresh ones; ${OF_BOUND[bound.value]}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+
+/** Why votes gave no radius. */
+export function whyNoVotes(evidence: VoteEvidence): AbstentionReason {
+  const { selected, counts, latentRadius } = evidence;
+  if (latentRadius > 0)
+    return {
+      reason:
+        'certified to be the class of the image itself, but the radius is 0: what p_A allows is used up by rounding errors, or the left half has no finite bound here',
+      remedy: 'Use another cut, or more draws (--n).',
+    };
+  if (selected === null)
+    return {
+      reason: 'no draw of the selection had finite logits, so that no class was selected',
+      remedy: 'Look at the model and its preprocessing: `splitz-onnx inspect MODEL --data DATA`.',
+    };
+  return 2 * (counts[selected] ?? 0) > drawsOf(evidence)
+    ? {
+        reason:
+          'the selected class got more than half of the votes, but so few more that chance explains it (p_A is at most 1/2)',
+        remedy: 'Use more draws (--n).',
+      }
+    : {
+        reason:
+          'the selected class got half of the votes or less: the smoothed classifier has no majority here, or the selection took another class',
+        remedy: 'Use less noise, or a model trained with this noise; more draws will hardly help.',
+      };
+}

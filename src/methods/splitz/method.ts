@@ -1,0 +1,150 @@
+/** SPLITZ as a method: Zhong & Tandon 2024. */
+import type { Sourced } from '../../records/record.ts';
+import { roundUp } from '../../ground/decimal.ts';
+import { UsageError } from '../../ground/errors.ts';
+import { findCut } from '../../onnx/cuts.ts';
+import { defineMethod } from '../method.ts';
+import { certifierOf } from '../smoothing/certifier.ts';
+import { shortened, sigmaOf } from '../smoothing/settings.ts';
+import { ofVotes, whyNoVotes } from '../smoothing/words.ts';
+import { chosen, derived, numberFrom } from '../sourced.ts';
+import { splitzFault, splitzHeaderFault } from './check/check-certificate.ts';
+import { confirmSplitz, motionDoubt } from './confirm/confirm.ts';
+import { deriveSplitz } from './derivation.ts';
+import { displacementCurve } from './displacement-curve.ts';
+import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
+import { factsOf, openSplit } from './open.ts';
+import { resolveSplitz } from './resolve.ts';
+import {
+  type SplitzChecks,
+  type SplitzEvidence,
+  type SplitzFacts,
+  type SplitzSettings,
+  splitzChecks,
+  splitzEvidence,
+  splitzFacts,
+  splitzSettings,
+} from './schema.ts';
+import { usableLatentRadius } from './usable-radius.ts';
+
+export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>({
+  name: 'splitz',
+  title: 'SPLITZ',
+  summary: 'the network cut in two: a Lipschitz bound in front, noise at the cut (Zhong & Tandon 2024)',
+  settings: splitzSettings,
+  facts: splitzFacts,
+  checks: splitzChecks,
+  evidence: splitzEvidence,
+
+  resolve: resolveSplitz,
+
+  async open(subject, settings, noise, probes, context) {
+    const { split, lipschitz } = settings;
+    const { cut, left, globalBound } = runBound(subject.classifier, split, lipschitz, noise.seed);
+    const ready = await openSplit(subject, cut, left, globalBound, probes, context);
+    try {
+      return certifierOf(ready.at({ ...settings, sigma: sigmaOf(settings.sigma) }, noise));
+    } catch (error) {
+      await ready.close();
+      throw error;
+    }
+  },
+
+  headerFault: splitzHeaderFault,
+  fault: splitzFault,
+  doubt: motionDoubt,
+  differences({ settings, facts }, { classifier }) {
+    const cut = findCut(classifier.cuts, settings.split.value);
+    const { noise: _, ...then } = facts;
+    const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value);
+    const compared: [name: string, then: unknown, now: unknown][] = [
+      ...Object.entries(factsOf(cut)).map(
+        ([name, now]) => [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
+      ),
+      ['delta', settings.delta.value, left.failureProbability],
+    ];
+    return compared
+      .map(([name, before, now]) => [name, JSON.stringify(before), JSON.stringify(now)] as const)
+      .filter(([, before, now]) => before !== now)
+      .map(([name, before, now]) => `${name}: ${before} in the file, ${now} of this model`);
+  },
+  confirm: confirmSplitz,
+  derive: deriveSplitz,
+
+  describe: ({ settings, facts, guarantee }) => [
+    `SPLITZ: the network is cut at '${settings.split.value}' (${facts.nodesLeft} nodes before, ${facts.nodesRight} behind). Gaussian noise of deviation σ = ${settings.sigma.value} is added to the latent there, and the half behind it is smoothed. D(r) is ${
+      guarantee === 'certificate' ? 'a proven upper bound' : 'an estimate'
+    } (${settings.lipschitz.value}) of how far the latent moves when the image moves by r in l2; the certified radius is the largest r found with D(r) ≤ R_u − η − η′, where η bounds the rounding error of the latent at the image and η′ at every image within r.`,
+    ofVotes(settings),
+  ],
+  notes({ settings: { split, sigma }, facts, checks }, seed) {
+    const { globalLipschitz: bound } = checks as SplitzChecks;
+    const reach =
+      bound === null
+        ? 'left half bounded on balls only, no Lipschitz constant on all of space'
+        : `left half at most ${roundUp(bound, 3)}-Lipschitz`;
+    return [
+      `split  '${split.value}' [${['N', ...facts.latentShape].join(',')}], ${facts.nodesLeft} nodes left, ${facts.nodesRight} right (${split.origin})`,
+      `noise  sigma ${sigma.value} (${sigma.origin})${seed === null ? '' : `, ${seed}`}; ${reach}`,
+    ];
+  },
+  fairness({ settings }, median) {
+    if (median === null || !(median > 0)) return null;
+    const sigma = settings.sigma.value / median;
+    return {
+      sigma,
+      text: `The fair comparison is plain smoothing at the matched noise σ/L = ${Number(sigma.toPrecision(3))} (L the median local bound): at it, a linear left half could never beat plain smoothing.`,
+    };
+  },
+  whyNone: ({ evidence }) => whyNoVotes(evidence),
+  votes: (evidence) => evidence,
+  leftHalf(evidence) {
+    // Records of a file were judged by the schema of `evidence`.
+    const e = evidence as SplitzEvidence;
+    return {
+      latentRadius: e.latentRadius,
+      usable: usableLatentRadius(e),
+      displacement: e.displacement,
+      rounding: e.forwardError === null ? null : e.forwardError + (e.forwardErrorNearby ?? 0),
+      localLipschitz: e.localLipschitz,
+    };
+  },
+  label: ({ sigma }) => `SPLITZ σ=${sigma}`,
+  tag: ({ split }) => split,
+
+  async twin(settings, beside, { classifier }) {
+    const { metadata } = classifier.source;
+    const key = 'splitz.baseline_sigma';
+    const asked = chosen(beside['sigma'], metadata, key, numberFrom(`model metadata ${key}`));
+    const { split, lipschitz } = settings;
+    const sigma =
+      asked ??
+      matchedNoise(
+        settings.sigma,
+        split.value,
+        () => runBound(classifier, split.value, lipschitz.value, PILOT_SEED).globalBound,
+      );
+    sigmaOf(sigma.value, '--baseline-sigma');
+    const { n0, n, alpha, bound } = settings;
+    return { method: 'smoothing', asked: { sigma, n0, n, alpha, bound } };
+  },
+
+  curve({ index, pixels }, radius, { settings }, { classifier }, seed) {
+    const { split, lipschitz } = settings;
+    const { left } = runBound(classifier, split.value, lipschitz.value, seed);
+    return displacementCurve(left, pixels, radius, seed, index);
+  },
+
+  surrogate: ({ split, sigma }, { classifier }) => ({ cut: findCut(classifier.cuts, split), sigma }),
+});
+
+/** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
+function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: () => number): Sourced<number> {
+  const matched = shortened(sigma.value / lipschitz());
+  if (matched > 0) return derived(matched);
+  throw new UsageError({
+    what: `plain smoothing beside the cut '${cut}' needs a --baseline-sigma`,
+    why: 'the default is sigma by the Lipschitz constant of the left half, and only balls around images have a bound here',
+    remedy: 'Write --baseline-sigma 0.25, for instance, or --no-baseline.',
+  });
+}

@@ -1,0 +1,112 @@
+/** Where SPLITZ cuts the network and how much noise it adds there: what was asked for, then the model's metadata, then defaults. */
+import { UsageError } from '../../ground/errors.ts';
+import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
+import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
+import type { Cut } from '../../onnx/cuts.ts';
+import type { Sourced } from '../../records/record.ts';
+import type { Context } from '../context.ts';
+import { type Asked, type Resolved, type Subject, valuesOf } from '../method.ts';
+import { DEFAULT_INPUT_SIGMA, resolveVotes, shortened, sigmaOf } from '../smoothing/settings.ts';
+import { askedOr, byDefault, chosen, derived, numberFrom } from '../sourced.ts';
+import { autoSplit } from './auto-split.ts';
+import { cutFor } from './cut-for.ts';
+import { latentCentre, PILOT_SEED, runBound } from './left-half.ts';
+import type { SplitzSettings } from './schema.ts';
+
+export async function resolveSplitz(
+  asked: Asked,
+  subject: Subject,
+  context: Context,
+): Promise<Resolved<SplitzSettings>> {
+  const { classifier } = subject;
+  const { metadata } = classifier.source;
+  const split = chosen(asked['split'], metadata, 'splitz.split', (text) => text) ?? byDefault('first');
+  const lipschitz = askedOr<DisplacementBound>(asked, 'lipschitz', 'secant');
+  const votes = resolveVotes(asked);
+  const read = numberFrom('model metadata splitz.sigma');
+  const level = chosen(asked['sigma'], metadata, 'splitz.sigma', read);
+  if (level !== null) sigmaOf(level.value);
+  const choice =
+    split.value === 'auto'
+      ? await chosenByPilot(subject, valuesOf(votes), lipschitz.value, level, context)
+      : { cut: cutFor(classifier, split.value), level, heldOut: [] };
+  const { cut, heldOut } = choice;
+  if (cut.index === 0) {
+    // Without a left half it is plain smoothing, which has its own default for the noise.
+    const { split: _, lipschitz: _l, ...rest } = asked;
+    const sigma = split.value === 'auto' ? choice.level : asked['sigma'];
+    return {
+      instead: { method: 'smoothing', asked: sigma ? { ...rest, sigma } : rest },
+      heldOut,
+    };
+  }
+  const { left, globalBound } = runBound(classifier, cut.name, lipschitz.value, PILOT_SEED);
+  const sigma = choice.level ?? (await defaultSigma(subject, cut, left, globalBound));
+  sigmaOf(sigma.value);
+  return {
+    settings: {
+      split: { value: cut.name, origin: split.origin },
+      sigma,
+      ...votes,
+      delta: left.failureProbability === DEFAULT_DELTA ? byDefault(DEFAULT_DELTA) : derived(left.failureProbability),
+      lipschitz,
+    },
+    heldOut,
+  };
+}
+
+async function chosenByPilot(
+  subject: Subject,
+  votes: Parameters<typeof autoSplit>[1],
+  lipschitz: DisplacementBound,
+  level: Sourced<number> | null,
+  context: Context,
+): Promise<{ cut: Cut; level: Sourced<number>; heldOut: readonly number[] }> {
+  const inputSigma = level?.value ?? DEFAULT_INPUT_SIGMA;
+  const { cut, sigma, heldOut } = await autoSplit(subject, votes, lipschitz, inputSigma, context);
+  return { cut, level: derived(sigma), heldOut };
+}
+
+/** The noise of plain smoothing by default, times the Lipschitz constant of the left half. Throws UsageError where that is none. */
+async function defaultSigma(
+  subject: Subject,
+  cut: Cut,
+  left: LeftHalfBound,
+  lipschitz: number,
+): Promise<Sourced<number>> {
+  const sigma = shortened(DEFAULT_INPUT_SIGMA * lipschitz);
+  await checkFallback(subject, cut, left, sigma);
+  return derived(sigma);
+}
+
+/** Noise that images of pixels in [0,1] bear, as a part of what their pixels are on average. */
+const BEARABLE = 0.5;
+
+/**
+ * Throws UsageError for a default noise that is none: infinite, or in every number as large as the latent of an image as
+ * a whole, so that nothing is left to see. It says of which size the latent is.
+ */
+async function checkFallback(
+  { data }: Subject,
+  cut: Cut,
+  left: LeftHalfBound,
+  sigma: number,
+): Promise<void> {
+  const { latent } = latentCentre(left, await data.image(0));
+  const norm = Math.sqrt(latent.reduce((sum, v) => sum + v * v, 0));
+  if (sigma <= norm) return;
+  const each = norm / Math.sqrt(latent.length);
+  const suggested = Number((BEARABLE * each).toPrecision(2));
+  throw new UsageError({
+    what: `the cut '${cut.name}' needs a --sigma`,
+    why: `the default is matched to noise at the input by the Lipschitz constant of the left half, and ${
+      Number.isFinite(sigma)
+        ? `with it would be ${sigma}: more in every number than the latent of the first image in all, whose norm is ${norm.toPrecision(3)}`
+        : 'only balls around images have a bound here'
+    }`,
+    remedy:
+      suggested > 0 && Number.isFinite(suggested)
+        ? `Write --sigma ${suggested}, for instance, or less: the numbers of that latent are ${each.toPrecision(3)} on average (root mean square). Or cut earlier (inspect lists the bounds).`
+        : 'Write --sigma with a part of what the latent varies by, or cut earlier (inspect lists the bounds).',
+  });
+}

@@ -1,0 +1,40 @@
+/**
+ * The result digest: SHA-256 of what a run found, without when and where. Two runs of the same command have the same
+ * digest, whatever the workers, the batch or the machine's name; so have a run and its continuation.
+ *
+ * Outside are times (`started`, `seconds`), machines (`environments` and the index into them, `checks`), the version of this
+ * program, `findings` (they grow with it), and how the images were dealt out (`selection.max`, `shard`): which images there
+ * are, the records say. It is taken over the lines' JSON in schema order, one newline behind each.
+ */
+import { createHash } from 'node:crypto';
+import type { CertificateRecord, RunHeader } from './record.ts';
+import type { ResultLines } from './result-lines.ts';
+
+export interface ResultDigest {
+  /** Takes the next record, in the order of the file. */
+  add(record: CertificateRecord): void;
+  /** Of everything taken so far, hex. */
+  value(): string;
+}
+
+export function resultDigest(header: RunHeader, lines: Pick<ResultLines, 'lineOf' | 'recordLine'>): ResultDigest {
+  const hash = createHash('sha256');
+  const take = (line: string, keep: (parsed: Record<string, unknown>) => object): void => {
+    hash.update(`${JSON.stringify(keep(JSON.parse(line) as Record<string, unknown>))}\n`);
+  };
+  take(lines.lineOf(header), ({ model, data, intake, seed, dependence, selection, series }) => {
+    const { start, skip, heldOut } = selection as RunHeader['selection'];
+    return {
+      ...{ model, data, intake, selection: { start, skip, heldOut }, seed, dependence },
+      series: (series as RunHeader['series']).map(({ checks: _, ...rest }) => rest),
+    };
+  });
+  return {
+    add: (record) =>
+      take(lines.recordLine(record, header), ({ environment: _, chain: _c, series, ...rest }) => ({
+        ...rest,
+        series: (series as CertificateRecord['series']).map(({ seconds: _s, ...verdict }) => verdict),
+      })),
+    value: () => hash.copy().digest('hex'),
+  };
+}

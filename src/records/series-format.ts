@@ -1,0 +1,37 @@
+/**
+ * What reading and writing a result file takes to know of a certification method: the schemas of its part of the lines. The
+ * methods themselves (methods/method.ts) stand above; they are handed down as `SeriesFormats`.
+ */
+import type { Schema } from '../ground/json-schema.ts';
+
+/** What a certificate says of a left half, for charts and comparisons of runs; distances in units of the cut tensor. */
+export interface LeftHalfReading {
+  /** R_u, a lower bound; 0 when abstaining. */
+  readonly latentRadius: number;
+  /** What is left of it for the displacement, after rounding errors; -Infinity where these have no bound. */
+  readonly usable: number;
+  /** D(radius), an upper bound; null when abstaining. */
+  readonly displacement: number | null;
+  /** What rounding takes off R_u, an upper bound; null where it has none. */
+  readonly rounding: number | null;
+  /** D(radius) / radius, an upper bound; null when the radius is 0. */
+  readonly localLipschitz: number | null;
+}
+
+export interface SeriesFormat {
+  /** As in `--method` and in the field `method` of a series. */
+  readonly name: string;
+  /** Every setting a plain value; in the file each comes with its origin. */
+  readonly settings: Schema<object>;
+  /** What the settings come to on this model; part of a run's identity. */
+  readonly facts: Schema<object>;
+  /** What was measured when the run was opened; informative. */
+  readonly checks: Schema<object>;
+  /** What an image's verdict rests on. */
+  readonly evidence: Schema<object>;
+  /** What the evidence says of a left half; null where there is none. */
+  leftHalf(evidence: object): LeftHalfReading | null;
+}
+
+/** The format of a method by its name; null for a name that no method has. */
+export type SeriesFormats = (name: string) => SeriesFormat | null;

@@ -1,0 +1,286 @@
+/**
+ * Certifies a data set: opens the subject, settles the settings of every series, and gives one record per image. Nothing here
+ * knows a flag, a file or a stream; `records/result-file.ts` keeps what comes out.
+ */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
+import { UsageError } from '../ground/errors.ts';
+import type { Context, Message } from '../methods/context.ts';
+import type { Certifier, Image } from '../methods/method.ts';
+import { valuesOf } from '../methods/method.ts';
+import { byDefault, byFlag, drawn, originOf, requireCount } from '../methods/sourced.ts';
+import {
+  type CertificateRecord,
+  plannedIndices,
+  RESULT_FORMAT,
+  type RunHeader,
+  type SeriesCertificate,
+  type Sourced,
+} from '../records/record.ts';
+import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
+import { withContext } from './context.ts';
+import { describeEnvironment } from './environment.ts';
+import { networkAnswers } from './network-answers.ts';
+import { type OpenedSubject, openSubject, type SubjectRequest } from './open-subject.ts';
+import { type SeriesRequests, type Settled, settle } from './settle.ts';
+import { packageVersion } from './version.ts';
+
+export interface CertifyRequest extends SubjectRequest, SeriesRequests {
+  /** Index of the first image; 0 unless given. */
+  readonly start?: number | undefined;
+  /** Every `skip`-th image; 1 unless given. */
+  readonly skip?: number | undefined;
+  /** Images after which the run ends; at the end of the data unless given. */
+  readonly max?: number | undefined;
+  /** Of the noise; drawn from the operating system unless given. */
+  readonly seed?: number | undefined;
+}
+
+/** A run whose settings are known and which is not yet opened. */
+export interface SettledRun extends Settled {
+  readonly subject: OpenedSubject;
+  readonly request: CertifyRequest;
+  readonly seed: Sourced<number>;
+}
+
+/** A run that records can be taken from. */
+export interface OpenedRun {
+  /** As a result file begins. */
+  readonly header: RunHeader;
+  /**
+   * The records in the order of the run. @param done how many of them are there already
+   * @throws the signal's reason when aborted
+   */
+  records(done: number): AsyncGenerator<CertificateRecord>;
+  close(): Promise<void>;
+}
+
+/** Throws UsageError for counts that select no image; before anything is opened. */
+export function checkSelection({ start = 0, skip = 1, max, seed }: CertifyRequest): void {
+  requireCount('--start', start, 0);
+  requireCount('--skip', skip, 1);
+  if (max !== undefined) requireCount('--max', max, 1);
+  if (seed !== undefined) requireCount('--seed', seed, 0);
+}
+
+/** @throws UsageError, ModelRefused for what cannot be certified as it was asked for */
+export async function settleRun(request: CertifyRequest, context: Context): Promise<SettledRun> {
+  checkSelection(request);
+  const subject = await openSubject(request);
+  return settleOn(subject, request, context);
+}
+
+/** The same for a subject that is open. */
+export async function settleOn(
+  subject: OpenedSubject,
+  request: CertifyRequest,
+  context: Context,
+): Promise<SettledRun> {
+  const { start = 0 } = request;
+  if (start >= subject.data.length) {
+    throw new UsageError({
+      what: `--start ${start} is behind the last image`,
+      why: `the data set has ${subject.data.length}`,
+      remedy: `Give a number below ${subject.data.length}.`,
+    });
+  }
+  const { series, heldOut } = await settle(request, subject, context);
+  const seed =
+    request.seed === undefined ? drawn(drawnSeed()) : byFlag(request.seed, originOf(request, 'seed'));
+  return { series, heldOut, subject, request, seed };
+}
+
+/** Opens every series. @throws ModelRefused when a proof fails, ToolError when the provider is absent */
+export async function openRun(settled: SettledRun, context: Context): Promise<OpenedRun> {
+  const { subject, series, seed, request } = settled;
+  const probes = await firstImages(subject, request.start ?? 0);
+  const certifiers: Certifier<object>[] = [];
+  const close = async (): Promise<void> => {
+    for (const certifier of certifiers) await certifier.close();
+  };
+  try {
+    for (const [k, { method, settings }] of series.entries()) {
+      const noise = { seed: BigInt(seed.value), series: k };
+      certifiers.push(await method.open(subject, valuesOf(settings), noise, probes, context));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const header = headerOf(settled, certifiers, context);
+  return {
+    header,
+    records: (done) => recordsOf(subject, header, certifiers, done, context),
+    close,
+  };
+}
+
+/**
+ * Certifies images, for programs: records as they come, nothing written.
+ * @param context where it is computed; the CPU with a worker per core, saying nothing, unless given
+ * @throws UsageError, ModelRefused, ToolError
+ * @example
+ * for await (const { index, series: [own] } of certify({ model: 'model.onnx', data: 'glyphs', max: 10 }))
+ *   console.log(index, own?.prediction, own?.radius);
+ */
+export async function* certify(
+  request: CertifyRequest,
+  context?: Context,
+): AsyncGenerator<CertificateRecord, RunHeader> {
+  if (context === undefined) return yield* withContext((own) => certify(request, own));
+  const run = await openRun(await settleRun(request, context), context);
+  try {
+    yield* run.records(0);
+    return run.header;
+  } finally {
+    await run.close();
+  }
+}
+
+/** A few images of the run, for the checks before the first certificate. */
+async function firstImages({ data }: OpenedSubject, start: number): Promise<Float32Array[]> {
+  const indices = [start, Math.min(start + 1, data.length - 1)];
+  return Promise.all([...new Set(indices)].map((index) => data.image(index)));
+}
+
+function headerOf(
+  { subject, series, heldOut, seed, request }: SettledRun,
+  certifiers: readonly Certifier<object>[],
+  { resources }: Context,
+): RunHeader {
+  const { classifier, data, intake, subset, findings } = subject;
+  const { source } = classifier;
+  const given = <T>(option: keyof CertifyRequest, value: T | undefined, fallback: T): Sourced<T> =>
+    value === undefined || (request.origins !== undefined && !request.origins.has(option))
+      ? byDefault(value ?? fallback)
+      : byFlag(value, originOf(request, option));
+  return {
+    kind: 'run',
+    schema: RESULT_FORMAT,
+    tool: { name: 'splitz-onnx', version: packageVersion() },
+    started: new Date().toISOString(),
+    model: {
+      name: basename(source.path),
+      files: source.files.map(({ name, sha256 }) => ({ name, sha256 })),
+      producer: source.producer,
+      irVersion: source.irVersion,
+      opsets: [...source.opsets].map(([domain, version]) => ({ domain, version })),
+      ...(source.modifications === undefined ? {} : { modified: source.modifications }),
+      classes: classifier.classes,
+    },
+    data: {
+      ...{ name: data.name, subset, digest: data.digest, length: data.length },
+      ...{ shape: [...data.shape], labelled: data.labels !== null },
+    },
+    intake: {
+      ...intake,
+      output: given('output', request.output, null),
+      labels: given('labels', request.labels && basename(request.labels), null),
+    },
+    selection: {
+      start: given('start', request.start, 0),
+      skip: given('skip', request.skip, 1),
+      max: given('max', request.max, null),
+      heldOut: [...heldOut],
+      shard: null,
+    },
+    seed,
+    dependence: 'independent',
+    series: series.map(({ method, settings }, k) => {
+      const opened = certifiers[k];
+      if (opened === undefined) throw new Error('one certifier per series');
+      const { guarantee, facts, checks } = opened;
+      return { method: method.name, guarantee, settings, facts, checks };
+    }),
+    environments: [describeEnvironment(resources)],
+    findings: findings.map(({ id, severity, where, what }) => ({ id, severity, where, what })),
+  };
+}
+
+async function* recordsOf(
+  { data, classifier }: OpenedSubject,
+  header: RunHeader,
+  certifiers: readonly Certifier<object>[],
+  done: number,
+  context: Context,
+): AsyncGenerator<CertificateRecord> {
+  const planned = [...plannedIndices(header)].slice(0, header.selection.max.value ?? data.length).slice(done);
+  if (planned.length === 0) return;
+  /** Images in work, read once for all series. */
+  const inWork = new Map<number, Promise<Float32Array>>();
+  const imageOf = (index: number): Promise<Float32Array> => {
+    const image = inWork.get(index) ?? data.image(index);
+    inWork.set(index, image);
+    return image;
+  };
+  async function* images(): AsyncGenerator<Image> {
+    for (const index of planned) yield { index, pixels: await imageOf(index) };
+  }
+  const progress = progressOf(certifiers.length, planned, context);
+  const streams = certifiers.map((certifier, k) =>
+    certifier.certify(images(), { ...context, tell: progress.of(k) })[Symbol.asyncIterator](),
+  );
+  const alone = await networkAnswers(classifier);
+  try {
+    for (const index of planned) {
+      const series = await nextOf(streams);
+      context.signal.throwIfAborted();
+      const pixels = await imageOf(index);
+      yield {
+        kind: 'certificate',
+        index,
+        name: data.names?.[index] ?? null,
+        sha256: pixelDigest(pixels),
+        label: data.labels?.[index] ?? null,
+        answer: await alone.answer(pixels),
+        environment: 0,
+        series,
+      };
+      inWork.delete(index);
+      progress.next();
+    }
+  } finally {
+    await Promise.allSettled(streams.map((stream) => stream.return?.()));
+    await alone.close();
+  }
+}
+
+/** The next certificate of every series; of several failures the first series'. */
+async function nextOf(streams: readonly AsyncIterator<SeriesCertificate>[]): Promise<SeriesCertificate[]> {
+  const steps = await Promise.allSettled(streams.map((stream) => stream.next()));
+  return steps.map((step) => {
+    if (step.status === 'rejected') throw step.reason;
+    if (step.value.done) throw new Error('a certifier ended before its images');
+    return step.value.value;
+  });
+}
+
+/** How far the first image in work is, over all series; later ones are in work meanwhile. */
+function progressOf(
+  series: number,
+  planned: readonly number[],
+  { tell }: Context,
+): { of(k: number): Context['tell']; next(): void } {
+  let at = 0;
+  let shares = new Map<number, number>();
+  return {
+    of: (k) => (message: Message) => {
+      if (message.kind !== 'draws') return tell(message);
+      if (message.index !== planned[at]) return;
+      shares.set(k, message.share);
+      const sum = [...shares.values()].reduce((total, share) => total + share, 0);
+      tell({ ...message, share: sum / series });
+    },
+    next: () => {
+      at++;
+      shares = new Map();
+    },
+  };
+}
+
+/** SHA-256 of pixels as little-endian float32. */
+export function pixelDigest(pixels: Float32Array): string {
+  const bytes = Buffer.alloc(4 * pixels.length);
+  for (const [i, value] of pixels.entries()) bytes.writeFloatLE(value, 4 * i);
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,36 @@
+/** The context of programs that do not bring their own. */
+import { availableParallelism } from 'node:os';
+import type { Context } from '../methods/context.ts';
+import { openPool, type PoolSettings } from '../smoothing/sampler-pool.ts';
+
+/** Everything but the workers. */
+export interface Surroundings extends Partial<PoolSettings> {
+  readonly signal?: AbortSignal;
+  readonly tell?: Context['tell'];
+}
+
+/**
+ * A context of its own workers, closed at the end: those of the CPU, one per core, with nobody to tell, unless said otherwise.
+ */
+export async function* withContext<T, R>(
+  use: (context: Context) => AsyncGenerator<T, R>,
+  surroundings: Surroundings = {},
+): AsyncGenerator<T, R> {
+  const context = openContext(surroundings);
+  try {
+    return yield* use(context);
+  } finally {
+    await context.resources.close();
+  }
+}
+
+/** The same, to be closed by whoever opened it: `context.resources.close()`. */
+export function openContext({
+  provider = 'cpu',
+  workers = availableParallelism(),
+  batch = 32,
+  signal = new AbortController().signal,
+  tell = () => {},
+}: Surroundings = {}): Context {
+  return { resources: openPool({ provider, workers, batch }), signal, tell };
+}

@@ -1,0 +1,56 @@
+/** The one way from a file to a classifier ready to be cut, for everything that opens models. */
+import { forceEval } from '../onnx/intake/force-eval.ts';
+import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { loadModel } from '../onnx/model/load.ts';
+import type { Model } from '../onnx/model/model.ts';
+import type { RunHeader } from '../records/record.ts';
+import { type IntakeRequest, type IntakeSettings, intakeSettings, preprocessingOf } from './intake-settings.ts';
+
+export interface ModelRequest extends IntakeRequest {
+  /** Path of the ONNX file. */
+  readonly model: string;
+  /** The output with the class scores, where there are several. */
+  readonly output?: string | undefined;
+  /** Whether operators in training mode are switched to inference. */
+  readonly forceEval?: boolean | undefined;
+}
+
+export interface OpenedModel {
+  readonly classifier: PreparedClassifier;
+  readonly intake: IntakeSettings;
+}
+
+/** The file as it is to be used. Throws as `loadModel` does. */
+export async function sourceOf({ model, forceEval: force }: ModelRequest): Promise<Model> {
+  const loaded = await loadModel(model);
+  return force === true ? forceEval(loaded) : loaded;
+}
+
+/**
+ * @param shape of an image, [C,H,W]
+ * @param graph 'as delivered' for training, which writes to tensors of the file by name
+ * @throws ModelRefused, UsageError as `prepareClassifier` does
+ */
+export async function openModel(
+  source: Model,
+  request: ModelRequest,
+  shape: readonly number[],
+  graph: 'simplified' | 'as delivered' = 'simplified',
+): Promise<OpenedModel> {
+  const intake = intakeSettings(request, source);
+  const preprocessing = preprocessingOf(intake, shape);
+  return { intake, classifier: await prepareClassifier(source, request.output, preprocessing, undefined, graph) };
+}
+
+/** How the model of a result file was opened. */
+export function recordedModelRequest({ model, intake }: RunHeader): Omit<ModelRequest, 'model'> {
+  return {
+    output: intake.output.value ?? undefined,
+    forceEval: model.modified !== undefined,
+    layout: intake.layout.value,
+    channels: intake.channelOrder.value,
+    scale: intake.scale.value,
+    mean: intake.mean.value ?? undefined,
+    std: intake.std.value ?? undefined,
+  };
+}

@@ -1,0 +1,87 @@
+/** Opens what every command on images needs: the model with its preprocessing, and the data set, checked together. */
+import { basename } from 'node:path';
+import type { Dataset, Subset } from '../datasets/dataset.ts';
+import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
+import { UsageError } from '../ground/errors.ts';
+import type { Subject } from '../methods/method.ts';
+import type { Model } from '../onnx/model/model.ts';
+import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
+import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
+import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
+import { findingsOf } from '../onnx/preflight/registry.ts';
+import { subjectOfModel } from '../onnx/preflight/subject.ts';
+import { classNamesFor } from './class-names.ts';
+import type { IntakeSettings } from './intake-settings.ts';
+import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
+import { checkScale } from './scale-check.ts';
+
+export interface SubjectRequest extends ModelRequest {
+  /** As `--data` takes it; the data set that the model's metadata name unless given. */
+  readonly data?: string | undefined;
+  /** `test` unless given. */
+  readonly subset?: Subset | undefined;
+  /** Path of a label file in place of the data's own labels. */
+  readonly labels?: string | undefined;
+  /** Names of the classes, or a file of them. */
+  readonly classNames?: string | undefined;
+}
+
+export interface OpenedSubject extends Subject {
+  readonly subset: Subset;
+  readonly intake: IntakeSettings;
+  /** By class index, for people; null where nothing tells them. */
+  readonly classNames: readonly string[] | null;
+  /** What preflight found in the model file, and in the answers on some images. */
+  readonly findings: readonly Finding[];
+}
+
+/** @throws UsageError where data or labels do not fit, what opening model and data throws */
+export async function openSubject(request: SubjectRequest): Promise<OpenedSubject> {
+  const source = await sourceOf(request);
+  const subset = request.subset ?? 'test';
+  const data = await openDataset(dataSpec(request, source), {
+    subset,
+    ...(request.labels === undefined ? {} : { labels: request.labels }),
+  });
+  const { classifier, intake } = await openModel(source, request, data.shape);
+  checkLabels(data, classifier.classes);
+  const classNames = await classNamesFor(request.classNames, source, data, classifier.classes);
+  const name = basename(request.model);
+  const ofFile = findingsOf(subjectOfModel(source, name, intake.scale.value));
+  const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
+  const told = withRewrites(measured, classifier.rewrites, name);
+  const scale = await checkScale(classifier, data, intake.scale.value);
+  const findings = scale === null ? told : bySeverity([...told, scale]);
+  return { classifier, data, subset, intake, classNames, findings };
+}
+
+/** The data asked for, or those that the model names. Throws UsageError where neither says what they are, or where. */
+export function dataSpec({ data, model }: SubjectRequest, { metadata }: Model): string {
+  const spec = data ?? metadata.get('splitz.dataset');
+  if (spec === undefined) {
+    throw new UsageError({
+      what: 'no data to certify',
+      why: 'neither --data nor the model (metadata splitz.dataset) names a data set',
+      remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+    });
+  }
+  if (data === undefined && isKindOnly(spec)) {
+    throw new UsageError({
+      what: `the model was trained on ${spec}, and this tool has to be told where the data are`,
+      where: model,
+      remedy: `Add --data ${spec}:FOLDER.`,
+    });
+  }
+  return spec;
+}
+
+/** Labels must be classes of the model; a wrong data set or a shifted label file shows here. */
+function checkLabels(data: Dataset, classes: number): void {
+  const at = data.labels?.findIndex((label) => label < 0 || label >= classes) ?? -1;
+  if (at < 0) return;
+  throw new UsageError({
+    what: `image ${at} has label ${data.labels?.[at]}, but the model has ${classes} classes (0..${classes - 1})`,
+    where: data.describe(),
+    remedy: 'Check that the data belong to the model; --labels takes a label file of your own.',
+  });
+}

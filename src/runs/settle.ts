@@ -1,0 +1,101 @@
+/** From a request to series with settled settings. */
+import { askedOf } from '../methods/asked.ts';
+import type { Context } from '../methods/context.ts';
+import { METHODS, methodNamed } from '../methods/index.ts';
+import type { Asked, Method, SeriesRequest, Subject, WithOrigins } from '../methods/method.ts';
+import { byFlag, type OptionOrigins, originOf } from '../methods/sourced.ts';
+
+/** One method with its settings. */
+export interface SettledSeries {
+  readonly method: Method;
+  readonly settings: WithOrigins<object>;
+}
+
+export interface Settled {
+  /** The one asked for, then what it is compared with. */
+  readonly series: readonly SettledSeries[];
+  /** Images that settings were chosen on. */
+  readonly heldOut: readonly number[];
+}
+
+export interface SeriesRequests {
+  /** Name of the method; the first of the list unless given. */
+  readonly method?: string | undefined;
+  /** Settings of the method by name; those not given come from the model's metadata, or are defaults. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Names of the methods beside it; what the method is fairly compared with unless given. */
+  readonly against?: readonly string[] | undefined;
+  /** Settings of the methods beside it. */
+  readonly beside?: Readonly<Record<string, unknown>> | undefined;
+  /** Where the settings were set; all by flags unless given. */
+  readonly origins?: OptionOrigins | undefined;
+}
+
+/** Values as somebody asked for them, with their origins. @param prefix of the options that set them */
+export function asked(
+  settings: Readonly<Record<string, unknown>> | undefined,
+  origins: OptionOrigins | undefined,
+  prefix = '',
+): Asked {
+  return Object.fromEntries(
+    Object.entries(settings ?? {})
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, byFlag(value, originOf({ origins }, prefix + name))]),
+  );
+}
+
+/**
+ * Settings of the method asked for, and of those beside it. No part of it depends on the seed.
+ * @throws UsageError, ModelRefused for what cannot be certified
+ */
+export async function settle(request: SeriesRequests, subject: Subject, context: Context): Promise<Settled> {
+  const { method = METHODS[0]?.name ?? '', settings, against, origins } = request;
+  const given = asked(settings, origins);
+  const own = await resolved({ method, asked: given }, subject, context);
+  const beside = asked(request.beside, origins, 'baseline-');
+  const requests: SeriesRequest[] = [];
+  const twin = await twinOf(own.series, against, beside, subject, context);
+  if (against === undefined) requests.push(...(twin === null ? [] : [twin]));
+  else
+    for (const name of against)
+      requests.push(twin?.method === name ? twin : { method: name, asked: sharedWith(name, own.series, beside) });
+  const others = [];
+  for (const one of requests) others.push(await resolved(one, subject, context));
+  const all = [own, ...others];
+  return {
+    series: all.map(({ series }) => series),
+    heldOut: [...new Set(all.flatMap(({ heldOut }) => heldOut))].sort((a, b) => a - b),
+  };
+}
+
+/** Null where nobody wants one. */
+async function twinOf(
+  { method, settings }: SettledSeries,
+  against: readonly string[] | undefined,
+  beside: Asked,
+  subject: Subject,
+  context: Context,
+): Promise<SeriesRequest | null> {
+  return against?.length === 0 ? null : method.twin(settings, beside, subject, context);
+}
+
+/** The settings of the first series that another method has too, and what was asked for beside it. */
+function sharedWith(name: string, { settings }: SettledSeries, beside: Asked): Asked {
+  const known = Object.keys(methodNamed(name).settings.json.properties ?? {});
+  // A level of noise belongs to the place where it is added.
+  const common = Object.entries(settings as Asked).filter(([key]) => known.includes(key) && key !== 'sigma');
+  return { ...Object.fromEntries(common), ...beside };
+}
+
+async function resolved(
+  request: SeriesRequest,
+  subject: Subject,
+  context: Context,
+): Promise<{ readonly series: SettledSeries; readonly heldOut: readonly number[] }> {
+  const method = methodNamed(request.method);
+  const answer = await method.resolve(askedOf(method, request.asked), subject, context);
+  const heldOut = answer.heldOut ?? [];
+  if (!('instead' in answer)) return { series: { method, settings: answer.settings }, heldOut };
+  const other = await resolved(answer.instead, subject, context);
+  return { series: other.series, heldOut: [...heldOut, ...other.heldOut] };
+}
