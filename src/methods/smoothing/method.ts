@@ -1,6 +1,7 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
+import { METHOD_SUMMARIES } from '../../ground/method-summaries.ts';
+import { type Asked, defineMethod, type WithOrigins } from '../method.ts';
 import { byDefault, chosen, numberFrom } from '../sourced.ts';
-import { defineMethod } from '../method.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
 import { confirmTau } from './confirm.ts';
@@ -21,21 +22,14 @@ import { ofVotes, whyNoVotes } from './words.ts';
 export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, SmoothingFacts>({
   name: 'smoothing',
   title: 'plain smoothing',
-  summary: 'plain randomized smoothing of the whole network, noise on the image (Cohen et al. 2019)',
+  summary: METHOD_SUMMARIES.smoothing,
   settings: smoothingSettings,
   facts: smoothingFacts,
   checks: smoothingChecks,
   evidence: voteEvidence,
 
   async resolve(asked, { classifier: { source } }) {
-    const { metadata } = source;
-    // The level of the metadata is that of the cut they name; beside it they may name one for the input.
-    const key = (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
-    const sigma =
-      chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
-      byDefault(DEFAULT_INPUT_SIGMA);
-    sigmaOf(sigma.value);
-    return { settings: { sigma, ...resolveVotes(asked) } };
+    return { settings: settle(asked, source.metadata) };
   },
 
   open: async (subject, settings, noise, probes, context) =>
@@ -46,7 +40,9 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   headerFault: (series) => headerFault(series),
   fault: smoothingFault,
   confirm: (claims, series, { data }) =>
-    confirmTau(claims, series.settings.sigma.value, async (index) => Float64Array.from(await data.image(index))),
+    confirmTau(claims, series.settings.sigma.value, async (index) =>
+      Float64Array.from(await data.image(index)),
+    ),
   derive: deriveSmoothing,
   describe: ({ settings }) => [
     `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`,
@@ -60,4 +56,18 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   label: ({ sigma }) => `plain smoothing σ=${sigma}`,
   tag: () => 'input',
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
+  poll: ({ n, alpha }) => ({ draws: n, alpha }),
+  preview: (asked, _beside, metadata) => ({ settings: settle(asked, metadata), beside: {} }),
 });
+
+/** Throws UsageError for settings that cannot certify anything. */
+function settle(asked: Asked, metadata: ReadonlyMap<string, string>): WithOrigins<SmoothingSettings> {
+  // The level of the metadata is that of the cut they name; beside it they may name one for the input.
+  const key =
+    (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
+  const sigma =
+    chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
+    byDefault(DEFAULT_INPUT_SIGMA);
+  sigmaOf(sigma.value);
+  return { sigma, ...resolveVotes(asked) };
+}

@@ -1,20 +1,23 @@
 /** SPLITZ as a method: Zhong & Tandon 2024. */
-import type { Sourced } from '../../records/record.ts';
+
 import { roundUp } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
+import { METHOD_SUMMARIES } from '../../ground/method-summaries.ts';
 import { findCut } from '../../onnx/cuts.ts';
+import type { Sourced } from '../../records/record.ts';
 import { defineMethod } from '../method.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
 import { shortened, sigmaOf } from '../smoothing/settings.ts';
 import { ofVotes, whyNoVotes } from '../smoothing/words.ts';
-import { chosen, derived, numberFrom } from '../sourced.ts';
+import { derived } from '../sourced.ts';
 import { splitzFault, splitzHeaderFault } from './check/check-certificate.ts';
 import { confirmSplitz, motionDoubt } from './confirm/confirm.ts';
 import { deriveSplitz } from './derivation.ts';
 import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
 import { factsOf, openSplit } from './open.ts';
-import { resolveSplitz } from './resolve.ts';
+import { previewSplitz, resolveSplitz, twinLevel } from './resolve.ts';
+import { pilotSplitz } from './run-pilot.ts';
 import {
   type SplitzChecks,
   type SplitzEvidence,
@@ -30,7 +33,7 @@ import { usableLatentRadius } from './usable-radius.ts';
 export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>({
   name: 'splitz',
   title: 'SPLITZ',
-  summary: 'the network cut in two: a Lipschitz bound in front, noise at the cut (Zhong & Tandon 2024)',
+  summary: METHOD_SUMMARIES.splitz,
   settings: splitzSettings,
   facts: splitzFacts,
   checks: splitzChecks,
@@ -59,7 +62,8 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
     const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value);
     const compared: [name: string, then: unknown, now: unknown][] = [
       ...Object.entries(factsOf(cut)).map(
-        ([name, now]) => [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
+        ([name, now]) =>
+          [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
       ),
       ['delta', settings.delta.value, left.failureProbability],
     ];
@@ -113,12 +117,9 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   tag: ({ split }) => split,
 
   async twin(settings, beside, { classifier }) {
-    const { metadata } = classifier.source;
-    const key = 'splitz.baseline_sigma';
-    const asked = chosen(beside['sigma'], metadata, key, numberFrom(`model metadata ${key}`));
     const { split, lipschitz } = settings;
     const sigma =
-      asked ??
+      twinLevel(beside, classifier.source.metadata) ??
       matchedNoise(
         settings.sigma,
         split.value,
@@ -136,6 +137,9 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   },
 
   surrogate: ({ split, sigma }, { classifier }) => ({ cut: findCut(classifier.cuts, split), sigma }),
+  poll: ({ n, alpha }) => ({ draws: n, alpha }),
+  preview: previewSplitz,
+  pilot: pilotSplitz,
 });
 
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
