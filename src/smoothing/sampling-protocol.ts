@@ -1,12 +1,13 @@
 /**
- * What the sampler and its workers say to each other. Every request gets exactly one reply; `progress` may come before
- * it. Who draws which samples is not said here: the workers take them off a shared counter (`ControlWord`).
+ * What a pool and its workers say to each other. A worker holds several right halves, each under a number that the pool
+ * chose, and answers every request exactly once, in order of arrival; `progress` may come before the answer. Who draws
+ * which samples is not said here: the workers take them off a shared counter (`ControlWord`).
  */
 import type { Provider } from './providers.ts';
 import type { VoteCounts } from './votes/vote-counts.ts';
 
-/** A worker's start-up data. */
-export interface WorkerSettings {
+/** A right half as a worker loads it. */
+export interface HalfSettings {
   /** ONNX model bytes of the right half: one float32 input [B, ...latentDims], one float32 output [B, classes]. */
   readonly model: Uint8Array;
   readonly latentDims: readonly number[];
@@ -35,9 +36,17 @@ export interface DrawnSamples {
   readonly to: number;
 }
 
-/** Draw the samples the control words hand out, and count their classes. */
+/** Open a session of the right half, and keep it under its number. */
+export interface LoadRequest {
+  readonly kind: 'load';
+  readonly half: number;
+  readonly settings: HalfSettings;
+}
+
+/** Draw the samples that the control words hand out, and count their classes. */
 export interface CountRequest extends DrawnSamples {
   readonly kind: 'count';
+  readonly half: number;
   /** Int32 words, see ControlWord. */
   readonly control: SharedArrayBuffer;
 }
@@ -45,25 +54,25 @@ export interface CountRequest extends DrawnSamples {
 /** Run the rows as they are. */
 export interface LogitsRequest {
   readonly kind: 'logits';
+  readonly half: number;
+  /** [rows, ...latentDims], flat. */
   readonly rows: Float32Array;
 }
 
-export type Request = CountRequest | LogitsRequest | { readonly kind: 'close' };
+/** Release the session of the right half, if it was loaded at all. */
+export interface UnloadRequest {
+  readonly kind: 'unload';
+  readonly half: number;
+}
 
-export type Reply =
-  | {
-      readonly kind: 'ready';
-      /** Id of the noise it draws. */
-      readonly noise: string;
-    }
-  | {
-      readonly kind: 'counted';
-      readonly votes: VoteCounts;
-      /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
-      readonly rows: RowComparison | null;
-    }
-  | { readonly kind: 'logits'; readonly logits: Float32Array }
-  | { readonly kind: 'failed'; readonly what: string; readonly why: string };
+export type Request = LoadRequest | CountRequest | LogitsRequest | UnloadRequest;
+
+/** A worker's part of a count. */
+export interface Counted {
+  readonly votes: VoteCounts;
+  /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
+  readonly rows: RowComparison | null;
+}
 
 /** Logits of some rows of the first batch of a count, [rows, classes] flat: run with the whole batch, and each alone. */
 export interface RowComparison {
@@ -71,10 +80,36 @@ export interface RowComparison {
   readonly alone: Float32Array;
 }
 
-/** Samples this worker has done so far in the current request. */
+/** Answers have the kind of their request. `noise` is the id of the noise that is drawn (`NoiseSource`). */
+export type Reply =
+  | { readonly kind: 'load'; readonly noise: string }
+  | ({ readonly kind: 'count' } & Counted)
+  | { readonly kind: 'logits'; readonly logits: Float32Array }
+  | { readonly kind: 'unload' };
+
+export type RequestOf<K extends Request['kind']> = Extract<Request, { readonly kind: K }>;
+export type ReplyTo<K extends Request['kind']> = Extract<Reply, { readonly kind: K }>;
+
+/** Instead of a reply. */
+export interface Failure {
+  readonly kind: 'failed';
+  readonly what: string;
+  readonly why: string;
+}
+
+/** Samples that this worker has drawn so far for a count. */
 export interface Progress {
   readonly kind: 'progress';
   readonly done: number;
+}
+
+/** To a worker. 'close' comes last, and nothing answers it but the worker's end. */
+export type ToWorker = { readonly id: number; readonly request: Request } | 'close';
+
+/** From a worker, about the request of that id. */
+export interface FromWorker {
+  readonly id: number;
+  readonly message: Reply | Failure | Progress;
 }
 
 /** Words of the shared control block of one count. */

@@ -1,56 +1,60 @@
-/** A sampling worker as the main thread sees it: one request at a time, one reply each, and death is an error. */
+/** A sampling worker as the main thread sees it: a queue of requests, one reply each, and death is an error. */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { ToolError } from '../ground/errors.ts';
-import type { Progress, Reply, Request, WorkerSettings } from './sampling-protocol.ts';
+import type { FromWorker, Reply, ReplyTo, Request, RequestOf, ToWorker } from './sampling-protocol.ts';
 
 export interface WorkerSeat {
-  /** Id of the noise it draws. */
-  readonly noise: string;
   /**
-   * Sends a request and waits for its reply.
-   * @throws ToolError when the worker reports a failure or dies.
+   * Sends a request and waits for its reply. Any number may be outstanding; they are answered in the order of the calls.
+   * @throws ToolError when the worker reports a failure or dies, Error after close
    */
-  ask(request: Request, onProgress?: (done: number) => void): Promise<Reply>;
-  /** Lets the worker end by itself. Safe on a dead worker. */
+  ask<K extends Request['kind']>(
+    request: RequestOf<K>,
+    onProgress?: (done: number) => void,
+  ): Promise<ReplyTo<K>>;
+  /**
+   * Releases a right half, after what was asked before. Safe on a dead worker, which holds nothing.
+   * @throws ToolError when ONNX Runtime fails to
+   */
+  unload(half: number): Promise<void>;
+  /** Lets the worker end by itself, after what was asked before. Safe on a dead worker. */
   close(): Promise<void>;
 }
 
 interface Waiting {
   resolve(reply: Reply): void;
   reject(error: Error): void;
-  onProgress?: ((done: number) => void) | undefined;
+  readonly onProgress: ((done: number) => void) | undefined;
 }
 
 /**
- * Starts a worker and waits until its session is ready. `file` is the worker's script.
- * @throws ToolError when the worker's file is missing or ONNX Runtime does not take the model.
+ * Starts a worker, without right halves. What keeps it from starting rejects its requests. `file` is the worker's script.
+ * @throws ToolError when that file is missing
  */
-export async function startWorker(
-  settings: WorkerSettings,
-  file: string = samplingWorker(),
-): Promise<WorkerSeat> {
-  const worker = new Worker(file, { workerData: settings });
-  let waiting: Waiting | undefined;
+export function startWorker(file: string = samplingWorker()): WorkerSeat {
+  const worker = new Worker(file);
+  const outstanding = new Map<number, Waiting>();
+  let asked = 0;
   let dead: ToolError | undefined;
   let closing = false;
 
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', (code) => {
-      if (!closing) die(`it ended with code ${code}`);
+      if (!closing || outstanding.size > 0) die(`it ended with code ${code}`);
       resolve();
     });
   });
   worker.once('error', (error) => die(error.message, error));
-  worker.on('message', (message: Reply | Progress) => {
-    const current = waiting;
+  worker.on('message', ({ id, message }: FromWorker) => {
+    const waiting = outstanding.get(id);
     if (message.kind === 'progress') {
-      current?.onProgress?.(message.done);
+      waiting?.onProgress?.(message.done);
       return;
     }
-    waiting = undefined;
-    if (message.kind === 'failed') current?.reject(new ToolError(message));
-    else current?.resolve(message);
+    outstanding.delete(id);
+    if (message.kind === 'failed') waiting?.reject(new ToolError({ what: message.what, why: message.why }));
+    else waiting?.resolve(message);
   });
 
   function die(why: string, cause?: unknown): void {
@@ -58,44 +62,46 @@ export async function startWorker(
       what: 'a sampling worker died',
       why,
       remedy:
-        'run the same command again: finished images are kept; if memory ran out, give fewer --workers or a smaller --batch',
+        'Run the same command again: finished images are kept. If memory ran out, give fewer --workers or a smaller --batch.',
       cause,
     });
-    waiting?.reject(dead);
-    waiting = undefined;
+    for (const waiting of outstanding.values()) waiting.reject(dead);
+    outstanding.clear();
   }
 
-  function reply(onProgress?: (done: number) => void): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      waiting = { resolve, reject, onProgress };
-    });
-  }
+  const send = (message: ToWorker): void => worker.postMessage(message);
 
-  const seat: Omit<WorkerSeat, 'noise'> = {
-    ask(request, onProgress) {
-      if (dead !== undefined) return Promise.reject(dead);
-      if (waiting !== undefined) return Promise.reject(new Error('the worker is still at its last request'));
-      const answer = reply(onProgress);
-      worker.postMessage(request);
-      return answer;
+  const seat: WorkerSeat = {
+    async ask<K extends Request['kind']>(request: RequestOf<K>, onProgress?: (done: number) => void) {
+      if (dead !== undefined) throw dead;
+      if (closing) throw new Error('the sampling worker is closed');
+      const id = asked++;
+      const reply = await new Promise<Reply>((resolve, reject) => {
+        // First: what cannot be posted is not outstanding.
+        send({ id, request });
+        outstanding.set(id, { resolve, reject, onProgress });
+      });
+      if (!answers(reply, request.kind)) throw new Error(`a worker replied ${reply.kind} to ${request.kind}`);
+      return reply;
+    },
+    async unload(half) {
+      try {
+        if (dead === undefined) await seat.ask<'unload'>({ kind: 'unload', half });
+      } catch (error) {
+        if (error !== dead) throw error;
+      }
     },
     async close() {
+      if (dead === undefined && !closing) send('close');
       closing = true;
-      if (dead === undefined) worker.postMessage({ kind: 'close' } satisfies Request);
       await exited;
     },
   };
+  return seat;
+}
 
-  try {
-    const ready = await reply();
-    if (ready.kind !== 'ready') throw new Error(`a worker started with ${ready.kind}`);
-    return { ...seat, noise: ready.noise };
-  } catch (error) {
-    // It never got to listening, so it ends by itself.
-    closing = true;
-    await exited;
-    throw error;
-  }
+function answers<K extends Request['kind']>(reply: Reply, kind: K): reply is ReplyTo<K> {
+  return reply.kind === kind;
 }
 
 /** Package imports resolve alike from src/ (tests) and from dist/; a thread can only run the built file. */

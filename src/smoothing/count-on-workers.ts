@@ -1,0 +1,85 @@
+/** One count, shared among the workers: the samples are handed out batch by batch as workers become free. */
+import { ModelRefused } from '../ground/errors.ts';
+import { LARGEST_SIGMA, SMALLEST_SIGMA } from './noise/rounded-noise.ts';
+import { agree, type Provider } from './providers.ts';
+import type { DrawRequest } from './sampler.ts';
+import { CONTROL_BYTES, ControlWord, type CountRequest, type RowComparison } from './sampling-protocol.ts';
+import { sumOfVotes, type VoteCounts } from './votes/vote-counts.ts';
+import type { WorkerSeat } from './worker-seat.ts';
+
+/** The shared counter is a 32-bit word; workers may run past the end by a batch each. */
+const LARGEST_COUNT = 2 ** 30;
+
+/** @throws RangeError when a request does not fit a latent of `size` values, or its counter or samples 32-bit words */
+export function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size: number): void {
+  if (latent.length !== size) throw new RangeError(`a latent of ${latent.length} values, expected ${size}`);
+  if (!(sigma >= SMALLEST_SIGMA && sigma <= LARGEST_SIGMA)) throw new RangeError(`sigma is ${sigma}`);
+  if (!(Number.isSafeInteger(image) && image >= 0 && image < 2 ** 32))
+    throw new RangeError(`image is ${image}`);
+  if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to < 2 ** 32))
+    throw new RangeError(`samples ${from} to ${to}`);
+  if (to - from > LARGEST_COUNT) throw new RangeError(`more than ${LARGEST_COUNT} samples at once`);
+}
+
+/**
+ * The votes of a checked request. Puts it into the queue of every worker before it returns.
+ * @param half number of the right half, loaded at every seat
+ * @throws as `Sampler.count`
+ */
+export async function countOn(
+  seats: readonly WorkerSeat[],
+  half: number,
+  { signal, onProgress, ...draw }: DrawRequest,
+  classes: number,
+  provider: Provider,
+): Promise<VoteCounts> {
+  signal?.throwIfAborted();
+  const control = new SharedArrayBuffer(CONTROL_BYTES);
+  const words = new Int32Array(control);
+  const stop = (): void => {
+    Atomics.store(words, ControlWord.stop, 1);
+  };
+  const request: CountRequest = { kind: 'count', half, ...draw, control };
+  const done = seats.map(() => 0);
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const replies = await Promise.allSettled(
+      seats.map((seat, index) => {
+        const report = (value: number): void => {
+          done[index] = value;
+          onProgress?.(done.reduce((sum, part) => sum + part, 0));
+        };
+        const answer = seat.ask(request, report);
+        // One worker's failure stops the others too: a part of the draws is useless.
+        answer.catch(stop);
+        return answer;
+      }),
+    );
+    signal?.throwIfAborted();
+    const parts: VoteCounts[] = [];
+    for (const reply of replies) {
+      if (reply.status === 'rejected') throw reply.reason;
+      if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);
+      parts.push(reply.value.votes);
+    }
+    onProgress?.(draw.to - draw.from);
+    return sumOfVotes(parts, classes);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * The rows of a batch of actual draws, against the same rows alone: equal to the bit on the CPU, within rounding elsewhere.
+ * What was compared when the right half was loaded was noise of another place and size, which a network can tell from this.
+ */
+function requireIndependentRows(provider: Provider, { together, alone }: RowComparison): void {
+  const at = together.findIndex((value, i) => !Object.is(value, alone[i]));
+  if (at < 0 || (provider !== 'cpu' && agree(alone, together))) return;
+  throw new ModelRefused({
+    what: 'the rows of a batch see each other',
+    where: 'right half, first batch of the draws around an image',
+    why: `a logit is ${together[at]} beside other rows and ${alone[at]} alone, although the rows compared before the run agreed`,
+    remedy: 'Run one row at a time with --batch 1. An honest classifier has no reason to look at its batch.',
+  });
+}

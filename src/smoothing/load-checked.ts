@@ -1,0 +1,113 @@
+/**
+ * Loads a right half into the workers, and believes none of its answers before they were compared on the same rows with
+ * those of the CPU for one row at a time.
+ */
+import { ModelRefused, ToolError } from '../ground/errors.ts';
+import { Stage } from './noise/philox.ts';
+import { roundedNoise } from './noise/rounded-noise.ts';
+import { requireAgreement } from './providers.ts';
+import type { HalfSettings } from './sampling-protocol.ts';
+import type { WorkerSeat } from './worker-seat.ts';
+
+/** At least one worker. */
+export type Seats = readonly [WorkerSeat, ...WorkerSeat[]];
+
+/** What was found out while loading. */
+export interface CheckedHalf {
+  /** Rows per run: those asked for, or 1. */
+  readonly batch: number;
+  /** Id of the noise drawn. */
+  readonly noise: string;
+  /** As `Sampler.providerDifference`. */
+  readonly providerDifference: number | null;
+}
+
+/**
+ * Loads a right half under a number that no other has; after a failure nothing is left of it. On the CPU the rows of one
+ * batch are compared, to the bit, with the same rows run alone: where they differ (kernels that depend on the batch), rows
+ * are run one at a time, so that the right half is one fixed function of its input.
+ * @throws ToolError when ONNX Runtime does not take the model or the provider disagrees with the CPU, or a worker dies;
+ *         ModelRefused when the model does not give [batch, classes] for a batch of rows.
+ */
+export async function loadChecked(seats: Seats, half: number, settings: HalfSettings): Promise<CheckedHalf> {
+  const { batch, provider } = settings;
+  const rows = firstBatch(settings);
+  try {
+    // Before the other sessions are opened: a large model less in memory at a time.
+    const alone = await oneByOne(seats[0], half, settings, rows);
+    const noise = await loadAll(seats, half, settings);
+    const together = await refusingModel(() => logitsOf(seats[0], half, rows));
+    if (provider !== 'cpu')
+      return { batch, noise, providerDifference: requireAgreement(provider, alone, together) };
+    if (together.every((value, i) => Object.is(value, alone[i])))
+      return { batch, noise, providerDifference: null };
+    await unloadAll(seats, half);
+    return {
+      batch: 1,
+      noise: await loadAll(seats, half, { ...settings, batch: 1 }),
+      providerDifference: null,
+    };
+  } catch (error) {
+    await unloadAll(seats, half);
+    throw error;
+  }
+}
+
+/** @throws ToolError when ONNX Runtime fails to */
+export async function unloadAll(seats: Seats, half: number): Promise<void> {
+  await Promise.all(seats.map((seat) => seat.unload(half)));
+}
+
+/** Logits [rows, classes] of [rows, ...latentDims], both flat. */
+export async function logitsOf(seat: WorkerSeat, half: number, rows: Float32Array): Promise<Float32Array> {
+  return (await seat.ask<'logits'>({ kind: 'logits', half, rows })).logits;
+}
+
+/** @returns the id of the noise drawn */
+async function loadAll(seats: Seats, half: number, settings: HalfSettings): Promise<string> {
+  const load = (seat: WorkerSeat) => seat.ask<'load'>({ kind: 'load', half, settings });
+  const [first, ...others] = seats;
+  const [{ noise }] = await Promise.all([load(first), ...others.map(load)]);
+  return noise;
+}
+
+/** The rows' logits on the CPU, one row at a time, to compare a batch with. */
+async function oneByOne(
+  seat: WorkerSeat,
+  half: number,
+  settings: HalfSettings,
+  rows: Float32Array,
+): Promise<Float32Array> {
+  await seat.ask<'load'>({ kind: 'load', half, settings: { ...settings, batch: 1, provider: 'cpu' } });
+  const logits = await refusingModel(() => logitsOf(seat, half, rows));
+  await seat.unload(half);
+  return logits;
+}
+
+/** One batch of noise, [batch, ...latentDims] flat. */
+function firstBatch({ batch, latentDims }: HalfSettings): Float32Array {
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
+  const rows = new Float32Array(batch * size);
+  const origin = new Float64Array(size);
+  for (let sample = 0; sample < batch; sample++)
+    rows.set(
+      roundedNoise(origin, 1, { seed: 0n, stage: Stage.providerCheck, image: 0, sample }),
+      sample * size,
+    );
+  return rows;
+}
+
+/** A failure on the very first rows is the model's, not the tool's. */
+async function refusingModel<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ModelRefused({
+      ...error.report,
+      what: 'the right half of the model cannot be sampled',
+      remedy: 'Choose another --split, or check the model with `splitz-onnx inspect`.',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * A right half in a sampling thread: its own ONNX Runtime session and its own source of noise, whose rows ONNX Runtime
+ * reads in place. One call at a time: all of them fill the same rows.
+ */
+import { Tensor } from 'onnxruntime-node';
+import { createSession } from '../ground/runtime-session.ts';
+import { createKernelSource } from './noise/kernel-source.ts';
+import {
+  ControlWord,
+  type Counted,
+  type CountRequest,
+  type HalfSettings,
+  type RowComparison,
+} from './sampling-protocol.ts';
+import { voteStatistic } from './votes/vote-statistic.ts';
+
+export interface LoadedHalf {
+  /** Id of the noise it draws (`NoiseSource`). */
+  readonly noise: string;
+  /** Draws samples until the control words hand out no more; `onProgress` hears how many, a few times a second. */
+  count(request: CountRequest, onProgress: (done: number) => void): Promise<Counted>;
+  /** Logits [rows, classes] of rows without noise, [rows, ...latentDims], both flat. */
+  logits(rows: Float32Array): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+const PROGRESS_EVERY_MS = 100;
+/** Rows of the first batch of a count that are also run alone: what mixes rows shows in any of them. */
+const ROWS_COMPARED = 16;
+
+/**
+ * Nothing returned refers to the bytes of the model, which may be half a gigabyte: the session has its own copy.
+ * @throws ONNX Runtime's error when it does not take the model, ToolError when the memory for a batch cannot be had;
+ *         Error when the model does not have one input and one output
+ */
+export async function loadHalf({
+  model,
+  latentDims,
+  classes,
+  batch,
+  provider,
+}: HalfSettings): Promise<LoadedHalf> {
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
+  const noise = createKernelSource(latentDims, batch);
+  const session = await createSession(model, provider, 3);
+  let input: string;
+  let output: string;
+  try {
+    input = onlyName(session.inputNames, 'input');
+    output = onlyName(session.outputNames, 'output');
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
+
+  /** Logits of the batch. */
+  const run = (): Promise<Float32Array> => logitsOf(noise.rows, batch);
+
+  /** The first rows of the batch that gave `together`, each run by itself as well. */
+  async function comparison(together: Float32Array): Promise<RowComparison> {
+    const count = Math.min(batch, ROWS_COMPARED);
+    const alone = new Float32Array(count * classes);
+    for (let row = 0; row < count; row++) {
+      const values = noise.rows.data.subarray(row * size, (row + 1) * size);
+      alone.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
+    }
+    return { together: together.slice(0, count * classes), alone };
+  }
+
+  async function logitsOf(fed: Tensor, count: number): Promise<Float32Array> {
+    const result = (await session.run({ [input]: fed }))[output];
+    if (result === undefined) throw new Error(`no output ${output}`);
+    const values = result.data;
+    if (!(values instanceof Float32Array) || values.length !== count * classes || result.dims[0] !== count)
+      throw new Error(
+        `expected float32 [${count}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
+      );
+    return values;
+  }
+
+  return {
+    noise: noise.id,
+    async count(request, onProgress) {
+      const { from, to, latent, sigma, seed, stage, image } = request;
+      const control = new Int32Array(request.control);
+      const votes = voteStatistic(classes);
+      let done = 0;
+      let reported = performance.now();
+      let compared: RowComparison | null = null;
+      while (Atomics.load(control, ControlWord.stop) === 0) {
+        const first = from + Atomics.add(control, ControlWord.next, batch);
+        if (first >= to) break;
+        const drawn = Math.min(batch, to - first);
+        noise.fill(latent, sigma, { seed, stage, image, sample: first }, drawn);
+        const values = await run();
+        if (first === from && batch > 1) compared = await comparison(values);
+        votes.take(values, drawn);
+        done += drawn;
+        if (performance.now() - reported > PROGRESS_EVERY_MS) {
+          reported = performance.now();
+          onProgress(done);
+        }
+      }
+      return { votes: votes.result(), rows: compared };
+    },
+    async logits(rows) {
+      const total = rows.length / size;
+      const all = new Float32Array(total * classes);
+      for (let first = 0; first < total; first += batch) {
+        const now = Math.min(batch, total - first);
+        noise.rows.data.set(rows.subarray(first * size, (first + now) * size));
+        all.set((await run()).subarray(0, now * classes), first * classes);
+      }
+      return all;
+    },
+    release: () => session.release(),
+  };
+}
+
+function onlyName(names: readonly string[], role: string): string {
+  const [name, ...rest] = names;
+  if (name === undefined || rest.length > 0)
+    throw new Error(
+      `the right half has ${names.length} ${role}s, exactly one is needed: ${names.join(', ')}`,
+    );
+  return name;
+}

@@ -1,0 +1,149 @@
+/**
+ * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
+ * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
+ */
+import { checkDraw, countOn } from './count-on-workers.ts';
+import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
+import { type Provider, requireProvider } from './providers.ts';
+import type { Sampler } from './sampler.ts';
+import { startWorker } from './worker-seat.ts';
+
+export interface PoolSettings {
+  readonly provider: Provider;
+  /** Threads, each with a session per right half; GPU providers use one whatever this says. */
+  readonly workers: number;
+  /** Rows per run, at most. */
+  readonly batch: number;
+}
+
+export interface RightHalf {
+  /** ONNX model bytes: one float32 input [B, ...latentDims], one float32 output [B, classes]. */
+  readonly model: Uint8Array;
+  /** Shape of the cut tensor without its batch axis. */
+  readonly latentDims: readonly number[];
+  readonly classes: number;
+  /** Whether the model takes any number of rows; if not it is run one row at a time. */
+  readonly batchable: boolean;
+  /** Rows per run that fit into memory; the pool's batch unless given. */
+  readonly largestBatch?: number;
+}
+
+export interface SamplerPool {
+  readonly provider: Provider;
+  /** Threads in use. */
+  readonly workers: number;
+  /**
+   * Loads a right half into every worker, behind what was asked before. The first call probes a provider other than the CPU
+   * and starts the workers.
+   * @throws ToolError when the provider is absent or disagrees with the CPU, ONNX Runtime does not take the model, or a
+   *         worker dies; ModelRefused when the model does not give [batch, classes] for a batch of rows.
+   */
+  load(rightHalf: RightHalf): Promise<Sampler>;
+  /** Closes the samplers and ends the workers, after what was asked of them. */
+  close(): Promise<void>;
+}
+
+/** @throws RangeError unless workers and batch are positive integers */
+export function openPool({ provider, workers: threads, batch: rows }: PoolSettings): SamplerPool {
+  // More sessions of a right half than one only queue on CUDA, and WebGPU does not allow them.
+  const workers = provider === 'cpu' ? threads : 1;
+  requirePositive({ workers, batch: rows });
+  let seats: Seats | undefined;
+  let probed: Promise<void> | undefined;
+  let halves = 0;
+  const loading = new Set<Promise<Sampler>>();
+  const open = new Set<Sampler>();
+  let closing: Promise<void> | undefined;
+
+  async function started(): Promise<Seats> {
+    probed ??= requireProvider(provider);
+    await probed;
+    seats ??= [startWorker(), ...Array.from({ length: workers - 1 }, () => startWorker())];
+    return seats;
+  }
+
+  async function load({
+    model,
+    latentDims,
+    classes,
+    batchable,
+    largestBatch = rows,
+  }: RightHalf): Promise<Sampler> {
+    const size = latentDims.reduce((product, dim) => product * dim, 1);
+    const batch = batchable ? Math.min(rows, largestBatch) : 1;
+    requirePositive({ batch, classes, size });
+    const seats = await started();
+    const half = halves++;
+    const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider });
+    let unloading: Promise<void> | undefined;
+    const sampler: Sampler = {
+      workers,
+      ...checked,
+      count(request) {
+        checkDraw(request, size);
+        return unloading === undefined ? countOn(seats, half, request, classes, provider) : refused();
+      },
+      logits(rows) {
+        if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are not rows of ${size}`);
+        return unloading === undefined ? logitsOf(seats[0], half, rows) : refused();
+      },
+      close() {
+        open.delete(sampler);
+        unloading ??= unloadAll(seats, half);
+        return unloading;
+      },
+    };
+    open.add(sampler);
+    return sampler;
+  }
+
+  async function close(): Promise<void> {
+    // Whoever asked for them hears how they fail.
+    await Promise.allSettled(loading);
+    try {
+      await Promise.all([...open].map((sampler) => sampler.close()));
+    } finally {
+      await Promise.all((seats ?? []).map((seat) => seat.close()));
+    }
+  }
+
+  return {
+    provider,
+    workers,
+    load(rightHalf) {
+      if (closing !== undefined) return Promise.reject(new Error('the sampling pool is closed'));
+      const sampler = load(rightHalf);
+      const done = () => loading.delete(sampler);
+      loading.add(sampler);
+      sampler.then(done, done);
+      return sampler;
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+function refused(): Promise<never> {
+  return Promise.reject(new Error('the sampler is closed'));
+}
+
+function requirePositive(values: Record<string, number>): void {
+  for (const [name, value] of Object.entries(values))
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} is ${value}`);
+}
+
+/**
+ * A pool with one right half, closed with it.
+ * @throws RangeError as `openPool`, and what its `load` throws
+ */
+export async function createSampler(settings: PoolSettings & RightHalf): Promise<Sampler> {
+  const pool = openPool(settings);
+  try {
+    return { ...(await pool.load(settings)), close: () => pool.close() };
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
