@@ -85,6 +85,15 @@ describe('a worker', () => {
     });
   });
 
+  it('reports what to do about a batch that does not fit into memory', async () => {
+    const asked = started().ask<'load'>({
+      kind: 'load',
+      half: 0,
+      settings: { ...constant(0), batch: 2 ** 30 },
+    });
+    await expect(asked).rejects.toMatchObject({ report: { remedy: 'Give a smaller --batch.' } });
+  });
+
   it('counts on a right half no more once that is unloaded, and unloading what is not there is nothing', async () => {
     const seat = started();
     await seat.ask<'load'>({ kind: 'load', half: 0, settings: constant(0) });

@@ -234,7 +234,7 @@ export const NOISE_FAULTS = [
     name: 'pool: a worker starts on a request while it is at another',
     file: 'src/smoothing/sampling-worker.ts',
     from: 'last = last.then(() =>',
-    to: 'last = Promise.resolve().then(() =>',
+    to: 'last = Promise.race([last, Promise.resolve()]).then(() =>',
     tests: 'test/smoothing/sampler-pool.test.ts',
     rebuild: true,
   },

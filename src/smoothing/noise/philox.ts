@@ -38,7 +38,7 @@ export const Stage = {
   selection: 0,
   /** n draws that bound its probability. */
   estimation: 1,
-  /** The same two for plain smoothing, reported beside. */
+  /** The same two for plain smoothing, reported alongside. */
   baselineSelection: 2,
   baselineEstimation: 3,
   /** Start vectors of operator norm bounds. */
