@@ -225,10 +225,26 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'rows: the batch of actual draws not compared with its rows',
-    file: 'src/smoothing/sampler.ts',
+    file: 'src/smoothing/count-on-workers.ts',
     from: 'if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);',
     to: '',
     tests: 'test/smoothing/sampler.test.ts',
+  },
+  {
+    name: 'pool: a worker starts on a request while it is at another',
+    file: 'src/smoothing/sampling-worker.ts',
+    from: 'last = last.then(() =>',
+    to: 'last = Promise.race([last, Promise.resolve()]).then(() =>',
+    tests: 'test/smoothing/sampler-pool.test.ts',
+    rebuild: true,
+  },
+  {
+    name: 'pool: every right half counted on the one loaded first',
+    file: 'src/smoothing/sampling-worker.ts',
+    from: 'await loaded(request.half).count(',
+    to: 'await loaded(halves.keys().next().value ?? 0).count(',
+    tests: 'test/smoothing/sampler-pool.test.ts',
+    rebuild: true,
   },
   {
     name: 'forward error on the ball: errors left out of how far an input moves',
