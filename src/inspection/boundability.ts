@@ -12,7 +12,7 @@ import { productBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
-import { probesOf } from '../methods/smoothed-classifier.ts';
+import { probesOf } from '../methods/splitz/left-half.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Shapes } from '../onnx/intake/shapes.ts';

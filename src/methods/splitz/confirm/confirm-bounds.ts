@@ -13,12 +13,12 @@ import {
   type Scales,
   type SpectralNorm,
 } from '../../../lipschitz/spectral-norm.ts';
-import { latentCentre } from '../left-half.ts';
 import type { LinearMap } from '../../../operators/algebra/linear-map.ts';
+import { tauFault } from '../../smoothing/confirm.ts';
+import { latentCentre } from '../left-half.ts';
+import type { SplitzEvidence } from '../schema.ts';
 import { refuted } from './moved-points.ts';
 import { residualNorm } from './residual-norm.ts';
-import { tauFault } from '../../smoothing/confirm.ts';
-import type { SplitzEvidence } from '../schema.ts';
 
 export interface BoundConfirmation {
   /** What does not hold, or null. */
