@@ -7,14 +7,10 @@ import { latentMovement, movements, type NormOf } from '../lipschitz/displacemen
 import { forwardErrorOnBall } from '../lipschitz/forward-error.ts';
 import type { LeftHalfBound } from '../lipschitz/input-radius.ts';
 import { segmentsOf } from '../lipschitz/left-half.ts';
-import {
-  createSpectralNorm,
-  type GaussianSource,
-  type Scales,
-  type SpectralNorm,
-} from '../lipschitz/spectral-norm.ts';
+import { createSpectralNorm, type GaussianSource, type SpectralNorm } from '../lipschitz/spectral-norm.ts';
 import { latentCentre } from '../methods/smoothed-classifier.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import type { Scales } from '../operators/algebra/scales.ts';
 import { totalVariation } from '../smoothing/noise/noise-error.ts';
 import { refuted } from './moved-points.ts';
 import { residualNorm } from './residual-norm.ts';

@@ -254,8 +254,8 @@ export const NOISE_FAULTS = [
   {
     name: 'forward error on the ball: matrix error left out of the coarse movement',
     file: 'src/lipschitz/forward-error.ts',
-    from: '(absoluteNorm(matrix) + matrix.error) * bases',
-    to: '(absoluteNorm(matrix) / 1e3) * bases',
+    from: '(matrix.absoluteNorm() + matrix.error) * bases',
+    to: '(matrix.absoluteNorm() / 1e3) * bases',
     tests: ON_BALL,
   },
   {
