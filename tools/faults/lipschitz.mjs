@@ -16,14 +16,14 @@ const banded = 'src/lipschitz/banded-gram.ts';
 const SURVIVORS = [
   {
     name: 'delta: not divided over the proofs of an image',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/segment-norms.ts',
     from: 'delta / (probabilisticUses * (PROOFS + SHARED_PROOFS))',
     to: 'delta / (0 * (PROOFS + SHARED_PROOFS) + probabilisticUses)',
     tests: PROVED,
   },
   {
     name: 'delta: a map that takes several norms is counted once',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/segment-norms.ts',
     from: 'count(input, dims, nonlinearity.norms)',
     to: 'count(input, dims, Math.min(1, nonlinearity.norms))',
     tests: PROVED,
