@@ -53,7 +53,8 @@ export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
 export { totalVariation } from './smoothing/noise/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';
 export { gridOf, roundedNoise } from './smoothing/noise/rounded-noise.ts';
-export { createSampler, type Sampler } from './smoothing/sampler.ts';
+export type { Sampler } from './smoothing/sampler.ts';
+export { createSampler } from './smoothing/sampler-pool.ts';
 export { anytimeLower } from './smoothing/votes/betting.ts';
 export {
   clopperPearsonInterval,
