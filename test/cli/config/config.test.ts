@@ -241,14 +241,14 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^config splitz\.config\.yaml$/m);
     const { header, records } = parseResults(stdout);
     expect(records).toHaveLength(1);
-    expect(header.settings).toMatchObject({
+    expect(header.series).toHaveLength(1);
+    expect(header.series[0]?.settings).toMatchObject({
       sigma: { value: 0.5, origin: 'config file' },
       n: { value: 60, origin: 'environment' },
       n0: { value: 10, origin: 'flag' },
-      max: { value: 1, origin: 'config file' },
-      baselineSigma: { value: null, origin: 'config file' },
       alpha: { value: 0.001, origin: 'default' },
     });
+    expect(header.selection.max).toEqual({ value: 1, origin: 'config file' });
     const shown = await start(work, ['config', 'show', 'certify', model, '--json'], { SPLITZ_N: '60' }).ended;
     const { settings } = JSON.parse(shown.stdout) as { settings: { name: string; where: string | null }[] };
     const of = (name: string) => settings.find((setting) => setting.name === name);
