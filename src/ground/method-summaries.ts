@@ -3,8 +3,8 @@
  * method is stands in methods/.
  */
 export const METHOD_SUMMARIES = {
-  splitz: 'the network cut in two: a Lipschitz bound in front, noise at the cut (Zhong & Tandon 2024)',
-  smoothing: 'plain randomized smoothing of the whole network, noise on the image (Cohen et al. 2019)',
+  splitz: 'a Lipschitz bound in front of a cut, noise at it (Zhong & Tandon 2024)',
+  smoothing: 'randomized smoothing, noise on the image (Cohen et al. 2019)',
 } as const;
 
 /** The first is the default. */

@@ -317,6 +317,8 @@ export interface Pilot {
   readonly bestAtInput: PilotEstimate | null;
   /** Draws planned. */
   readonly n: Sourced<number>;
+  /** All draws of an image where `n` are planned. */
+  drawsAt(n: number): number;
   /** The settings of the best point that the pilot chose. */
   readonly chosen: Readonly<Record<string, unknown>>;
   /** The same settings with another number of draws. */

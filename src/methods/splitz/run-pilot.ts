@@ -76,6 +76,7 @@ export async function pilotSplitz(
     best: estimated(best),
     bestAtInput: atInput.length === 0 ? null : estimated(bestOf(atInput, n, settings, at)),
     n: votes.n,
+    drawsAt: (count) => count + votes.n0.value,
     chosen: { split: best.cut.name, sigma: best.sigma },
     withDraws: (series, count) => ('n' in series ? { ...series, n: byDefault(count) } : series),
     outlook: (certificates) => outlookOf(certificates, best, subject, images, { ...settings, n }),

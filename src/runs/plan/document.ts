@@ -1,6 +1,6 @@
 /** A plan as data: the table on the screen and the `--json` document are two renderings of it. */
 import type { Pilot, PilotEstimate, PilotOutlook } from '../../methods/method.ts';
-import { type Forecast, totalSeconds } from './forecast.ts';
+import { type Forecast, type ImageTimes, totalSeconds } from './forecast.ts';
 
 /** What one change of the settings costs and buys. */
 export interface Lever {
@@ -48,35 +48,49 @@ export function planDocument(
   const n = found.n.value;
   const most = outlook.averageRadius(LADDER.at(-1) ?? n);
   const usefulN = LADDER.find((draws) => outlook.averageRadius(draws) >= ENOUGH * most) ?? n;
-  const { perImage, drawSeconds, startSeconds, memory } = measured;
   const { seconds, halfWidth } = totalSeconds(measured, images);
+  const { own, beside, sampling } = meanTimes(found, outlook, measured);
   return {
     ...{ pilot, labelled, n, grid, best, bestAtInput, usefulN },
     forecast: {
-      ...{ images, seconds, halfWidth, startSeconds },
-      secondsPerImage: mean(perImage.map(({ own, beside }) => own + beside)),
+      ...{ images, seconds, halfWidth, startSeconds: measured.startSeconds },
+      secondsPerImage: own + beside,
       boundSecondsPerImage: outlook.boundSeconds,
-      drawsPerSecond: 1 / drawSeconds.own,
-      memoryBytes: memory,
+      drawsPerSecond: found.drawsAt(n) / sampling,
+      memoryBytes: measured.memory,
     },
-    levers: leversOf(n, usefulN, outlook, measured, images),
+    levers: leversOf(found, usefulN, outlook, measured, images),
   };
 }
 
+/** Mean seconds of an image: of the series planned and those beside it, and the part of the former that drawing takes. */
+function meanTimes(
+  found: Pilot,
+  { boundSeconds }: PilotOutlook,
+  { perImage, drawSeconds }: Forecast,
+): ImageTimes & { readonly sampling: number } {
+  const own = mean(perImage.map((times) => times.own));
+  const beside = mean(perImage.map((times) => times.beside));
+  // Bounds are computed while the workers draw: the draws may take more than what the bounds leave.
+  const drawing = Math.max(own - boundSeconds, found.drawsAt(found.n.value) * drawSeconds);
+  return { own, beside, sampling: Math.max(1e-9, Math.min(own, drawing)) };
+}
+
 function leversOf(
-  n: number,
+  found: Pilot,
   usefulN: number,
   outlook: PilotOutlook,
   measured: Forecast,
   images: number,
 ): Lever[] {
-  const { perImage, drawSeconds, startSeconds } = measured;
+  const n = found.n.value;
+  const { startSeconds } = measured;
   const { seconds } = totalSeconds(measured, images);
-  const own = mean(perImage.map((times) => times.own));
-  const beside = mean(perImage.map((times) => times.beside));
-  /** No change saves the draws themselves: their seconds are those of the whole run at least. */
-  const atLeast = (time: number, draws: number): number =>
-    Math.max(time, startSeconds + images * draws * drawSeconds.all);
+  const { own, beside, sampling } = meanTimes(found, outlook, measured);
+  const secondsAt = (draws: number): number => {
+    const share = found.drawsAt(draws) / found.drawsAt(n);
+    return startSeconds + images * (own - sampling + share * (sampling + beside));
+  };
   const radius = outlook.averageRadius(n);
   const rungs = [...new Set([usefulN, n / 10, n * 10])].filter((draws) => draws >= 100 && draws !== n);
   return [
@@ -85,7 +99,7 @@ function leversOf(
       .sort((a, b) => a - b)
       .map((draws) => ({
         name: `--n ${draws}${draws === usefulN ? ' (smallest useful)' : ''}`,
-        seconds: atLeast(seconds + images * (draws - n) * drawSeconds.all, draws),
+        seconds: secondsAt(draws),
         averageRadius: outlook.averageRadius(draws),
       })),
     ...(beside > 0
@@ -93,8 +107,7 @@ function leversOf(
       : []),
     ...outlook.levers.map(({ name, savedSeconds, averageRadius }) => ({
       ...{ name, averageRadius },
-      // Bounds are computed while the workers draw: what is saved may be less.
-      seconds: atLeast(seconds - images * savedSeconds, n),
+      seconds: startSeconds + images * (Math.max(own - savedSeconds, sampling) + beside),
     })),
     {
       name: '--skip 10 (every tenth image)',

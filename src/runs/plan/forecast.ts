@@ -25,8 +25,8 @@ export interface Forecast {
   /** Settings, proofs, sessions; what comes before is for the caller to add. */
   readonly startSeconds: number;
   readonly perImage: readonly ImageTimes[];
-  /** What a further draw of one image takes, all workers together: in the series planned, and in all of them. */
-  readonly drawSeconds: { readonly own: number; readonly all: number };
+  /** What a further draw of one image takes in the series planned, all workers together. */
+  readonly drawSeconds: number;
   /** Largest memory of this process so far, bytes. */
   readonly memory: number;
   /** Of the series planned, for the images timed. */
@@ -91,10 +91,7 @@ export async function forecast(
         own: seconds,
         beside: others.reduce((sum, other) => sum + (other.seconds[k] ?? 0), 0),
       })),
-      drawSeconds: {
-        own: own.drawSeconds,
-        all: times.reduce((sum, { drawSeconds }) => sum + drawSeconds, 0),
-      },
+      drawSeconds: own.drawSeconds,
       memory: process.resourceUsage().maxRSS * 1024,
       certificates: own.certificates,
     };
