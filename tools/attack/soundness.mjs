@@ -90,58 +90,52 @@ if (values.summary) {
 }
 
 const from = (path) => import(new URL(`../../dist/${path}`, import.meta.url));
-const {
-  loadModel,
-  openDataset,
-  prepareClassifier,
-  findCut,
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  predictedClass,
-  Stage,
-} = await from('index.js');
+const { openContext, openSubject, findCut, Stage } = await from('index.js');
 const { openGradientAttack } = await from('attack/open-gradient-attack.js');
+const { inputCut, openPlain } = await from('methods/smoothing/open.js');
+const { predictedClass } = await from('methods/smoothing/prediction.js');
+const { runBound } = await from('methods/splitz/left-half.js');
+const { openSplit } = await from('methods/splitz/open.js');
 
-const data = await openDataset('glyphs', { subset: 'test' });
+const context = openContext({ workers: 1 });
 const done = new Set(lines().map(({ configuration, index }) => `${configuration} ${index}`));
 const only = values.only?.split(',').map(Number) ?? [...CONFIGURATIONS.keys()];
 for (const [k, configuration] of CONFIGURATIONS.entries()) {
   if (!only.includes(k)) continue;
   const { model, split, sigma, lipschitz } = configuration;
+  const subject = await openSubject({
+    model: new URL(`../../models/${model}.onnx`, import.meta.url).pathname,
+    data: 'glyphs',
+  });
+  const { classifier, data } = subject;
   const indices = Array.from({ length: Number(values.per) }, (_, i) => (k * 2000 + i) % data.length).filter(
     (index) => !done.has(`${nameOf(configuration)} ${index}`),
   );
   if (indices.length === 0) continue;
-  const source = await loadModel(new URL(`../../models/${model}.onnx`, import.meta.url).pathname);
-  const classifier = await prepareClassifier(source, undefined, {
-    layout: 'nchw',
-    scale: 1,
-    imageShape: data.shape,
-  });
-  const cut = split === 'input' ? classifier.cuts.cuts[0] : findCut(classifier.cuts, split);
-  const left = leftHalfBoundAt(classifier, cut, lipschitz, 1e-6);
-  const resources = { provider: 'cpu', workers: 1, batch: 32 };
-  const smoothed = await openSmoothedClassifier(
-    classifier,
-    cut,
-    left,
-    resources,
-    [await data.image(0)],
-    'certified',
-  );
+  const probes = [await data.image(0)];
+  const settings = { sigma, ...DRAWS, alpha: ALPHA, bound: 'clopper-pearson' };
+  const noise = { seed: 0n, series: 0 };
+  const cut = split === 'input' ? inputCut(classifier) : findCut(classifier.cuts, split);
+  const open = async () => {
+    if (split === 'input') return openPlain(subject, probes, context);
+    const { left, globalBound } = runBound(classifier, split, lipschitz, noise.seed);
+    return openSplit(subject, cut, left, globalBound, probes, context);
+  };
+  const smoothed = (await open()).at(settings, noise);
   const { rows, draws, steps } = PGD;
   const attack = await openGradientAttack(classifier, cut, {
     ...{ rows, draws, sigma, seed: 0n, range: null, threads: 1 },
   });
 
   /** Votes on an attacked image, and whether they change the answer. */
-  const confirm = async (input, index, prediction) => {
-    const settings = { stage: Stage.attackConfirmation, sigma, seed: 0n };
-    const look = await smoothed.votes(input, index, { ...settings, draws: LOOK.draws });
+  const confirm = async (pixels, index, prediction) => {
+    const draw = { stage: Stage.attackConfirmation, sigma, seed: 0n };
+    const votesOf = (more) => smoothed.votes({ index, pixels }, { ...draw, ...more }, context.signal);
+    const look = await votesOf({ draws: LOOK.draws });
     if (look.counts[prediction] >= LOOK.enough)
       return { votes: look.counts[prediction], draws: LOOK.draws, changed: false };
-    const votes = await smoothed.votes(input, index, { ...settings, draws: CONFIRM, from: LOOK.draws });
-    const answer = predictedClass(votes, ALPHA).prediction;
+    const votes = await votesOf({ draws: CONFIRM, from: LOOK.draws });
+    const answer = predictedClass(votes, ALPHA, votes.tau).prediction;
     return {
       votes: votes.counts[prediction],
       draws: CONFIRM,
@@ -160,6 +154,7 @@ for (const [k, configuration] of CONFIGURATIONS.entries()) {
       starts,
       waiting.map(({ radius }) => INSIDE * inflate * radius),
       steps,
+      context.signal,
     );
     for (const [i, { index, prediction, radius }] of waiting.entries()) {
       const { input, distance, margin } = candidates[i];
@@ -183,8 +178,7 @@ for (const [k, configuration] of CONFIGURATIONS.entries()) {
   const began = performance.now();
   for (const [i, index] of indices.entries()) {
     const image = await data.image(index);
-    const settings = { sigma, ...DRAWS, alpha: ALPHA, bound: 'clopper-pearson', seed: 0n };
-    const { prediction, radius } = await smoothed.certify(image, index, null, settings);
+    const { prediction, radius } = await smoothed.certifyOne({ index, pixels: image }, context);
     if (radius > 0) waiting.push({ image, index, prediction, radius });
     else
       appendFileSync(
@@ -201,4 +195,5 @@ for (const [k, configuration] of CONFIGURATIONS.entries()) {
   await attack.close();
   await smoothed.close();
 }
+await context.resources.close();
 summarise();
