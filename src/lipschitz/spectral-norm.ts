@@ -18,15 +18,11 @@ import {
   SMALLEST_CARRIED,
   withoutSmall,
 } from '../operators/compile/carried-range.ts';
-import {
-  type BandedGram,
-  createBandedGram,
-  halfBandwidth,
-  isFactorisable,
-  PROOF_EXCESS,
-} from './banded-gram.ts';
+import { PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
-import { dot, fixedStart, lanczosEstimate } from './lanczos.ts';
+import { factorisedNorm } from './factorised-norm.ts';
+import { lanczosEstimate } from './lanczos.ts';
+import { powerNorm } from './power-norm.ts';
 
 /** Source of independent standard normal vectors, one per call, independent of every matrix they are used on. */
 export type GaussianSource = (size: number) => Float64Array;
@@ -51,24 +47,7 @@ const COSTLY = 8e6;
 /** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
 const THOROUGH = { chebyshev: 128, lanczos: 40 };
 const FRUGAL = { chebyshev: 64, lanczos: 16 };
-
-/** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
-function orders(size: number, dims: readonly number[]): Int32Array[] {
-  const stored = Int32Array.from({ length: size }, (_, i) => i);
-  if (dims.length < 3 || dims[0] !== 1) return [stored];
-  const channels = dims[1]!;
-  const plane = size / channels;
-  return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
-}
-
-function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram | null {
-  const candidates = orders(matrix.cols, dims).map((order) => ({
-    order,
-    band: halfBandwidth(matrix, order),
-  }));
-  const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
-  return isFactorisable(matrix.cols, best.band) ? createBandedGram(matrix, best.order) : null;
-}
+type Effort = typeof THOROUGH;
 
 /** Scales between which squares of scaled entries stay in the normal range. */
 const LEAST_SCALE = 2 ** -100;
@@ -97,18 +76,34 @@ function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: 
   return { map: withoutSmall(map.withValues(value).withError(error), SMALLEST_CARRIED), exponent };
 }
 
-/** The factorisable Gram matrix of a matrix's columns or, failing that, of its rows; null when neither is small. */
-function provable(
-  matrix: SparseMatrix,
-  rowDims: readonly number[],
-  columnDims: readonly number[],
-): { gram: BandedGram; columnSide: boolean } | null {
-  const byColumns = matrix.cols <= matrix.rows;
-  for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
-    if (gram !== null) return { gram, columnSide };
-  }
-  return null;
+/** Upper bound on the norm of diag(rows) A diag(columns), loose, and in need of no square. */
+const coarseNorm = (map: LinearMap, rows: Scales, columns: Scales): number =>
+  inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
+
+/** Upper bound from products alone, of the stored map; false with probability at most delta. */
+function matrixFreeNorm(
+  map: LinearMap,
+  rows: Scales,
+  columns: Scales,
+  gaussian: GaussianSource,
+  delta: number,
+  effort: Effort,
+): number {
+  const step = map.gram(rows, columns);
+  const coarse = coarseNorm(map, rows, columns);
+  const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
+  if (!(estimate > 0)) return coarse;
+  const terms = map.longestRow() + map.longestColumn() + 8;
+  const proved = chebyshevBound(
+    step,
+    gaussian(map.cols),
+    estimate,
+    delta,
+    gamma(terms) * coarse * coarse,
+    effort.chebyshev,
+    map.gramUnderflow(largestScale(rows), largestScale(columns)),
+  );
+  return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
 }
 
 /**
@@ -121,7 +116,7 @@ export function createSpectralNorm(
   columnDims: readonly number[],
 ): SpectralNorm {
   const { map, exponent } = brought(given);
-  const proof = map instanceof SparseMatrix ? provable(map, rowDims, columnDims) : null;
+  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims) : null;
   const costly = proof === null && map.work() > COSTLY;
   const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
@@ -130,33 +125,12 @@ export function createSpectralNorm(
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
     inflate(stored + productUp(productUp(map.error, largestScale(rows)), largestScale(columns)), 4);
 
-  /** Loose, and in need of no square. */
-  const coarsely = (rows: Scales, columns: Scales): number =>
-    inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
-
-  const matrixFree = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
-    const step = map.gram(rows, columns);
-    const coarse = coarsely(rows, columns);
-    const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
-    if (!(estimate > 0)) return coarse;
-    const terms = map.longestRow() + map.longestColumn() + 8;
-    const proved = chebyshevBound(
-      step,
-      gaussian(map.cols),
-      estimate,
-      delta,
-      gamma(terms) * coarse * coarse,
-      effort.chebyshev,
-      map.gramUnderflow(largestScale(rows), largestScale(columns)),
-    );
-    return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
-  };
-
   const ofStored = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
-      return coarsely(rows, columns);
-    if (proof === null) return matrixFree(rows, columns, gaussian, delta);
-    return proof.columnSide ? proof.gram.bound(rows, columns) : proof.gram.bound(columns, rows);
+      return coarseNorm(map, rows, columns);
+    return proof === null
+      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort)
+      : proof(rows, columns);
   };
 
   return {
@@ -174,20 +148,7 @@ export function createSpectralNorm(
       if (rows === null && columns === null && proof !== null) unscaled = whole;
       return whole;
     },
-    powerEstimate(rows, columns, steps) {
-      const step = map.gram(rows, columns);
-      let vector: Float64Array = fixedStart(map.cols);
-      let value = 0;
-      for (let i = 0; i < steps; i++) {
-        const next = new Float64Array(map.cols);
-        const length = Math.sqrt(dot(vector, vector));
-        for (let j = 0; j < vector.length; j++) vector[j] = vector[j]! / length;
-        step(vector, next);
-        value = Math.sqrt(Math.max(0, dot(vector, next)));
-        if (value === 0) return 0;
-        vector = next;
-      }
-      return value * 2 ** exponent;
-    },
+    powerEstimate: (rows, columns, steps) =>
+      powerNorm(map.gram(rows, columns), map.cols, steps) * 2 ** exponent,
   };
 }
