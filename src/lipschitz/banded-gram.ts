@@ -11,7 +11,7 @@
  * forming G is bounded by gamma * || |B|^T w^2 |B| ||_inf and added.
  *
  * Nothing here underflows: entries of B are 0 or between 2^-200 and 2^200, scales 0 or between 2^-100 and 2^100, which
- * `createSpectralNorm` sees to. A norm of 0 is that of a matrix without entries.
+ * `createSpectralNorm` ensures. Only a matrix without entries has the norm 0.
  */
 import { gamma, inflate } from '../ground/rounding-error.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
@@ -52,7 +52,7 @@ export class BandedGram {
   /** Place of each column. */
   readonly #order: Int32Array;
   readonly #band: number;
-  /** Places and values of the entries of each row by rising place, so that the lower triangle is a loop without a test. */
+  /** Places and values of the entries of each row by rising place, so that the loop over the lower triangle needs no test. */
   readonly #places: Int32Array;
   readonly #values: Float64Array;
   #unweighted: Float64Array | null = null;
@@ -82,7 +82,7 @@ export class BandedGram {
       const proved = provedBound(gram, size, band, estimate * (1 + slack) + added);
       if (proved !== null) return inflate(Math.sqrt(proved + added), 8);
     }
-    // Gershgorin: always true, never tight; reached only if Lanczos missed the top of the spectrum altogether.
+    // Gershgorin: always true, never tight; reached only if Lanczos missed the top of the spectrum entirely.
     return inflate(Math.sqrt(gershgorin(gram, size, band) + added), 8);
   }
 

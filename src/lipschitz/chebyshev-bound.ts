@@ -22,12 +22,12 @@
 import { inflate, normUp, TINY } from '../ground/rounding-error.ts';
 import type { SymmetricProduct } from './lanczos.ts';
 
-/** Products spent per bound, unless the caller has fewer to spare: half of them triple the excess. */
+/** Products spent per bound, unless the caller can afford only fewer: half as many triple the excess. */
 const STEPS = 128;
 
 /**
- * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) have no value of a
- * probability above about 2^-51. Taken off delta, with room.
+ * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) carry
+ * no more than a probability of about 2^-51 at any one value. Taken off delta, with room to spare.
  */
 const PROBE_LUMP = 2 ** -46;
 
@@ -39,7 +39,7 @@ export function chebyshevExcess(size: number, delta: number, steps = STEPS): num
   return Math.cosh(Math.acosh(Math.max(1, Math.sqrt(size) / (delta * Math.sqrt(Math.PI / 2)))) / steps / 2);
 }
 
-/** What the recurrence ends on. */
+/** The end of the recurrence. */
 interface Recurrence {
   /** ||t_k||, rounded up. */
   readonly length: number;
@@ -83,7 +83,7 @@ function recurrence(
   return { length: now, errors };
 }
 
-/** A theta at which the right-hand side above exceeds ||t_k||; null when there is none that cosh(k theta) reaches. */
+/** A theta at which the right-hand side above exceeds ||t_k||; null when cosh(k theta) would overflow first. */
 function contradiction({ length, errors }: Recurrence, steps: number, c: number): number | null {
   const contradicts = (theta: number): boolean => {
     const growth = Math.cosh(steps * theta);
@@ -114,7 +114,7 @@ function contradiction({ length, errors }: Recurrence, steps: number, c: number)
  * @param a scale, an estimate of lambda_max(G)
  * @param productError upper bound on ||computed G x - G x|| / ||x||
  * @param steps k
- * @param underflow upper bound on what a computed G x may lose besides, whatever x
+ * @param underflow upper bound on what a computed G x may lose in addition, for any x
  * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
  */
 export function chebyshevBound(

@@ -1,6 +1,6 @@
 import { dot, fixedStart, type SymmetricProduct } from './lanczos.ts';
 
-/** The root of G's largest eigenvalue by power steps from a fixed start: a LOWER bound, as the published method takes it. */
+/** The root of G's largest eigenvalue by power steps from a fixed start: a LOWER bound, as in the published method. */
 export function powerNorm(gram: SymmetricProduct, size: number, steps: number): number {
   let vector: Float64Array = fixedStart(size);
   let value = 0;

@@ -3,9 +3,9 @@
  * where the Gram matrix is small or banded, probabilistic (delta from the error budget) elsewhere. Power iteration, which
  * is a lower bound, is offered only to reproduce the published method and is labelled an estimate wherever it shows.
  *
- * The proofs square entries times scales. So that no square leaves the normal range of float64, a matrix is first brought
- * to a largest entry near 1 by a power of two, what is then below 2^-200 is counted as error, and scales below 2^-100 are
- * raised to it, which no norm falls by.
+ * The proofs square entries times scales. So that no square leaves the normal range of float64, a matrix is first scaled by
+ * a power of two to a largest entry near 1, entries then below 2^-200 are counted as error, and scales below 2^-100 are
+ * raised to that, which lowers no norm.
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
@@ -32,7 +32,7 @@ export interface SpectralNorm {
   readonly deterministic: boolean;
   /** Whether a product takes so long that a search has to count them. */
   readonly costly: boolean;
-  /** Factor by which `bound` usually exceeds the norm: what a search should aim lower by. */
+  /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
   excess(delta: number): number;
   /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
   estimate(rows: Scales, columns: Scales, steps: number): number;
@@ -53,22 +53,22 @@ type Effort = typeof THOROUGH;
 const LEAST_SCALE = 2 ** -100;
 const LARGEST_SCALE = 2 ** 100;
 
-/** No scale lower, and none but 0 below the least. */
+/** The scales with none lowered, and none between 0 and `LEAST_SCALE`. */
 function raised(scales: Scales): Scales {
   if (scales === null || scales.every((s) => s === 0 || s >= LEAST_SCALE)) return scales;
   return scales.map((s) => (s > 0 && s < LEAST_SCALE ? LEAST_SCALE : s));
 }
 
-/** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, but for what its error covers. */
+/** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, except for what its error covers. */
 function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: number } {
   // A convolution keeps to that range (map-products.ts).
   if (!(map instanceof SparseMatrix)) return { map, exponent: 0 };
   const { least, most } = extentOf(map);
-  // Without a finite largest entry there is no norm: the sums below come to Infinity or NaN.
+  // Without a finite largest entry the norm is not finite: the sums below come to Infinity or NaN.
   if (most === 0 || most === Number.POSITIVE_INFINITY) return { map, exponent: 0 };
   if (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED) return { map, exponent: 0 };
   const exponent = exponentOf(most);
-  // In two steps: 2^1074 is beyond float64. What rounds is left out anyway.
+  // In two steps: 2^1074 is beyond float64. Entries that round here are omitted anyway.
   const half = Math.trunc(-exponent / 2);
   const [first, second] = [2 ** half, 2 ** (-exponent - half)];
   const value = map.value.map((v) => v * first * second);
@@ -76,7 +76,7 @@ function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: 
   return { map: withoutSmall(map.withValues(value).withError(error), SMALLEST_CARRIED), exponent };
 }
 
-/** Upper bound on the norm of diag(rows) A diag(columns), loose, and in need of no square. */
+/** Upper bound on the norm of diag(rows) A diag(columns), loose, but computed without squares. */
 const coarseNorm = (map: LinearMap, rows: Scales, columns: Scales): number =>
   inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
 
@@ -121,7 +121,7 @@ export function createSpectralNorm(
   const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
 
-  /** Adds the composition error of the stored matrix, scaled as the map is. */
+  /** Adds the composition error of the stored matrix, scaled like the map. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
     inflate(stored + productUp(productUp(map.error, largestScale(rows)), largestScale(columns)), 4);
 

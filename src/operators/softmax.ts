@@ -25,7 +25,7 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
   const groups = cells.length / length;
   const steepestOfAll = (logarithm ? Math.sqrt(length) : 0.5) * UP;
 
-  /** Cells of the group, minus the largest. */
+  /** Cells of the group, less the largest of them. */
   const lowered = (z: Float64Array, g: number): Float64Array => {
     const group = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
     const largest = group.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);

@@ -1,11 +1,11 @@
 /**
  * Groups of cells brought to unit scale: f(z) = gain v / sqrt(||v||² + floor²) with v = z, or z minus its mean. That is
- * gain u/||u|| for u = (v, floor), without its last entry; u moves by no more than z does (taking off the mean is a
+ * gain u/||u|| for u = (v, floor), without its last entry; u moves by no more than z does (subtracting the mean is a
  * projection). For unit vectors of u, u' with a = ||u||, b = ||u'|| and ||u - u'|| <= d:
  *
  *   ||u/a - u'/b||² = (||u - u'||² - (a - b)²)/(ab)   gives   ||u/a - u'/b|| <= 2 ||u - u'||/(a + b)   (Dunkl & Williams),
  *
- * since with D = ||u/a - u'/b|| <= 2 it amounts to D² (a - b)² <= 4 (a - b)². And for d < a the left side is largest,
+ * since with D = ||u/a - u'/b|| <= 2 it is equivalent to D² (a - b)² <= 4 (a - b)². And for d < a the left side is largest,
  * per unit of ||u - u'||, where u' touches the ball's tangent: 1/(a cos(t/2)) with sin t = d/a. For larger d, b >= floor.
  */
 
@@ -16,7 +16,7 @@ export interface Normalisation {
   /** Cells of group g: `cells[g * length]` and on. */
   readonly cells: Int32Array;
   readonly length: number;
-  /** Whether the mean of the group is taken off first. */
+  /** Whether the mean of the group is subtracted first. */
   readonly centred: boolean;
   /** sqrt(length) for a standard deviation or root mean square, 1 for a norm. */
   readonly gain: number;
@@ -37,10 +37,10 @@ interface Group {
 
 const least = (floor: number): number => floor / UP;
 
-/** Of the squares' sum, its root, the mean, the products. */
+/** Covers the sum of squares, its root, the mean and the products. */
 const relativeError = (length: number): number => gamma(length + 16);
 
-/** @param moved how far from z the group may be for which its error has to hold */
+/** @param moved how far the group may move from z with its error still valid */
 function groupOf(
   { cells, length, centred, floor }: Normalisation,
   z: Float64Array,
@@ -75,7 +75,7 @@ export function normalized(normalisation: Normalisation): LocalMap {
       const out = new Float64Array(cells.length);
       for (let g = 0; g < groups; g++) {
         const { v, scale } = groupOf(normalisation, z, g);
-        // ONNX Runtime leaves a vector of norm 0 as it is.
+        // ONNX Runtime returns a vector of norm 0 unchanged.
         for (let k = 0; k < length; k++)
           out[cells[g * length + k]!] = scale === 0 ? 0 : (gain * v[k]!) / scale;
       }
