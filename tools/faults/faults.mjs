@@ -238,8 +238,8 @@ export const FAULTS = [
   {
     name: 'policy: an estimate meets requirements',
     file: 'src/statistics/policy.ts',
-    from: "if (quantity !== 'abstained' && header.guarantee !== 'certificate')",
-    to: "if (quantity === 'abstained' && header.guarantee !== 'certificate')",
+    from: "if (quantity !== 'abstained' && header.series[0]?.guarantee !== 'certificate')",
+    to: "if (quantity === 'abstained' && header.series[0]?.guarantee !== 'certificate')",
     tests: 'test/statistics/policy.test.ts',
   },
   {
