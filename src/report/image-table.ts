@@ -21,7 +21,7 @@ export function imageTable(run: AuditedRun, most: number): Table {
   const figures = figuresOf(run);
   return {
     caption:
-      'Images; what the network alone answers is not certified; radii are rounded down, all figures to the safe side',
+      'Images; what the network alone answers is not certified; radii are rounded down, figures behind them to the safe side',
     columns: [
       ...right(['image']),
       ...(named ? [{ header: 'file', align: 'left' as const }] : []),
