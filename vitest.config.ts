@@ -25,6 +25,7 @@ const SLOW = [
   'operators/activation',
   'lipschitz/input-radius',
   'smoothing/sampler',
+  'smoothing/sampler-pool',
   'operators/convolution-map',
   'training/architectures',
   'operators/onnx-runtime',

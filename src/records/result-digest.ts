@@ -17,7 +17,10 @@ export interface ResultDigest {
   value(): string;
 }
 
-export function resultDigest(header: RunHeader, lines: Pick<ResultLines, 'lineOf' | 'recordLine'>): ResultDigest {
+export function resultDigest(
+  header: RunHeader,
+  lines: Pick<ResultLines, 'lineOf' | 'recordLine'>,
+): ResultDigest {
   const hash = createHash('sha256');
   const take = (line: string, keep: (parsed: Record<string, unknown>) => object): void => {
     hash.update(`${JSON.stringify(keep(JSON.parse(line) as Record<string, unknown>))}\n`);

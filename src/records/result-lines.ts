@@ -4,9 +4,9 @@ import {
   type CertificateRecord,
   certificate,
   end,
+  RESULT_FORMAT,
   type RunEnd,
   type RunHeader,
-  RESULT_FORMAT,
   run,
   type SeriesHeader,
   setting,
@@ -113,11 +113,17 @@ const printed = (line: unknown): string => `${JSON.stringify(line)}\n`;
 
 /** The JSON Schema of one line, as published in `result.schema.json` (written by tools/build.mjs), for the methods listed. */
 export function resultSchema(methods: readonly SeriesFormat[]) {
-  const inSeries = (line: JsonSchema, parts: (format: SeriesFormat) => Record<string, JsonSchema>): JsonSchema => {
+  const inSeries = (
+    line: JsonSchema,
+    parts: (format: SeriesFormat) => Record<string, JsonSchema>,
+  ): JsonSchema => {
     const list = line.properties?.['series'];
     const items = list?.items;
     if (list === undefined || items === undefined) throw new Error('a line has series');
-    const anyOf = methods.map((format) => ({ ...items, properties: { ...items.properties, ...parts(format) } }));
+    const anyOf = methods.map((format) => ({
+      ...items,
+      properties: { ...items.properties, ...parts(format) },
+    }));
     return { ...line, properties: { ...line.properties, series: { ...list, items: { anyOf } } } };
   };
   return {

@@ -30,7 +30,7 @@ const ROWS_COMPARED = 16;
 
 /**
  * Nothing returned refers to the bytes of the model, which may be half a gigabyte: the session has its own copy.
- * @throws ONNX Runtime's error when it does not take the model, ToolError when the memory for a batch cannot be had;
+ * @throws ONNX Runtime's error when it does not take the model, ToolError when the memory for a batch cannot be allocated;
  *         Error when the model does not have one input and one output
  */
 export async function loadHalf({

@@ -96,7 +96,7 @@ export async function requireProvider(provider: Provider): Promise<void> {
     what:
       probe.missingLibrary === undefined
         ? `the ${provider} provider of ONNX Runtime does not work here`
-        : `the ${provider} provider of ONNX Runtime needs ${probe.missingLibrary}, which is not here`,
+        : `the ${provider} provider of ONNX Runtime needs ${probe.missingLibrary}, which is missing here`,
     where: `--provider ${provider}`,
     ...(probe.why === undefined ? {} : { why: probe.why }),
     remedy: `${probe.remedy ?? REMEDY[provider]} Or use --provider cpu.`,
@@ -104,7 +104,7 @@ export async function requireProvider(provider: Provider): Promise<void> {
 }
 
 /**
- * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and Node has no option to prevent it; the
+ * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and has no option in Node against it; the
  * CUDA libraries read this variable when they start, so it must be in the environment from the beginning.
  */
 function requireFullPrecision(): void {

@@ -3,6 +3,7 @@
  * chose, and answers every request exactly once, in order of arrival; `progress` may come before the answer. Who draws
  * which samples is not said here: the workers take them off a shared counter (`ControlWord`).
  */
+import type { ErrorReport } from '../ground/errors.ts';
 import type { Provider } from './providers.ts';
 import type { VoteCounts } from './votes/vote-counts.ts';
 
@@ -90,11 +91,10 @@ export type Reply =
 export type RequestOf<K extends Request['kind']> = Extract<Request, { readonly kind: K }>;
 export type ReplyTo<K extends Request['kind']> = Extract<Reply, { readonly kind: K }>;
 
-/** Instead of a reply. */
+/** Instead of a reply. The report has no `cause`: not every error can be posted. */
 export interface Failure {
   readonly kind: 'failed';
-  readonly what: string;
-  readonly why: string;
+  readonly report: ErrorReport;
 }
 
 /** Samples that this worker has drawn so far for a count. */

@@ -6,6 +6,7 @@
  * be terminated inside it (the process would abort), hence the stop word that is looked at between batches.
  */
 import { parentPort } from 'node:worker_threads';
+import { type ErrorReport, ToolError } from '../ground/errors.ts';
 import { type LoadedHalf, loadHalf } from './loaded-half.ts';
 import type { FromWorker, Reply, Request, ToWorker } from './sampling-protocol.ts';
 
@@ -33,9 +34,16 @@ async function answer(id: number, request: Request): Promise<void> {
   try {
     say(await replyTo(request, (done) => say({ kind: 'progress', done })));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    say({ kind: 'failed', what: FAILED[request.kind], why });
+    say({ kind: 'failed', report: reportOf(request, error) });
   }
+}
+
+function reportOf(request: Request, error: unknown): ErrorReport {
+  if (error instanceof ToolError) {
+    const { cause: _, ...report } = error.report;
+    return report;
+  }
+  return { what: FAILED[request.kind], why: error instanceof Error ? error.message : String(error) };
 }
 
 async function replyTo(request: Request, onProgress: (done: number) => void): Promise<Reply> {

@@ -53,7 +53,7 @@ export function startWorker(file: string = samplingWorker()): WorkerSeat {
       return;
     }
     outstanding.delete(id);
-    if (message.kind === 'failed') waiting?.reject(new ToolError({ what: message.what, why: message.why }));
+    if (message.kind === 'failed') waiting?.reject(new ToolError(message.report));
     else waiting?.resolve(message);
   });
 

@@ -177,11 +177,7 @@ function stakesOf(y: readonly number[], goal: number): number[] {
  * Failures of certificates that share their noise may come all at once. Then k is the smallest with N alpha / (k+1) <= 5 %,
  * a bound on P[failures > k] by Markov's inequality, which assumes nothing of how they depend on each other.
  */
-export function failureAllowance(
-  alpha: number,
-  images: number,
-  dependence: RunHeader['dependence'],
-): number {
+export function failureAllowance(alpha: number, images: number, dependence: RunHeader['dependence']): number {
   if (dependence === 'shared')
     return Math.min(images, Math.max(0, Math.ceil(((images * alpha) / RHO) * (1 + 2 ** -50)) - 1)) / images;
   let failures = 0;

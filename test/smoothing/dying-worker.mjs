@@ -2,4 +2,3 @@
 import { parentPort } from 'node:worker_threads';
 
 parentPort.once('message', () => process.exit(3));
-parentPort.postMessage({ kind: 'ready', noise: 'none' });

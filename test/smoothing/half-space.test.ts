@@ -6,7 +6,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
-import { createSampler, type Sampler } from '../../src/smoothing/sampler.ts';
+import type { Sampler } from '../../src/smoothing/sampler.ts';
+import { createSampler } from '../../src/smoothing/sampler-pool.ts';
 import { binomialUpperTail } from '../../src/smoothing/votes/binomial-tail.ts';
 import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ToolError } from '../../src/ground/errors.ts';
 import { diagnose, probeProvider, requireAgreement, requireProvider } from '../../src/smoothing/providers.ts';
-import { createSampler } from '../../src/smoothing/sampler.ts';
+import { createSampler } from '../../src/smoothing/sampler-pool.ts';
 import { linearModel } from './tiny-models.ts';
 
 afterEach(() => {

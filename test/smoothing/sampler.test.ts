@@ -1,16 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused, ToolError } from '../../src/ground/errors.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { roundedNoise } from '../../src/smoothing/noise/rounded-noise.ts';
-import {
-  createSampler,
-  type DrawRequest,
-  type Sampler,
-  type SamplerSettings,
-} from '../../src/smoothing/sampler.ts';
-import { startWorker } from '../../src/smoothing/worker-seat.ts';
+import type { DrawRequest, Sampler } from '../../src/smoothing/sampler.ts';
+import { createSampler, type PoolSettings, type RightHalf } from '../../src/smoothing/sampler-pool.ts';
 import {
   batchTingedModel,
   convolutionModel,
@@ -21,7 +15,7 @@ import {
 
 const open: Sampler[] = [];
 async function sampler(
-  settings: Partial<SamplerSettings> & Pick<SamplerSettings, 'model' | 'latentDims' | 'classes'>,
+  settings: Partial<PoolSettings & RightHalf> & Pick<RightHalf, 'model' | 'latentDims' | 'classes'>,
 ) {
   const made = await createSampler({ workers: 1, batch: 8, provider: 'cpu', batchable: true, ...settings });
   open.push(made);
@@ -101,7 +95,7 @@ describe('votes', () => {
       expect(await one.count({ ...draw, ...change })).not.toEqual(base);
   });
 
-  it('asked for at the same time are answered one after the other', async () => {
+  it('asked for at the same time are the same', async () => {
     const [a, b] = await Promise.all([one.count(draw), one.count(draw)]);
     expect(a).toEqual(b);
   });
@@ -230,22 +224,6 @@ describe('one fixed function', () => {
 
   it('rows that are the same to the bit keep their batch', async () => {
     expect((await sampler({ ...small, batch: 8 })).batch).toBe(8);
-  });
-});
-
-describe('a worker that dies', () => {
-  it('is an error that names the exit, then and afterwards, and closing still works', async () => {
-    const seat = await startWorker(
-      { ...small, batch: 1, provider: 'cpu' },
-      fileURLToPath(new URL('dying-worker.mjs', import.meta.url)),
-    );
-    const rows = new Float32Array(300);
-    for (let time = 0; time < 2; time++) {
-      const asked = seat.ask({ kind: 'logits', rows });
-      await expect(asked).rejects.toBeInstanceOf(ToolError);
-      await expect(asked).rejects.toMatchObject({ report: { why: 'it ended with code 3' } });
-    }
-    await seat.close();
   });
 });
 

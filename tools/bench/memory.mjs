@@ -1,6 +1,6 @@
 // Does memory stay flat over 1,000 images? Runs the sampler as `certify` does (n0 draws, then n, another latent every
 // time) and prints the resident set on the way. `npm run build && node tools/bench/memory.mjs [images] [n]`
-import { createSampler } from '../../dist/smoothing/sampler.js';
+import { createSampler } from '../../dist/smoothing/sampler-pool.js';
 import { lenet } from './right-halves.mjs';
 
 const images = Number(process.argv[2] ?? 1000);

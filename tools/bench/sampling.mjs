@@ -2,7 +2,7 @@
 // and beside the network on single-precision normals, which certificates no longer use.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { createSampler } from '../../dist/smoothing/sampler.js';
+import { createSampler } from '../../dist/smoothing/sampler-pool.js';
 import { inTurns, median, ratio, table } from './measure.mjs';
 import { lenet, resnet20 } from './right-halves.mjs';
 

@@ -197,7 +197,7 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'radius: the rounding error at the perturbed image not taken off',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/ball-bound.ts',
     from: 'total: inflate(moved + forwardError, 1)',
     to: 'total: inflate(moved, 1)',
     tests: 'test/lipschitz/forward-error-on-ball.test.ts',
@@ -225,10 +225,26 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'rows: the batch of actual draws not compared with its rows',
-    file: 'src/smoothing/sampler.ts',
+    file: 'src/smoothing/count-on-workers.ts',
     from: 'if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);',
     to: '',
     tests: 'test/smoothing/sampler.test.ts',
+  },
+  {
+    name: 'pool: a worker starts on a request while it is at another',
+    file: 'src/smoothing/sampling-worker.ts',
+    from: 'last = last.then(() =>',
+    to: 'last = Promise.race([last, Promise.resolve()]).then(() =>',
+    tests: 'test/smoothing/sampler-pool.test.ts',
+    rebuild: true,
+  },
+  {
+    name: 'pool: every right half counted on the one loaded first',
+    file: 'src/smoothing/sampling-worker.ts',
+    from: 'await loaded(request.half).count(',
+    to: 'await loaded(halves.keys().next().value ?? 0).count(',
+    tests: 'test/smoothing/sampler-pool.test.ts',
+    rebuild: true,
   },
   {
     name: 'forward error on the ball: errors left out of how far an input moves',
@@ -254,8 +270,8 @@ export const NOISE_FAULTS = [
   {
     name: 'forward error on the ball: matrix error left out of the coarse movement',
     file: 'src/lipschitz/forward-error.ts',
-    from: '(absoluteNorm(matrix) + matrix.error) * bases',
-    to: '(absoluteNorm(matrix) / 1e3) * bases',
+    from: '(matrix.absoluteNorm() + matrix.error) * bases',
+    to: '(matrix.absoluteNorm() / 1e3) * bases',
     tests: ON_BALL,
   },
   {

@@ -3,7 +3,7 @@
 //   node tools/gpu/throughput.mjs cpu|cuda|webgpu [SECONDS]
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { createSampler } from '../../dist/smoothing/sampler.js';
+import { createSampler } from '../../dist/smoothing/sampler-pool.js';
 import { lenet, resnet20 } from '../bench/right-halves.mjs';
 
 const [provider = 'cpu', seconds = '5'] = process.argv.slice(2);

@@ -2,10 +2,10 @@
 import { UsageError } from '../../ground/errors.ts';
 import { pad, printable, wrap } from '../../ground/text-width.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { readRun } from '../../records/read-results.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
-import { requireCount } from '../../methods/sourced.ts';
 import type { ExplainFlags } from '../declarations/explain.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 

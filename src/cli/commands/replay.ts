@@ -2,6 +2,7 @@
 import { roundDown } from '../../ground/decimal.ts';
 import { DoesNotHold } from '../../ground/errors.ts';
 import { openSmoothedClassifier, type SamplingResources } from '../../methods/smoothed-classifier.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { readRun } from '../../records/read-results.ts';
 import {
   type CertificateRecord,
@@ -12,7 +13,6 @@ import {
 import { cutFor } from '../../runs/choose-cut.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/reopen-run.ts';
-import { requireCount } from '../../methods/sourced.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
 import { replayDifferences } from '../../verification/replay.ts';
 import type { ReplayFlags } from '../declarations/replay.ts';

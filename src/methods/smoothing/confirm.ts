@@ -7,7 +7,11 @@ import type { VoteEvidence } from './votes.ts';
 const SAME = 1e-9;
 
 /** What is wrong with a τ, or null. @param latent the point, in units of the cut tensor */
-export function tauFault({ tau }: Pick<VoteEvidence, 'tau'>, latent: Float64Array, sigma: number): string | null {
+export function tauFault(
+  { tau }: Pick<VoteEvidence, 'tau'>,
+  latent: Float64Array,
+  sigma: number,
+): string | null {
   const variation = totalVariation(latent, sigma);
   return Math.abs(variation - tau) <= SAME * variation
     ? null

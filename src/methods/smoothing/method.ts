@@ -1,7 +1,8 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
-import { byDefault, chosen, numberFrom } from '../sourced.ts';
+
 import { defineMethod } from '../method.ts';
 import { COHEN } from '../references.ts';
+import { byDefault, chosen, numberFrom } from '../sourced.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
 import { confirmTau } from './confirm.ts';
@@ -31,7 +32,8 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   async resolve(asked, { classifier: { source } }) {
     const { metadata } = source;
     // The level of the metadata is that of the cut they name; beside it they may name one for the input.
-    const key = (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
+    const key =
+      (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
     const sigma =
       chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
       byDefault(DEFAULT_INPUT_SIGMA);
@@ -47,7 +49,9 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   headerFault: (series) => headerFault(series),
   fault: smoothingFault,
   confirm: (claims, series, { data }) =>
-    confirmTau(claims, series.settings.sigma.value, async (index) => Float64Array.from(await data.image(index))),
+    confirmTau(claims, series.settings.sigma.value, async (index) =>
+      Float64Array.from(await data.image(index)),
+    ),
   derive: deriveSmoothing,
   describe: ({ settings }) => [
     `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`,

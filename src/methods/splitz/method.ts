@@ -1,8 +1,9 @@
 /** SPLITZ as a method: Zhong & Tandon 2024. */
-import type { Sourced } from '../../records/record.ts';
+
 import { roundUp } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
 import { findCut } from '../../onnx/cuts.ts';
+import type { Sourced } from '../../records/record.ts';
 import { defineMethod, type Reference } from '../method.ts';
 import { COHEN } from '../references.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
@@ -70,7 +71,8 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
     const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value);
     const compared: [name: string, then: unknown, now: unknown][] = [
       ...Object.entries(factsOf(cut)).map(
-        ([name, now]) => [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
+        ([name, now]) =>
+          [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
       ),
       ['delta', settings.delta.value, left.failureProbability],
     ];

@@ -7,7 +7,8 @@ import {
   type SmoothedClassifier,
 } from '../../methods/smoothed-classifier.ts';
 import { encodeModel } from '../../onnx/model/codec.ts';
-import { createSampler, type Sampler } from '../../smoothing/sampler.ts';
+import type { Sampler } from '../../smoothing/sampler.ts';
+import { createSampler } from '../../smoothing/sampler-pool.ts';
 import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
 import { requireCount } from '../sourced.ts';
 import type { AttackPlan, Claim } from './plan.ts';

@@ -1,7 +1,7 @@
 /**
- * The seed of the noise, where nobody chose one: drawn from the operating system. A network can be made for the noise of a
+ * The seed of the noise, unless somebody chose one: drawn from the operating system. A network can be made for the noise of a
  * seed that its maker knows (a linear map that gives 1 on all of 2,000 draws has a norm below 1/2), so a default that is
- * written down anywhere would leave nothing of a failure probability.
+ * written down anywhere would make every failure probability worthless.
  */
 import { randomBytes } from 'node:crypto';
 

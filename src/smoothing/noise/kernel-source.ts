@@ -7,7 +7,7 @@ import type { NoiseSource } from './source.ts';
 
 /**
  * @param latentDims shape of the cut tensor without its batch axis
- * @throws ToolError when the kernel is missing or its memory cannot be had
+ * @throws ToolError when the kernel is missing or its memory cannot be allocated
  */
 export function createKernelSource(latentDims: readonly number[], batch: number): NoiseSource {
   const size = latentDims.reduce((product, dim) => product * dim, 1);

@@ -1,8 +1,8 @@
 /**
  * How far the noise that is drawn (`rounded-noise.ts`) can be from the noise that is analysed: an upper bound tau on the
  * total variation between Q(u + sigma G~), G~ our float64 normals, and Q(u + sigma G), G ideal ones. Every probability of
- * an answer differs by tau at most, so a lower bound on the one, less tau, is a lower bound on the other. Assumed is only
- * that the words of Philox are independent and uniform.
+ * an answer differs by tau at most, so a lower bound on the one, less tau, is a lower bound on the other. The only
+ * assumption is that the words of Philox are independent and uniform.
  *
  * Proof. Write e = 2^-53, and x = u / sigma for one coordinate of the latent.
  *

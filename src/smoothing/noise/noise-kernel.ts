@@ -1,5 +1,5 @@
 /**
- * The WebAssembly noise kernel, loaded. It is instantiated over a memory the caller sizes, so that its output can be
+ * The WebAssembly noise kernel, loaded. It is instantiated over a memory that the caller sizes, so that its output can be
  * handed to ONNX Runtime where it lies: a view of a WebAssembly memory is taken in place, without a copy.
  */
 import { readFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ interface KernelExports {
 /** A kernel over its own memory. */
 export interface NoiseKernel {
   readonly exports: KernelExports;
-  /** All float32 the caller may use: `capacity` of them. Element i lies at byte address `base + 4 i`. */
+  /** The float32 that the caller may use, `capacity` of them. Element i lies at byte address `base + 4 i`. */
   readonly floats: Float32Array;
   /** Byte address of `floats[0]`. */
   readonly base: number;
@@ -38,7 +38,7 @@ export interface NoiseKernel {
   readonly centreBase: number;
 }
 
-/** What `perturb` makes at a time; it reads the centre up to the next multiple. */
+/** Values that `perturb` makes at a time; it reads the centre up to the next multiple. */
 const VALUES_PER_STEP = 16;
 
 const PAGE_BYTES = 65_536;
@@ -70,7 +70,7 @@ function compile(): WebAssembly.Module {
 /**
  * A kernel whose memory holds `capacity` float32, and the centre of rounded noise where that is drawn.
  * @param centreSize length of the latent; 0 where only plain normals are asked for
- * @throws ToolError when the kernel is missing or the memory cannot be had (its limit is 4 GiB).
+ * @throws ToolError when the kernel is missing or the memory cannot be allocated (its limit is 4 GiB).
  */
 export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel {
   const module = compile();

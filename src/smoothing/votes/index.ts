@@ -1,4 +1,4 @@
-/** The bounds on votes, by name. A new one is a file, a line here and its name in `ground/vote-bound-names.ts`. */
+/** The bounds on votes, by name. A new one takes a file, a line here and its name in `ground/vote-bound-names.ts`. */
 import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
 import { anytime } from './anytime.ts';
 import { majority } from './majority.ts';

@@ -56,7 +56,7 @@ export function latentRadius(
   return certificate(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
 }
 
-/** The radius for a bound p_A come by otherwise: σ Φ⁻¹(p_A), rounded down. */
+/** The radius for a bound p_A obtained in another way: σ Φ⁻¹(p_A), rounded down. */
 export function radiusAtProbability(pA: number, sigma: number): LatentRadius {
   checkSigma(sigma);
   return certificate(pA, null, sigma * normalQuantileLower(pA)).radius;

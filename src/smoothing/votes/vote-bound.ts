@@ -5,7 +5,7 @@
 import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
 import { drawsOf, type VoteCounts } from './vote-counts.ts';
 
-/** Bounds on the probabilities under the noise that was drawn: what it differs by from ideal noise, τ, is not yet taken off. */
+/** Bounds on the probabilities under the noise that was drawn: τ, by which it can differ from ideal noise, is not yet taken off. */
 export interface VoteProbabilities {
   /** Lower bound on the probability of the class. */
   readonly pA: number;
@@ -18,7 +18,7 @@ export interface VoteBound {
   /**
    * Draws to add to those seen; 0 ends. Never takes the draws beyond n. Depends on the votes alone, so that a certificate drawn
    * again stops where the recorded one did.
-   * @param seen votes so far, of no draw at first
+   * @param seen votes so far; at first those of no draw
    * @param n the most that may be drawn
    */
   next(seen: VoteCounts, top: number, n: number, alpha: number): number;

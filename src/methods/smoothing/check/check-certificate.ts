@@ -28,10 +28,7 @@ const MOST_DRAWS = 2 ** 30;
 export const ROUNDING = 1e-9;
 
 /** What no settings of a vote can be, or null. */
-export function settingsFault(
-  { sigma, n0, n, alpha }: VotedSettings,
-  noise: string,
-): string | null {
+export function settingsFault({ sigma, n0, n, alpha }: VotedSettings, noise: string): string | null {
   if (!(sigma.value >= SMALLEST_SIGMA && sigma.value <= LARGEST_SIGMA)) return `sigma is ${sigma.value}`;
   if (n0.value < 1 || n.value < 1) return `n0 is ${n0.value} and n is ${n.value}`;
   if (n.value > MOST_DRAWS) return `n is ${n.value}, more than can be drawn`;

@@ -150,8 +150,7 @@ export async function confirmedBounds(
 
 /** In an order that the seed decides. */
 function shuffled(claims: readonly Claim[], seed: number): Claim[] {
-  const rank = ({ index }: Claim): string =>
-    createHash('sha256').update(`${seed} ${index}`).digest('hex');
+  const rank = ({ index }: Claim): string => createHash('sha256').update(`${seed} ${index}`).digest('hex');
   return claims
     .map((claim) => ({ claim, rank: rank(claim) }))
     .sort((a, b) => (a.rank < b.rank ? -1 : 1))
