@@ -127,7 +127,6 @@ const meaningOf = (schema: JsonSchema | undefined): string =>
 
 /** A value as the result file has it; numbers are not rounded. */
 function textOf(value: unknown): string {
-  if (value === null) return 'none';
   if (Array.isArray(value)) return value.join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -321,7 +321,7 @@ describe('the page', () => {
     const all = [intake, { start, skip, max, seed }, ...series.map(({ settings }) => settings)];
     for (const settings of all as Readonly<Record<string, Sourced<unknown>>>[])
       for (const [name, { value, origin }] of Object.entries(settings))
-        expect(shown).toContain(`${name} ${value ?? 'none'} ${origin}`);
+        expect(shown).toContain(`${name} ${value} ${origin}`);
     expect(text).toContain('What is not guaranteed');
   });
 

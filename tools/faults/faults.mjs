@@ -243,6 +243,13 @@ export const FAULTS = [
     tests: 'test/statistics/policy.test.ts',
   },
   {
+    name: 'allowance: failures are taken for independent although the noise is shared',
+    file: 'src/statistics/accuracy.ts',
+    from: "if (dependence === 'shared')",
+    to: "if (dependence === 'shared' && images === 0)",
+    tests: 'test/statistics/accuracy.test.ts',
+  },
+  {
     name: 'product: the slopes are those at the centre, without the second-order term',
     file: 'src/operators/nonlinear/products.ts',
     from: '[Math.abs(b) + e + T / 2, Math.abs(a) + e + S / 2]',
