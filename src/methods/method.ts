@@ -36,7 +36,10 @@ export type WithOrigins<S> = { readonly [K in keyof S]: Sourced<S[K]> };
 /** The values alone. */
 export const valuesOf = <S extends object>(settings: WithOrigins<S>): S =>
   Object.fromEntries(
-    Object.entries(settings as Readonly<Record<string, Sourced<unknown>>>).map(([key, { value }]) => [key, value]),
+    Object.entries(settings as Readonly<Record<string, Sourced<unknown>>>).map(([key, { value }]) => [
+      key,
+      value,
+    ]),
   ) as S;
 
 export type Resolved<S extends object> =
@@ -227,7 +230,12 @@ export interface Method<S extends object = object, E extends object = object, F 
    * The series that this one is fairly compared with; null where there is none.
    * @param beside settings asked for it
    */
-  twin(settings: WithOrigins<S>, beside: Asked, subject: Subject, context: Context): Promise<SeriesRequest | null>;
+  twin(
+    settings: WithOrigins<S>,
+    beside: Asked,
+    subject: Subject,
+    context: Context,
+  ): Promise<SeriesRequest | null>;
   /** D(r) around an image over radii up to a little beyond `radius`; null for a method without left half. */
   curve(
     image: Image,
@@ -238,6 +246,8 @@ export interface Method<S extends object = object, E extends object = object, F 
   ): readonly DisplacementPoint[] | null;
   /** Where a search by gradients adds noise; null for a method without noise. */
   surrogate(settings: S, subject: Subject): { readonly cut: Cut; readonly sigma: number } | null;
+  /** What `fault` recomputes of a certificate, in words. */
+  readonly recomputed: string;
 }
 
 /** How far a latent moves at most while its image moves by `radius`. */
@@ -295,6 +305,7 @@ export function defineMethod<S extends object, E extends object, F extends objec
     twin: async () => null,
     curve: () => null,
     surrogate: () => null,
+    recomputed: 'the radius from the evidence',
   };
   return { ...defaults, ...parts };
 }

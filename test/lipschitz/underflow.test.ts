@@ -13,6 +13,7 @@ import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { Step } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
+import { residualNorm } from '../../src/methods/splitz/confirm/residual-norm.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
 import {
   absoluteNorm,
@@ -25,7 +26,6 @@ import {
 } from '../../src/operators/algebra/sparse-matrix.ts';
 import { carried } from '../../src/operators/compile/carried-range.ts';
 import { elementwise } from '../../src/operators/nonlinear/elementwise.ts';
-import { residualNorm } from '../../src/verification/residual-norm.ts';
 import { noShared, sharedFolder, titled } from '../onnx/shared.ts';
 import { floatTensor, node } from '../onnx/tiny-model.ts';
 import { activationOf, compiled, leftHalfOf } from '../operators/compiled.ts';

@@ -1,18 +1,35 @@
-/** Recomputes τ around the point that noise was added to. */
+/** What a model shows of votes: τ around the point that noise was added to, and how its rows may be run. */
+import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
 import type { Claim, Confirmation } from '../method.ts';
+import type { SmoothingChecks } from './open.ts';
 import type { VoteEvidence } from './votes.ts';
 
 /** Two evaluations differ by less. */
 const SAME = 1e-9;
 
 /** What is wrong with a τ, or null. @param latent the point, in units of the cut tensor */
-export function tauFault({ tau }: Pick<VoteEvidence, 'tau'>, latent: Float64Array, sigma: number): string | null {
+export function tauFault(
+  { tau }: Pick<VoteEvidence, 'tau'>,
+  latent: Float64Array,
+  sigma: number,
+): string | null {
   const variation = totalVariation(latent, sigma);
   return Math.abs(variation - tau) <= SAME * variation
     ? null
     : `tau is ${tau}, but the point that noise is added to gives ${variation}`;
 }
+
+/** What the number of rows per run cannot be of this model, in a list of one; votes of rows that were mixed count nothing. */
+export const batchDifferences = (
+  { batch }: Pick<SmoothingChecks, 'batch'>,
+  { whyNotBatchable }: PreparedClassifier,
+): string[] =>
+  whyNotBatchable === null || batch === 1
+    ? []
+    : [
+        `checks.batch: ${batch} rows per run in the file, but rows of this model are run one at a time: ${whyNotBatchable}`,
+      ];
 
 /** @param latentOf the point of an image */
 export async function confirmTau(

@@ -1,13 +1,15 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
-import { byDefault, chosen, numberFrom } from '../sourced.ts';
+
 import { defineMethod } from '../method.ts';
+import { byDefault, chosen, numberFrom } from '../sourced.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
-import { confirmTau } from './confirm.ts';
+import { batchDifferences, confirmTau } from './confirm.ts';
 import { deriveSmoothing } from './derivation.ts';
 import {
   inputCut,
   openPlain,
+  type SmoothingChecks,
   type SmoothingFacts,
   type SmoothingSettings,
   smoothingChecks,
@@ -30,7 +32,8 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   async resolve(asked, { classifier: { source } }) {
     const { metadata } = source;
     // The level of the metadata is that of the cut they name; beside it they may name one for the input.
-    const key = (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
+    const key =
+      (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
     const sigma =
       chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
       byDefault(DEFAULT_INPUT_SIGMA);
@@ -45,8 +48,11 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
 
   headerFault: (series) => headerFault(series),
   fault: smoothingFault,
+  differences: ({ checks }, { classifier }) => batchDifferences(checks as SmoothingChecks, classifier),
   confirm: (claims, series, { data }) =>
-    confirmTau(claims, series.settings.sigma.value, async (index) => Float64Array.from(await data.image(index))),
+    confirmTau(claims, series.settings.sigma.value, async (index) =>
+      Float64Array.from(await data.image(index)),
+    ),
   derive: deriveSmoothing,
   describe: ({ settings }) => [
     `Plain randomized smoothing of the whole network: Gaussian noise of deviation σ = ${settings.sigma.value} is added to the image. The radius is R_u.`,
@@ -60,4 +66,5 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   label: ({ sigma }) => `plain smoothing σ=${sigma}`,
   tag: () => 'input',
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
+  recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
 });

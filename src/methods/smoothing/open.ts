@@ -3,7 +3,7 @@
  * the radius is R_u itself.
  */
 import { UsageError } from '../../ground/errors.ts';
-import { nullable, number, object, text, type TypeOf, count } from '../../ground/json-schema.ts';
+import { count, nullable, number, object, type TypeOf, text } from '../../ground/json-schema.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import type { Context } from '../context.ts';
@@ -32,7 +32,11 @@ export const samplingChecks = {
   ),
   batch: count('Rows per call of ONNX Runtime.'),
 };
-export const smoothingChecks = object('Largest differences found before the first certificate.', samplingChecks);
+export const smoothingChecks = object(
+  'Largest differences found before the first certificate.',
+  samplingChecks,
+);
+export type SmoothingChecks = TypeOf<typeof smoothingChecks>;
 
 /** The cut in front of everything. */
 export function inputCut({ cuts }: PreparedClassifier): Cut {
@@ -49,7 +53,10 @@ export async function openPlain(
 ): Promise<NoiseReady<VoteEvidence>> {
   const { sampler, composition } = await openRightHalf(classifier, inputCut(classifier), resources, probes);
   const half = noisyHalf(sampler, classifier.classes);
-  const at = (settings: VoteSettings & { readonly sigma: Sigma }, noise: SeriesNoise): Smoothed<VoteEvidence> => ({
+  const at = (
+    settings: VoteSettings & { readonly sigma: Sigma },
+    noise: SeriesNoise,
+  ): Smoothed<VoteEvidence> => ({
     guarantee: 'certificate',
     facts: { noise: sampler.noise },
     checks: { composition, provider: sampler.providerDifference, batch: sampler.batch },

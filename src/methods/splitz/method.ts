@@ -1,10 +1,12 @@
 /** SPLITZ as a method: Zhong & Tandon 2024. */
-import type { Sourced } from '../../records/record.ts';
+
 import { roundUp } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
 import { findCut } from '../../onnx/cuts.ts';
+import type { Sourced } from '../../records/record.ts';
 import { defineMethod } from '../method.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
+import { batchDifferences } from '../smoothing/confirm.ts';
 import { shortened, sigmaOf } from '../smoothing/settings.ts';
 import { ofVotes, whyNoVotes } from '../smoothing/words.ts';
 import { chosen, derived, numberFrom } from '../sourced.ts';
@@ -53,20 +55,24 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   headerFault: splitzHeaderFault,
   fault: splitzFault,
   doubt: motionDoubt,
-  differences({ settings, facts }, { classifier }) {
+  differences({ settings, facts, checks }, { classifier }) {
     const cut = findCut(classifier.cuts, settings.split.value);
     const { noise: _, ...then } = facts;
     const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value);
     const compared: [name: string, then: unknown, now: unknown][] = [
       ...Object.entries(factsOf(cut)).map(
-        ([name, now]) => [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
+        ([name, now]) =>
+          [name, (then as Readonly<Record<string, unknown>>)[name], now] as [string, unknown, unknown],
       ),
       ['delta', settings.delta.value, left.failureProbability],
     ];
-    return compared
-      .map(([name, before, now]) => [name, JSON.stringify(before), JSON.stringify(now)] as const)
-      .filter(([, before, now]) => before !== now)
-      .map(([name, before, now]) => `${name}: ${before} in the file, ${now} of this model`);
+    return [
+      ...compared
+        .map(([name, before, now]) => [name, JSON.stringify(before), JSON.stringify(now)] as const)
+        .filter(([, before, now]) => before !== now)
+        .map(([name, before, now]) => `${name}: ${before} in the file, ${now} of this model`),
+      ...batchDifferences(checks as SplitzChecks, classifier),
+    ];
   },
   confirm: confirmSplitz,
   derive: deriveSplitz,
@@ -136,6 +142,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   },
 
   surrogate: ({ split, sigma }, { classifier }) => ({ cut: findCut(classifier.cuts, split), sigma }),
+  recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u and D',
 });
 
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */

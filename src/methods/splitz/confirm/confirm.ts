@@ -159,7 +159,7 @@ function shuffled(claims: readonly Claim[], seed: number): Claim[] {
 }
 
 /** What was done, in words; null where there was nothing to do. */
-function described({ certified, sample, proof, independent, seed }: Confirmed): string | null {
+export function described({ certified, sample, proof, independent, seed }: Confirmed): string | null {
   if (certified === 0) return 'the bounds of the left half: no record has a radius';
   if (sample.length === 0) return null;
   const which =
@@ -184,7 +184,7 @@ const listed = (sample: readonly Claim[]): string =>
     .join(', ') + (sample.length > LISTED ? ', …' : '');
 
 /** What was left open, in words; null where nothing was. */
-function leftOpen({ certified, sample, proof }: Confirmed): string | null {
+export function leftOpen({ certified, sample, proof }: Confirmed): string | null {
   if (certified === 0) return null;
   if (sample.length > 0 && proof === 'points only')
     return 'D(radius) itself: one proof takes seconds, or has a probability of failing; --bounds N proves N records again';
