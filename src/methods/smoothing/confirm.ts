@@ -42,5 +42,5 @@ export async function confirmTau(
     const why = tauFault(evidence, await latentOf(claim.index), sigma);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
   }
-  return { fault: null, checked: ['τ of every record of plain smoothing'], unchecked: [] };
+  return { fault: null, checked: ['τ of every record'], unchecked: [] };
 }

@@ -1,7 +1,7 @@
 /** `verify` with model and data: which certificates' bounds are confirmed, how, and what that is worth. */
-import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { ModelRefused, UsageError } from '../../../ground/errors.ts';
+import { shuffled } from '../../../ground/shuffled.ts';
 import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { splitModel } from '../../../onnx/split.ts';
 import { Stage } from '../../../smoothing/noise/philox.ts';
@@ -125,7 +125,7 @@ export async function confirmedBounds(
     proof,
   );
   const certified = claims.filter(({ certificate }) => certificate.radius > 0);
-  const order = shuffled(certified, seed);
+  const order = shuffled(certified, seed, ({ index }) => index);
   const first = new Set(motionless(certified));
   const until = performance.now() + 1000 * SECONDS;
   const sample: Claim[] = [];
@@ -146,16 +146,6 @@ export async function confirmedBounds(
     const inOrder = sample.toSorted((a, b) => a.line - b.line);
     return { certified: certified.length, sample: inOrder, proof, independent, seed };
   }
-}
-
-/** In an order that the seed decides. */
-function shuffled(claims: readonly Claim[], seed: number): Claim[] {
-  const rank = ({ index }: Claim): string =>
-    createHash('sha256').update(`${seed} ${index}`).digest('hex');
-  return claims
-    .map((claim) => ({ claim, rank: rank(claim) }))
-    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-    .map(({ claim }) => claim);
 }
 
 /** What was done, in words; null where there was nothing to do. */
