@@ -107,6 +107,15 @@ function countsFault(
     : `prediction is ${prediction}, but the class selected is ${selected}`;
 }
 
+/** `coordinateError(steps).atZero`, remembered: a series has one sigma. */
+const errorsAtZero = new Map<number, number>();
+
+function errorAtZero(steps: number): number {
+  const error = errorsAtZero.get(steps) ?? coordinateError(steps).atZero;
+  errorsAtZero.set(steps, error);
+  return error;
+}
+
 /**
  * q is the largest power of two <= sigma / 256, and τ at least what it is around a latent of zeros: more where the latent
  * is large, which the file does not say.
@@ -115,7 +124,7 @@ function noiseFault({ grid, tau }: VoteEvidence, sigma: number, latentSize: numb
   const steps = sigma / grid;
   if (!(Number.isInteger(Math.log2(grid)) && steps >= 256 && steps < 512))
     return `grid is ${grid}, not the largest power of two up to sigma / 256`;
-  const least = Math.min(1, latentSize * coordinateError(steps).atZero);
+  const least = Math.min(1, latentSize * errorAtZero(steps));
   return tau >= least * (1 - 1e-9)
     ? null
     : `tau is ${tau}, below ${least}, what ${latentSize} coordinates near 0 give`;
