@@ -20,24 +20,33 @@ export type { Statement } from './attestation/statement.ts';
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
 export { ModelRefused, SplitzError, ToolError, UsageError } from './ground/errors.ts';
-export { firstActivationCut } from './inspection/first-activation.ts';
 export { type Inspection, type InspectionOptions, inspectModel } from './inspection/inspection.ts';
 export { compileLeftHalf } from './lipschitz/compile-left-half.ts';
 export { displacement } from './lipschitz/displacement.ts';
 export type { DisplacementBound } from './lipschitz/displacement-bounds.ts';
 export { evaluateLeftHalf } from './lipschitz/evaluate-left-half.ts';
+export { firstActivationCut } from './lipschitz/first-activation.ts';
 export { createLeftHalfBound, type InputRadius, type LeftHalfBound } from './lipschitz/input-radius.ts';
 export type { LeftHalf } from './lipschitz/left-half.ts';
 export { createSpectralNorm, type SpectralNorm } from './lipschitz/spectral-norm.ts';
-export { type Derivation, type DerivationStep, derivationOf } from './methods/derivation.ts';
-export { type PredictedClass, predictedClass } from './methods/prediction.ts';
+export type { Context, Message } from './methods/context.ts';
+export { type Derivation, derivationOf } from './methods/derivation.ts';
+export { METHODS, methodNamed, registerMethod } from './methods/index.ts';
 export {
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  type SamplingResources,
-  type SmoothedClassifier,
-  type SmoothingSettings,
-} from './methods/smoothed-classifier.ts';
+  type Answer,
+  type Asked,
+  type Certificate,
+  type Certifier,
+  defineMethod,
+  type Image,
+  type Method,
+  type Question,
+  type Subject,
+  valuesOf,
+} from './methods/method.ts';
+export { openResultFile, outcomeOf, readRun } from './methods/result-files.ts';
+export { type PredictedClass, predictedClass } from './methods/smoothing/prediction.ts';
+export { leftHalfBoundAt } from './methods/splitz/left-half.ts';
 export { type Cut, type CutList, findCut, listCuts } from './onnx/cuts.ts';
 export { type PreparedClassifier, prepareClassifier } from './onnx/intake/prepare-classifier.ts';
 export { loadModel } from './onnx/model/load.ts';
@@ -46,9 +55,19 @@ export type { Finding, Severity } from './onnx/preflight/finding.ts';
 export { findingsOf, RULES } from './onnx/preflight/registry.ts';
 export { proveSplit, splitModel } from './onnx/split.ts';
 export { supportedTypes } from './operators/registry.ts';
-export { type Run, readRun } from './records/read-results.ts';
-export type { CertificateRecord, RunEnd, RunHeader, SmoothingCertificate } from './records/record.ts';
-export { openResultFile, type ResultFile } from './records/result-file.ts';
+export type { Run } from './records/read-results.ts';
+export type {
+  CertificateRecord,
+  Outcome,
+  RunEnd,
+  RunHeader,
+  SeriesCertificate,
+  SeriesHeader,
+} from './records/record.ts';
+export type { ResultFile } from './records/result-file.ts';
+export { type CertifyRequest, certify, openRun, settleRun } from './runs/certify.ts';
+export { openContext } from './runs/context.ts';
+export { type OpenedSubject, openSubject, type SubjectRequest } from './runs/open-subject.ts';
 export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
 export { totalVariation } from './smoothing/noise/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';

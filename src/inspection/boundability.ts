@@ -12,14 +12,13 @@ import { productBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
 import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
-import { probesOf } from '../methods/smoothed-classifier.ts';
+import { probesOf } from '../methods/splitz/left-half.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Shapes } from '../onnx/intake/shapes.ts';
 import { valueDependent, valuesRead } from '../onnx/model/dependence.ts';
 import { describeNode, type Node, type Value } from '../onnx/model/graph.ts';
-import { workOf } from '../operators/algebra/convolution-map.ts';
-import { isConvolution, type LinearMap } from '../operators/algebra/linear-map.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { type TimeBudget, timeBudget } from './time-budget.ts';
@@ -139,8 +138,7 @@ function compileWork(node: Node, shapes: Shapes): number {
 const PRODUCTS = 2 * (40 + 128);
 
 /** Multiplications of a bound by products, and by its basis; one by a factorisation takes less. */
-const normWork = (map: LinearMap): number =>
-  (isConvolution(map) ? workOf(map) : map.value.length) * PRODUCTS + 3200 * map.cols;
+const normWork = (map: LinearMap): number => map.work() * PRODUCTS + 3200 * map.cols;
 
 /** Adds the norms of what is new in this left half; false when the time is over before all are known. */
 function measure(

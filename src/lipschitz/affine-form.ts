@@ -5,15 +5,8 @@
  */
 
 import { gamma, inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
-import {
-  absoluteNorm,
-  add,
-  apply,
-  carried,
-  type LinearMap,
-  longestRow,
-  multiply,
-} from '../operators/algebra/linear-map.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import { add, carried, multiply } from '../operators/algebra/map-products.ts';
 
 export interface AffineTerm {
   /** Index of the base. */
@@ -49,13 +42,13 @@ export function transformed(factor: LinearMap, inner: AffineForm, where: string)
   const magnitude = normUp(inner.bias);
   // Behind a nonlinearity there is no bias yet, and its norm need not be known.
   if (magnitude === 0 && inner.biasError === 0) return { ...zeroForm(matrix.rows), terms };
-  const norm = absoluteNorm(matrix);
+  const norm = matrix.absoluteNorm();
   return {
     size: matrix.rows,
     terms,
-    bias: apply(matrix, inner.bias),
+    bias: matrix.apply(inner.bias),
     biasError: inflate(
-      productUp(gamma(longestRow(matrix) + 1) * norm + matrix.error, magnitude) +
+      productUp(gamma(matrix.longestRow() + 1) * norm + matrix.error, magnitude) +
         productUp(norm + matrix.error, inner.biasError) +
         TINY,
       4,

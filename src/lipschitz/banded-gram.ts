@@ -14,7 +14,7 @@
  * `createSpectralNorm` sees to. A norm of 0 is that of a matrix without entries.
  */
 import { gamma, inflate } from '../ground/rounding-error.ts';
-import { longestRow, type SparseMatrix, transpose } from '../operators/algebra/sparse-matrix.ts';
+import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
 import { lanczosEstimate } from './lanczos.ts';
 
 /** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */
@@ -55,7 +55,7 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
   const size = matrix.cols;
   const band = halfBandwidth(matrix, order);
   const width = band + 1;
-  const columnTerms = longestRow(transpose(matrix));
+  const columnTerms = matrix.longestColumn();
   // Entries of each row by rising position, so that the lower triangle is a loop without a test.
   const position = Int32Array.from(matrix.column, (c) => order[c]!);
   const entry = Int32Array.from(position, (_, k) => k);
@@ -139,7 +139,7 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
       }
     }
     const largest = sums.reduce((most, sum) => Math.max(most, sum), 0);
-    return inflate(gamma(columnTerms + 6) * largest, columnTerms + longestRow(matrix) + 8);
+    return inflate(gamma(columnTerms + 6) * largest, columnTerms + matrix.longestRow() + 8);
   };
 
   return {

@@ -16,13 +16,13 @@
  */
 
 import { inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
-import { applyAbsolute, type LinearMap, rowNorms } from '../operators/algebra/linear-map.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import type { Scales } from '../operators/algebra/scales.ts';
 import type { Movement } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { DisplacementBound } from './displacement-bounds.ts';
 import type { Approximation, Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
-import type { Scales } from './spectral-norm.ts';
 
 /** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
 export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;
@@ -42,8 +42,8 @@ export function reach(form: AffineForm, bases: readonly Movement[]): Float64Arra
   const total = new Float64Array(form.size);
   for (const { base, matrix } of form.terms) {
     const { rho, box } = bases[base]!;
-    const norms = rowNorms(matrix);
-    const boxed = box === null ? null : applyAbsolute(matrix, box);
+    const norms = matrix.rowNorms();
+    const boxed = box === null ? null : matrix.applyAbsolute(box);
     const slack = box === null ? 0 : productUp(matrix.error, normUp(box));
     for (let i = 0; i < total.length; i++) {
       const ball = productUp(rho, norms[i]!);

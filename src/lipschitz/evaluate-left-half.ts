@@ -1,7 +1,6 @@
 /** The value of a left half in float64, and how far rounding can have moved it. */
 
 import { gamma, inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
-import { absoluteNorm, apply, isSelection, longestRow } from '../operators/algebra/linear-map.ts';
 import { atCentre, type Nonlinearity, noted, outputError } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { LeftHalf } from './left-half.ts';
@@ -40,10 +39,10 @@ export function formError(form: AffineForm, operands: readonly Magnitude[]): num
   for (const { base, matrix } of form.terms) {
     const { norm, error } = operands[base]!;
     const rounding =
-      isSelection(matrix) && matrix.error === 0 && form.terms.length === 1 && form.bias.every((b) => b === 0)
+      matrix.isSelection() && matrix.error === 0 && form.terms.length === 1 && form.bias.every((b) => b === 0)
         ? 0
-        : gamma(longestRow(matrix) + form.terms.length + 1) * absoluteNorm(matrix) * norm + TINY;
-    total += rounding + productUp(matrix.error, norm + error) + productUp(absoluteNorm(matrix), error);
+        : gamma(matrix.longestRow() + form.terms.length + 1) * matrix.absoluteNorm() * norm + TINY;
+    total += rounding + productUp(matrix.error, norm + error) + productUp(matrix.absoluteNorm(), error);
   }
   return noted(inflate(total, 16));
 }
@@ -56,7 +55,7 @@ export function evaluateLeftHalf(half: LeftHalf, x: Float64Array): Evaluation {
   const evaluate = (form: AffineForm): Approximation => {
     const value = form.bias.slice();
     for (const { base, matrix } of form.terms) {
-      const part = apply(matrix, bases[base]!.value);
+      const part = matrix.apply(bases[base]!.value);
       for (let i = 0; i < value.length; i++) value[i] = value[i]! + part[i]!;
     }
     // A value that overflowed has no error bound.

@@ -6,7 +6,6 @@
  */
 
 import { inflate, normUp } from '../ground/rounding-error.ts';
-import { absoluteNorm } from '../operators/algebra/linear-map.ts';
 import { type Movement, type Nearby, outputError } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import { reach } from './displacement.ts';
@@ -17,7 +16,7 @@ import type { LeftHalf, Step } from './left-half.ts';
 function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
   let total = 0;
   for (const { base, matrix } of form.terms)
-    total += (absoluteNorm(matrix) + matrix.error) * bases[base]!.rho;
+    total += (matrix.absoluteNorm() + matrix.error) * bases[base]!.rho;
   return inflate(total, form.terms.length + 4);
 }
 

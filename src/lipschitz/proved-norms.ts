@@ -6,8 +6,9 @@
 
 import { inflate, productUp } from '../ground/rounding-error.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import { largestScale, type Scales } from '../operators/algebra/scales.ts';
 import type { NormOf } from './displacement.ts';
-import type { GaussianSource, Scales, SpectralNorm } from './spectral-norm.ts';
+import type { GaussianSource, SpectralNorm } from './spectral-norm.ts';
 
 /** A masked norm bound already paid for. */
 interface Proved {
@@ -21,9 +22,6 @@ const within = (scales: Scales, other: Scales): boolean =>
   scales === null
     ? other === null || other.every((s) => s >= 1)
     : scales.every((s, i) => s <= (other === null ? 1 : other[i]!));
-
-const top = (scales: Scales): number =>
-  scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
 
 /**
  * @param wholeNorm bound on the unmasked norm where one was proved before: times the largest scales it bounds any other
@@ -50,7 +48,7 @@ export function provedNorms(
       norm.bound(rows, columns, gaussian, delta),
       whole === undefined
         ? Number.POSITIVE_INFINITY
-        : inflate(productUp(productUp(whole, top(rows)), top(columns)), 4),
+        : inflate(productUp(productUp(whole, largestScale(rows)), largestScale(columns)), 4),
     );
     proved.set(matrix, [...earlier, { rows, columns, bound }]);
     return bound;

@@ -8,16 +8,10 @@
  * raised to it, which no norm falls by.
  */
 
-import { exponentOf, gamma, inflate, productUp, TINY, timesPowerUp } from '../ground/rounding-error.ts';
-import { convolutionGram, gramUnderflow, workOf } from '../operators/algebra/convolution-map.ts';
-import {
-  absoluteNorm,
-  isConvolution,
-  type LinearMap,
-  longestColumn,
-  longestRow,
-} from '../operators/algebra/linear-map.ts';
-import { type SparseMatrix, transpose } from '../operators/algebra/sparse-matrix.ts';
+import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import { largestScale, type Scales } from '../operators/algebra/scales.ts';
+import { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
 import {
   extentOf,
   LARGEST_CARRIED,
@@ -32,10 +26,7 @@ import {
   PROOF_EXCESS,
 } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
-import { dot, fixedStart, lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
-
-/** Non-negative scales of rows or columns; null means all ones. */
-export type Scales = Float64Array | null;
+import { dot, fixedStart, lanczosEstimate } from './lanczos.ts';
 
 /** Source of independent standard normal vectors, one per call, independent of every matrix they are used on. */
 export type GaussianSource = (size: number) => Float64Array;
@@ -91,8 +82,8 @@ function raised(scales: Scales): Scales {
 
 /** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, but for what its error covers. */
 function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: number } {
-  // A convolution keeps to that range (linear-map.ts).
-  if (isConvolution(map)) return { map, exponent: 0 };
+  // A convolution keeps to that range (map-products.ts).
+  if (!(map instanceof SparseMatrix)) return { map, exponent: 0 };
   const { least, most } = extentOf(map);
   // Without a finite largest entry there is no norm: the sums below come to Infinity or NaN.
   if (most === 0 || most === Number.POSITIVE_INFINITY) return { map, exponent: 0 };
@@ -103,34 +94,7 @@ function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: 
   const [first, second] = [2 ** half, 2 ** (-exponent - half)];
   const value = map.value.map((v) => v * first * second);
   const error = timesPowerUp(map.error, -exponent);
-  return { map: withoutSmall({ ...map, value, error }, SMALLEST_CARRIED), exponent };
-}
-
-/** diag(rows) A diag(columns), without the rows and entries that become zero. Each entry is rounded twice. */
-function scaled(
-  matrix: SparseMatrix,
-  rows: Scales,
-  columns: Scales,
-): Pick<SparseMatrix, 'rowStart' | 'column' | 'value'> {
-  const rowStart = new Int32Array(matrix.rows + 1);
-  const column = new Int32Array(matrix.column.length);
-  const value = new Float64Array(matrix.column.length);
-  let row = 0;
-  let used = 0;
-  for (let i = 0; i < matrix.rows; i++) {
-    const r = rows === null ? 1 : rows[i]!;
-    if (r === 0) continue;
-    const end = matrix.rowStart[i + 1]!;
-    for (let k = matrix.rowStart[i]!; k < end; k++) {
-      const c = matrix.column[k]!;
-      const v = r * matrix.value[k]! * (columns === null ? 1 : columns[c]!);
-      if (v === 0) continue;
-      column[used] = c;
-      value[used++] = v;
-    }
-    rowStart[++row] = used;
-  }
-  return { rowStart: rowStart.subarray(0, row + 1), column, value };
+  return { map: withoutSmall(map.withValues(value).withError(error), SMALLEST_CARRIED), exponent };
 }
 
 /** The factorisable Gram matrix of a matrix's columns or, failing that, of its rows; null when neither is small. */
@@ -141,31 +105,10 @@ function provable(
 ): { gram: BandedGram; columnSide: boolean } | null {
   const byColumns = matrix.cols <= matrix.rows;
   for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(transpose(matrix), rowDims);
+    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
     if (gram !== null) return { gram, columnSide };
   }
   return null;
-}
-
-/** G = B^T B with B = diag(rows) A diag(columns), applied without being formed. */
-function gramProduct(map: LinearMap, rows: Scales, columns: Scales): SymmetricProduct {
-  if (isConvolution(map)) return convolutionGram(map, rows, columns);
-  const { rowStart, column, value } = rows === null && columns === null ? map : scaled(map, rows, columns);
-  const count = rowStart.length - 1;
-  return (x, y) => {
-    y.fill(0);
-    // Row by row, out and back, so that the entries come through the cache once.
-    for (let i = 0; i < count; i++) {
-      const start = rowStart[i]!;
-      const end = rowStart[i + 1]!;
-      let sum = 0;
-      for (let k = start; k < end; k++) sum += value[k]! * x[column[k]!]!;
-      for (let k = start; k < end; k++) {
-        const c = column[k]!;
-        y[c] = y[c]! + value[k]! * sum;
-      }
-    }
-  };
 }
 
 /**
@@ -178,31 +121,25 @@ export function createSpectralNorm(
   columnDims: readonly number[],
 ): SpectralNorm {
   const { map, exponent } = brought(given);
-  const proof = isConvolution(map) ? null : provable(map, rowDims, columnDims);
-  const work = isConvolution(map) ? workOf(map) : map.value.length;
-  const costly = proof === null && work > COSTLY;
+  const proof = map instanceof SparseMatrix ? provable(map, rowDims, columnDims) : null;
+  const costly = proof === null && map.work() > COSTLY;
   const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
 
-  const product = (rows: Scales, columns: Scales): SymmetricProduct => gramProduct(map, rows, columns);
-
-  const largest = (scales: Scales): number =>
-    scales === null ? 1 : scales.reduce((most, s) => Math.max(most, s), 0);
-
   /** Adds the composition error of the stored matrix, scaled as the map is. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
-    inflate(stored + productUp(productUp(map.error, largest(rows)), largest(columns)), 4);
+    inflate(stored + productUp(productUp(map.error, largestScale(rows)), largestScale(columns)), 4);
 
   /** Loose, and in need of no square. */
   const coarsely = (rows: Scales, columns: Scales): number =>
-    inflate(productUp(productUp(absoluteNorm(map), largest(rows)), largest(columns)), 4);
+    inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
 
   const matrixFree = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
-    const step = product(rows, columns);
+    const step = map.gram(rows, columns);
     const coarse = coarsely(rows, columns);
     const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
     if (!(estimate > 0)) return coarse;
-    const terms = longestRow(map) + longestColumn(map) + 8;
+    const terms = map.longestRow() + map.longestColumn() + 8;
     const proved = chebyshevBound(
       step,
       gaussian(map.cols),
@@ -210,13 +147,13 @@ export function createSpectralNorm(
       delta,
       gamma(terms) * coarse * coarse,
       effort.chebyshev,
-      isConvolution(map) ? gramUnderflow(map, largest(rows), largest(columns)) : TINY,
+      map.gramUnderflow(largestScale(rows), largestScale(columns)),
     );
     return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
   };
 
   const ofStored = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
-    if (!(largest(rows) <= LARGEST_SCALE && largest(columns) <= LARGEST_SCALE))
+    if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
       return coarsely(rows, columns);
     if (proof === null) return matrixFree(rows, columns, gaussian, delta);
     return proof.columnSide ? proof.gram.bound(rows, columns) : proof.gram.bound(columns, rows);
@@ -227,7 +164,7 @@ export function createSpectralNorm(
     costly,
     excess: (delta) => (proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effort.chebyshev)),
     estimate: (rows, columns, steps) =>
-      Math.sqrt(Math.max(0, lanczosEstimate(product(rows, columns), map.cols, steps))) * 2 ** exponent,
+      Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps))) * 2 ** exponent,
     bound(givenRows, givenColumns, gaussian, delta) {
       const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;
@@ -238,7 +175,7 @@ export function createSpectralNorm(
       return whole;
     },
     powerEstimate(rows, columns, steps) {
-      const step = product(rows, columns);
+      const step = map.gram(rows, columns);
       let vector: Float64Array = fixedStart(map.cols);
       let value = 0;
       for (let i = 0; i < steps; i++) {

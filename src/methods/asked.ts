@@ -31,4 +31,5 @@ export function askedOf({ name, settings }: Method, asked: Asked): Asked {
   return kept;
 }
 
-const option = (setting: string): string => `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+const option = (setting: string): string =>
+  `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -1,7 +1,12 @@
 /** Result files of the methods listed here: the doors of `records/` with their formats handed down. */
 import type { Writable } from 'node:stream';
 import { type Run, readRun as readRunOf } from '../records/read-results.ts';
-import { type CertificateRecord, type Outcome, outcomeOf as outcomeIn, type RunHeader } from '../records/record.ts';
+import {
+  type CertificateRecord,
+  type Outcome,
+  outcomeOf as outcomeIn,
+  type RunHeader,
+} from '../records/record.ts';
 import { recordedSeed as recordedSeedOf } from '../records/recorded-seed.ts';
 import {
   openResultFile as openFile,
@@ -25,7 +30,8 @@ export const openResultStream = (
 ): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
 
 /** The seed in the first line of a result file, and who chose it; null where there is no such line. */
-export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> => recordedSeedOf(path, FORMATS);
+export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> =>
+  recordedSeedOf(path, FORMATS);
 
 /** A record without its evidence. */
 export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>

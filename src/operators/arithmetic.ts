@@ -156,7 +156,7 @@ function scaled(node: Node, operands: Operands, divide: boolean): Action {
     terms: [
       {
         operand: 1 - constantSide,
-        matrix: { ...matrix, error: divide ? 2 * UNIT_ROUNDOFF * largest + TINY : 0 },
+        matrix: divide ? matrix.withError(2 * UNIT_ROUNDOFF * largest + TINY) : matrix,
       },
     ],
     bias: null,

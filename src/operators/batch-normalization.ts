@@ -161,7 +161,7 @@ export const batchNormalization: Operator = {
     return {
       kind: 'affine',
       dims: input.dims,
-      terms: [{ operand: 0, matrix: { ...matrix, error: gamma(4) * largest + TINY } }],
+      terms: [{ operand: 0, matrix: matrix.withError(gamma(4) * largest + TINY) }],
       bias: Float64Array.from({ length: size }, (_, i) => {
         const c = channelOf(i);
         return bias.values[c]! - mean.values[c]! * factor[c]!;

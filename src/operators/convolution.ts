@@ -5,7 +5,7 @@
  */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
-import { convolutionOf, WRITTEN_OUT } from './algebra/linear-map.ts';
+import { convolutionOf, WRITTEN_OUT } from './algebra/convolution-map.ts';
 import { slidingWindows } from './algebra/window.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import { weightEntries } from './compile/weight-entries.ts';

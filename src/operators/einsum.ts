@@ -3,7 +3,7 @@
 import { gamma, TINY } from '../ground/rounding-error.ts';
 import { describeNode, type Node, sizeOf, stringAttribute } from '../onnx/model/graph.ts';
 import { stridesOf } from './algebra/shape.ts';
-import { absoluteNorm, buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
+import { buildMatrix, checkEntries } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import type { Operand, Operands, Operator } from './operator.ts';
 
@@ -137,11 +137,11 @@ export const einsum: Operator = {
       });
     const exact = operands.length <= 2 && summed.every((label) => equation.inputs[variable]!.includes(label));
     const matrix = weighted(false);
-    const error = exact ? 0 : 2 * gamma(terms + operands.length) * absoluteNorm(weighted(true)) + TINY;
+    const error = exact ? 0 : 2 * gamma(terms + operands.length) * weighted(true).absoluteNorm() + TINY;
     return {
       kind: 'affine',
       dims,
-      terms: [{ operand: variable, matrix: { ...matrix, error } }],
+      terms: [{ operand: variable, matrix: matrix.withError(error) }],
       bias: null,
     };
   },

@@ -6,7 +6,7 @@ import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { TINY, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { describeNode, floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
-import { absoluteNorm, buildMatrix, checkEntries, selection } from './algebra/sparse-matrix.ts';
+import { buildMatrix, checkEntries, selection } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { composed } from './compile/nonlinear-action.ts';
 import { weightEntries } from './compile/weight-entries.ts';
@@ -68,8 +68,8 @@ function gemm(node: Node, operands: Operands): Action {
     }
   });
   // alpha * w rounds unless alpha is 1, and may vanish.
-  const error = alpha === 1 ? 0 : 2 * UNIT_ROUNDOFF * absoluteNorm(product) + TINY;
-  const matrix = { ...product, error };
+  const error = alpha === 1 ? 0 : 2 * UNIT_ROUNDOFF * product.absoluteNorm() + TINY;
+  const matrix = product.withError(error);
   const terms = [{ operand: variable as number, matrix }];
   const c = operands[2];
   if (c !== undefined && c !== null) {

@@ -6,7 +6,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { intAttribute, intsAttribute, type Node } from '../onnx/model/graph.ts';
-import { absoluteNorm, buildMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
+import { buildMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
 import { type Sweep, taps } from './algebra/sweep.ts';
 import { slidingWindows, type Windows } from './algebra/window.ts';
 import { refuse, required } from './compile/compile-errors.ts';
@@ -61,7 +61,7 @@ function averagePool(node: Node, operand: Operand, windows: Windows): Action {
   return {
     kind: 'affine',
     dims: [...operand.dims.slice(0, 2), ...windows.outputDims],
-    terms: [{ operand: 0, matrix: { ...matrix, error: 2 * UNIT_ROUNDOFF * absoluteNorm(matrix) } }],
+    terms: [{ operand: 0, matrix: matrix.withError(2 * UNIT_ROUNDOFF * matrix.absoluteNorm()) }],
     bias: null,
   };
 }

@@ -3,7 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { stridesOf } from './algebra/shape.ts';
-import { absoluteNorm, buildMatrix, identityMatrix } from './algebra/sparse-matrix.ts';
+import { buildMatrix, identityMatrix } from './algebra/sparse-matrix.ts';
 import { integers, normalizeAxis, optionalConstant, required } from './compile/compile-errors.ts';
 import type { Operands, Operator } from './operator.ts';
 import type { TrainingContext, TrainingForm, TrainingForms, TrainingOperands } from './training/form.ts';
@@ -80,7 +80,7 @@ export const reduction: Operator = {
     return {
       kind: 'affine',
       dims: keep ? kept : dims.filter((_, axis) => !axes.includes(axis)),
-      terms: [{ operand: 0, matrix: { ...matrix, error: 2 * UNIT_ROUNDOFF * absoluteNorm(matrix) } }],
+      terms: [{ operand: 0, matrix: matrix.withError(2 * UNIT_ROUNDOFF * matrix.absoluteNorm()) }],
       bias: null,
     };
   },

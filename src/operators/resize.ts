@@ -321,7 +321,7 @@ export const resize: Operator = {
     return {
       kind: 'affine',
       dims: out,
-      terms: [{ operand: 0, matrix: { ...matrix, error: perWeight * Math.sqrt(spread) } }],
+      terms: [{ operand: 0, matrix: matrix.withError(perWeight * Math.sqrt(spread)) }],
       bias: fill === 0 || !outside.includes(1) ? null : Float64Array.from(outside, (is) => is * fill),
     };
   },

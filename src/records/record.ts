@@ -117,7 +117,10 @@ const selection = object('Which images of the data are certified.', {
   start: setting(count('Index of the first image.')),
   skip: setting(count('Distance between one image and the next; at least 1.')),
   max: setting(nullable(count('Images after which the run ends; null: at the end of the data.'))),
-  heldOut: list('Images that settings were chosen on; they are never certified in this run.', count('Index.')),
+  heldOut: list(
+    'Images that settings were chosen on; they are never certified in this run.',
+    count('Index.'),
+  ),
   shard: nullable(
     object('The part of the images that this file holds, where several machines share a run.', {
       index: count('Which part, from 0.'),
@@ -166,7 +169,10 @@ export const run = object('First line: what was run.', {
   ),
   series: list('The methods: the one asked for, then what it is compared with.', series),
   environments: list('Machines; a record says which of them computed it.', environment),
-  findings: list("What preflight found in the model file. Informative: no part of a run's identity.", finding),
+  findings: list(
+    "What preflight found in the model file. Informative: no part of a run's identity.",
+    finding,
+  ),
   chain: chainField,
 });
 
@@ -180,16 +186,21 @@ const verdict = object('What one series says of the image, and why.', {
     maximum: 1,
   }),
   evidence: openObject("What the verdict rests on; the method's own."),
-  seconds: number('Wall time from the start of this image to its end; others may be in work meanwhile. A time field.', {
-    minimum: 0,
-  }),
+  seconds: number(
+    'Wall time from the start of this image to its end; others may be in work meanwhile. A time field.',
+    {
+      minimum: 0,
+    },
+  ),
 });
 
 export const certificate = object('One image.', {
   kind: constant('certificate'),
   index: count("The image's index in the data set."),
   name: nullable(text('File name of the image within its data set; null where images have none.')),
-  sha256: sha256('SHA-256 of its pixels as certified: float32, little-endian, channel by channel, row by row.'),
+  sha256: sha256(
+    'SHA-256 of its pixels as certified: float32, little-endian, channel by channel, row by row.',
+  ),
   label: nullable(count('True class; null without labels.')),
   answer: nullable(
     count(
@@ -224,7 +235,9 @@ export const end = object('Last line of a finished run: what the records before 
       }),
     }),
   ),
-  digest: sha256('Result digest: SHA-256 of the run without times and machine facts (records/result-digest.ts).'),
+  digest: sha256(
+    'Result digest: SHA-256 of the run without times and machine facts (records/result-digest.ts).',
+  ),
   chain: chainField,
 });
 
@@ -241,7 +254,8 @@ export type SeriesCertificate = CertificateRecord['series'][number];
 export type Guarantee = SeriesHeader['guarantee'];
 
 /** What one series says of an image, without its evidence. */
-export interface Verdict extends Pick<SeriesCertificate, 'prediction' | 'radius' | 'failureProbability' | 'seconds'> {
+export interface Verdict
+  extends Pick<SeriesCertificate, 'prediction' | 'radius' | 'failureProbability' | 'seconds'> {
   /** D(radius)/radius, an upper bound; null where the method has no left half or the radius is 0. */
   readonly localLipschitz: number | null;
 }
@@ -267,7 +281,10 @@ export function outcomeOf(record: CertificateRecord, header: RunHeader, formats:
 }
 
 /** The images of a run, k = 0, 1, …: every `skip`-th from `start`, omitting those held out; of a shard its own. */
-export function* plannedIndices({ selection, data }: Pick<RunHeader, 'selection' | 'data'>): Generator<number> {
+export function* plannedIndices({
+  selection,
+  data,
+}: Pick<RunHeader, 'selection' | 'data'>): Generator<number> {
   const heldOut = new Set(selection.heldOut);
   const { start, skip, shard } = selection;
   let k = 0;

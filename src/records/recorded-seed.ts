@@ -5,9 +5,6 @@ import { resultLines } from './result-lines.ts';
 import type { SeriesFormats } from './series-format.ts';
 
 /** The seed in the first line of a result file, and who chose it; null where `recordedHeader` finds no header. */
-export async function recordedSeed(
-  path: string,
-  formats: SeriesFormats,
-): Promise<RunHeader['seed'] | null> {
+export async function recordedSeed(path: string, formats: SeriesFormats): Promise<RunHeader['seed'] | null> {
   return (await recordedHeader<RunHeader>(path, resultLines(formats).headerViolation))?.seed ?? null;
 }

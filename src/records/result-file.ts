@@ -27,16 +27,11 @@ export async function openResultFile(
   const outcomes: Outcome[] = [];
   const found: { digest: ResultDigest | null } = { digest: null };
   const lines = resultLines(formats);
-  const journal = await openJournal(
-    path,
-    resultJournal(formats),
-    header,
-    (record, inForce) => {
-      found.digest ??= resultDigest(inForce, lines);
-      found.digest.add(record);
-      outcomes.push(outcomeOf(record, inForce, formats));
-    },
-  );
+  const journal = await openJournal(path, resultJournal(formats), header, (record, inForce) => {
+    found.digest ??= resultDigest(inForce, lines);
+    found.digest.add(record);
+    outcomes.push(outcomeOf(record, inForce, formats));
+  });
   return {
     ...journal,
     outcomes,

@@ -58,7 +58,9 @@ export async function settle(request: SeriesRequests, subject: Subject, context:
   if (against === undefined) requests.push(...(twin === null ? [] : [twin]));
   else
     for (const name of against)
-      requests.push(twin?.method === name ? twin : { method: name, asked: sharedWith(name, own.series, beside) });
+      requests.push(
+        twin?.method === name ? twin : { method: name, asked: sharedWith(name, own.series, beside) },
+      );
   const others = [];
   for (const one of requests) others.push(await resolved(one, subject, context));
   const all = [own, ...others];

@@ -4,7 +4,6 @@
  */
 import { DataType } from '../onnx/model/data-type.ts';
 import { intAttribute, type Node, type Tensor } from '../onnx/model/graph.ts';
-import { apply } from '../operators/algebra/linear-map.ts';
 import { type Action, type Constant, constantOf, type Operand } from '../operators/operator.ts';
 import { operatorOf } from '../operators/registry.ts';
 import { refuseTraining } from '../operators/training/operands.ts';
@@ -52,14 +51,14 @@ function numbersOf(node: Node, action: Action, operands: readonly (Operand | nul
   if (action.kind === 'affine') {
     const values = action.bias?.slice() ?? new Float64Array(action.terms[0]?.matrix.rows ?? 0);
     for (const { operand, matrix } of action.terms)
-      apply(matrix, valuesAt(operand)).forEach((v, i) => {
+      matrix.apply(valuesAt(operand)).forEach((v, i) => {
         values[i] = (values[i] as number) + v;
       });
     return { dims: action.dims, values };
   }
   if (action.kind === 'nonlinear') {
     const x = valuesAt(action.operand);
-    const z = action.spread === null ? x : apply(action.spread, x);
+    const z = action.spread === null ? x : action.spread.apply(x);
     return { dims: action.dims, values: action.nonlinearity.value(z) };
   }
   return refuseTraining(node, 'it is computed from a constant', 'Export the model with constant folding.');

@@ -1,5 +1,5 @@
 /** Reference for operator norms: the largest singular value of a dense matrix by one-sided Jacobi rotations. */
-import { explicit, type LinearMap } from '../../src/operators/algebra/linear-map.ts';
+import type { LinearMap } from '../../src/operators/algebra/linear-map.ts';
 
 /** Columns of diag(rows) A diag(columns). */
 export function denseColumns(
@@ -7,7 +7,7 @@ export function denseColumns(
   rows: Float64Array | null = null,
   columns: Float64Array | null = null,
 ): Float64Array[] {
-  const matrix = explicit(map, '');
+  const matrix = map.explicit('');
   const dense = Array.from({ length: matrix.cols }, () => new Float64Array(matrix.rows));
   for (let i = 0; i < matrix.rows; i++) {
     for (let k = matrix.rowStart[i] as number; k < (matrix.rowStart[i + 1] as number); k++) {

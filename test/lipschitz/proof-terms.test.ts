@@ -23,10 +23,8 @@ import { units } from './exact.ts';
 import { distance, exponential, fixed, ONE, over, times } from './fixed-point.ts';
 
 const u = UNIT_ROUNDOFF;
-const scalar = (value: number, error = 0): SparseMatrix => ({
-  ...buildMatrix(1, 1, 1, (_, add) => add(0, value)),
-  error,
-});
+const scalar = (value: number, error = 0): SparseMatrix =>
+  buildMatrix(1, 1, 1, (_, add) => add(0, value)).withError(error);
 
 describe('rounding in a norm proved by a factorisation', () => {
   it('of the Gram matrix: a column of squares that each vanish beside the first', () => {

@@ -3,13 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createBandedGram, gershgorin, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import {
-  apply,
-  applyAdjoint,
-  buildMatrix,
-  type SparseMatrix,
-  selection,
-} from '../../src/operators/algebra/sparse-matrix.ts';
+import { buildMatrix, type SparseMatrix, selection } from '../../src/operators/algebra/sparse-matrix.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';
 import { type Random, randomSource } from '../operators/random.ts';
@@ -33,7 +27,7 @@ function randomScales(random: Random, size: number, onlyMask: boolean): Float64A
 /** Symmetric G = A^T A as the product of the bounds. */
 function gramProduct(matrix: SparseMatrix): (x: Float64Array, y: Float64Array) => void {
   return (x, y) => {
-    applyAdjoint(matrix, apply(matrix, x), y);
+    y.set(matrix.applyAdjoint(matrix.apply(x)));
   };
 }
 
@@ -113,7 +107,7 @@ describe('a norm proved by factorisation', () => {
   });
 
   it('includes the error of a composed matrix', () => {
-    const matrix = { ...randomDense(randomSource(2), 5, 5), error: 0.25 };
+    const matrix = randomDense(randomSource(2), 5, 5).withError(0.25);
     const truth = largestSingularValue(denseColumns(matrix));
     const half = new Float64Array(5).fill(0.5);
     const norm = createSpectralNorm(matrix, [5], [5]);

@@ -15,15 +15,8 @@ import type { Step } from '../../src/lipschitz/left-half.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { residualNorm } from '../../src/methods/splitz/confirm/residual-norm.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
-import {
-  absoluteNorm,
-  add,
-  applyAbsolute,
-  buildMatrix,
-  multiply,
-  rowNorms,
-  type SparseMatrix,
-} from '../../src/operators/algebra/sparse-matrix.ts';
+import { buildMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { add, multiply } from '../../src/operators/algebra/sparse-products.ts';
 import { carried } from '../../src/operators/compile/carried-range.ts';
 import { elementwise } from '../../src/operators/nonlinear/elementwise.ts';
 import { noShared, sharedFolder, titled } from '../onnx/shared.ts';
@@ -135,7 +128,7 @@ describe('at every scale of float64, exactly,', () => {
         (m, given) => {
           const matrix = dense(m.rows, m.cols, m.entries);
           const b = Float64Array.from(given.slice(0, m.cols), Math.abs);
-          const [norms, sums] = [rowNorms(matrix), applyAbsolute(matrix, b)];
+          const [norms, sums] = [matrix.rowNorms(), matrix.applyAbsolute(b)];
           for (const [i, row] of rowsOf(m).entries()) {
             expect(atLeastNorm(norms[i]!, row)).toBe(true);
             const sum = row.reduce((total, v, c) => total + (v < 0n ? -v : v) * units(b[c]!), 0n);
@@ -154,7 +147,7 @@ describe('at every scale of float64, exactly,', () => {
       fc.property(matrices, (m) => {
         const matrix = dense(m.rows, m.cols, m.entries);
         const magnitudes = rowsOf(m).map((row) => row.map((v) => (v < 0n ? -v : v)));
-        expect(atLeastSpectralNorm(inflate(absoluteNorm(matrix), 1), magnitudes)).toBe(true);
+        expect(atLeastSpectralNorm(inflate(matrix.absoluteNorm(), 1), magnitudes)).toBe(true);
       }),
       runs(1500),
     );

@@ -1,6 +1,6 @@
 /** A network that takes blue, green, red is certified as its twin that takes red, green, blue. */
 import { expect, it } from 'vitest';
-import { leftHalfBoundAt, probesOf } from '../../src/methods/smoothed-classifier.ts';
+import { leftHalfBoundAt, probesOf } from '../../src/methods/splitz/left-half.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import type { ChannelOrder } from '../../src/onnx/intake/pixel-layout.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';

@@ -5,22 +5,18 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
-import { firstActivationCut } from '../../src/inspection/first-activation.ts';
-import {
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  type SmoothingSettings,
-} from '../../src/methods/smoothed-classifier.ts';
+import { firstActivationCut } from '../../src/lipschitz/first-activation.ts';
+import { leftHalfBoundAt } from '../../src/methods/splitz/left-half.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
-import type { SmoothingCertificate } from '../../src/records/record.ts';
 import { type CatalogueEntry, catalogue, noShared, sharedFolder, titled } from '../onnx/shared.ts';
+import { type FlatCertificate, openSmoothed, type TestSettings } from './open.ts';
 
 const entries = catalogue().filter(
   ({ file, dataset }) => file.startsWith('models/one-network-many-exports/') && dataset !== undefined,
 );
 const INDICES = [0, 1, 2];
-const SETTINGS: SmoothingSettings = {
+const SETTINGS: TestSettings = {
   sigma: 0.5,
   n0: 50,
   n: 300,
@@ -31,7 +27,7 @@ const SETTINGS: SmoothingSettings = {
 
 interface Certified {
   readonly latent: readonly number[];
-  readonly certificates: readonly SmoothingCertificate[];
+  readonly certificates: readonly FlatCertificate[];
 }
 
 async function certified({ file, layout, scale, mean, std }: CatalogueEntry): Promise<Certified> {
@@ -48,12 +44,11 @@ async function certified({ file, layout, scale, mean, std }: CatalogueEntry): Pr
   if (cut === null) throw new Error('the network has an activation');
   const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
   const images = await Promise.all(INDICES.map((index) => data.image(index)));
-  const resources = { provider: 'cpu', workers: 1, batch: 32 } as const;
-  const smoothed = await openSmoothedClassifier(classifier, cut, left, resources, images, 'certified');
+  const smoothed = await openSmoothed(classifier, cut, left, images, { batch: 32 });
   try {
-    const certificates: SmoothingCertificate[] = [];
+    const certificates: FlatCertificate[] = [];
     for (const [k, image] of images.entries())
-      certificates.push(await smoothed.certify(image, INDICES[k] ?? 0, null, SETTINGS));
+      certificates.push(await smoothed.certify(image, INDICES[k] ?? 0, SETTINGS));
     return { latent: cut.dims.slice(1), certificates };
   } finally {
     await smoothed.close();
@@ -82,7 +77,7 @@ describe.skipIf(noShared !== null)(titled('one network exported many ways'), () 
       const actual = await once(entry);
       expect(actual.latent).toEqual(expected.latent);
       for (const [k, certificate] of actual.certificates.entries()) {
-        const { counts, radius } = expected.certificates[k] as SmoothingCertificate;
+        const { counts, radius } = expected.certificates[k] as FlatCertificate;
         expect(certificate.counts).toEqual(counts);
         expect(Math.abs(certificate.radius - radius)).toBeLessThanOrEqual(1e-6 * radius);
       }

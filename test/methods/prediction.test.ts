@@ -1,6 +1,6 @@
 /** PREDICT: the answer of the smoothed classifier is wrong with probability at most alpha, else right or withheld. */
 import { describe, expect, it } from 'vitest';
-import { predictedClass } from '../../src/methods/prediction.ts';
+import { predictedClass } from '../../src/methods/smoothing/prediction.ts';
 import { randomSource } from '../operators/random.ts';
 import { mostFailures } from './failures.ts';
 

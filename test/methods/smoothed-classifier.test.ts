@@ -5,26 +5,22 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/ground/errors.ts';
-import { firstActivationCut } from '../../src/inspection/first-activation.ts';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
-import { checkLeftHalf, requireHidden } from '../../src/methods/left-half-check.ts';
-import {
-  largestBatch,
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  type SmoothedClassifier,
-} from '../../src/methods/smoothed-classifier.ts';
+import { firstActivationCut } from '../../src/lipschitz/first-activation.ts';
+import { largestBatch } from '../../src/methods/smoothing/right-half.ts';
+import { leftHalfBoundAt } from '../../src/methods/splitz/left-half.ts';
+import { checkLeftHalf, requireHidden } from '../../src/methods/splitz/left-half-check.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import type { Preprocessing } from '../../src/onnx/intake/preprocessing.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { splitModel } from '../../src/onnx/split.ts';
-import { lineOf } from '../../src/records/record.ts';
 import { floatTensor, intAttr, intsAttr, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
+import { exampleHeader, exampleRecord, LINES, splitzSeries } from '../records/run.ts';
 import { mostFailures } from './failures.ts';
+import { type OpenedSmoothed, openSmoothed } from './open.ts';
 
-const RESOURCES = { provider: 'cpu', workers: 1, batch: 64 } as const;
 const at = (values: ArrayLike<number>, i: number): number => values[i] ?? Number.NaN;
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((sum, value, i) => sum + value * at(b, i), 0);
@@ -33,11 +29,11 @@ async function opened(
   classifier: PreparedClassifier,
   images: readonly Float32Array[],
   bound: DisplacementBound = 'secant',
-): Promise<SmoothedClassifier> {
+): Promise<OpenedSmoothed> {
   const cut = firstActivationCut(classifier.cuts.cuts, classifier.model.graph);
   if (cut === null) throw new Error('the network has an activation');
   const left = leftHalfBoundAt(classifier, cut, bound, 1e-6);
-  return openSmoothedClassifier(classifier, cut, left, RESOURCES, images, 'certified');
+  return openSmoothed(classifier, cut, left, images);
 }
 
 /** x [2] → W x + c → Relu → (0, w·u - b): the plane, so that the true distance can be found along rays. */
@@ -133,7 +129,7 @@ describe.each([
     const ALPHA = 0.05;
     const distance = trueDistance(net, X);
     const right = planeMargin(net, X) > 0 ? 1 : 0;
-    let smoothed: SmoothedClassifier;
+    let smoothed: OpenedSmoothed;
     beforeAll(async () => {
       const classifier = await prepareClassifier(tinyModel(planeParts(net)), undefined, null);
       smoothed = await opened(classifier, [Float32Array.from(X)]);
@@ -146,7 +142,7 @@ describe.each([
       let total = 0;
       for (let k = 0; k < SEEDS; k++) {
         const seed = BigInt(k) * 0x9e3779b97f4a7c15n;
-        const { radius, prediction } = await smoothed.certify(Float32Array.from(X), 0, right, {
+        const { radius, prediction } = await smoothed.certify(Float32Array.from(X), 0, {
           ...{ sigma, n0: 20, n: 200, alpha: ALPHA, bound: 'clopper-pearson', seed },
         });
         if (radius > (prediction === right ? distance : 0)) failures++;
@@ -240,7 +236,7 @@ describe('an attack on the smoothed classifier', () => {
       const b = dot(w, u) - gap;
       const classifier = await prepareClassifier(tinyModel(convolutionParts(w, b)), undefined, null);
       const smoothed = await opened(classifier, [image], bound);
-      const certificate = await smoothed.certify(image, 0, 1, {
+      const certificate = await smoothed.certify(image, 0, {
         ...{ sigma, n0: 50, n: 20_000, alpha: 0.001, bound: 'clopper-pearson', seed: 3n },
       });
       await smoothed.close();
@@ -318,7 +314,7 @@ describe('normalisation', () => {
       bound,
     );
     try {
-      return await smoothed.certify(image, 0, null, settings);
+      return await smoothed.certify(image, 0, settings);
     } finally {
       await smoothed.close();
     }
@@ -406,7 +402,7 @@ describe('an image on a jump of the left half', () => {
     const cut = findCut(classifier.cuts, '3');
     const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
     const images = [onJump, beside];
-    const smoothed = await openSmoothedClassifier(classifier, cut, left, RESOURCES, images, 'certified');
+    const smoothed = await openSmoothed(classifier, cut, left, images);
     try {
       const settings = {
         sigma: 0.5,
@@ -417,12 +413,15 @@ describe('an image on a jump of the left half', () => {
         seed: 1n,
       } as const;
       const [at1, at2] = [
-        await smoothed.certify(onJump, 0, 1, settings),
-        await smoothed.certify(beside, 1, 1, settings),
+        await smoothed.certify(onJump, 0, settings),
+        await smoothed.certify(beside, 1, settings),
       ];
       expect([at1.prediction, at1.radius, at1.forwardError]).toEqual([1, 0, null]);
-      const record = { kind: 'certificate', index: 0, label: 1, ...at1, baseline: null } as const;
-      expect(JSON.parse(lineOf(record))).toEqual(record);
+      const { prediction, radius, failureProbability, ...evidence } = at1;
+      const header = exampleHeader({ series: [splitzSeries()] });
+      const verdict = { ...{ prediction, radius, failureProbability, evidence }, seconds: 0 };
+      const record = { ...exampleRecord(0, header), series: [verdict] };
+      expect(JSON.parse(LINES.recordLine(record, header))).toEqual(record);
       expect(at2.radius).toBeGreaterThan(0.1);
       expect(at2.forwardError).toBeLessThan(1e-12);
     } finally {

@@ -4,7 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import { DataType } from '../../src/onnx/model/data-type.ts';
-import { identityMatrix, multiply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { identityMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { multiply } from '../../src/operators/algebra/sparse-products.ts';
 import { atLeastSpectralNorm, units } from '../lipschitz/exact.ts';
 import { distance, fixed, over, squareRoot, times } from '../lipschitz/fixed-point.ts';
 import { floatTensor, intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
@@ -124,7 +125,7 @@ describe('the error of a matrix of computed weights', () => {
     };
     const { matrix } = compiled(model).output.terms[0]!;
     expect((matrix as SparseMatrix).value.every((v) => Math.abs(v - 1) < 1e-7)).toBe(true);
-    const scaled = { ...identityMatrix(3), error: 1e-9 };
+    const scaled = identityMatrix(3).withError(1e-9);
     for (const product of [multiply(scaled, identityMatrix(3), ''), multiply(identityMatrix(3), scaled, '')])
       expect(product.error).toBeGreaterThanOrEqual(1e-9);
     const exact = identityMatrix(3);

@@ -2,30 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { gamma } from '../../src/ground/rounding-error.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import {
-  type ConvolutionMap,
-  convolutionGram,
-  convolutionMap,
-  explicitConvolution,
-  type Kernel,
-} from '../../src/operators/algebra/convolution-map.ts';
-import {
-  absoluteNorm,
-  add,
-  apply,
-  applyAbsolute,
-  applyAdjoint,
-  convolutionOf,
-  explicit,
-  isConvolution,
-  longestColumn,
-  longestRow,
-  multiply,
-  rowNorms,
-} from '../../src/operators/algebra/linear-map.ts';
-import { identityMatrix, type SparseMatrix, selection } from '../../src/operators/algebra/sparse-matrix.ts';
+import { ConvolutionMap, convolutionOf } from '../../src/operators/algebra/convolution-map.ts';
+import { explicitConvolution, type Kernel } from '../../src/operators/algebra/kernel.ts';
+import { add, multiply } from '../../src/operators/algebra/map-products.ts';
+import { identityMatrix, SparseMatrix, selection } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { Sweep } from '../../src/operators/algebra/sweep.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
+import { randomDense } from '../lipschitz/wide.ts';
 import { type Random, randomSource } from './random.ts';
 
 const DELTA = 1e-7;
@@ -66,18 +49,18 @@ function mover(random: Random, rows: number, cols: number, distinct: boolean): S
     distinct ? (i < cols && random.integer(0, 9) > 0 ? i : -1) : random.integer(-1, cols - 1),
   );
   const matrix = selection(cols, source, Float64Array.from({ length: rows }, random.normal));
-  return { ...matrix, error: random.pick([0, 1e-12]) };
+  return matrix.withError(random.pick([0, 1e-12]));
 }
 
 function randomMap(seed: number): { map: ConvolutionMap; random: Random; mirrored: boolean } {
   const random = randomSource(seed);
   const kernel = randomKernel(random);
-  const bare = convolutionMap(kernel);
+  const bare = new ConvolutionMap(kernel);
   const mirrored = random.integer(0, 3) === 0;
   const inner = random.integer(0, 1) === 0 ? null : mover(random, bare.cols, bare.cols, !mirrored);
   const outer =
     random.integer(0, 1) === 0 ? null : mover(random, random.integer(1, bare.rows), bare.rows, false);
-  return { map: convolutionMap(kernel, outer, inner), random, mirrored: mirrored && inner !== null };
+  return { map: new ConvolutionMap(kernel, outer, inner), random, mirrored: mirrored && inner !== null };
 }
 
 const length = (x: Float64Array): number => Math.hypot(...x);
@@ -87,26 +70,24 @@ describe('a convolution that is not written out', () => {
   it('applies as its matrix does, forward and back, within the roundings both declare', () => {
     for (let seed = 0; seed < 300; seed++) {
       const { map, random } = randomMap(seed);
-      const matrix = explicit(map, '');
+      const matrix = map.explicit('');
       expect([map.rows, map.cols]).toEqual([matrix.rows, matrix.cols]);
-      const norm = absoluteNorm(map);
+      const norm = map.absoluteNorm();
       const [x, y] = [random.normals(map.cols), random.normals(map.rows)];
-      const forward = (gamma(longestRow(map)) + gamma(longestRow(matrix) + 4)) * norm * length(x);
-      expect(distance(apply(map, x), apply(matrix, x)), `seed ${seed}`).toBeLessThanOrEqual(forward);
-      const back = (gamma(longestColumn(map)) + gamma(longestColumn(matrix) + 4)) * norm * length(y);
-      expect(distance(applyAdjoint(map, y), applyAdjoint(matrix, y)), `seed ${seed}`).toBeLessThanOrEqual(
-        back,
-      );
+      const forward = (gamma(map.longestRow()) + gamma(matrix.longestRow() + 4)) * norm * length(x);
+      expect(distance(map.apply(x), matrix.apply(x)), `seed ${seed}`).toBeLessThanOrEqual(forward);
+      const back = (gamma(map.longestColumn()) + gamma(matrix.longestColumn() + 4)) * norm * length(y);
+      expect(distance(map.applyAdjoint(y), matrix.applyAdjoint(y)), `seed ${seed}`).toBeLessThanOrEqual(back);
     }
   });
 
   it('has row norms, |A| b and || |A| || that bound the matrix and are no looser where no cell is mirrored', () => {
     for (let seed = 0; seed < 300; seed++) {
       const { map, random, mirrored } = randomMap(1000 + seed);
-      const exact = { ...explicit(map, ''), error: map.error };
-      const [norms, truth] = [rowNorms(map), rowNorms(exact)];
+      const exact = map.explicit('').withError(map.error);
+      const [norms, truth] = [map.rowNorms(), exact.rowNorms()];
       const b = random.normals(map.cols).map(Math.abs);
-      const [reach, reached] = [applyAbsolute(map, b), applyAbsolute(exact, b)];
+      const [reach, reached] = [map.applyAbsolute(b), exact.applyAbsolute(b)];
       for (let i = 0; i < map.rows; i++) {
         expect(norms[i]!).toBeGreaterThanOrEqual(truth[i]! * (1 - 1e-14));
         expect(reach[i]!).toBeGreaterThanOrEqual(reached[i]! * (1 - 1e-14));
@@ -114,8 +95,8 @@ describe('a convolution that is not written out', () => {
         expect(norms[i]!).toBeLessThanOrEqual(truth[i]! * (1 + 1e-13));
         expect(reach[i]!).toBeLessThanOrEqual(reached[i]! * (1 + 1e-13));
       }
-      const positive = { ...exact, value: exact.value.map(Math.abs) };
-      expect(absoluteNorm(map)).toBeGreaterThanOrEqual(
+      const positive = exact.withValues(exact.value.map(Math.abs));
+      expect(map.absoluteNorm()).toBeGreaterThanOrEqual(
         largestSingularValue(denseColumns(positive)) * (1 - 1e-12),
       );
     }
@@ -152,15 +133,12 @@ describe('a convolution that is not written out', () => {
         random.normals(map.cols).map(Math.abs),
       ];
       const x = random.normals(map.cols);
-      const image = apply(
-        map,
-        x.map((v, i) => v * columns[i]!),
-      ).map((v, i) => v * rows[i]! * rows[i]!);
-      const expected = applyAdjoint(map, image).map((v, i) => v * columns[i]!);
+      const image = map.apply(x.map((v, i) => v * columns[i]!)).map((v, i) => v * rows[i]! * rows[i]!);
+      const expected = map.applyAdjoint(image).map((v, i) => v * columns[i]!);
       const got = new Float64Array(map.cols);
-      convolutionGram(map, rows, columns)(x, got);
+      map.gram(rows, columns)(x, got);
       const scale =
-        1 + absoluteNorm(map) ** 2 * length(x) * Math.max(...rows) ** 2 * Math.max(...columns) ** 2;
+        1 + map.absoluteNorm() ** 2 * length(x) * Math.max(...rows) ** 2 * Math.max(...columns) ** 2;
       expect(distance(got, expected), `seed ${seed}`).toBeLessThanOrEqual(1e-14 * scale);
     }
   });
@@ -168,17 +146,17 @@ describe('a convolution that is not written out', () => {
 
 describe('composition around a convolution', () => {
   const kernel = randomKernel(randomSource(7));
-  const map = convolutionMap(kernel);
+  const map = new ConvolutionMap(kernel);
 
   it('stays unwritten between maps that move and scale cells, and carries their errors', () => {
     const random = randomSource(8);
     const [before, after] = [mover(random, map.cols, map.cols, true), mover(random, 5, map.rows, false)];
     const chain = multiply(after, multiply(map, before, ''), '');
-    expect(isConvolution(chain)).toBe(true);
+    expect(chain).toBeInstanceOf(ConvolutionMap);
     expect(denseColumns(chain)).toEqual(
       denseColumns(multiply(after, multiply(explicitConvolution(kernel, ''), before, ''), '')),
     );
-    const uncertain = multiply({ ...after, error: 1e-3 }, map, '');
+    const uncertain = multiply(after.withError(1e-3), map, '');
     expect(uncertain.error).toBeGreaterThanOrEqual(1e-3 * largestSingularValue(denseColumns(map)));
     expect(multiply(identityMatrix(map.rows), map, '')).toBe(map);
     expect(multiply(map, identityMatrix(map.cols), '')).toBe(map);
@@ -186,11 +164,10 @@ describe('composition around a convolution', () => {
 
   it('is written out where cells are mixed or maps are added', () => {
     const random = randomSource(9);
-    const next = explicitConvolution({ ...randomKernel(random) }, '');
-    const mixed = { ...next, cols: map.rows, column: next.column.map((c) => c % map.rows) };
-    expect(isConvolution(multiply(mixed, map, ''))).toBe(false);
-    expect(isConvolution(add(map, map, ''))).toBe(false);
-    const twice = apply(add(map, map, ''), random.normals(map.cols));
+    const mixed = randomDense(random, 3, map.rows);
+    expect(multiply(mixed, map, '')).toBeInstanceOf(SparseMatrix);
+    expect(add(map, map, '')).toBeInstanceOf(SparseMatrix);
+    const twice = add(map, map, '').apply(random.normals(map.cols));
     expect(twice).toHaveLength(map.rows);
   });
 
@@ -206,9 +183,9 @@ describe('composition around a convolution', () => {
     };
     const weights = new Float64Array(64 * 3 * 49).fill(0.01);
     const stem: Kernel = { batch: 1, groups: 1, outChannels: 64, perGroup: 3, weights, y: axis, x: axis };
-    expect(isConvolution(convolutionOf(stem, ''))).toBe(true);
-    expect(isConvolution(convolutionOf(kernel, ''))).toBe(false);
-    expect(() => explicit(convolutionMap({ ...stem, outChannels: 128 }), "node 'conv1'")).toThrow(
+    expect(convolutionOf(stem, '')).toBeInstanceOf(ConvolutionMap);
+    expect(convolutionOf(kernel, '')).toBeInstanceOf(SparseMatrix);
+    expect(() => new ConvolutionMap({ ...stem, outChannels: 128 }).explicit("node 'conv1'")).toThrow(
       /linear map has 236 million entries/,
     );
   });

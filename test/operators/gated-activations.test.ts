@@ -13,6 +13,7 @@ import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
 import { checkRows } from '../../src/onnx/runtime/check-rows.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { Activation } from '../../src/operators/nonlinear/activation.ts';
 import { floatTensor, node, tinyModel, weights } from '../onnx/tiny-model.ts';
 import { activationOf, encoded, leftHalfOf } from './compiled.ts';
@@ -230,7 +231,7 @@ function compiledForm(form: Form): { half: LeftHalf; activation: Activation; fac
   const [step, ...others] = half.steps;
   if (others.length > 0) throw new Error('it was not recognised');
   const [term] = half.output.terms;
-  const factor = term !== undefined && 'value' in term.matrix ? (term.matrix.value[0] ?? 1) : 1;
+  const factor = term?.matrix instanceof SparseMatrix ? (term.matrix.value[0] ?? 1) : 1;
   return { half, activation: activationOf(step), factor };
 }
 

@@ -7,8 +7,7 @@ import { sizeOf } from '../../src/onnx/model/graph.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { withSession } from '../../src/onnx/runtime/session.ts';
-import { explicit } from '../../src/operators/algebra/linear-map.ts';
-import { apply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import type { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import { trainingFormOf } from '../../src/operators/registry.ts';
 import { floatTensor } from '../onnx/tiny-model.ts';
 import { compiled, encoded } from './compiled.ts';
@@ -168,7 +167,7 @@ function matrixOf(model: OneOperator): SparseMatrix | null {
   const half = compiled(model);
   const [term] = half.output.terms;
   return half.steps.length === 0 && half.output.terms.length === 1 && term !== undefined
-    ? explicit(term.matrix, '')
+    ? term.matrix.explicit('')
     : null;
 }
 
@@ -199,12 +198,12 @@ describe('of an affine operator', () => {
         NOT_KEPT,
       );
       if (rows === null) continue;
-      const squares = { ...matrix, value: matrix.value.map((a) => a * a) };
-      closeTo(rows.dataSync(), apply(squares, Float64Array.from(v)), 1e-5, title);
+      const squares = matrix.withValues(matrix.value.map((a) => a * a));
+      closeTo(rows.dataSync(), squares.apply(Float64Array.from(v)), 1e-5, title);
       const linear = trained.run(tensor(v, model.dims), weights, running, (form, node, operands, context) =>
         (form.linear ?? form.forward)(node, operands, context),
       );
-      closeTo(linear.dataSync(), apply(matrix, Float64Array.from(v)), 1e-5, title);
+      closeTo(linear.dataSync(), matrix.apply(Float64Array.from(v)), 1e-5, title);
       compared++;
     }
     expect(compared).toBeGreaterThan(2);

@@ -8,7 +8,9 @@ describe('the example run', () => {
     const header = exampleHeader();
     expect(LINES.headerViolation(JSON.parse(LINES.lineOf(header)))).toBeNull();
     for (let k = 0; k < 12; k++)
-      expect(LINES.recordViolation(JSON.parse(LINES.recordLine(exampleRecord(k), header)), header)).toBeNull();
+      expect(
+        LINES.recordViolation(JSON.parse(LINES.recordLine(exampleRecord(k), header)), header),
+      ).toBeNull();
   });
   it.each(['clopper-pearson', 'runner-up', 'anytime'] as const)('holds with the bound %s', (bound) => {
     const header = honestHeader(bound);

@@ -1,14 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { METHODS } from '../../src/methods/index.ts';
+import { type CertificateRecord, plannedIndices, type RunHeader } from '../../src/records/record.ts';
+import { resultSchema } from '../../src/records/result-lines.ts';
 import {
-  type CertificateRecord,
-  lineOf,
-  outcomeOf,
-  plannedIndices,
-  recordViolation,
-  resultSchema,
-} from '../../src/records/record.ts';
-import { exampleHeader, exampleRecord } from './run.ts';
+  endOf,
+  exampleHeader,
+  exampleRecord,
+  LINES,
+  linesOf,
+  outcomesOf,
+  setting,
+  smoothingSeries,
+  splitzSeries,
+  withEvidence,
+  withVerdict,
+} from './run.ts';
 
 const publishedSchema: unknown = JSON.parse(
   readFileSync(new URL('../fixtures/result.schema.json', import.meta.url), 'utf8'),
@@ -67,85 +74,172 @@ function valid(schema: unknown, value: unknown): boolean {
 }
 
 describe('result lines', () => {
+  const header = exampleHeader();
+  const lineOf = (record: CertificateRecord): string => LINES.recordLine(record, header);
+
   test('the schema is the one agreed on (tools/golden/result-schema.mjs writes it anew)', () => {
-    expect(publishedSchema).toEqual(JSON.parse(JSON.stringify(resultSchema)));
+    expect(publishedSchema).toEqual(JSON.parse(JSON.stringify(resultSchema(METHODS))));
   });
 
   test('lines written are valid under the published schema, judged by an independent validator', () => {
-    for (const line of [exampleHeader(), ...Array.from({ length: 12 }, (_, k) => exampleRecord(k))]) {
-      expect(valid(publishedSchema, JSON.parse(lineOf(line)))).toBe(true);
-    }
+    const records = Array.from({ length: 12 }, (_, k) => exampleRecord(k));
+    for (const line of [...linesOf(records), LINES.lineOf(endOf(records))])
+      expect(valid(publishedSchema, JSON.parse(line))).toBe(true);
   });
 
   test('the published schema and our own check reject the same mutilations of every field', () => {
+    const mutilated = (fields: object): [key: string, broken: object][] =>
+      Object.keys(fields).flatMap((key) => {
+        const { [key as never]: _, ...missing } = fields;
+        const others = [missing, { ...fields, [key]: { odd: true } }, { ...fields, [`${key}X`]: 1 }];
+        return others.map((broken): [string, object] => [key, broken]);
+      });
     const record = exampleRecord(0);
-    for (const key of Object.keys(record)) {
-      const { [key as keyof CertificateRecord]: _, ...missing } = record;
-      for (const broken of [missing, { ...record, [key]: { odd: true } }, { ...record, [`${key}X`]: 1 }]) {
-        expect(valid(publishedSchema, broken), key).toBe(false);
-        expect(recordViolation(broken), key).not.toBeNull();
-      }
+    const [own, ...rest] = record.series;
+    if (own === undefined) throw new Error('the run has a series');
+    const withOwn = (verdict: object): object => ({ ...record, series: [verdict, ...rest] });
+    const cases = [
+      ...mutilated(record),
+      ...mutilated(own)
+        // Any object is evidence to the envelope: its own fields are tried below.
+        .filter(([key, broken]) => key !== 'evidence' || !('evidence' in broken) || 'evidenceX' in broken)
+        .map(([key, broken]): [string, object] => [key, withOwn(broken)]),
+      ...mutilated(own.evidence).map(([key, evidence]): [string, object] => [
+        key,
+        withOwn({ ...own, evidence }),
+      ]),
+    ];
+    for (const [key, broken] of cases) {
+      expect(valid(publishedSchema, broken), key).toBe(false);
+      expect(LINES.recordViolation(broken, header), key).not.toBeNull();
+    }
+    for (const [key, series] of mutilated(header.series[0] ?? {})) {
+      const broken = { ...header, series: [series] };
+      expect(valid(publishedSchema, broken), key).toBe(false);
+      expect(LINES.headerViolation(broken), key).not.toBeNull();
     }
   });
 
+  test('what is wrong is named by its place', () => {
+    const record = exampleRecord(0);
+    expect(LINES.recordViolation(withEvidence(record, { pA: 2 }, 1), header)).toBe(
+      'series[1].evidence.pA: is above 1',
+    );
+    expect(LINES.recordViolation({ ...record, series: record.series.slice(1) }, header)).toBe(
+      'series: 1 verdicts, but the run has 2 series',
+    );
+    expect(LINES.recordViolation({ ...record, environment: 1 }, header)).toBe(
+      'environment: is 1, but the run has 1',
+    );
+    expect(LINES.headerViolation({ ...header, series: [] })).toBe('series: is empty');
+    const [own] = header.series;
+    expect(LINES.headerViolation({ ...header, series: [{ ...own, method: 'magic' }] })).toBe(
+      "series[0].method: 'magic' is not a method of this version",
+    );
+  });
+
   test('an unbounded rounding error is null, with a radius of 0, and valid under the published schema', () => {
-    const unbounded = {
-      ...exampleRecord(0),
-      radius: 0,
-      displacement: 0,
-      localLipschitz: null,
-      forwardError: null,
-      forwardErrorNearby: null,
-    };
+    const none = { displacement: 0, localLipschitz: null, forwardError: null, forwardErrorNearby: null };
+    const unbounded = withVerdict(withEvidence(exampleRecord(0), none), { radius: 0 });
     expect(valid(publishedSchema, JSON.parse(lineOf(unbounded)))).toBe(true);
   });
 
   test('numbers come back as the same float64 and keys stand in one order whatever order they came in', () => {
-    const record = { ...exampleRecord(3), radius: 0.1 + 0.2, pA: 1 - 2 ** -53 };
+    const record = withVerdict(withEvidence(exampleRecord(3), { pA: 1 - 2 ** -53 }), { radius: 0.1 + 0.2 });
     expect(JSON.parse(lineOf(record))).toEqual(record);
-    const shuffled = Object.fromEntries(Object.entries(record).reverse()) as unknown as CertificateRecord;
+    const reversed = (value: object): object => Object.fromEntries(Object.entries(value).reverse());
+    const shuffled = {
+      ...reversed(record),
+      series: record.series.map((one) => reversed({ ...one, evidence: reversed(one.evidence) })),
+    } as unknown as CertificateRecord;
     expect(lineOf(shuffled)).toBe(lineOf(record));
     expect(lineOf(record)).toMatch(
-      /^\{"kind":"certificate","index":30,"label":0,"prediction":0,"radius":0\.30000000000000004,/u,
+      /^\{"kind":"certificate","index":30,"name":null,"sha256":"0+1e","label":0,"answer":0,"environment":0,"series":\[\{"prediction":0,"radius":0\.30000000000000004,/u,
     );
   });
 
-  test('a line that would lie is not written: NaN, votes that do not add up, an abstention with a radius', () => {
+  test('a line that would lie is not written: NaN, infinity, an abstention with a radius', () => {
     const record = exampleRecord(0);
-    expect(() => lineOf({ ...record, radius: Number.NaN })).toThrow('radius: is not a finite number');
-    expect(() => lineOf({ ...record, nonFinite: 2 })).toThrow(
-      'counts: 10001 votes with nonFinite, but n is 10000',
+    expect(() => lineOf(withVerdict(record, { radius: Number.NaN }))).toThrow(
+      'series[0].radius: is not a finite number',
     );
-    expect(() => lineOf({ ...record, forwardError: null })).toThrow(
-      'radius: is not 0 although forwardError is null',
+    expect(() => lineOf(withEvidence(record, { forwardError: Number.POSITIVE_INFINITY }))).toThrow(
+      'series[0].evidence.forwardError: ',
     );
-    expect(() => lineOf({ ...record, forwardError: Number.POSITIVE_INFINITY })).toThrow('forwardError: ');
-    expect(() => lineOf({ ...record, abstained: true })).toThrow(
-      'prediction: is null exactly when abstaining',
-    );
-    expect(() => lineOf({ ...record, abstained: true, prediction: null })).toThrow('radius: is not 0');
-    expect(() => lineOf({ ...record, baseline: { ...exampleRecord(0), radius: -1 } })).toThrow('baseline');
+    expect(() => lineOf(withVerdict(record, { prediction: null }))).toThrow('series[0].radius: is not 0');
+    expect(() => lineOf(withVerdict(record, { radius: -1 }, 1))).toThrow('series[1].radius');
   });
 
-  test('images are visited from start by skip, without those the split was chosen on', () => {
-    const header = exampleHeader();
-    const { data, settings, split } = header;
-    const planned = (heldOut: number[], length: number) => [
+  test('images are visited from start by skip, without those that settings were chosen on', () => {
+    const planned = (heldOut: number[], length: number, shard: RunHeader['selection']['shard'] = null) => [
       ...plannedIndices({
-        ...header,
-        data: { ...data, length },
-        settings: { ...settings, start: { value: 3, origin: 'flag' }, skip: { value: 4, origin: 'flag' } },
-        split: { ...split, heldOut },
+        data: { ...header.data, length },
+        selection: {
+          ...header.selection,
+          ...{ start: setting(3), skip: setting(4), heldOut, shard },
+        },
       }),
     ];
     expect(planned([], 20)).toEqual([3, 7, 11, 15, 19]);
     expect(planned([7, 8], 19)).toEqual([3, 11, 15]);
+    // Of shards every image is in exactly one.
+    expect(planned([], 20, { index: 0, of: 2 })).toEqual([3, 11, 19]);
+    expect(planned([], 20, { index: 1, of: 2 })).toEqual([7, 15]);
   });
 
   test('an outcome keeps the verdicts and drops the evidence', () => {
-    const outcome = outcomeOf(exampleRecord(1));
-    expect(outcome).not.toHaveProperty('counts');
-    expect(outcome.baseline).not.toHaveProperty('counts');
-    expect(outcome).toMatchObject({ index: 10, label: 0, prediction: 0, correct: true });
+    const [outcome] = outcomesOf([exampleRecord(1)]);
+    expect(outcome?.verdicts).toHaveLength(2);
+    for (const verdict of outcome?.verdicts ?? []) expect(verdict).not.toHaveProperty('evidence');
+    expect(outcome).toMatchObject({ index: 10, label: 0, answer: 0 });
+    expect(outcome?.verdicts.map(({ localLipschitz }) => localLipschitz)).toEqual([1.25, null]);
+  });
+});
+
+describe('the result digest', () => {
+  const header = exampleHeader();
+  const records = Array.from({ length: 5 }, (_, k) => exampleRecord(k));
+  const digestOf = (of: readonly CertificateRecord[], first = header): string => endOf(of, first).digest;
+
+  test('is that of what was found, not of when, where and how it was dealt out', () => {
+    const [machine] = header.environments;
+    if (machine === undefined) throw new Error('the run has a machine');
+    const elsewhere: RunHeader = {
+      ...header,
+      started: '2027-01-01T00:00:00.000Z',
+      tool: { ...header.tool, version: '9.9.9' },
+      environments: [machine, { ...machine, cpu: 'Another CPU', workers: 64, provider: 'cuda' }],
+      selection: { ...header.selection, max: setting(7), shard: { index: 0, of: 1 } },
+      series: header.series.map((one) => ({ ...one, checks: { ...one.checks, composition: 0.5, batch: 1 } })),
+      findings: [{ id: 'SPLITZ008', severity: 'warning', where: "'w'", what: '1 initializer' }],
+    };
+    const later = records.map((record) => ({
+      ...withVerdict(withVerdict(record, { seconds: 9 }), { seconds: 8 }, 1),
+      environment: 1,
+    }));
+    expect(digestOf(later, elsewhere)).toBe(digestOf(records));
+  });
+
+  test('changes with everything else', () => {
+    const changed: [string, string][] = [
+      ['radius', digestOf([withVerdict(exampleRecord(0), { radius: 0.2 }), ...records.slice(1)])],
+      [
+        'evidence of the other series',
+        digestOf([withEvidence(exampleRecord(0), { tau: 3e-9 }, 1), ...records.slice(1)]),
+      ],
+      ['answer', digestOf([{ ...exampleRecord(0), answer: 9 }, ...records.slice(1)])],
+      ['pixels', digestOf([{ ...exampleRecord(0), sha256: 'f'.repeat(64) }, ...records.slice(1)])],
+      ['order', digestOf([...records].reverse())],
+      ['an image less', digestOf(records.slice(0, 4))],
+      ['seed', digestOf(records, { ...header, seed: setting(1) })],
+      ['origin', digestOf(records, { ...header, seed: setting(0, 'flag') })],
+      [
+        'a setting',
+        digestOf(records, { ...header, series: [splitzSeries({ n: setting(9_999) }), smoothingSeries()] }),
+      ],
+      ['model', digestOf(records, { ...header, model: { ...header.model, classes: 11 } })],
+    ];
+    const all = [digestOf(records), ...changed.map(([, digest]) => digest)];
+    expect(new Set(all).size, changed.map(([name]) => name).join()).toBe(all.length);
   });
 });

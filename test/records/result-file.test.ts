@@ -19,13 +19,23 @@ import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readAttestedRun } from '../../src/attestation/run-digest.ts';
 import { type SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
-import { readRun } from '../../src/records/read-results.ts';
-import { lineOf, outcomeOf, type RunHeader } from '../../src/records/record.ts';
-import { recordedSeed } from '../../src/records/recorded-seed.ts';
-import { openResultFile, openResultStream } from '../../src/records/result-file.ts';
+import { openResultFile, openResultStream, readRun, recordedSeed } from '../../src/methods/result-files.ts';
+import type { RunHeader } from '../../src/records/record.ts';
 import { runEnd } from '../../src/statistics/run-end.ts';
 import { verifyFile } from '../../src/verification/verify-file.ts';
-import { chainedLines, exampleHeader, exampleRecord } from './run.ts';
+import {
+  chainedLines,
+  endOf,
+  exampleHeader,
+  exampleRecord,
+  LINES,
+  linesOf,
+  setting,
+  smoothingSeries,
+  splitzSeries,
+  withEvidence,
+  withSelection,
+} from './run.ts';
 
 let folder = '';
 let path = '';
@@ -39,18 +49,12 @@ afterEach(async () => {
 });
 
 const header = exampleHeader();
-const lines = (n: number, first = header) =>
-  chainedLines([lineOf(first), ...Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)))]);
+const recordsOf = (n: number) => Array.from({ length: n }, (_, k) => exampleRecord(k));
+const lines = (n: number) => chainedLines(linesOf(recordsOf(n)));
 const whole = (n: number) => lines(n).join('');
-/** The same as the first versions wrote it: no chain, no closing line. */
-const unchained = (n: number) =>
-  [lineOf(header), ...Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)))].join('');
 /** Closed by the line that says what the records come to. */
-const closed = (n: number) => {
-  const outcomes = Array.from({ length: n }, (_, k) => outcomeOf(exampleRecord(k)));
-  const records = Array.from({ length: n }, (_, k) => lineOf(exampleRecord(k)));
-  return chainedLines([lineOf(header), ...records, lineOf(runEnd(header, outcomes))]).join('');
-};
+const closed = (n: number) =>
+  chainedLines([...linesOf(recordsOf(n)), LINES.lineOf(endOf(recordsOf(n)))]).join('');
 const read = () => readFile(path, 'utf8');
 
 /** Opens the file, completes the run to n records and closes it. */
@@ -122,36 +126,33 @@ describe('resume', () => {
     expect(await read()).toBe(whole(1));
   });
 
-  test('the file keeps its own header; time, workers, batch, node, max and origins may change', async () => {
+  test('the file keeps its own header; time, workers, batch, node, checks, max and origins may change', async () => {
     await complete(1);
-    const { environment } = header;
     const later: RunHeader = {
-      ...exampleHeader({ max: { value: 500, origin: 'flag' }, seed: { value: 0, origin: 'flag' } }),
+      ...withSelection(exampleHeader({ seed: setting(0, 'flag') }), { max: setting(500, 'flag') }),
       started: '2027-01-01T00:00:00.000Z',
       model: { ...header.model, name: 'renamed.onnx' },
-      environment: { ...environment, workers: 8, batch: 1, node: 'v24.0.0' },
-      checks: { leftHalf: 9, leftHalfNorm: 0, leftHalfSigmas: 0, composition: 9, provider: null },
+      environments: header.environments.map((one) => ({ ...one, workers: 8, node: 'v24.0.0' })),
+      series: header.series.map((one) => ({ ...one, checks: { ...one.checks, composition: 9, batch: 1 } })),
     };
     const file = await complete(2, later);
     expect(file.header).toEqual(header);
     expect(await read()).toBe(whole(2));
   });
 
-  test('findings are not part of the identity: old files without them, and runs that find more, continue', async () => {
+  test('findings are not part of the identity: runs that find more, or less, continue', async () => {
     const finding = { id: 'SPLITZ008', severity: 'warning' as const, where: "'w'", what: '1 initializer' };
     await writeFile(path, whole(1));
     expect((await complete(2, { ...header, findings: [finding] })).resumed).toBe(1);
-    await writeFile(path, lineOf({ ...header, findings: [finding] }) + lineOf(exampleRecord(0)));
+    const found = { ...header, findings: [finding] };
+    await writeFile(path, chainedLines(linesOf(recordsOf(1), found)).join(''));
     expect((await complete(2, { ...header, findings: [] })).resumed).toBe(1);
-    expect((await complete(2)).resumed).toBe(2);
   });
 
   test('lines longer than a read chunk and many lines are found', async () => {
-    const wide = {
-      ...exampleRecord(0),
-      counts: Array.from({ length: 400_000 }, (_, c) => (c === 0 ? 9_999 : 0)),
-    };
-    await writeFile(path, lineOf(header) + lineOf(wide) + lineOf(exampleRecord(1)));
+    const counts = Array.from({ length: 400_000 }, (_, c) => (c === 0 ? 9_999 : 0));
+    const wide = withEvidence(exampleRecord(0), { counts });
+    await writeFile(path, chainedLines(linesOf([wide, exampleRecord(1)])).join(''));
     const file = await complete(3);
     expect(file.resumed).toBe(2);
     expect(file.outcomes.map(({ index }) => index)).toEqual([0, 10, 20]);
@@ -183,7 +184,7 @@ describe('a line longer than 16 MiB', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
     expect((await stat(path)).size).toBe(Buffer.byteLength(whole(0)) + size);
     expect(existsSync(`${path}.lock`)).toBe(false);
-    expect(await recordedSeed(path)).toEqual(header.settings.seed);
+    expect(await recordedSeed(path)).toEqual(header.seed);
   });
 
   test('begins one byte behind 16 MiB', async () => {
@@ -206,8 +207,8 @@ describe('the closing line', () => {
   async function finished(n: number) {
     const file = await openResultFile(path, header);
     for (let k = file.resumed; k < n; k++) await file.append(exampleRecord(k));
-    await file.finish(runEnd(file.header, file.outcomes));
-    await file.finish(runEnd(file.header, file.outcomes));
+    await file.finish(runEnd(file.header, file.outcomes, file.digest()));
+    await file.finish(runEnd(file.header, file.outcomes, file.digest()));
     await file.close();
     return file;
   }
@@ -219,7 +220,8 @@ describe('the closing line', () => {
       kind: 'end',
       records: 3,
       measure: 'certified accuracy',
-      series: [{ name: 'SPLITZ', sigma: 0.5 }, { name: 'plain smoothing' }],
+      right: 3,
+      series: [{ method: 'splitz' }, { method: 'smoothing' }],
     });
     expect((await finished(3)).repaired).toBe('nothing');
     expect(await read()).toBe(closed(3));
@@ -241,32 +243,61 @@ describe('the closing line', () => {
     const stream = new PassThrough();
     const file = await openResultStream(stream, header);
     await file.append(exampleRecord(0));
-    await file.finish(runEnd(file.header, file.outcomes));
+    await file.finish(runEnd(file.header, file.outcomes, file.digest()));
     await file.close();
     expect(String(stream.read())).toBe(closed(1));
   });
 
-  test('a file of the first version, without chain, goes on without', async () => {
-    await writeFile(path, unchained(1));
-    await finished(2);
-    expect(await read()).toBe(unchained(2));
+  test('has the digest of the whole run, also of one that was continued', async () => {
+    await complete(2);
+    expect((await finished(3)).digest()).toBe(endOf(recordsOf(3)).digest);
   });
 });
 
 describe('what is refused is named and untouched', () => {
-  const settings: [keyof RunHeader['settings'], unknown, string][] = [
-    ['sigma', 0.25, 'sigma: 0.5 in the file, 0.25 now'],
-    ['n', 500, 'n: 10000 in the file, 500 now'],
-    ['alpha', 0.01, 'alpha: 0.001 in the file, 0.01 now'],
-    ['bound', 'runner-up', 'bound: "clopper-pearson" in the file, "runner-up" now'],
-    ['seed', 1, 'seed: 0 in the file, 1 now'],
-    ['skip', 1, 'skip: 10 in the file, 1 now'],
-    ['mean', [0.5], 'mean: null in the file, [0.5] now'],
-    ['baselineSigma', null, 'baselineSigma: 0.5 in the file, null now'],
+  const beside = smoothingSeries();
+  const others: [string, RunHeader, string][] = [
+    [
+      'sigma',
+      { ...header, series: [splitzSeries({ sigma: setting(0.25) }), beside] },
+      'sigma: 0.5 in the file, 0.25 now',
+    ],
+    [
+      'n',
+      { ...header, series: [splitzSeries({ n: setting(500) }), beside] },
+      'n: 10000 in the file, 500 now',
+    ],
+    [
+      'alpha',
+      { ...header, series: [splitzSeries({ alpha: setting(0.01) }), beside] },
+      'alpha: 0.001 in the file, 0.01 now',
+    ],
+    [
+      'bound',
+      { ...header, series: [splitzSeries({ bound: setting('runner-up') }), beside] },
+      'bound: "clopper-pearson" in the file, "runner-up" now',
+    ],
+    ['seed', { ...header, seed: setting(1) }, 'seed: 0 in the file, 1 now'],
+    ['skip', withSelection(header, { skip: setting(1) }), 'skip: 10 in the file, 1 now'],
+    [
+      'shard',
+      withSelection(header, { shard: { index: 0, of: 2 } }),
+      'shard: null in the file, absent now; shard.index: absent in the file, 0 now; shard.of: absent in the file, 2 now',
+    ],
+    [
+      'mean',
+      { ...header, intake: { ...header.intake, mean: setting([0.5]) } },
+      'mean: null in the file, [0.5] now',
+    ],
+    [
+      'noise beside it',
+      { ...header, series: [splitzSeries(), smoothingSeries({ sigma: setting(1) })] },
+      'series 1: sigma: 0.5 in the file, 1 now',
+    ],
   ];
-  test.each(settings)('another %s', async (name, value, why) => {
+  test.each(others)('another %s', async (_, now, why) => {
     await writeFile(path, whole(1));
-    const error = await refusal(exampleHeader({ [name]: { value, origin: 'flag' } }));
+    const error = await refusal(now);
     expect(error).toBeInstanceOf(UsageError);
     expect(error.report).toMatchObject({ what: 'the result file holds another run', where: path, why });
     expect(error.report.remedy).toContain('--out');
@@ -274,12 +305,21 @@ describe('what is refused is named and untouched', () => {
   });
 
   test('every leaf of the header counts unless it is on the list of those that may change', async () => {
-    const free = new Set(['started', 'name', 'max', 'workers', 'batch', 'node', 'checks']);
+    const free = new Set(['started', 'name', 'max', 'workers', 'node', 'checks']);
     await writeFile(path, whole(1));
     const changed: string[] = [];
-    const { model, data, split, environment } = header;
-    for (const [group, fields] of Object.entries({ model, data, split, environment })) {
-      for (const [key, value] of Object.entries(fields)) {
+    const { model, data, series, environments } = header;
+    const [machine] = environments;
+    const [own] = series;
+    if (machine === undefined || own === undefined) throw new Error('a run has both');
+    const put: Record<string, [object, (changed: object) => object]> = {
+      model: [model, (changed) => ({ model: changed })],
+      data: [data, (changed) => ({ data: changed })],
+      facts: [own.facts, (changed) => ({ series: [{ ...own, facts: changed }, ...series.slice(1)] })],
+      environment: [machine, (changed) => ({ environments: [changed] })],
+    };
+    for (const [group, [fields, within]] of Object.entries(put)) {
+      for (const [key, value] of Object.entries(fields) as [string, unknown][]) {
         if (free.has(key)) continue;
         const other =
           typeof value === 'number'
@@ -290,7 +330,7 @@ describe('what is refused is named and untouched', () => {
                 ? []
                 : 'c'.repeat(64);
         if (Array.isArray(value) && value.length === 0) continue;
-        const error = await refusal({ ...header, [group]: { ...fields, [key]: other } });
+        const error = await refusal({ ...header, ...within({ ...fields, [key]: other }) } as RunHeader);
         expect(error.report.what, `${group}.${key}`).toBe('the result file holds another run');
         changed.push(`${group}.${key}`);
       }
@@ -310,9 +350,10 @@ describe('what is refused is named and untouched', () => {
 
   test('several differences are all named', async () => {
     await writeFile(path, whole(0));
-    const error = await refusal(
-      exampleHeader({ n: { value: 5, origin: 'flag' }, n0: { value: 6, origin: 'flag' } }),
-    );
+    const error = await refusal({
+      ...header,
+      series: [splitzSeries({ n: setting(5), n0: setting(6) }), beside],
+    });
     expect(error.report.why).toBe('n0: 100 in the file, 6 now; n: 10000 in the file, 5 now');
   });
 
@@ -343,7 +384,7 @@ describe('what is refused is named and untouched', () => {
     [
       'an edited field',
       ([h = '', a = '']) => [h, a.replace('"radius":', '"radius":-')],
-      'radius: is below 0',
+      'series[0].radius: is below 0',
     ],
     ['a second header', ([h = '', a = '']) => [h, a, h], 'schema: is not a field of this format'],
     [

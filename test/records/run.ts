@@ -1,9 +1,9 @@
 /** A small run to write, read and summarise: header and records as `certify` makes them, from a seed. */
 import { FORMATS } from '../../src/methods/index.ts';
+import type { WithOrigins } from '../../src/methods/method.ts';
 import type { SmoothingSettings } from '../../src/methods/smoothing/open.ts';
 import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import type { SplitzEvidence, SplitzSettings } from '../../src/methods/splitz/schema.ts';
-import type { WithOrigins } from '../../src/methods/method.ts';
 import { chained } from '../../src/records/chain.ts';
 import {
   type CertificateRecord,

@@ -7,7 +7,6 @@ import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
-import { rowNorms } from '../../src/operators/algebra/linear-map.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import { localBound } from '../../src/training/regularizers.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
@@ -83,7 +82,7 @@ function reference(half: LeftHalf, image: Float64Array, radius: number, kind: 'm
     if (term === undefined) throw new Error('a chain');
     const activation = activationOf(step);
     const { value: z } = inputs[k] as (typeof inputs)[number];
-    const norms = rowNorms(term.matrix);
+    const norms = term.matrix.rowNorms();
     const slopes = z.map((v, i) => {
       const reach = radius * product * (norms[i] as number);
       if (activation.isConstant(v, reach, 0, i)) return 0;

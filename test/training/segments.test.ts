@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
 import type { NodeProto, TensorProto } from '../../src/onnx/model/proto.ts';
-import { apply, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import type { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { TrainingContext } from '../../src/operators/training/form.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import type { Segment } from '../../src/training/segments.ts';
@@ -108,13 +108,13 @@ describe('the segments of a chain', () => {
     const v = Float32Array.from(randomSource(k).normals(matrix.cols));
     closeTo(
       affine.linear(running, state, tensor(v, inputDims[k] ?? [])).dataSync(),
-      apply(matrix, Float64Array.from(v)),
+      matrix.apply(Float64Array.from(v)),
     );
     const positive = v.map(Math.abs);
-    const squares = { ...matrix, value: matrix.value.map((a) => a * a) };
+    const squares = matrix.withValues(matrix.value.map((a) => a * a));
     closeTo(
       affine.squaredRows(running, state, tensor(positive, inputDims[k] ?? [])).dataSync(),
-      apply(squares, Float64Array.from(positive)),
+      squares.apply(Float64Array.from(positive)),
     );
   });
 

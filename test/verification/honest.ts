@@ -6,7 +6,12 @@ import type { SmoothingSettings } from '../../src/methods/smoothing/open.ts';
 import { roundedDown, type VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import type { SplitzEvidence, SplitzFacts, SplitzSettings } from '../../src/methods/splitz/schema.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
-import type { CertificateRecord, RunHeader, SeriesCertificate, SeriesHeader } from '../../src/records/record.ts';
+import type {
+  CertificateRecord,
+  RunHeader,
+  SeriesCertificate,
+  SeriesHeader,
+} from '../../src/records/record.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';

@@ -40,8 +40,8 @@ export const FAULTS = [
   {
     name: 'max pooling: 1-Lipschitz although windows overlap',
     file: 'src/operators/nonlinear/window-maxima.ts',
-    from: 'const overlap = longestColumn(windows);',
-    to: 'const overlap = Math.min(1, longestColumn(windows));',
+    from: 'const overlap = windows.longestColumn();',
+    to: 'const overlap = Math.min(1, windows.longestColumn());',
     tests: 'test/lipschitz',
   },
   {
@@ -67,9 +67,9 @@ export const FAULTS = [
   },
   {
     name: 'radius: the last search step is reported without proof',
-    file: 'src/lipschitz/input-radius.ts',
-    from: 'if (proved <= latentRadius) {\n          best = { radius, displacement: ball.displacement, forwardError: ball.forwardError };',
-    to: 'if (radius > 0) {\n          best = {\n            ...{ radius: radius * 1.01, forwardError: 0 },\n            displacement: Math.min(proved, latentRadius),\n          };',
+    file: 'src/lipschitz/proved-radius.ts',
+    from: 'if (proved <= latentRadius) {\n      best = radiusOf(radius, ball);',
+    to: 'if (radius > 0) {\n      best = {\n        ...{ radius: radius * 1.01, forwardError: 0 },\n        displacement: Math.min(proved, latentRadius),\n      };',
     tests: 'test/lipschitz test/methods test/records test/statistics test/verification',
   },
   {

@@ -16,14 +16,14 @@ const banded = 'src/lipschitz/banded-gram.ts';
 const SURVIVORS = [
   {
     name: 'delta: not divided over the proofs of an image',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/segment-norms.ts',
     from: 'delta / (probabilisticUses * (PROOFS + SHARED_PROOFS))',
     to: 'delta / (0 * (PROOFS + SHARED_PROOFS) + probabilisticUses)',
     tests: PROVED,
   },
   {
     name: 'delta: a map that takes several norms is counted once',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/segment-norms.ts',
     from: 'count(input, dims, nonlinearity.norms)',
     to: 'count(input, dims, Math.min(1, nonlinearity.norms))',
     tests: PROVED,
@@ -45,15 +45,15 @@ const SURVIVORS = [
   {
     name: 'shared norm: without the largest row scale',
     file: 'src/lipschitz/proved-norms.ts',
-    from: 'productUp(productUp(whole, top(rows)), top(columns))',
-    to: 'productUp(whole, top(columns))',
+    from: 'productUp(productUp(whole, largestScale(rows)), largestScale(columns))',
+    to: 'productUp(whole, largestScale(columns))',
     tests: PROVED,
   },
   {
     name: 'shared norm: without the largest column scale',
     file: 'src/lipschitz/proved-norms.ts',
-    from: 'productUp(productUp(whole, top(rows)), top(columns))',
-    to: 'productUp(whole, top(rows))',
+    from: 'productUp(productUp(whole, largestScale(rows)), largestScale(columns))',
+    to: 'productUp(whole, largestScale(rows))',
     tests: PROVED,
   },
   {
@@ -164,15 +164,15 @@ const SURVIVORS = [
   {
     name: 'AveragePool: its weights are exact',
     file: 'src/operators/pooling.ts',
-    from: 'error: 2 * UNIT_ROUNDOFF * absoluteNorm(matrix)',
-    to: 'error: 0 * UNIT_ROUNDOFF * absoluteNorm(matrix)',
+    from: 'withError(2 * UNIT_ROUNDOFF * matrix.absoluteNorm())',
+    to: 'withError(0 * UNIT_ROUNDOFF * matrix.absoluteNorm())',
     tests: WEIGHTS,
   },
   {
     name: 'Resize: its weights are exact',
     file: 'src/operators/resize.ts',
-    from: 'error: perWeight * Math.sqrt(spread)',
-    to: 'error: 0 * perWeight * Math.sqrt(spread)',
+    from: 'withError(perWeight * Math.sqrt(spread))',
+    to: 'withError(0 * perWeight * Math.sqrt(spread))',
     tests: WEIGHTS,
   },
   {
@@ -196,13 +196,13 @@ const SCALES = [
   {
     name: 'underflow: |A| b is the sum as it stands',
     file: 'src/operators/algebra/sparse-matrix.ts',
-    from: 'inflate(sum > SAFE_SUM ? sum : sumUp(matrix, b, start, end), terms)',
-    to: 'inflate(sum + 0 * sumUp(matrix, b, start, end) * SAFE_SUM, terms)',
+    from: 'inflate(sum > SAFE_SUM ? sum : sumUp(this, b, start, end), terms)',
+    to: 'inflate(sum + 0 * sumUp(this, b, start, end) * SAFE_SUM, terms)',
     tests: UNDERFLOW,
   },
   {
     name: 'underflow: a product of matrices loses nothing',
-    file: 'src/operators/algebra/sparse-matrix.ts',
+    file: 'src/operators/algebra/sparse-products.ts',
     from: 'productUp(normA, normB) + TINY;',
     to: 'productUp(normA, normB) + 0 * TINY;',
     tests: UNDERFLOW,
@@ -245,8 +245,8 @@ const SCALES = [
   {
     name: 'underflow: values lose nothing on the way',
     file: 'src/lipschitz/evaluate-left-half.ts',
-    from: 'absoluteNorm(matrix) * norm + TINY;',
-    to: 'absoluteNorm(matrix) * norm;',
+    from: 'matrix.absoluteNorm() * norm + TINY;',
+    to: 'matrix.absoluteNorm() * norm;',
     tests: UNDERFLOW,
   },
   {
@@ -284,8 +284,8 @@ const TERM_BY_TERM = [
   {
     name: 'forms: a matrix known up to its error multiplies a bias exactly',
     file: 'src/lipschitz/affine-form.ts',
-    from: 'productUp(gamma(longestRow(matrix) + 1) * norm + matrix.error, magnitude)',
-    to: 'productUp(gamma(longestRow(matrix) + 1) * norm, magnitude)',
+    from: 'productUp(gamma(matrix.longestRow() + 1) * norm + matrix.error, magnitude)',
+    to: 'productUp(gamma(matrix.longestRow() + 1) * norm, magnitude)',
     tests: TERMS,
   },
   {
@@ -417,8 +417,8 @@ const TERM_BY_TERM = [
   {
     name: 'BatchNormalization: its factors are exact',
     file: 'src/operators/batch-normalization.ts',
-    from: 'error: gamma(4) * largest + TINY',
-    to: 'error: 0 * gamma(4) * largest + TINY',
+    from: 'withError(gamma(4) * largest + TINY)',
+    to: 'withError(0 * gamma(4) * largest + TINY)',
     tests: WEIGHTS,
   },
   {
@@ -431,8 +431,8 @@ const TERM_BY_TERM = [
   {
     name: 'Einsum: products of weights are exact',
     file: 'src/operators/einsum.ts',
-    from: '2 * gamma(terms + operands.length) * absoluteNorm(weighted(true)) + TINY',
-    to: '0 * gamma(terms + operands.length) * absoluteNorm(weighted(true)) + TINY',
+    from: '2 * gamma(terms + operands.length) * weighted(true).absoluteNorm() + TINY',
+    to: '0 * gamma(terms + operands.length) * weighted(true).absoluteNorm() + TINY',
     tests: WEIGHTS,
   },
   {
@@ -473,7 +473,7 @@ const TERM_BY_TERM = [
   {
     name: 'products: a computed factor of 1 is the identity',
     file: 'src/operators/algebra/sparse-matrix.ts',
-    from: '    matrix.error === 0 &&\n',
+    from: '      this.error === 0 &&\n',
     to: '',
     tests: WEIGHTS,
   },

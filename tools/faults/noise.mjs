@@ -197,7 +197,7 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'radius: the rounding error at the perturbed image not taken off',
-    file: 'src/lipschitz/input-radius.ts',
+    file: 'src/lipschitz/ball-bound.ts',
     from: 'total: inflate(moved + forwardError, 1)',
     to: 'total: inflate(moved, 1)',
     tests: 'test/lipschitz/forward-error-on-ball.test.ts',
@@ -270,8 +270,8 @@ export const NOISE_FAULTS = [
   {
     name: 'forward error on the ball: matrix error left out of the coarse movement',
     file: 'src/lipschitz/forward-error.ts',
-    from: '(absoluteNorm(matrix) + matrix.error) * bases',
-    to: '(absoluteNorm(matrix) / 1e3) * bases',
+    from: '(matrix.absoluteNorm() + matrix.error) * bases',
+    to: '(matrix.absoluteNorm() / 1e3) * bases',
     tests: ON_BALL,
   },
   {

@@ -7,12 +7,12 @@ import { CertificateContradicted, evidenceFolder } from '../../attack/contradict
 import type { PixelRange } from '../../attack/perturbation.ts';
 import type { Search } from '../../attack/search.ts';
 import { UsageError } from '../../ground/errors.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { attackAll } from '../../runs/attack/images.ts';
 import { type AttackPlan, planAttack } from '../../runs/attack/plan.ts';
 import { withSearch } from '../../runs/attack/search.ts';
 import { type Confirmation, confirmationOf, openTarget } from '../../runs/attack/target.ts';
 import { describeEnvironment } from '../../runs/environment.ts';
-import { requireCount } from '../../methods/sourced.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import type { AttackFlags } from '../declarations/attack.ts';

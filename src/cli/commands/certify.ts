@@ -8,13 +8,20 @@ import { openResultFile, openResultStream, recordedSeed } from '../../methods/re
 import { cohenTsv } from '../../records/cohen-tsv.ts';
 import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
-import { type CertifyRequest, checkSelection, type OpenedRun, openRun, type SettledRun, settleOn } from '../../runs/certify.ts';
+import {
+  type CertifyRequest,
+  checkSelection,
+  type OpenedRun,
+  openRun,
+  type SettledRun,
+  settleOn,
+} from '../../runs/certify.ts';
 import { openSubject } from '../../runs/open-subject.ts';
 import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
-import type { CertifyFlags } from '../declarations/certify.ts';
 import { contextOf } from '../context.ts';
+import type { CertifyFlags } from '../declarations/certify.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
@@ -54,7 +61,12 @@ async function within(
     const results = await openResults(flags, path, opened.header);
     try {
       note(results.place);
-      const progress = startProgress(process.stderr, plannedImages(opened.header), results.file.outcomes, flags.quiet);
+      const progress = startProgress(
+        process.stderr,
+        plannedImages(opened.header),
+        results.file.outcomes,
+        flags.quiet,
+      );
       listen((message) => {
         if (message.kind === 'draws') progress.partial(message.share);
         else progress.note(message.text);
@@ -147,7 +159,8 @@ function report({ file, path }: OpenedResults, flags: CertifyFlags): void {
   if (path === null) return;
   const [own] = header.series;
   const summary = summarise(header, outcomes);
-  if (flags.json) process.stdout.write(`${JSON.stringify({ run: header, summary, digest: file.digest() })}\n`);
+  if (flags.json)
+    process.stdout.write(`${JSON.stringify({ run: header, summary, digest: file.digest() })}\n`);
   else if (flags.format === 'tsv') process.stdout.write(cohenTsv(own?.guarantee ?? 'certificate', outcomes));
   else if (flags.format === 'jsonl') process.stdout.write(readFileSync(path, 'utf8'));
   else process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env)));

@@ -2,10 +2,10 @@
 import { UsageError } from '../../ground/errors.ts';
 import { type PredictedClass, predictedClass } from '../../methods/prediction.ts';
 import { openSmoothedClassifier } from '../../methods/smoothed-classifier.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { statisticalSettings } from '../../runs/certify-settings.ts';
 import { openRun } from '../../runs/open-run.ts';
 import { planSmoothing } from '../../runs/smoothing-plan.ts';
-import { requireCount } from '../../methods/sourced.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import type { PredictFlags } from '../declarations/predict.ts';
 import { interruptible } from '../interrupt.ts';

@@ -2,13 +2,13 @@
 import { access, constants, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
+import { requireCount } from '../../methods/sourced.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { shortened } from '../../runs/choose-cut.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import { requireCount } from '../../methods/sourced.ts';
 import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';

@@ -1,5 +1,6 @@
 /** Every setting a command would run with, and where each comes from: made by the functions that the commands use. */
 import { kindOf } from '../../datasets/open-dataset.ts';
+import { byDefault, chosen, drawn, originOf, type Sourced } from '../../methods/sourced.ts';
 import type { Model } from '../../onnx/model/model.ts';
 import {
   type PreprocessingFlags,
@@ -9,7 +10,6 @@ import {
 } from '../../runs/certify-settings.ts';
 import { DEFAULT_INPUT_SIGMA, PILOT_SEED } from '../../runs/choose-cut.ts';
 import { baselineSetting, sigmaSetting, splitSetting } from '../../runs/smoothing-plan.ts';
-import { byDefault, chosen, drawn, originOf, type Sourced } from '../../methods/sourced.ts';
 import { optionOf, trainingSettings } from '../../runs/training-settings.ts';
 import type { OptionTable } from './option-table.ts';
 import type { OptionSources } from './sources.ts';

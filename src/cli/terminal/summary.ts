@@ -5,10 +5,10 @@
 
 import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
 import { wrap } from '../../ground/text-width.ts';
-import { certifiedCount } from '../../statistics/accuracy.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf, type WithOrigins } from '../../methods/method.ts';
 import type { RunHeader, SeriesHeader } from '../../records/record.ts';
+import { certifiedCount } from '../../statistics/accuracy.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import type { Screen } from './style.ts';
@@ -38,7 +38,8 @@ const tidy = (p: number) => String(Number(p.toPrecision(9)));
 const warning =
   'ESTIMATE, NOT A BOUND: the left half was measured by power iteration; these radii prove nothing.';
 
-const named = (series: SeriesHeader): string => methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
+const named = (series: SeriesHeader): string =>
+  methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
 
 function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, { style }: Screen): string {
   const columns = [
@@ -65,7 +66,10 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
 }
 
 function totals(header: RunHeader, { series, measure }: RunSummary, { style }: Screen): string {
-  const columns = [{ header: '' }, ...header.series.map((one) => ({ header: named(one), align: 'right' as const }))];
+  const columns = [
+    { header: '' },
+    ...header.series.map((one) => ({ header: named(one), align: 'right' as const })),
+  ];
   const average =
     measure === 'certified accuracy' ? 'ACR (average certified radius)' : 'average certified radius';
   const rows = [

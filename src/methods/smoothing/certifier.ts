@@ -32,7 +32,12 @@ export function certifierOf<E extends object>(smoothed: Smoothed<E>): Certifier<
   return {
     ...{ guarantee, facts, checks },
     certify: (images, context) =>
-      inOrder(images, AHEAD, (image) => smoothed.certifyOne(image, context), context.signal),
+      inOrder(
+        images,
+        AHEAD,
+        (image, signal) => smoothed.certifyOne(image, { ...context, signal }),
+        context.signal,
+      ),
     async answer(image, { stage, number, draws, alpha, seed }, { signal }) {
       const votes = await smoothed.votes(image, { stage, draws, sigma, seed, from: number * draws }, signal);
       return { ...predictedClass(votes, alpha, votes.tau), draws };

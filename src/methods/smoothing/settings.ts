@@ -1,6 +1,6 @@
 /** The settings of whatever is voted on: noise, draws, failure probability, bound. */
 import { UsageError } from '../../ground/errors.ts';
-import { count, number, oneOf, type TypeOf, object } from '../../ground/json-schema.ts';
+import { count, number, object, oneOf, type TypeOf } from '../../ground/json-schema.ts';
 import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../../smoothing/noise/rounded-noise.ts';
 import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';

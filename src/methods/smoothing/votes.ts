@@ -9,7 +9,7 @@
  */
 import { count, list, nullable, number, object, type TypeOf } from '../../ground/json-schema.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
-import { seriesStages, type Stage } from '../../smoothing/noise/philox.ts';
+import { type Stage, seriesStages } from '../../smoothing/noise/philox.ts';
 import { gridOf } from '../../smoothing/noise/rounded-noise.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
 import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
@@ -42,7 +42,9 @@ export const voteEvidenceFields = {
       maximum: 1,
     }),
   ),
-  latentRadius: number('R_u, the certified radius where the noise is added; 0 when abstaining.', { minimum: 0 }),
+  latentRadius: number('R_u, the certified radius where the noise is added; 0 when abstaining.', {
+    minimum: 0,
+  }),
 };
 
 export const voteEvidence = object('Votes, and what follows from them.', voteEvidenceFields);

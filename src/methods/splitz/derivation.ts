@@ -59,11 +59,7 @@ function rounding(c: SplitzEvidence): DerivationStep {
   };
 }
 
-function back(
-  radius: number,
-  c: SplitzEvidence,
-  lipschitz: SplitzSettings['lipschitz'],
-): DerivationStep {
+function back(radius: number, c: SplitzEvidence, lipschitz: SplitzSettings['lipschitz']): DerivationStep {
   const estimate = lipschitz === 'power';
   const how = {
     secant: 'each activation by its steepest secant through this image',

@@ -89,7 +89,12 @@ export interface BoundedCut {
 }
 
 /** Null, and said, where a cut has no bound or only balls around images have one. */
-function boundedCut(subject: Subject, cut: Cut, { lipschitz: bound, seed }: PilotSettings, context: Context): BoundedCut | null {
+function boundedCut(
+  subject: Subject,
+  cut: Cut,
+  { lipschitz: bound, seed }: PilotSettings,
+  context: Context,
+): BoundedCut | null {
   if (cut.index === 0) return { left: null, lipschitz: 1 };
   try {
     const left = leftHalfBoundAt(subject.classifier, cut, bound);

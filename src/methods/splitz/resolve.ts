@@ -1,7 +1,7 @@
 /** Where SPLITZ cuts the network and how much noise it adds there: what was asked for, then the model's metadata, then defaults. */
 import { UsageError } from '../../ground/errors.ts';
-import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
+import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { Sourced } from '../../records/record.ts';
 import type { Context } from '../context.ts';
@@ -48,7 +48,10 @@ export async function resolveSplitz(
       split: { value: cut.name, origin: split.origin },
       sigma,
       ...votes,
-      delta: left.failureProbability === DEFAULT_DELTA ? byDefault(DEFAULT_DELTA) : derived(left.failureProbability),
+      delta:
+        left.failureProbability === DEFAULT_DELTA
+          ? byDefault(DEFAULT_DELTA)
+          : derived(left.failureProbability),
       lipschitz,
     },
     heldOut,
@@ -86,12 +89,7 @@ const BEARABLE = 0.5;
  * Throws UsageError for a default noise that is none: infinite, or in every number as large as the latent of an image as
  * a whole, so that nothing is left to see. It says of which size the latent is.
  */
-async function checkFallback(
-  { data }: Subject,
-  cut: Cut,
-  left: LeftHalfBound,
-  sigma: number,
-): Promise<void> {
+async function checkFallback({ data }: Subject, cut: Cut, left: LeftHalfBound, sigma: number): Promise<void> {
   const { latent } = latentCentre(left, await data.image(0));
   const norm = Math.sqrt(latent.reduce((sum, v) => sum + v * v, 0));
   if (sigma <= norm) return;

@@ -7,21 +7,11 @@
  * composed; everything derived from the matrix adds it.
  */
 import { ModelRefused } from '../../ground/errors.ts';
-import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
+import { inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
+import type { Scales } from './scales.ts';
 
 /** Matrices above this many entries (12 bytes each) are refused rather than left to exhaust the memory. */
 export const ENTRY_LIMIT = 120_000_000;
-
-export interface SparseMatrix {
-  readonly rows: number;
-  readonly cols: number;
-  /** Entries of row i are `column[k], value[k]` for `rowStart[i] <= k < rowStart[i + 1]`; columns are distinct. */
-  readonly rowStart: Int32Array;
-  readonly column: Int32Array;
-  readonly value: Float64Array;
-  /** Upper bound on the spectral norm of (stored - exact). */
-  readonly error: number;
-}
 
 /** Throws ModelRefused, naming the node, before a matrix too large to hold is built. */
 export function checkEntries(entries: number, where: string): void {
@@ -31,6 +21,166 @@ export function checkEntries(entries: number, where: string): void {
     where,
     remedy: 'Cut the network earlier, or use smaller images.',
   });
+}
+
+interface Entries {
+  /** Entries of row i are `column[k], value[k]` for `rowStart[i] <= k < rowStart[i + 1]`; columns are distinct. */
+  readonly rowStart: Int32Array;
+  readonly column: Int32Array;
+  readonly value: Float64Array;
+}
+
+/** A `LinearMap` (linear-map.ts, which documents its methods and is not imported because it names this class). */
+export class SparseMatrix implements Entries {
+  readonly rows: number;
+  readonly cols: number;
+  readonly rowStart: Int32Array;
+  readonly column: Int32Array;
+  readonly value: Float64Array;
+  readonly error: number;
+  #rowNorms: Float64Array | null = null;
+  #absoluteNorm: number | null = null;
+  #longestRow: number | null = null;
+  #longestColumn: number | null = null;
+  #isSelection: boolean | null = null;
+
+  constructor(rows: number, cols: number, { rowStart, column, value }: Entries, error: number) {
+    this.rows = rows;
+    this.cols = cols;
+    this.rowStart = rowStart;
+    this.column = column;
+    this.value = value;
+    this.error = error;
+  }
+
+  apply(x: Float64Array): Float64Array {
+    const { rowStart, column, value, rows } = this;
+    const out = new Float64Array(rows);
+    let k = 0;
+    for (let i = 0; i < rows; i++) {
+      const end = rowStart[i + 1]!;
+      let sum = 0;
+      for (; k < end; k++) sum += value[k]! * x[column[k]!]!;
+      out[i] = sum;
+    }
+    return out;
+  }
+
+  applyAdjoint(y: Float64Array): Float64Array {
+    const { rowStart, column, value, rows } = this;
+    const out = new Float64Array(this.cols);
+    for (let i = 0, k = 0; i < rows; i++) {
+      const end = rowStart[i + 1]!;
+      const yi = y[i]!;
+      if (yi === 0) k = end;
+      else for (; k < end; k++) out[column[k]!] = out[column[k]!]! + value[k]! * yi;
+    }
+    return out;
+  }
+
+  applyAbsolute(b: Float64Array): Float64Array {
+    const { rowStart, column, value, rows } = this;
+    const out = new Float64Array(rows);
+    for (let i = 0, k = 0; i < rows; i++) {
+      const end = rowStart[i + 1]!;
+      const terms = end - k;
+      let sum = 0;
+      const start = k;
+      for (; k < end; k++) sum += Math.abs(value[k]!) * b[column[k]!]!;
+      out[i] = inflate(sum > SAFE_SUM ? sum : sumUp(this, b, start, end), terms);
+    }
+    return out;
+  }
+
+  rowNorms(): Float64Array {
+    this.#rowNorms ??= rowNorms(this);
+    return this.#rowNorms;
+  }
+
+  absoluteNorm(): number {
+    this.#absoluteNorm ??= absoluteNorm(this);
+    return this.#absoluteNorm;
+  }
+
+  /** Largest number of entries in a row. */
+  longestRow(): number {
+    this.#longestRow ??= longestRow(this);
+    return this.#longestRow;
+  }
+
+  /** Largest number of entries in a column. */
+  longestColumn(): number {
+    this.#longestColumn ??= longestColumn(this);
+    return this.#longestColumn;
+  }
+
+  /** Whether every row has at most one entry, of value exactly 1. */
+  isSelection(): boolean {
+    this.#isSelection ??= this.longestRow() <= 1 && this.value.every((v) => v === 1);
+    return this.#isSelection;
+  }
+
+  /** Whether the exact map is the identity, as opposed to one that a computed factor of 1 stands for. */
+  isIdentity(): boolean {
+    return (
+      this.error === 0 &&
+      this.rows === this.cols &&
+      this.value.length === this.rows &&
+      this.isSelection() &&
+      this.column.every((c, i) => c === i)
+    );
+  }
+
+  work(): number {
+    return this.value.length;
+  }
+
+  gram(rows: Scales, columns: Scales): (x: Float64Array, y: Float64Array) => void {
+    const { rowStart, column, value } =
+      rows === null && columns === null ? this : scaled(this, rows, columns);
+    const count = rowStart.length - 1;
+    return (x, y) => {
+      y.fill(0);
+      // Row by row, out and back, so that the entries come through the cache once.
+      for (let i = 0; i < count; i++) {
+        const start = rowStart[i]!;
+        const end = rowStart[i + 1]!;
+        let sum = 0;
+        for (let k = start; k < end; k++) sum += value[k]! * x[column[k]!]!;
+        for (let k = start; k < end; k++) {
+          const c = column[k]!;
+          y[c] = y[c]! + value[k]! * sum;
+        }
+      }
+    };
+  }
+
+  gramUnderflow(): number {
+    return TINY;
+  }
+
+  explicit(): SparseMatrix {
+    return this;
+  }
+
+  /** The same entries, known up to `error`. */
+  withError(error: number): SparseMatrix {
+    return new SparseMatrix(this.rows, this.cols, this, error);
+  }
+
+  /** Other values in the same places, with the same `error`. */
+  withValues(value: Float64Array): SparseMatrix {
+    return new SparseMatrix(
+      this.rows,
+      this.cols,
+      { rowStart: this.rowStart, column: this.column, value },
+      this.error,
+    );
+  }
+
+  transpose(): SparseMatrix {
+    return new SparseMatrix(this.cols, this.rows, transposed(this), this.error);
+  }
 }
 
 /** Builds a matrix row by row: `fill(row, add)` calls `add(column, value)` once per non-zero entry. */
@@ -63,14 +213,10 @@ export function buildMatrix(
     rowStart[row + 1] = used;
   }
   const exact = used === column.length;
-  return {
-    rows,
-    cols,
-    rowStart,
-    column: exact ? column : column.slice(0, used),
-    value: exact ? value : value.slice(0, used),
-    error: 0,
-  };
+  const trimmed = exact
+    ? { rowStart, column, value }
+    : { rowStart, column: column.slice(0, used), value: value.slice(0, used) };
+  return new SparseMatrix(rows, cols, trimmed, 0);
 }
 
 /** The map `y_i = scale_i * x_{source_i}`; `source_i < 0` gives 0. Scale 1 when omitted: a selection. */
@@ -88,55 +234,6 @@ export function identityMatrix(size: number): SparseMatrix {
   );
 }
 
-/** A x. */
-export function apply(
-  matrix: SparseMatrix,
-  x: Float64Array,
-  out: Float64Array = new Float64Array(matrix.rows),
-): Float64Array {
-  const { rowStart, column, value, rows } = matrix;
-  let k = 0;
-  for (let i = 0; i < rows; i++) {
-    const end = rowStart[i + 1]!;
-    let sum = 0;
-    for (; k < end; k++) sum += value[k]! * x[column[k]!]!;
-    out[i] = sum;
-  }
-  return out;
-}
-
-/** The adjoint: A^T y. */
-export function applyAdjoint(
-  matrix: SparseMatrix,
-  y: Float64Array,
-  out: Float64Array = new Float64Array(matrix.cols),
-): Float64Array {
-  const { rowStart, column, value, rows } = matrix;
-  out.fill(0);
-  for (let i = 0, k = 0; i < rows; i++) {
-    const end = rowStart[i + 1]!;
-    const yi = y[i]!;
-    if (yi === 0) k = end;
-    else for (; k < end; k++) out[column[k]!] = out[column[k]!]! + value[k]! * yi;
-  }
-  return out;
-}
-
-/** Upper bound on |A| b for b >= 0, |A| of the *stored* entries: add `error * ||b||` for the exact map. */
-export function applyAbsolute(matrix: SparseMatrix, b: Float64Array): Float64Array {
-  const { rowStart, column, value, rows } = matrix;
-  const out = new Float64Array(rows);
-  for (let i = 0, k = 0; i < rows; i++) {
-    const end = rowStart[i + 1]!;
-    const terms = end - k;
-    let sum = 0;
-    const start = k;
-    for (; k < end; k++) sum += Math.abs(value[k]!) * b[column[k]!]!;
-    out[i] = inflate(sum > SAFE_SUM ? sum : sumUp(matrix, b, start, end), terms);
-  }
-  return out;
-}
-
 /** A sum of products above this has lost nothing to underflow that `inflate` does not cover. */
 const SAFE_SUM = 2 ** -900;
 
@@ -147,21 +244,7 @@ function sumUp({ column, value }: SparseMatrix, b: Float64Array, start: number, 
   return sum;
 }
 
-/** Remembers a property of a matrix for as long as the matrix lives: matrices are immutable and met once per image. */
-export function remembered<T>(compute: (matrix: SparseMatrix) => T): (matrix: SparseMatrix) => T {
-  const known = new WeakMap<SparseMatrix, T>();
-  return (matrix) => {
-    const found = known.get(matrix);
-    if (found !== undefined) return found;
-    const value = compute(matrix);
-    known.set(matrix, value);
-    return value;
-  };
-}
-
-/** Upper bounds on the l2 norm of each row of the exact map. */
-export const rowNorms = remembered((matrix: SparseMatrix): Float64Array => {
-  const { rowStart, value, rows, error } = matrix;
+function rowNorms({ rowStart, value, rows, error }: SparseMatrix): Float64Array {
   const out = new Float64Array(rows);
   for (let i = 0, k = 0; i < rows; i++) {
     const end = rowStart[i + 1]!;
@@ -169,46 +252,9 @@ export const rowNorms = remembered((matrix: SparseMatrix): Float64Array => {
     k = end;
   }
   return out;
-});
-
-export function transpose(matrix: SparseMatrix): SparseMatrix {
-  const { rows, cols, rowStart, column, value, error } = matrix;
-  const start = new Int32Array(cols + 1);
-  for (const c of column) start[c + 1] = start[c + 1]! + 1;
-  for (let c = 0; c < cols; c++) start[c + 1] = start[c + 1]! + start[c]!;
-  const next = start.slice();
-  const columns = new Int32Array(column.length);
-  const values = new Float64Array(column.length);
-  for (let i = 0; i < rows; i++) {
-    for (let k = rowStart[i]!; k < rowStart[i + 1]!; k++) {
-      const at = next[column[k]!]!++;
-      columns[at] = i;
-      values[at] = value[k]!;
-    }
-  }
-  return { rows: cols, cols: rows, rowStart: start, column: columns, value: values, error };
 }
 
-/** Largest number of entries in a row. */
-export const longestRow = remembered((matrix: SparseMatrix): number => {
-  let longest = 0;
-  for (let i = 0; i < matrix.rows; i++)
-    longest = Math.max(longest, matrix.rowStart[i + 1]! - matrix.rowStart[i]!);
-  return longest;
-});
-
-/** Largest number of entries in a column. */
-export const longestColumn = remembered((matrix: SparseMatrix): number => {
-  const counts = new Int32Array(matrix.cols);
-  for (const c of matrix.column) counts[c] = counts[c]! + 1;
-  return counts.reduce((most, count) => Math.max(most, count), 0);
-});
-
-/**
- * Upper bound on || |A| ||_2 (hence on ||A||_2) of the stored entries: sqrt(||A||_1 ||A||_inf). Loose, cheap and
- * deterministic; used where it is multiplied by a rounding unit.
- */
-export const absoluteNorm = remembered((matrix: SparseMatrix): number => {
+function absoluteNorm(matrix: SparseMatrix): number {
   const columnSums = new Float64Array(matrix.cols);
   const counts = new Int32Array(matrix.cols);
   let rowSum = 0;
@@ -226,91 +272,56 @@ export const absoluteNorm = remembered((matrix: SparseMatrix): number => {
   }
   for (let c = 0; c < matrix.cols; c++) columnSum = Math.max(columnSum, inflate(columnSums[c]!, counts[c]!));
   return inflate(productUp(Math.sqrt(rowSum), Math.sqrt(columnSum)), 4);
-});
-
-/** Whether every row has at most one entry, of value exactly 1: the map copies cells and rounds nothing. */
-export const isSelection = remembered(
-  (matrix: SparseMatrix): boolean => longestRow(matrix) <= 1 && matrix.value.every((v) => v === 1),
-);
-
-/** Whether the exact map is the identity, and not one that a computed factor of 1 stands for. */
-export function isIdentity(matrix: SparseMatrix): boolean {
-  return (
-    matrix.error === 0 &&
-    matrix.rows === matrix.cols &&
-    matrix.value.length === matrix.rows &&
-    isSelection(matrix) &&
-    matrix.column.every((c, i) => c === i)
-  );
 }
 
-/** A B, with the rounding of the product, underflow included, and the errors of both factors in `error`. */
-export function multiply(a: SparseMatrix, b: SparseMatrix, where: string): SparseMatrix {
-  if (isIdentity(a)) return b;
-  if (isIdentity(b)) return a;
-  const entriesOf = (row: number): number => {
-    let sum = 0;
-    for (let k = a.rowStart[row]!; k < a.rowStart[row + 1]!; k++) {
-      sum += b.rowStart[a.column[k]! + 1]! - b.rowStart[a.column[k]!]!;
-    }
-    return Math.min(sum, b.cols);
-  };
-  let entries = 0;
-  for (let row = 0; row < a.rows; row++) entries += entriesOf(row);
-  checkEntries(entries, where);
-
-  const accumulator = new Float64Array(b.cols);
-  const owner = new Int32Array(b.cols).fill(-1);
-  const touched = new Int32Array(b.cols);
-  const product = buildMatrix(a.rows, b.cols, entries, (row, add) => {
-    let count = 0;
-    for (let k = a.rowStart[row]!; k < a.rowStart[row + 1]!; k++) {
-      const weight = a.value[k]!;
-      const middle = a.column[k]!;
-      for (let l = b.rowStart[middle]!; l < b.rowStart[middle + 1]!; l++) {
-        const c = b.column[l]!;
-        if (owner[c] !== row) {
-          owner[c] = row;
-          touched[count++] = c;
-          accumulator[c] = 0;
-        }
-        accumulator[c] = accumulator[c]! + weight * b.value[l]!;
-      }
-    }
-    for (let t = 0; t < count; t++) add(touched[t]!, accumulator[touched[t]!]!);
-  });
-  // Rows of B that share a column are added up, which rounds, even if B only copies.
-  const exact = isSelection(a) || (isSelection(b) && new Set(b.column).size === b.column.length);
-  const normA = absoluteNorm(a);
-  const normB = absoluteNorm(b);
-  const rounding = exact ? 0 : gamma(longestRow(a) + 1) * productUp(normA, normB) + TINY;
-  const inherited = productUp(normA, b.error) + productUp(a.error, normB) + productUp(a.error, b.error);
-  return { ...product, error: inflate(rounding + inherited, 4) };
+function longestRow({ rows, rowStart }: SparseMatrix): number {
+  let longest = 0;
+  for (let i = 0; i < rows; i++) longest = Math.max(longest, rowStart[i + 1]! - rowStart[i]!);
+  return longest;
 }
 
-/** A + B. Sums do not underflow: below the normal range they are exact. */
-export function add(a: SparseMatrix, b: SparseMatrix): SparseMatrix {
-  const position = new Int32Array(a.cols).fill(-1);
-  const sum = buildMatrix(a.rows, a.cols, a.value.length + b.value.length, (row, push) => {
-    const columns: number[] = [];
-    const values: number[] = [];
-    for (const m of [a, b]) {
-      for (let k = m.rowStart[row]!; k < m.rowStart[row + 1]!; k++) {
-        const c = m.column[k]!;
-        const at = position[c]!;
-        if (at >= 0) values[at] = values[at]! + m.value[k]!;
-        else {
-          position[c] = columns.length;
-          columns.push(c);
-          values.push(m.value[k]!);
-        }
-      }
+function longestColumn({ cols, column }: SparseMatrix): number {
+  const counts = new Int32Array(cols);
+  for (const c of column) counts[c] = counts[c]! + 1;
+  return counts.reduce((most, count) => Math.max(most, count), 0);
+}
+
+/** diag(rows) A diag(columns), without the rows and entries that become zero. Each entry is rounded twice. */
+function scaled(matrix: SparseMatrix, rows: Scales, columns: Scales): Entries {
+  const rowStart = new Int32Array(matrix.rows + 1);
+  const column = new Int32Array(matrix.column.length);
+  const value = new Float64Array(matrix.column.length);
+  let row = 0;
+  let used = 0;
+  for (let i = 0; i < matrix.rows; i++) {
+    const r = rows === null ? 1 : rows[i]!;
+    if (r === 0) continue;
+    const end = matrix.rowStart[i + 1]!;
+    for (let k = matrix.rowStart[i]!; k < end; k++) {
+      const c = matrix.column[k]!;
+      const v = r * matrix.value[k]! * (columns === null ? 1 : columns[c]!);
+      if (v === 0) continue;
+      column[used] = c;
+      value[used++] = v;
     }
-    columns.forEach((c, i) => {
-      push(c, values[i]!);
-      position[c] = -1;
-    });
-  });
-  const rounding = gamma(1) * (absoluteNorm(a) + absoluteNorm(b));
-  return { ...sum, error: inflate(rounding + a.error + b.error, 4) };
+    rowStart[++row] = used;
+  }
+  return { rowStart: rowStart.subarray(0, row + 1), column, value };
+}
+
+function transposed({ rows, cols, rowStart, column, value }: SparseMatrix): Entries {
+  const start = new Int32Array(cols + 1);
+  for (const c of column) start[c + 1] = start[c + 1]! + 1;
+  for (let c = 0; c < cols; c++) start[c + 1] = start[c + 1]! + start[c]!;
+  const next = start.slice();
+  const columns = new Int32Array(column.length);
+  const values = new Float64Array(column.length);
+  for (let i = 0; i < rows; i++) {
+    for (let k = rowStart[i]!; k < rowStart[i + 1]!; k++) {
+      const at = next[column[k]!]!++;
+      columns[at] = i;
+      values[at] = value[k]!;
+    }
+  }
+  return { rowStart: start, column: columns, value: values };
 }

@@ -12,7 +12,8 @@
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { inflate } from '../../ground/rounding-error.ts';
-import { buildMatrix, remembered, type SparseMatrix } from '../algebra/sparse-matrix.ts';
+import { remembered } from '../algebra/remembered.ts';
+import { buildMatrix, type SparseMatrix } from '../algebra/sparse-matrix.ts';
 
 export const SMALLEST_CARRIED = 2 ** -200;
 export const LARGEST_CARRIED = 2 ** 200;
@@ -68,5 +69,5 @@ export function withoutSmall(matrix: SparseMatrix, limit: number): SparseMatrix 
       else left++;
     }
   });
-  return { ...kept, error: inflate(error + limit * Math.sqrt(left), 4) };
+  return kept.withError(inflate(error + limit * Math.sqrt(left), 4));
 }

@@ -3,7 +3,7 @@
  * take a maximum, a minimum or a norm. Each moves a coordinate by no more than what the movements of its cells allow.
  */
 import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
-import { longestRow, type SparseMatrix, transpose } from '../algebra/sparse-matrix.ts';
+import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
 import { boxed, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
 
 export interface VectorMap {
@@ -97,8 +97,8 @@ const ofCells: Readonly<Record<WindowValue, (cells: readonly number[]) => number
  */
 export function windowed(windows: SparseMatrix, of: WindowValue): VectorMap {
   const { rows, rowStart, column } = windows;
-  const largest = longestRow(windows);
-  const overlap = longestRow(transpose(windows));
+  const largest = windows.longestRow();
+  const overlap = windows.longestColumn();
   const each = (z: Float64Array, rule: (cells: readonly number[]) => number): Float64Array => {
     const out = new Float64Array(rows);
     for (let i = 0; i < rows; i++) {

@@ -1,13 +1,13 @@
 /** Maxima of windows of cells (MaxPool), as a nonlinearity: each window is 1-Lipschitz, and copies one of its cells. */
 import { inflate, productUp } from '../../ground/rounding-error.ts';
-import { longestColumn, type SparseMatrix } from '../algebra/sparse-matrix.ts';
+import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
 import { boxed, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
 
 /** @param windows a CSR pattern with the cells of each window; values are ignored */
 export function windowMaxima(windows: SparseMatrix): Nonlinearity {
   const { rows, rowStart, column } = windows;
   // Windows that share a cell: the map is sqrt(overlap)-Lipschitz in l2.
-  const overlap = longestColumn(windows);
+  const overlap = windows.longestColumn();
   const lipschitz = inflate(Math.sqrt(overlap), 1);
   const most = (cells: Float64Array, least: number): Float64Array => {
     const out = new Float64Array(rows).fill(least);

@@ -61,15 +61,9 @@ const CHECKS: Readonly<Record<VoteBoundName, BoundCheck>> = {
 export const mayEndEarly = (bound: VoteBoundName): boolean => CHECKS[bound].endsEarly;
 
 /** What is wrong with p_A or p_B, or null. One rounding takes p_A + τ no further than the bound. */
-export function probabilityFault(
-  c: VoteEvidence,
-  bound: VoteBoundName,
-  alpha: number,
-): string | null {
+export function probabilityFault(c: VoteEvidence, bound: VoteBoundName, alpha: number): string | null {
   if (c.selected === null) {
-    return c.pA === 0 && c.pB === null
-      ? null
-      : 'no class was selected, yet something is claimed';
+    return c.pA === 0 && c.pB === null ? null : 'no class was selected, yet something is claimed';
   }
   const { share, test, usesPB } = CHECKS[bound];
   const level = alpha * share;

@@ -10,15 +10,15 @@ import { segmentsOf } from '../../../lipschitz/left-half.ts';
 import {
   createSpectralNorm,
   type GaussianSource,
-  type Scales,
   type SpectralNorm,
 } from '../../../lipschitz/spectral-norm.ts';
-import { latentCentre } from '../left-half.ts';
 import type { LinearMap } from '../../../operators/algebra/linear-map.ts';
+import type { Scales } from '../../../operators/algebra/scales.ts';
+import { tauFault } from '../../smoothing/confirm.ts';
+import { latentCentre } from '../left-half.ts';
+import type { SplitzEvidence } from '../schema.ts';
 import { refuted } from './moved-points.ts';
 import { residualNorm } from './residual-norm.ts';
-import { tauFault } from '../../smoothing/confirm.ts';
-import type { SplitzEvidence } from '../schema.ts';
 
 export interface BoundConfirmation {
   /** What does not hold, or null. */

@@ -16,8 +16,9 @@
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../../../ground/rounding-error.ts';
-import type { Scales } from '../../../lipschitz/spectral-norm.ts';
-import { isConvolution, type LinearMap } from '../../../operators/algebra/linear-map.ts';
+import type { LinearMap } from '../../../operators/algebra/linear-map.ts';
+import type { Scales } from '../../../operators/algebra/scales.ts';
+import { SparseMatrix } from '../../../operators/algebra/sparse-matrix.ts';
 
 /** Largest dense Gram matrix: 32 × 32 pixels in three colours. */
 const LARGEST = 3072;
@@ -49,7 +50,7 @@ type Rows = readonly { readonly at: Int32Array; readonly value: Float64Array }[]
 
 /** The bound, or null where the matrix is too large to be written out densely or none of the proofs succeeds. */
 export function residualNorm(map: LinearMap, rows: Scales, columns: Scales): number | null {
-  if (isConvolution(map)) return null;
+  if (!(map instanceof SparseMatrix)) return null;
   const largest = map.value.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   const tops = [largest, top(rows), top(columns)] as const;
   if (!tops.every(Number.isFinite)) return null;

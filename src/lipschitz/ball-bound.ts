@@ -1,0 +1,37 @@
+/** What the bounds give on one ball around an image: D(r), η'(r) and their sum, which has to fit into the latent radius. */
+
+import { inflate } from '../ground/rounding-error.ts';
+import { latentMovement, movements, type NormOf } from './displacement.ts';
+import type { DisplacementBound } from './displacement-bounds.ts';
+import type { Evaluation } from './evaluate-left-half.ts';
+import { forwardErrorOnBall } from './forward-error.ts';
+import type { LeftHalf } from './left-half.ts';
+
+export interface BallBound {
+  /** D(r). */
+  readonly displacement: number;
+  /** η'(r): upper bound on the rounding error of f_L(x') for every x' of the ball. */
+  readonly forwardError: number;
+  readonly total: number;
+}
+
+/** Upper bounds where `normOf` returns upper bounds; infinite where the ball has none. */
+export function onBall(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  r: number,
+  bound: DisplacementBound,
+  normOf: NormOf,
+): BallBound {
+  const bases = movements(half, evaluation, r, bound, normOf);
+  if (bases === null) return UNBOUNDED;
+  const moved = latentMovement(half, bases, bound, normOf);
+  const forwardError = forwardErrorOnBall(half, evaluation, bases);
+  return { displacement: moved, forwardError, total: inflate(moved + forwardError, 1) };
+}
+
+const UNBOUNDED: BallBound = {
+  displacement: Number.POSITIVE_INFINITY,
+  forwardError: Number.POSITIVE_INFINITY,
+  total: Number.POSITIVE_INFINITY,
+};

@@ -1,0 +1,91 @@
+/**
+ * The search for the radius, and its proof. It runs on cheap estimates of the norms; what it ends on is then *proved* with
+ * upper bounds at exactly the radius reported, so a search that errs can only cost radius, never soundness.
+ */
+
+import type { BallBound } from './ball-bound.ts';
+import { largestRadius } from './largest-radius.ts';
+
+export interface InputRadius {
+  /** Certified radius in input units; a lower bound. 0 when not even the smallest ball is proved. */
+  readonly radius: number;
+  /** D at that radius: an upper bound; with `forwardError` at most the latent radius it was asked for. */
+  readonly displacement: number;
+  /** η': upper bound on the rounding error of f_L(x') for every x' within the radius. */
+  readonly forwardError: number;
+}
+
+/** What one image's balls cost and are bounded by. */
+export interface Balls {
+  /** D(r) + η'(r) from estimates of the norms by so many Lanczos steps: neither bound. */
+  estimate(r: number, steps: number): number;
+  /** Upper bounds, from proved norms. */
+  prove(r: number): BallBound;
+  /** Whether a product takes a good part of a second. */
+  readonly costly: boolean;
+  /** Factor by which a proof usually exceeds an estimate, at most. */
+  readonly excess: number;
+}
+
+/** Proofs attempted per image; the failure probability is split over all of them in advance. */
+export const PROOFS = 3;
+/** After a failed proof the next one aims this much below what would just do. */
+const RETRY_MARGIN = 6e-4;
+/** A proof that reaches this share of the latent radius is not improved on, where others are left. */
+const CLOSE = 0.99;
+/** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
+const SEARCH_STEPS = 12;
+const REFINING_STEPS = 36;
+/** Where a product takes a good part of a second: few of them, and a search that stops within a hundredth. */
+const FRUGAL_STEPS = 8;
+const FRUGAL_TOLERANCE = 1e-2;
+
+export const NOTHING: InputRadius = { radius: 0, displacement: 0, forwardError: 0 };
+
+export const radiusOf = (radius: number, { displacement, forwardError }: BallBound): InputRadius => ({
+  radius,
+  displacement,
+  forwardError,
+});
+
+/** The largest radius proved with D(r) + η'(r) <= latentRadius; a lower bound of what could be. */
+export function provedRadius(balls: Balls, latentRadius: number): InputRadius {
+  if (!(latentRadius > 0)) return NOTHING;
+  let radius = firstRadius(balls, latentRadius);
+  let best = NOTHING;
+  for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
+    const ball = balls.prove(radius);
+    const proved = ball.total;
+    if (proved <= latentRadius) {
+      best = radiusOf(radius, ball);
+      // A latent that does not move is certified at any radius: the search has stopped at one that is enough.
+      if (balls.costly || ball.displacement === 0 || proved >= CLOSE * latentRadius) break;
+      radius = largerRadius(balls, latentRadius, radius, proved);
+      // D jumps where a mask switches on: then no ball lies between.
+      if (!(radius > best.radius * (1 + RETRY_MARGIN))) break;
+    } else {
+      if (best.radius > 0) break;
+      radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
+    }
+  }
+  return best;
+}
+
+/** The radius to try first. */
+function firstRadius({ estimate, costly, excess }: Balls, latentRadius: number): number {
+  // No need to aim low: a proof that fails bounds the norm at the smaller radius tried next.
+  if (costly) return largestRadius((r) => estimate(r, FRUGAL_STEPS), latentRadius, FRUGAL_TOLERANCE);
+  // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
+  const target = latentRadius / excess;
+  const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
+  // The short searches sit a little low; one longer estimate tells by how much.
+  return radius * Math.min(1, target / estimate(radius, REFINING_STEPS));
+}
+
+/** The radius to try after a proof, of `proved` at `radius`, that left room. */
+function largerRadius({ estimate }: Balls, latentRadius: number, radius: number, proved: number): number {
+  // `excess` counts every norm in full, D need not: what this proof exceeded its estimate by is what to aim with.
+  const exceeded = proved / estimate(radius, SEARCH_STEPS);
+  const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
+  return largestRadius((r) => estimate(r, SEARCH_STEPS), aim);
+}

@@ -1,0 +1,81 @@
+/**
+ * The norms of all segments of one left half, each prepared once, and the share of the failure probability that each
+ * probabilistic one may spend.
+ */
+
+import type { LinearMap } from '../operators/algebra/linear-map.ts';
+import type { AffineForm } from './affine-form.ts';
+import type { NormOf } from './displacement.ts';
+import { type LeftHalf, segmentsOf } from './left-half.ts';
+import { provedNorms } from './proved-norms.ts';
+import { PROOFS } from './proved-radius.ts';
+import { createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
+
+/** The unmasked norms, proved once for all images. */
+const SHARED_PROOFS = 1;
+
+export class SegmentNorms {
+  /** Whether any norm is only bounded with high probability. */
+  readonly probabilistic: boolean;
+  /** Whether one proof takes seconds. */
+  readonly costly: boolean;
+  /** Factor by which D from proved norms usually exceeds D from estimates, at most. */
+  readonly excess: number;
+  readonly #norms = new Map<LinearMap, SpectralNorm>();
+  /** Unmasked norms, from probes that belong to no image: the same for every image of a run, in any order. */
+  readonly #unmasked = new Map<LinearMap, number>();
+  readonly #deltaEach: number;
+
+  /** @param delta failure probability of all proofs of one image together */
+  constructor(half: LeftHalf, delta: number) {
+    let probabilisticUses = 0;
+    const count = (form: AffineForm, dims: readonly number[], uses: number): void => {
+      for (const { matrix, rowDims, columnDims } of segmentsOf(half, form, dims)) {
+        const norm = this.#norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
+        this.#norms.set(matrix, norm);
+        if (!norm.deterministic) probabilisticUses += uses;
+      }
+    };
+    for (const { input, dims, nonlinearity } of half.steps) count(input, dims, nonlinearity.norms);
+    count(half.output, half.dims, 1);
+    this.probabilistic = probabilisticUses > 0;
+    this.#deltaEach = this.probabilistic ? delta / (probabilisticUses * (PROOFS + SHARED_PROOFS)) : 0;
+    const norms = [...this.#norms.values()];
+    this.costly = norms.some((norm) => norm.costly);
+    this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach), 1);
+  }
+
+  /** Estimates from below by `steps` Lanczos steps: for searching. */
+  estimating(steps: number): NormOf {
+    return (matrix, rows, columns) => this.#normOf(matrix).estimate(rows, columns, steps);
+  }
+
+  /** Estimates from below by `steps` power steps, as the published method takes them. */
+  powerEstimating(steps: number): NormOf {
+    return (matrix, rows, columns) => this.#normOf(matrix).powerEstimate(rows, columns, steps);
+  }
+
+  /** Upper bounds for one image; `gaussian` draws their probes. */
+  proving(gaussian: GaussianSource): NormOf {
+    return provedNorms(
+      (matrix) => this.#normOf(matrix),
+      (matrix) => this.#unmasked.get(matrix),
+      gaussian,
+      this.#deltaEach,
+    );
+  }
+
+  /** Bounds the unmasked norms that are probabilistic, unless that was done before. */
+  proveUnmasked(gaussian: GaussianSource): void {
+    for (const [matrix, norm] of this.#norms) {
+      if (!norm.deterministic && !this.#unmasked.has(matrix))
+        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, this.#deltaEach));
+    }
+  }
+
+  #normOf(matrix: LinearMap): SpectralNorm {
+    const norm = this.#norms.get(matrix);
+    if (norm === undefined) throw new Error('a segment without norm');
+    return norm;
+  }
+}
