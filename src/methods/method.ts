@@ -253,6 +253,8 @@ export interface Method<S extends object = object, E extends object = object, F 
   figures(evidence: E): readonly (readonly [name: string, value: string])[];
   /** What a report should cite. */
   readonly references: readonly Reference[];
+  /** What `fault` recomputes of a certificate, in words. */
+  readonly recomputed: string;
 }
 
 /** A publication. */
@@ -321,6 +323,7 @@ export function defineMethod<S extends object, E extends object, F extends objec
     surrogate: () => null,
     figures: () => [],
     references: [],
+    recomputed: 'the radius from the evidence',
   };
   return { ...defaults, ...parts };
 }

@@ -4,9 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CertificateRecord, RunHeader, SmoothingCertificate } from '../../src/records/record.ts';
-import { headerViolation, recordViolation } from '../../src/records/record.ts';
+import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
+import type { CertificateRecord, RunHeader } from '../../src/records/record.ts';
 import { DIGEST_FILE, sourceDigest } from '../../tools/source-digest.mjs';
+import { LINES } from '../records/run.ts';
 
 // A test of yesterday's program says nothing about these sources.
 if (!existsSync(DIGEST_FILE) || readFileSync(DIGEST_FILE, 'utf8').trim() !== sourceDigest())
@@ -111,7 +112,9 @@ export function parseResults(text: string): Results {
     .split('\n')
     .map((line): unknown => JSON.parse(line));
   const records = lines.filter((line) => (line as { kind: string }).kind !== 'end');
-  const problem = headerViolation(header) ?? records.map(recordViolation).find((p) => p !== null);
+  const problem =
+    LINES.headerViolation(header) ??
+    records.map((record) => LINES.recordViolation(record, header as RunHeader)).find((p) => p !== null);
   if (problem) throw new Error(problem);
   return { header: header as RunHeader, records: records as CertificateRecord[] };
 }
@@ -128,8 +131,10 @@ export function withoutTimes(path: string): string {
 
 /** What the draws decided, without what computed them. */
 export function outcome(record: CertificateRecord): unknown {
-  const part = ({ counts, nonFinite, selected, prediction, radius, pA }: SmoothingCertificate) => ({
-    ...{ counts, nonFinite, selected, prediction, radius, pA },
+  const { index, answer } = record;
+  const series = record.series.map(({ prediction, radius, evidence }) => {
+    const { counts, nonFinite, selected, pA } = evidence as VoteEvidence;
+    return { prediction, radius, counts, nonFinite, selected, pA };
   });
-  return { index: record.index, ...part(record), baseline: record.baseline && part(record.baseline) };
+  return { index, answer, series };
 }

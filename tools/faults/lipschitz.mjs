@@ -251,7 +251,7 @@ const SCALES = [
   },
   {
     name: 'underflow: the residual proof squares entries as they are',
-    file: 'src/verification/residual-norm.ts',
+    file: 'src/methods/splitz/confirm/residual-norm.ts',
     from: '  const exponent = exponentOf(largest);\n',
     to: '  const exponent = 0 * exponentOf(largest);\n',
     tests: UNDERFLOW,

@@ -5,11 +5,12 @@ import { COHEN } from '../references.ts';
 import { byDefault, chosen, numberFrom } from '../sourced.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
-import { confirmTau } from './confirm.ts';
+import { batchDifferences, confirmTau } from './confirm.ts';
 import { deriveSmoothing } from './derivation.ts';
 import {
   inputCut,
   openPlain,
+  type SmoothingChecks,
   type SmoothingFacts,
   type SmoothingSettings,
   smoothingChecks,
@@ -48,6 +49,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
 
   headerFault: (series) => headerFault(series),
   fault: smoothingFault,
+  differences: ({ checks }, { classifier }) => batchDifferences(checks as SmoothingChecks, classifier),
   confirm: (claims, series, { data }) =>
     confirmTau(claims, series.settings.sigma.value, async (index) =>
       Float64Array.from(await data.image(index)),
@@ -67,4 +69,5 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
   figures: voteFigures,
   references: [COHEN],
+  recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
 });

@@ -7,6 +7,7 @@ import type { Sourced } from '../../records/record.ts';
 import { defineMethod, type Reference } from '../method.ts';
 import { COHEN } from '../references.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
+import { batchDifferences } from '../smoothing/confirm.ts';
 import { shortened, sigmaOf } from '../smoothing/settings.ts';
 import { ofVotes, voteFigures, whyNoVotes } from '../smoothing/words.ts';
 import { chosen, derived, numberFrom } from '../sourced.ts';
@@ -65,7 +66,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   headerFault: splitzHeaderFault,
   fault: splitzFault,
   doubt: motionDoubt,
-  differences({ settings, facts }, { classifier }) {
+  differences({ settings, facts, checks }, { classifier }) {
     const cut = findCut(classifier.cuts, settings.split.value);
     const { noise: _, ...then } = facts;
     const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value);
@@ -76,10 +77,13 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
       ),
       ['delta', settings.delta.value, left.failureProbability],
     ];
-    return compared
-      .map(([name, before, now]) => [name, JSON.stringify(before), JSON.stringify(now)] as const)
-      .filter(([, before, now]) => before !== now)
-      .map(([name, before, now]) => `${name}: ${before} in the file, ${now} of this model`);
+    return [
+      ...compared
+        .map(([name, before, now]) => [name, JSON.stringify(before), JSON.stringify(now)] as const)
+        .filter(([, before, now]) => before !== now)
+        .map(([name, before, now]) => `${name}: ${before} in the file, ${now} of this model`),
+      ...batchDifferences(checks as SplitzChecks, classifier),
+    ];
   },
   confirm: confirmSplitz,
   derive: deriveSplitz,
@@ -148,6 +152,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
     ['D(r)/r', evidence.localLipschitz === null ? '–' : roundUp(evidence.localLipschitz, 4)],
   ],
   references: [ZHONG_TANDON, COHEN, HUANG],
+  recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u and D',
 });
 
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
