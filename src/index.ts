@@ -2,9 +2,9 @@
 
 export { type BoundaryWalkSettings, boundaryWalk } from './attack/boundary-walk.ts';
 export { type Bracket, bracket, refutation, type Tried } from './attack/bracket.ts';
-export { type Answer, type Judge, plainJudge, smoothedJudge } from './attack/confirmation.ts';
+export { certifiedJudge, type Judge, plainJudge } from './attack/confirmation.ts';
 export type { Candidate, GradientAttack } from './attack/gradient-attack.ts';
-export { type NoisyScores, withNoisyScores } from './attack/noisy-scores.ts';
+export { type NoisyScores, type OpenedNoisyScores, openNoisyScores } from './attack/noisy-scores.ts';
 export {
   type GradientAttackOptions,
   type OpenedGradientAttack,
@@ -65,9 +65,23 @@ export type {
   SeriesHeader,
 } from './records/record.ts';
 export type { ResultFile } from './records/result-file.ts';
+export {
+  type AttackedImage,
+  type AttackRequest,
+  type OpenedAttack,
+  openAttack,
+} from './runs/attack/attack.ts';
+export {
+  type AttackTarget,
+  targetOfModel,
+  targetOfNetwork,
+  targetOfRun,
+} from './runs/attack/target.ts';
 export { type CertifyRequest, certify, openRun, settleRun } from './runs/certify.ts';
 export { openContext } from './runs/context.ts';
 export { type OpenedSubject, openSubject, type SubjectRequest } from './runs/open-subject.ts';
+export { type Planned, type PlanRequest, plan } from './runs/plan/plan.ts';
+export { type Predictions, type PredictRequest, predict } from './runs/predict.ts';
 export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
 export { totalVariation } from './smoothing/noise/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';

@@ -29,6 +29,7 @@ const ATTACK_JOURNAL: JournalFormat<AttackHeader, AttackRecord, never> = {
   recordViolation: attackRecordViolation,
   closingViolation: null,
   lineOf: attackLine,
+  recordLine: attackLine,
   differences: (file, now) => headerDifferences(file, now, counts, (path) => path, ['in the file', 'now']),
   order: onceEach,
 };

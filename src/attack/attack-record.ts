@@ -1,5 +1,5 @@
 /**
- * The lines of an attack file, format `splitz-onnx/attack/1`: one `attack-run` line, then one `attack` line per image,
+ * The lines of an attack file, format `splitz-onnx/attack/2`: one `attack-run` line, then one `attack` line per image,
  * each with its `chain` field (records/chain.ts), which values in memory do not carry.
  * Certified radii are lower bounds, distances of attacks upper bounds; both are l2 in raw input units (pixels in [0,1]).
  */
@@ -14,7 +14,7 @@ import {
   number,
   object,
   oneOf,
-  optional,
+  openObject,
   sha256,
   type TypeOf,
   text,
@@ -22,9 +22,10 @@ import {
 } from '../ground/json-schema.ts';
 import { chainField } from '../records/chain.ts';
 
-export const ATTACK_FORMAT = 'splitz-onnx/attack/1';
+export const ATTACK_FORMAT = 'splitz-onnx/attack/2';
 
-export const METHODS = ['gradient', 'gradient-free'] as const;
+/** Ways to search for inputs. */
+export const SEARCHES = ['gradient', 'gradient-free'] as const;
 
 const run = object('First line: what was attacked, and how.', {
   kind: constant('attack-run'),
@@ -47,30 +48,22 @@ const run = object('First line: what was attacked, and how.', {
     subset: nullable(text('train or test; null when the data set has no subsets.')),
     digest: text('Digest of images and labels.'),
   }),
-  smoothed: nullable(
-    object('The smoothed classifier attacked; null when the classifier itself was, without noise.', {
-      cut: text('Name of the cut; "input" is plain smoothing.'),
-      sigma: number('Deviation of the noise at the cut.', { minimum: 0 }),
-      n0: count('Draws that selected the class of a certificate.'),
-      n: count('Draws that counted its votes.'),
-      alpha: number('Failure probability of its vote-count bound.', { minimum: 0, maximum: 1 }),
-      delta: number('Failure probability of its norm bounds.', { minimum: 0, maximum: 1 }),
-      bound: text('How votes became a latent radius.'),
-      lipschitz: text('How the left half was bounded.'),
-      seed: count('Seed of the certificate.'),
+  certified: nullable(
+    object('The certified classifier attacked; null when the network alone was.', {
+      method: text('Name of the method that certified it.'),
+      settings: openObject('Settings of the method, the values alone.'),
+      seed: count('Seed of the certificates.'),
     }),
   ),
   settings: object('The attack.', {
-    method: oneOf('How inputs were searched for.', METHODS),
+    search: oneOf('How inputs were searched for.', SEARCHES),
     steps: count('Steps of a search.'),
     restarts: count('Starts per image; 1 without gradients.'),
-    draws: count('Noise draws per step; 0 without noise.'),
-    confirm: count('Fresh draws that confirm an input; 1 without noise.'),
+    draws: count('Noise draws per step; 0 for a search without noise.'),
+    confirm: count('Fresh draws that confirm an input; 1 where nothing is drawn.'),
     alpha: number('Probability that a confirmation answers a wrong class.', { minimum: 0, maximum: 1 }),
     seed: count('Seed of the attack.'),
-    seedOrigin: optional(
-      oneOf('Whether somebody chose the seed; absent in earlier files.', ['operating system', 'chosen']),
-    ),
+    seedOrigin: oneOf('Whether somebody chose the seed.', ['operating system', 'chosen']),
     clipped: flag('Whether pixels were kept in [0,1]. The certificate does not assume that.'),
   }),
   environment: object('What computed the attack.', {
@@ -101,6 +94,10 @@ const attack = object('One image.', {
     count('The answer attacked; null when the classifier abstained, and nothing was attacked.'),
   ),
   radius: number('Certified radius, a lower bound; 0 without a certificate.', { minimum: 0 }),
+  failureProbability: number(
+    'Probability with which the certificate may be wrong, an upper bound; 0 without a certificate.',
+    { minimum: 0, maximum: 1 },
+  ),
   inside: nullable(tried),
   attacked: nullable(tried),
   questions: count('Confirmations asked for.'),
@@ -125,7 +122,7 @@ export const attackSchema = {
 export const attackHeaderViolation = (line: unknown): string | null => violation(run.json, line);
 export const attackRecordViolation = (line: unknown): string | null => violation(attack.json, line);
 
-/** The bytes of a line, newline included, chain left out. Throws a plain Error (a bug of ours) if the line breaks its schema. */
+/** The bytes of a line, newline included, without its chain. Throws a plain Error (a bug of ours) if the line breaks its schema. */
 export function attackLine(line: AttackHeader | AttackRecord): string {
   const schema: JsonSchema = line.kind === 'attack-run' ? run.json : attack.json;
   const problem = violation(schema, line);

@@ -135,7 +135,7 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
   };
 
   return {
-    method: 'gradient-free',
+    kind: 'gradient-free',
     async worstInBall(target, radius, signal) {
       const crossing = await walk(target, signal);
       const random = directions(scores.imageDims, seed, target.index, 1);

@@ -9,7 +9,8 @@
  *
  * The upper end is what was found, not what is there: a stronger attack may find less.
  */
-import type { Answer, Judge } from './confirmation.ts';
+import type { Answer } from '../methods/method.ts';
+import type { Judge } from './confirmation.ts';
 import type { Candidate } from './gradient-attack.ts';
 import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
 import type { Search, Target } from './search.ts';
@@ -53,7 +54,7 @@ const GAIN = 0.02;
  * @throws the signal's reason when aborted, and what search and judge throw
  * @example
  * const search = gradientSearch(await openGradientAttack(classifier, cut, options), 40);
- * const judge = smoothedJudge(smoothed, { sigma, seed, draws: 1000, alpha: 0.001 });
+ * const judge = certifiedJudge(certifier, { seed, draws: 1000, alpha: 0.001 }, context);
  * const { attacked } = await bracket({ image, index, from: prediction }, radius, search, judge, null, signal);
  */
 export async function bracket(

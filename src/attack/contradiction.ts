@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { npyBytes } from '../datasets/write-npy.ts';
 import { ExitCode, SplitzError, ToolError } from '../ground/errors.ts';
+import type { Answer } from '../methods/method.ts';
 import type { AttackHeader, AttackRecord } from './attack-record.ts';
 import type { Tried } from './bracket.ts';
 import { directionTo } from './perturbation.ts';
@@ -14,14 +15,7 @@ import { directionTo } from './perturbation.ts';
 /** A second look at a contradiction, with fresh noise throughout. */
 export interface SecondLook {
   /** The answer at the same input from fresh draws. */
-  readonly answer: {
-    readonly prediction: number | null;
-    readonly votes: number;
-    readonly runnerUp: number | null;
-    readonly runnerUpVotes: number;
-    readonly draws: number;
-    readonly question: number;
-  };
+  readonly answer: Answer & { readonly question: number };
   /** The image certified anew under another seed. */
   readonly certificate: {
     readonly seed: number;
@@ -74,7 +68,7 @@ export async function writeEvidence(
         reproduce: [
           command,
           `perturbed.npy is the input, float32 [${shape.join(',')}]; its distance from image.npy is taken in float64`,
-          `its votes: noise stage 22, seed ${header.settings.seed}, image ${record.index}, samples from question · draws (see smoothing/philox.ts)`,
+          `its answer: question ${question} of stage 22 (attackConfirmation), seed ${header.settings.seed}, image ${record.index}; what is drawn are the samples from question · draws (smoothing/noise/philox.ts)`,
         ],
         input: { distance, ...answer, question },
         record,

@@ -3,7 +3,7 @@
 import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { sizeOf } from '../onnx/model/graph.ts';
-import { runRows, type Session, withSession } from '../onnx/runtime/session.ts';
+import { type OpenSession, openSession, runRows, type Session } from '../onnx/runtime/session.ts';
 import { splitModel } from '../onnx/split.ts';
 import { createNoiseKernel } from '../smoothing/noise/noise-kernel.ts';
 import { keyWords, Stage } from '../smoothing/noise/philox.ts';
@@ -17,6 +17,10 @@ export interface NoisyScores {
   soft(inputs: readonly Float32Array[], index: number): Promise<Float64Array[]>;
 }
 
+export interface OpenedNoisyScores extends NoisyScores {
+  close(): Promise<void>;
+}
+
 /** Rows that are run together. */
 const BATCH = 32;
 
@@ -24,12 +28,11 @@ const BATCH = 32;
  * @param draws noise draws per input; 0 for the classifier without noise, cut at the input
  * @throws ModelRefused when ONNX Runtime does not take a half
  */
-export async function withNoisyScores<T>(
+export async function openNoisyScores(
   classifier: PreparedClassifier,
   cut: Cut,
   { draws, sigma, seed }: { readonly draws: number; readonly sigma: number; readonly seed: bigint },
-  use: (scores: NoisyScores) => Promise<T>,
-): Promise<T> {
+): Promise<OpenedNoisyScores> {
   const { model, batchable, classes, inputDims } = classifier;
   const split = splitModel(model, cut);
   const imageDims = inputDims.slice(1);
@@ -45,7 +48,15 @@ export async function withNoisyScores<T>(
       results.push((await runRows(session, all.slice(start, start + batch), dims)).data);
     return Float32Array.from(results.flatMap((part) => [...part]));
   };
-  const scoresOf = (left: Session | null, right: Session): NoisyScores => ({
+  const right = await openSession(split.right, model.path);
+  let left: OpenSession | null;
+  try {
+    left = split.left === null ? null : await openSession(split.left, model.path);
+  } catch (error) {
+    await right.close();
+    throw error;
+  }
+  return {
     classes,
     imageDims,
     async soft(inputs, index) {
@@ -60,10 +71,9 @@ export async function withNoisyScores<T>(
       const logits = await rows(right, noisy, latentDims);
       return logSoftProbabilities(logits, Math.max(1, draws), inputs.length, classes);
     },
-  });
-  return withSession(split.right, model.path, async (right) =>
-    split.left === null
-      ? use(scoresOf(null, right))
-      : withSession(split.left, model.path, (left) => use(scoresOf(left, right))),
-  );
+    async close() {
+      await right.close();
+      await left?.close();
+    },
+  };
 }

@@ -1,4 +1,5 @@
 /** What every search for adversarial inputs of one image offers; `bracket.ts` makes statements of what it finds. */
+import type { SEARCHES } from './attack-record.ts';
 import type { AttackStart, Candidate, GradientAttack } from './gradient-attack.ts';
 import { softMargin } from './soft-margin.ts';
 
@@ -10,7 +11,7 @@ export interface Target {
 }
 
 export interface Search {
-  readonly method: 'gradient' | 'gradient-free';
+  readonly kind: (typeof SEARCHES)[number];
   /** The most promising input found at a distance of at most `radius`. */
   worstInBall(target: Target, radius: number, signal: AbortSignal): Promise<Candidate>;
   /** Inputs near the boundary, the most promising first; none where the search found no other class at all. */
@@ -36,7 +37,7 @@ export function gradientSearch(attack: GradientAttack, steps: number): Search {
     return [toAnyClass, ...further];
   };
   return {
-    method: 'gradient',
+    kind: 'gradient',
     async worstInBall(target, radius, signal) {
       const starts = await startsOf(target);
       const found = await attack.worstInBall(

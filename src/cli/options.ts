@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
+import { METHOD_NAMES, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
@@ -73,9 +74,12 @@ const noiseOptions = <T>(y: Argv<T>) =>
     })
     .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' });
 
-/** How it is sampled and bounded. */
+const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`).join('; ');
+
+/** What certifies, and how it is sampled and bounded. */
 export const drawOptions = <T>(y: Argv<T>) =>
   y
+    .option('method', { choices: METHOD_NAMES, describe: `what certifies: ${methods} [${METHOD_NAMES[0]}]` })
     .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
     .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
     .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
@@ -109,7 +113,13 @@ export const selectionOptions = <T>(y: Argv<T>) =>
     .option('baseline', {
       type: 'boolean',
       default: true,
-      describe: 'run plain smoothing beside it; --no-baseline to skip',
+      describe: 'run what it is fairly compared with beside it; --no-baseline to skip',
+    })
+    .option('against', {
+      type: 'string',
+      choices: METHOD_NAMES,
+      array: true,
+      describe: 'methods to run beside it [plain smoothing at the matched noise]',
     })
     .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
     .option('skip', { type: 'number', default: 1, describe: 'take every K-th image' })

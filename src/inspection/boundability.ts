@@ -2,8 +2,8 @@
  * Which cuts have a left half with a sound bound, and why the others have none; the global Lipschitz bounds and the norms
  * of the affine segments, as many as fit in the time given. For `inspect`.
  *
- * The time is kept: a matrix is built, or a norm proved, only when what it should take still fits. What is left out is
- * told as left out, never guessed.
+ * The time is kept: a matrix is built, or a norm proved, only when what it should take still fits. What is omitted is
+ * said to be omitted, never guessed.
  */
 import { ModelRefused } from '../ground/errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';

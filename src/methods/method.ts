@@ -255,6 +255,101 @@ export interface Method<S extends object = object, E extends object = object, F 
   readonly references: readonly Reference[];
   /** What `fault` recomputes of a certificate, in words. */
   readonly recomputed: string;
+  /** What an answer rests on unless somebody asks for something else; one draw and alpha 0 where nothing is drawn. */
+  poll(settings: S): Pick<Question, 'draws' | 'alpha'>;
+  /** What is settled before a model is opened, for people. Throws UsageError for values that cannot certify anything. */
+  preview(asked: Asked, beside: Asked, metadata: ReadonlyMap<string, string>): SettingsPreview;
+  /** Tries settings on a few images, for `plan`; null for a method that has no settings worth trying. */
+  readonly pilot: RunPilot | null;
+}
+
+/** Settings by name, as far as they are known; `beside` are those of what the method is compared with. */
+export interface SettingsPreview {
+  readonly settings: Readonly<Record<string, PreviewedSetting>>;
+  readonly beside: Readonly<Record<string, PreviewedSetting>>;
+}
+
+/** A value and where it comes from; in words where it follows from the model. */
+export interface PreviewedSetting {
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+/** Images that settings are tried on, with their labels. */
+export interface PilotImages {
+  readonly images: readonly Image[];
+  readonly labels: readonly (number | null)[];
+}
+
+export interface PilotRequest {
+  readonly asked: Asked;
+  /** Draws per image and point of the grid. */
+  readonly draws: number;
+  /** Cuts to try, as `--split` names them; the method's own choice unless given. */
+  readonly cuts?: readonly string[] | undefined;
+  /** Noise to try, at the input, ascending; around the model's own level unless given. */
+  readonly levels?: readonly number[] | undefined;
+  /** The radius at which the certified share decides; null for the average radius. */
+  readonly at: number | null;
+  /** Of the pilot's noise; no certificate rests on it. */
+  readonly seed: bigint;
+}
+
+/** @throws UsageError when nothing can be tried; the signal's reason when aborted */
+export type RunPilot = (
+  request: PilotRequest,
+  subject: Subject,
+  images: PilotImages,
+  context: Context,
+) => Promise<Pilot>;
+
+/** One point of a pilot's grid. */
+export interface PilotEstimate {
+  readonly cut: string;
+  /** Noise at the cut, and at the input (divided by the bound). */
+  readonly sigma: number;
+  readonly inputSigma: number;
+  /** Upper bound on the Lipschitz constant of the left half; 1 at the input. */
+  readonly lipschitz: number;
+  readonly averageRadius: number;
+  /** Share certified (and, with labels, right). */
+  readonly certified: number;
+  /** Expected radius per pilot image; 0 where it would not count. */
+  readonly credited: readonly number[];
+}
+
+/** What a pilot found: estimates, no certificates. */
+export interface Pilot {
+  readonly grid: readonly PilotEstimate[];
+  readonly best: PilotEstimate;
+  /** Null when the input was not tried. */
+  readonly bestAtInput: PilotEstimate | null;
+  /** Draws planned. */
+  readonly n: Sourced<number>;
+  /** All draws of an image where `n` are planned. */
+  drawsAt(n: number): number;
+  /** The settings of the best point that the pilot chose. */
+  readonly chosen: Readonly<Record<string, unknown>>;
+  /** The same settings with another number of draws. */
+  withDraws(settings: WithOrigins<object>, n: number): WithOrigins<object>;
+  /** What certificates at the best point say of it: one per image of the pilot, from the first on. */
+  outlook(certificates: readonly Certificate<object>[]): PilotOutlook;
+}
+
+export interface PilotOutlook {
+  /** Expected average radius at a number of draws. */
+  averageRadius(draws: number): number;
+  /** Seconds per image that do not depend on the number of draws. */
+  readonly boundSeconds: number;
+  /** Other settings that would save time. */
+  readonly levers: readonly PilotLever[];
+}
+
+/** One change of the settings: its name as a flag, seconds it saves per image at most, and what it comes to. */
+export interface PilotLever {
+  readonly name: string;
+  readonly savedSeconds: number;
+  readonly averageRadius: number;
 }
 
 /** A publication. */
@@ -324,6 +419,14 @@ export function defineMethod<S extends object, E extends object, F extends objec
     figures: () => [],
     references: [],
     recomputed: 'the radius from the evidence',
+    poll: () => ({ draws: 1, alpha: 0 }),
+    preview: (asked) => ({
+      settings: Object.fromEntries(
+        Object.entries(asked).filter((entry): entry is [string, Sourced<unknown>] => entry[1] !== undefined),
+      ),
+      beside: {},
+    }),
+    pilot: null,
   };
   return { ...defaults, ...parts };
 }

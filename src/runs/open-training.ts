@@ -3,25 +3,18 @@
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { ModelRefused, UsageError } from '../ground/errors.ts';
+import { cutFor } from '../methods/splitz/cut-for.ts';
 import type { Cut } from '../onnx/cuts.ts';
-import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
-import { loadModel } from '../onnx/model/load.ts';
+import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
 import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
 import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
-import {
-  type PreprocessingFlags,
-  type PreprocessingSettings,
-  preprocessingOf,
-  preprocessingSettings,
-} from './certify-settings.ts';
-import { cutFor } from './choose-cut.ts';
+import { type IntakeSettings, intakeSettings } from './intake-settings.ts';
+import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
 import type { SourcedTrainingSettings } from './training-settings.ts';
 
-export interface TrainingFlags extends PreprocessingFlags {
-  readonly model: string;
-  readonly output?: string | undefined;
+export interface TrainingFlags extends ModelRequest {
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly split?: string | undefined;
@@ -32,7 +25,7 @@ export interface TrainingFlags extends PreprocessingFlags {
 
 export interface OpenedTraining {
   readonly data: Dataset;
-  readonly preprocessing: PreprocessingSettings;
+  readonly intake: IntakeSettings;
   readonly settings: SourcedTrainingSettings;
   /** The file as it will be written back: rewritten by the recipe, weights as they were. */
   readonly source: Model;
@@ -52,7 +45,7 @@ export async function openTraining(
   flags: TrainingFlags,
   settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
 ): Promise<OpenedTraining> {
-  const loaded = await loadModel(flags.model);
+  const loaded = await sourceOf(flags);
   const data = await openDataset(dataSpec(flags, loaded), {
     subset: 'train',
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
@@ -62,14 +55,14 @@ export async function openTraining(
       ? isometryCut(flags.split)
       : (flags.split ?? loaded.metadata.get('splitz.split') ?? 'first');
   const settings = settingsFor(split === 'input', data.kind);
-  const preprocessing = preprocessingSettings(flags, loaded);
-  const prepare = (model: Model): Promise<PreparedClassifier> =>
-    prepareClassifier(model, flags.output, preprocessingOf(preprocessing, data), undefined, 'as delivered');
+  const intake = intakeSettings(flags, loaded);
+  const prepare = async (model: Model): Promise<PreparedClassifier> =>
+    (await openModel(model, flags, data.shape, 'as delivered')).classifier;
   const { recipe, reluTheta, learnTheta, regularizer } = settings.values;
 
   let source = loaded;
   if (recipe === 'warm') {
-    refusePreprocessing(preprocessing);
+    refusePreprocessing(intake);
     source = withIsometry(loaded, data.shape);
   }
   let classifier = await prepare(source);
@@ -94,7 +87,7 @@ export async function openTraining(
   const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta && !fixedLimits });
   const segments = regularizer === 'none' ? [] : network.segments();
   const notes = learnTheta && fixedLimits ? ['clip levels are not learned: operator set 11 could'] : [];
-  return { data, preprocessing, settings, source, classifier, cut, network, segments, notes };
+  return { data, intake, settings, source, classifier, cut, network, segments, notes };
 }
 
 function dataSpec(flags: TrainingFlags, model: Model): string {
@@ -113,12 +106,12 @@ function isometryCut(split: string | undefined): string {
   throw new UsageError({
     what: `--split ${split} does not go with --recipe warm`,
     why: `it cuts behind the isometric left half that it puts in front of the network, at '${ISOMETRY_CUT}'`,
-    remedy: 'Leave out --split, or use another recipe.',
+    remedy: 'Omit --split, or use another recipe.',
   });
 }
 
 /** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would be none. */
-function refusePreprocessing({ layout, channelOrder, scale, mean, std }: PreprocessingSettings): void {
+function refusePreprocessing({ layout, channelOrder, scale, mean, std }: IntakeSettings): void {
   const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
   if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;
   throw new UsageError({

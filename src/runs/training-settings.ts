@@ -1,13 +1,13 @@
 /** What `train` is asked to do: the recipe's values, overridden by flags; each with its origin, all shown and recorded. */
 import { UsageError } from '../ground/errors.ts';
+import { sigmaOf } from '../methods/smoothing/settings.ts';
+import { originOf, type RequestOrigins, requireCount } from '../methods/sourced.ts';
 import { describeLoss, parseLoss } from '../training/losses/index.ts';
 import { type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
-import { checkSigma } from './certify-settings.ts';
-import { originOf, requireCount, type WithOrigins } from './sourced.ts';
 
 /** What somebody asked for; undefined where the recipe decides. */
-export interface TrainingRequest extends WithOrigins {
+export interface TrainingRequest extends RequestOrigins {
   readonly recipe?: RecipeName | undefined;
   readonly sigma?: number | undefined;
   /** Schedules, as text. */
@@ -70,7 +70,7 @@ export function trainingSettings(
       why: atInput
         ? 'there is no left half to bound'
         : 'plain smoothing adds its noise to the image, so the cut is the input',
-      remedy: atInput ? 'Leave out --recipe, or choose a cut.' : 'Add --split input, or use another recipe.',
+      remedy: atInput ? 'Omit --recipe, or choose a cut.' : 'Add --split input, or use another recipe.',
     });
   }
   const recipe = recipeFor(name, dataset);
@@ -116,7 +116,7 @@ export function trainingSettings(
 }
 
 function check(settings: TrainingSettings): void {
-  checkSigma('--sigma', settings.sigma);
+  sigmaOf(settings.sigma);
   requireCount('--epochs', settings.epochs, 1);
   requireCount('--batch', settings.batch, 1);
   requireCount('--power-steps', settings.powerSteps, 1);
@@ -140,7 +140,7 @@ function requirePositive(name: string, value: number, orZero: boolean): void {
   throw new UsageError({
     what: `${name} is ${value}`,
     why: `it must be a ${orZero ? 'number of at least 0' : 'positive number'}`,
-    remedy: `Give ${name} another value, or leave it out for the recipe's.`,
+    remedy: `Give ${name} another value, or omit it for the recipe's.`,
   });
 }
 

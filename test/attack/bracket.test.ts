@@ -1,10 +1,13 @@
 /** The bracket: what the judge says counts, and nothing else. */
 import { describe, expect, it } from 'vitest';
 import { bracket, refutation } from '../../src/attack/bracket.ts';
-import { type Judge, smoothedJudge } from '../../src/attack/confirmation.ts';
+import { certifiedJudge, type Judge } from '../../src/attack/confirmation.ts';
 import { distanceUp, inputAt } from '../../src/attack/perturbation.ts';
 import type { Search } from '../../src/attack/search.ts';
-import type { Draw, SmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
+import type { Context } from '../../src/methods/context.ts';
+import { certifierOf, type Smoothed } from '../../src/methods/smoothing/certifier.ts';
+import { sigmaOf } from '../../src/methods/smoothing/settings.ts';
+import type { Draw, VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 
 const image = new Float32Array(16).fill(0.5);
 const target = { image, index: 3, from: 2 };
@@ -13,7 +16,7 @@ const axis = (k: number) => Float64Array.from(image, (_, i) => (i === k ? 1 : 0)
 
 /** Candidates along given axes at given distances; inside the ball it offers the first axis. */
 const searchAlong = (...found: readonly (readonly [axis: number, distance: number])[]): Search => ({
-  method: 'gradient',
+  kind: 'gradient',
   worstInBall: async (_, radius) => {
     const input = inputAt(image, axis(found[0]?.[0] ?? 0), radius, null);
     return { input, distance: distanceUp(image, input), margin: 0 };
@@ -107,12 +110,14 @@ describe('the bracket of an image', () => {
 it('confirmations of one image share no draw', async () => {
   const draws: Draw[] = [];
   const smoothed = {
-    votes: async (_input: Float32Array, _index: number, draw: Draw) => {
+    sigma: sigmaOf(1),
+    votes: async (_image: unknown, draw: Draw) => {
       draws.push(draw);
       return { counts: [3, 97], nonFinite: 0, tau: 1e-9 };
     },
-  } as unknown as SmoothedClassifier;
-  const judge = smoothedJudge(smoothed, { sigma: 1, seed: 5n, draws: 100, alpha: 0.01 });
+  } as unknown as Smoothed<VoteEvidence>;
+  const asked = { seed: 5n, draws: 100, alpha: 0.01 };
+  const judge = certifiedJudge(certifierOf(smoothed), asked, {} as Context);
   for (const question of [0, 1, 2]) await judge.ask(image, 0, question, never);
   expect(draws.map(({ from, draws: count }) => [from, (from ?? 0) + count])).toEqual([
     [0, 100],

@@ -13,24 +13,26 @@ import { readingOf } from '../../src/attack/contradiction.ts';
 import { parseNpy } from '../../src/datasets/npy.ts';
 import { npyBytes } from '../../src/datasets/write-npy.ts';
 import { chained } from '../../src/records/chain.ts';
+import { chainedLines } from '../records/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'splitz-attack-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const header: AttackHeader = {
   kind: 'attack-run',
-  schema: 'splitz-onnx/attack/1',
+  schema: 'splitz-onnx/attack/2',
   tool: { name: 'splitz-onnx', version: '0.1.0' },
   started: '2026-11-21T12:00:00.000Z',
   model: { name: 'net.onnx', files: [{ name: 'net.onnx', sha256: 'a'.repeat(64) }], output: 'y' },
   data: { name: 'glyphs test', subset: 'test', digest: 'b'.repeat(64) },
-  smoothed: {
-    ...{ cut: 'conv1', sigma: 0.5, n0: 100, n: 1000, alpha: 0.001, delta: 0 },
-    ...{ bound: 'clopper-pearson', lipschitz: 'secant', seed: 0 },
+  certified: {
+    method: 'splitz',
+    settings: { split: 'conv1', sigma: 0.5, n0: 100, n: 1000, alpha: 0.001 },
+    seed: 0,
   },
   settings: {
-    ...{ method: 'gradient', steps: 40, restarts: 3, draws: 16, confirm: 1000 },
-    ...{ alpha: 0.001, seed: 0, clipped: false },
+    ...{ search: 'gradient', steps: 40, restarts: 3, draws: 16, confirm: 1000 },
+    ...{ alpha: 0.001, seed: 0, seedOrigin: 'chosen', clipped: false },
   },
   environment: { onnxruntime: '1.30.0', node: 'v20', platform: 'linux-x64', cpu: 'c', provider: 'cpu' },
 };
@@ -40,7 +42,7 @@ const tried = {
   question: 4,
 };
 const recordOf = (index: number): AttackRecord => ({
-  ...{ kind: 'attack', index, label: 3, prediction: 3, radius: 0.5 },
+  ...{ kind: 'attack', index, label: 3, prediction: 3, radius: 0.5, failureProbability: 0.001 },
   inside: { ...tried, distance: 0.5, prediction: 3, question: 0 },
   ...{ attacked: tried, questions: 9, questionsInside: 1, contradiction: false, seconds: 1.5 },
 });
@@ -100,16 +102,27 @@ describe('an attack file', () => {
     expect(readFileSync(path, 'utf8')).toBe(chained(null, attackLine(header)).line);
   });
 
+  const fileOf = (...lines: readonly (AttackHeader | AttackRecord)[]) =>
+    chainedLines(lines.map(attackLine)).join('');
   it.each([
     [
       'another attack',
-      attackLine({ ...header, settings: { ...header.settings, steps: 41 } }),
+      fileOf({ ...header, settings: { ...header.settings, steps: 41 } }),
       /settings.steps: 41/,
     ],
-    ['another model', attackLine({ ...header, model: { ...header.model, files: [] } }), /model/],
-    ['another output', attackLine({ ...header, model: { ...header.model, output: 'aux' } }), /output: "aux"/],
-    ['the same image twice', attackLine(header) + attackLine(recordOf(2)).repeat(2), /twice/],
-    ['a damaged line', `${attackLine(header)}{"kind":\n${attackLine(recordOf(2))}`, /JSON/],
+    ['another model', fileOf({ ...header, model: { ...header.model, files: [] } }), /model/],
+    [
+      'other settings of the method',
+      fileOf({
+        ...header,
+        certified: { method: 'splitz', settings: { split: 'conv1', sigma: 0.25 }, seed: 0 },
+      }),
+      /certified.settings.sigma: 0.25/,
+    ],
+    ['another output', fileOf({ ...header, model: { ...header.model, output: 'aux' } }), /output: "aux"/],
+    ['the same image twice', fileOf(header, recordOf(2), recordOf(2)), /twice/],
+    ['no chain', attackLine(header) + attackLine(recordOf(2)), /no chain value/],
+    ['a damaged line', `${fileOf(header)}{"kind":\n${attackLine(recordOf(2))}`, /JSON/],
     ['something else', 'hello\n', /begin/],
     ['something else without a line end', 'hello', /begin/],
   ])('is refused and left untouched when it holds %s', async (_, content, why) => {

@@ -11,8 +11,9 @@ import {
 } from '../../src/attack/attack-record.ts';
 import { distanceUp } from '../../src/attack/perturbation.ts';
 import { parseNpy } from '../../src/datasets/npy.ts';
-import { lineOf } from '../../src/records/record.ts';
+import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
 import { node } from '../onnx/tiny-model.ts';
+import { LINES, withVerdict } from '../records/run.ts';
 import { rechained } from '../verification/honest.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
@@ -78,10 +79,10 @@ describe.concurrent('attacking the certificates of a result file', () => {
     expect(ended.code).toBe(0);
     expect(ended.stdout).toContain('0 of ');
     const { header, records } = readAttack('plain.jsonl');
-    expect(header.settings).toMatchObject({ method: 'gradient', confirm: 400, alpha: 0.001, clipped: false });
+    expect(header.settings).toMatchObject({ search: 'gradient', confirm: 400, alpha: 0.001, clipped: false });
     const certified = readResults(path('run.jsonl')).records;
     expect(records.map(({ index, prediction, radius }) => [index, prediction, radius])).toEqual(
-      certified.map(({ index, prediction, radius }) => [index, prediction, radius]),
+      certified.map(({ index, series: [own] }) => [index, own?.prediction, own?.radius]),
     );
     const sure = records.filter(({ radius }) => radius > 0);
     expect(sure.length).toBeGreaterThan(2);
@@ -134,9 +135,12 @@ describe.concurrent('attacking the certificates of a result file', () => {
       (await splitz(folder, 'certify', 'glyphs-splitz.onnx', ...settings, '--out', 'true.jsonl')).code,
     ).toBe(0);
     const { header, records } = readResults(path('true.jsonl'));
-    const lies = records.map((record) => ({ ...record, radius: 3 * record.radius }));
+    const lies = records.map((record) =>
+      withVerdict(record, { radius: 3 * (record.series[0]?.radius ?? 0) }),
+    );
     // A forger builds the chain again.
-    writeFileSync(path('lies.jsonl'), rechained([header, ...lies].map(lineOf)).join(''));
+    const lines = [LINES.lineOf(header), ...lies.map((record) => LINES.recordLine(record, header))];
+    writeFileSync(path('lies.jsonl'), rechained(lines).join(''));
     const ended = await attack('lies.jsonl', '--quiet');
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('CONTRADICTION: image');
@@ -156,12 +160,14 @@ describe.concurrent('attacking the certificates of a result file', () => {
       const told = JSON.parse(readFileSync(join(evidence, 'contradiction.json'), 'utf8')) as {
         reading: string;
         second: { answer: { prediction: number }; certificate: { radius: number } };
-        certificate: { counts: number[] };
+        certificate: { series: { evidence: SplitzEvidence }[] };
       };
       expect(told.second.answer.prediction).not.toBe(prediction);
       expect(told.second.certificate.radius).toBeLessThan(distance);
       if (told.second.answer.prediction !== null) expect(told.reading).toContain('claims too much');
-      expect(told.certificate.counts).toEqual(records.find((record) => record.index === index)?.counts);
+      expect(told.certificate.series[0]?.evidence).toEqual(
+        records.find((record) => record.index === index)?.series[0]?.evidence,
+      );
     }
     const again = await attack('lies.jsonl', '--quiet');
     expect(again.code).toBe(1);
@@ -205,17 +211,17 @@ describe.concurrent('attacking a model', () => {
     expect(told.summary.images).toBe(3);
     const certified = readResults(path('run.jsonl')).records.slice(0, 3);
     expect(told.records.map(({ prediction, radius }) => [prediction, radius])).toEqual(
-      certified.map(({ prediction, radius }) => [prediction, radius]),
+      certified.map(({ series: [own] }) => [own?.prediction, own?.radius]),
     );
   });
 
   it('attacks the network itself without noise, by gradients and without, and neither finds the other far off', async () => {
-    const distances = async (method: string) => {
-      const out = `${method}.jsonl`;
-      const ended = await attack('net.onnx', '--undefended', '--max', '4', '--method', method, '--out', out);
+    const distances = async (search: string) => {
+      const out = `${search}.jsonl`;
+      const ended = await attack('net.onnx', '--undefended', '--max', '4', '--search', search, '--out', out);
       expect(ended.code).toBe(0);
       const { header, records } = readAttack(out);
-      expect(header).toMatchObject({ smoothed: null, settings: { method, draws: 0, confirm: 1 } });
+      expect(header).toMatchObject({ certified: null, settings: { search, draws: 0, confirm: 1 } });
       return records.map(({ attacked }) => attacked?.distance ?? Number.NaN);
     };
     const [by, without] = [await distances('gradient'), await distances('gradient-free')];
@@ -235,8 +241,8 @@ describe.concurrent('attacking a model', () => {
     const ended = await attack(...one);
     expect(ended.code).toBe(0);
     expect(ended.stderr).toContain('searching without gradients');
-    expect(readAttack('strange.attack.jsonl').header.settings.method).toBe('gradient-free');
-    const forced = await attack(...one, '--method', 'gradient', '--out', 'forced.jsonl');
+    expect(readAttack('strange.attack.jsonl').header.settings.search).toBe('gradient-free');
+    const forced = await attack(...one, '--search', 'gradient', '--out', 'forced.jsonl');
     expect(forced.code).toBe(3);
     expect(forced.stderr).toContain('cannot be attacked by gradients');
     expect(forced.stderr).toContain('Atan_4');

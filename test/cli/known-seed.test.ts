@@ -3,12 +3,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttackHeader } from '../../src/attack/attack-record.ts';
-import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { float64Normals } from '../../src/smoothing/noise/rounded-noise.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node, tinyProto } from '../onnx/tiny-model.ts';
-import { newFolder, readResults, splitz } from './command-line.ts';
+import { newFolder, readResults, splitz, countsOf as votesOf } from './command-line.ts';
 import { writeModel } from './glyph-network.ts';
 
 const SIDE = 32;
@@ -105,8 +104,7 @@ const certify = (out: string, ...args: string[]) =>
   );
 const seedOf = (out: string) => readResults(path(out)).header.seed;
 /** Votes of every image, in the run's first series. */
-const allCountsOf = (out: string) =>
-  readResults(path(out)).records.map(({ series: [own] }) => (own?.evidence as VoteEvidence).counts);
+const allCountsOf = (out: string) => readResults(path(out)).records.map((record) => votesOf(record));
 const countsOf = (out: string) => allCountsOf(out)[0] ?? [];
 
 describe.concurrent('a model made for the noise of a known seed', () => {

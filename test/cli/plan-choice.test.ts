@@ -5,10 +5,11 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
-import { leftHalfBoundAt, openSmoothedClassifier } from '../../src/methods/smoothed-classifier.ts';
+import { leftHalfBoundAt } from '../../src/methods/splitz/left-half.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
+import { openSmoothed } from '../methods/open.ts';
 import { floatTensor, intAttr, node, tinyProto } from '../onnx/tiny-model.ts';
 import { newFolder, splitz } from './command-line.ts';
 import { writeModel } from './glyph-network.ts';
@@ -73,11 +74,8 @@ describe('the chosen cut and noise', () => {
     const fresh: (Point & { readonly averageRadius: number })[] = [];
     for (const { cut: name, sigma } of grid) {
       const cut = findCut(classifier.cuts, name);
-      const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
-      const resources = { provider: 'cpu', workers: 1, batch: 64 } as const;
-      const smoothed = await openSmoothedClassifier(
-        ...([classifier, cut, left, resources, images.slice(0, 2), 'certified'] as const),
-      );
+      const left = cut.index === 0 ? null : leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
+      const smoothed = await openSmoothed(classifier, cut, left, images.slice(0, 2));
       let sum = 0;
       for (const [k, image] of images.entries()) {
         const settings = {
@@ -88,8 +86,8 @@ describe('the chosen cut and noise', () => {
           bound: 'clopper-pearson',
           seed: 0n,
         } as const;
-        const { radius, correct } = await smoothed.certify(image, k, data.labels?.[k] ?? null, settings);
-        if (correct === true) sum += radius;
+        const { radius, prediction } = await smoothed.certify(image, k, settings);
+        if (prediction === data.labels?.[k]) sum += radius;
       }
       await smoothed.close();
       fresh.push({ cut: name, sigma, averageRadius: sum / images.length });

@@ -48,8 +48,12 @@ describe('plan', () => {
     const certified = await splitz(work.folder, 'certify', model, '--out', 'r.jsonl');
     expect(certified.code).toBe(0);
     const { header, records } = readResults(join(work.folder, 'r.jsonl'));
-    expect(header.split.cut).toBe(document.best.cut);
-    expect(header.settings.sigma).toEqual({ value: document.best.sigma, origin: 'config file' });
+    expect(header.series[0]).toMatchObject({
+      method: document.best.cut === 'input' ? 'smoothing' : 'splitz',
+      settings: { sigma: { value: document.best.sigma, origin: 'config file' } },
+    });
+    if (document.best.cut !== 'input')
+      expect(header.series[0]?.settings).toMatchObject({ split: { value: document.best.cut } });
     expect(records).toHaveLength(3);
 
     const again = await splitz(work.folder, ...args, '--no-config', '--force');
@@ -92,6 +96,16 @@ describe('plan', () => {
     expect(existsSync(join(work.folder, 'tiny.input.jsonl'))).toBe(false);
   });
 
+  it('refuses a method that has nothing to plan, and names one that has', async () => {
+    const { code, stderr } = await splitz(
+      work.folder,
+      ...['plan', model, '--method', 'smoothing', '--no-config'],
+    );
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/nothing to plan for --method smoothing/);
+    expect(stderr).toMatch(/--method splitz/);
+  });
+
   it('refuses levels that are not noise', async () => {
     const { code, stderr } = await splitz(work.folder, 'plan', model, '--levels', '0.1,0', '--no-config');
     expect(code).toBe(4);
@@ -101,7 +115,7 @@ describe('plan', () => {
 
 describe('the forecast', () => {
   it('is the start and the mean image as often as there are images; its range shrinks with the pilot', () => {
-    const time = (own: number) => ({ own, baseline: 1 });
+    const time = (own: number) => ({ own, beside: 1 });
     const even = totalSeconds({ startSeconds: 2, perImage: [time(3), time(3)] }, 10);
     expect(even).toEqual({ seconds: 42, halfWidth: 0 });
     const few = totalSeconds({ startSeconds: 0, perImage: [time(1), time(3)] }, 10);

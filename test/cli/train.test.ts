@@ -97,9 +97,8 @@ describe('a training run', () => {
     const certified = await splitz(root, 'certify', out, '--n', '100', '--max', '2', '--out', 'own.jsonl');
     expect(certified.code, certified.stderr).toBe(0);
     const { header } = readResults(join(root, 'own.jsonl'));
-    expect(header.settings.sigma).toEqual({
-      value: Number(metadata.get('splitz.sigma')),
-      origin: 'model metadata',
+    expect(header.series[0]?.settings).toMatchObject({
+      sigma: { value: Number(metadata.get('splitz.sigma')), origin: 'model metadata' },
     });
   });
 });

@@ -1,156 +1,165 @@
 /** `attack`: an empirical upper bound beside every certified radius. */
-
 import { basename } from 'node:path';
-import { openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
-import { ATTACK_FORMAT, type AttackHeader, type AttackRecord } from '../../attack/attack-record.ts';
-import { CertificateContradicted, evidenceFolder } from '../../attack/contradiction.ts';
-import type { PixelRange } from '../../attack/perturbation.ts';
-import type { Search } from '../../attack/search.ts';
+import { type AttackFile, openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
+import type { AttackHeader, AttackRecord } from '../../attack/attack-record.ts';
+import { CertificateContradicted, evidenceFolder, writeEvidence } from '../../attack/contradiction.ts';
 import { UsageError } from '../../ground/errors.ts';
-import { requireCount } from '../../methods/sourced.ts';
-import { attackAll } from '../../runs/attack/images.ts';
-import { type AttackPlan, planAttack } from '../../runs/attack/plan.ts';
-import { withSearch } from '../../runs/attack/search.ts';
-import { type Confirmation, confirmationOf, openTarget } from '../../runs/attack/target.ts';
-import { describeEnvironment } from '../../runs/environment.ts';
-import { packageVersion } from '../../runs/version.ts';
+import { type Context, note } from '../../methods/context.ts';
+import { originOf, requireCount } from '../../methods/sourced.ts';
+import {
+  type AttackedImage,
+  type AttackRequest,
+  checkAttack,
+  type OpenedAttack,
+  openAttack,
+} from '../../runs/attack/attack.ts';
+import {
+  type AttackTarget,
+  isResultFile,
+  targetOfModel,
+  targetOfNetwork,
+  targetOfRun,
+} from '../../runs/attack/target.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
+import { contextOf } from '../context.ts';
 import type { AttackFlags } from '../declarations/attack.ts';
-import { interruptible } from '../interrupt.ts';
 import { placeNote } from '../place-note.ts';
-import { startAttackProgress } from '../terminal/attack-progress.ts';
+import { seriesRequests } from '../series-flags.ts';
+import { type AttackProgress, startAttackProgress } from '../terminal/attack-progress.ts';
 import { renderAttack, summariseAttack } from '../terminal/attack-summary.ts';
 import { screenOf } from '../terminal/style.ts';
 
-export const run = (flags: AttackFlags): Promise<void> =>
-  interruptible('Run the same command again: it continues after the last whole line.', (signal) =>
-    within(flags, signal),
-  );
-
-/** AttackFlags with the seed settled: the one of the file that is continued, or a new one, where nobody chose. */
-type SeededFlags = AttackFlags & { readonly seed: number; readonly seedOrigin: SeedOrigin };
-type SeedOrigin = NonNullable<AttackHeader['settings']['seedOrigin']>;
-
-/**
- * The confirmations, and the certificates of a model certified on the way, rest on a seed that the model's maker could not
- * know, as those of `certify` do.
- */
-async function seeded(flags: AttackFlags, path: string): Promise<SeededFlags> {
-  if (flags.seed !== undefined) return { ...flags, seed: flags.seed, seedOrigin: 'chosen' };
-  const recorded = await recordedAttack(path);
-  return recorded === null
-    ? { ...flags, seed: drawnSeed(), seedOrigin: 'operating system' }
-    : { ...flags, seed: recorded.seed, seedOrigin: recorded.seedOrigin ?? 'chosen' };
+export async function run(flags: AttackFlags): Promise<void> {
+  requireCount('--start', flags.start, 0);
+  if (flags.max !== undefined) requireCount('--max', flags.max, 1);
+  if (flags.image !== undefined) requireCount('--image', flags.image, 0);
+  checkAttack({ ...flags, seed: flags.seed ?? 0, threads: flags.workers });
+  const remedy = 'Run the same command again: it continues after the last whole line.';
+  await contextOf(flags, remedy, (context) => within(flags, context));
 }
 
-async function within(given: AttackFlags, signal: AbortSignal): Promise<void> {
-  checkCounts(given);
-  const path = given.out ?? `${given.source.replace(/\.(jsonl|onnx)$/i, '')}.attack.jsonl`;
-  const flags = await seeded(given, path);
-  const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${text}\n`);
-  };
-  const plan = await planAttack(flags, signal, note);
-  const { opened, cut, smoothing } = plan;
-  note(`model  ${basename(opened.classifier.source.path)}`);
-  note(`data   ${opened.data.describe()}`);
-  note(
-    smoothing === null
-      ? 'attack the classifier itself, without noise'
-      : `attack the classifier smoothed at '${cut.name}' with sigma ${smoothing.sigma}, seed ${flags.seed} (${flags.seedOrigin})`,
-  );
-  const confirmation = confirmationOf(plan, flags);
-  const range: PixelRange = flags.clip ? [0, 1] : null;
-  const target = await openTarget(plan, flags);
+/**
+ * The seed that somebody chose, else the one of the file that is continued, else a new one: confirmations, and the certificates
+ * of a model certified on the way, rest on a seed that the model's maker could not know, as those of `certify` do.
+ */
+async function seeded(
+  { seed }: AttackFlags,
+  path: string,
+): Promise<Pick<AttackHeader['settings'], 'seed' | 'seedOrigin'>> {
+  if (seed !== undefined) return { seed, seedOrigin: 'chosen' };
+  return (await recordedAttack(path)) ?? { seed: drawnSeed(), seedOrigin: 'operating system' };
+}
+
+async function within(flags: AttackFlags, context: Context): Promise<void> {
+  const path = flags.out ?? `${flags.source.replace(/\.(jsonl|onnx)$/i, '')}.attack.jsonl`;
+  const { seed, seedOrigin } = await seeded(flags, path);
+  const target = await targetOf(flags, seed, context);
+  const request: AttackRequest = { ...flags, seed, seedOrigin, threads: flags.workers };
+  for (const text of targetNotes(target, request)) note(context, text);
+  const opened = await openAttack(target, request, context);
   try {
-    await withSearch(plan, flags, range, note, async (search) => {
-      const judge = target.judge(confirmation, BigInt(flags.seed));
-      const header = headerOf(plan, flags, search, confirmation);
-      const file = await openAttackFile(path, header);
+    const file = await openAttackFile(path, opened.header);
+    try {
+      note(context, placeNote(path, file));
+      const progress = startAttackProgress(process.stderr, target.indices.length, flags.quiet);
       try {
-        note(placeNote(path, file));
-        const progress = startAttackProgress(process.stderr, plan.indices.length, flags.quiet);
-        try {
-          const command = ['splitz-onnx', ...process.argv.slice(2)].join(' ');
-          await attackAll({
-            plan,
-            search,
-            judge,
-            target,
-            header,
-            file,
-            path,
-            command,
-            range,
-            progress,
-            signal,
-          });
-        } finally {
-          progress.finish();
-        }
-        report(header, file.records, flags, path);
+        await attackAll(target, opened, file, path, progress);
       } finally {
-        await file.close();
+        progress.finish();
       }
-    });
+      report(opened.header, file.records, flags, path);
+    } finally {
+      await file.close();
+    }
   } finally {
-    await target.close();
+    await opened.close();
   }
 }
 
-function checkCounts(flags: AttackFlags): void {
-  requireCount('--start', flags.start, 0);
-  requireCount('--workers', flags.workers, 1);
-  requireCount('--batch', flags.batch, 1);
-  requireCount('--steps', flags.steps, 1);
-  requireCount('--restarts', flags.restarts, 1);
-  requireCount('--draws', flags.draws, 1);
-  if (flags.max !== undefined) requireCount('--max', flags.max, 1);
-  if (flags.image !== undefined) requireCount('--image', flags.image, 0);
-  if (flags.seed !== undefined) requireCount('--seed', flags.seed, 0);
-  if (flags.restarts > 1000 || flags.draws * flags.steps > 2 ** 21)
+async function targetOf(flags: AttackFlags, seed: number, context: Context): Promise<AttackTarget> {
+  if (isResultFile(flags.source)) {
+    refuseSettings(flags);
+    return targetOfRun({ ...flags, run: flags.source }, flags);
+  }
+  if (flags.model !== undefined)
     throw new UsageError({
-      what: `--restarts ${flags.restarts}, --draws ${flags.draws}, --steps ${flags.steps}: more than one noise stream holds`,
-      remedy: 'At most 1000 restarts, and 2 million draws over the steps of a start.',
+      what: 'two models are named',
+      where: `${flags.source} and ${flags.model}`,
+      remedy: 'Name one model, or a result file and its model.',
     });
+  const request = { ...flags, ...seriesRequests(flags), model: flags.source, seed };
+  return flags.undefended ? targetOfNetwork(request, flags) : targetOfModel(request, flags, context);
 }
 
-function headerOf(
-  { opened, smoothed }: AttackPlan,
-  flags: SeededFlags,
-  { method }: Search,
-  confirmation: Confirmation,
-): AttackHeader {
-  const { classifier, data } = opened;
-  const [scored] = classifier.model.graph.outputs;
-  if (scored === undefined) throw new Error('a classifier has an output');
-  const { onnxruntime, node, platform, cpu, provider } = describeEnvironment(flags);
-  return {
-    kind: 'attack-run',
-    schema: ATTACK_FORMAT,
-    tool: { name: 'splitz-onnx', version: packageVersion() },
-    started: new Date().toISOString(),
-    model: {
-      name: basename(classifier.source.path),
-      files: classifier.source.files.map(({ name, sha256 }) => ({ name, sha256 })),
-      output: scored.name,
-    },
-    data: { name: data.name, subset: flags.subset, digest: data.digest },
-    smoothed,
-    settings: {
-      method,
-      steps: flags.steps,
-      restarts: method === 'gradient' ? flags.restarts : 1,
-      draws: smoothed === null ? 0 : flags.draws,
-      confirm: confirmation.draws,
-      alpha: confirmation.alpha,
-      seed: flags.seed,
-      seedOrigin: flags.seedOrigin,
-      clipped: flags.clip,
-    },
-    environment: { onnxruntime, node, platform, cpu, provider },
-  };
+const INTAKE = ['layout', 'channels', 'scale', 'mean', 'std'] as const;
+
+/** Throws UsageError for flags that set what a result file holds already. */
+function refuseSettings(flags: AttackFlags): void {
+  const { method, settings = {} } = seriesRequests(flags);
+  const asked = [
+    ...(method === undefined ? [] : ['method']),
+    ...Object.keys(settings),
+    ...INTAKE.filter((name) => flags[name] !== undefined),
+  ];
+  // A config file that says the same for all commands does not stand in the way.
+  const given = asked.filter((name) => originOf(flags, name) === 'flag').map((name) => `--${name}`);
+  if (flags.undefended) given.push('--undefended');
+  if (given.length === 0) return;
+  throw new UsageError({
+    what: `${given.join(', ')} ${given.length === 1 ? 'does' : 'do'} not go with a result file`,
+    where: flags.source,
+    why: 'the certificates are attacked as they were made',
+    remedy: 'Omit it, or name the model instead of the result file.',
+  });
 }
+
+function targetNotes({ subject, certified }: AttackTarget, { seed, seedOrigin }: AttackRequest): string[] {
+  return [
+    `model  ${basename(subject.classifier.source.path)}`,
+    `data   ${subject.data.describe()}`,
+    certified === null
+      ? 'attack the network alone, without noise'
+      : `attack ${certified.method.label(certified.settings)}, seed ${seed} (${seedOrigin})`,
+  ];
+}
+
+/** Attacks every image that the file does not hold yet; each record is appended once its evidence is written. */
+async function attackAll(
+  target: AttackTarget,
+  opened: OpenedAttack,
+  file: AttackFile,
+  path: string,
+  progress: AttackProgress,
+): Promise<void> {
+  const done = new Map(file.records.map((record) => [record.index, record]));
+  const known = target.indices.flatMap((index) => done.get(index) ?? []);
+  for (const record of known) progress.image(record);
+  const missing = target.indices.filter((index) => !done.has(index));
+  for await (const attacked of opened.images(missing)) {
+    await keepEvidence(attacked, target, opened.header, path);
+    const { record } = attacked;
+    await file.append(record);
+    progress.image(record);
+    if (record.contradiction) progress.alarm(alarmOf(record, path));
+  }
+}
+
+/** Writes down everything that repeats a contradiction. */
+async function keepEvidence(
+  { record, contradiction }: AttackedImage,
+  { subject }: AttackTarget,
+  header: AttackHeader,
+  path: string,
+): Promise<void> {
+  if (contradiction === null) return;
+  await writeEvidence(evidenceFolder(path, record.index), {
+    ...{ header, record, ...contradiction, shape: subject.data.shape },
+    command: ['splitz-onnx', ...process.argv.slice(2)].join(' '),
+  });
+}
+
+const alarmOf = ({ index, attacked, radius }: AttackRecord, path: string): string =>
+  `CONTRADICTION: image ${index} changes its answer at ${attacked?.distance}, inside its certified radius ${radius}; evidence in ${evidenceFolder(path, index)}`;
 
 /** The table on stdout; a contradiction ends the command with exit code 1. */
 function report(

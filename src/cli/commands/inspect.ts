@@ -7,14 +7,13 @@ import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { printable } from '../../ground/text-width.ts';
 import { type Inspection, inspectModel } from '../../inspection/inspection.ts';
-import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { describeType } from '../../onnx/model/graph.ts';
 import type { Model } from '../../onnx/model/model.ts';
 import { bySeverity } from '../../onnx/preflight/finding.ts';
 import { inspectionDocument } from '../../report/findings/document.ts';
 import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
 import { sarifOf } from '../../report/findings/sarif.ts';
-import { preprocessingOf, preprocessingSettings } from '../../runs/certify-settings.ts';
+import { openModel } from '../../runs/open-model.ts';
 import { checkScale } from '../../runs/scale-check.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { InspectFlags } from '../declarations/inspect.ts';
@@ -44,9 +43,8 @@ async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Pr
     subset: flags.subset,
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
   });
-  const preprocessing = preprocessingOf(preprocessingSettings(flags, model), data);
-  const classifier = await prepareClassifier(model, flags.output, preprocessing);
-  const finding = await checkScale(classifier, data, preprocessing.scale);
+  const { classifier, intake } = await openModel(model, flags, data.shape);
+  const finding = await checkScale(classifier, data, intake.scale.value);
   return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
 }
 

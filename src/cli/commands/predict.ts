@@ -1,111 +1,63 @@
-/** `predict`: what the smoothed classifier answers, or that it abstains (Cohen et al. 2019, algorithm PREDICT). */
-import { UsageError } from '../../ground/errors.ts';
-import { type PredictedClass, predictedClass } from '../../methods/prediction.ts';
-import { openSmoothedClassifier } from '../../methods/smoothed-classifier.ts';
-import { requireCount } from '../../methods/sourced.ts';
-import { statisticalSettings } from '../../runs/certify-settings.ts';
-import { openRun } from '../../runs/open-run.ts';
-import { planSmoothing } from '../../runs/smoothing-plan.ts';
-import { Stage } from '../../smoothing/noise/philox.ts';
+/** `predict`: what the certified classifier answers, or that it abstains. */
+import { note } from '../../methods/context.ts';
+import { methodOf } from '../../methods/index.ts';
+import { valuesOf, type WithOrigins } from '../../methods/method.ts';
+import { openSubject } from '../../runs/open-subject.ts';
+import { type Prediction, type Predictions, type PredictRequest, predictOn } from '../../runs/predict.ts';
+import { contextOf } from '../context.ts';
 import type { PredictFlags } from '../declarations/predict.ts';
-import { interruptible } from '../interrupt.ts';
+import { seriesRequests } from '../series-flags.ts';
 import { findingNotes } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-export const run = (flags: PredictFlags): Promise<void> =>
-  interruptible('Run the command again.', (signal) => within(flags, signal));
-
-async function within(flags: PredictFlags, signal: AbortSignal): Promise<void> {
-  const statistics = statisticalSettings(flags);
-  requireCount('--workers', flags.workers, 1);
-  requireCount('--batch', flags.batch, 1);
-  const opened = await openRun(flags);
-  const { classifier, data } = opened;
-  for (const index of flags.index) {
-    if (Number.isInteger(index) && index >= 0 && index < data.length) continue;
-    throw new UsageError({
-      what: `there is no image ${index}`,
-      where: data.describe(),
-      remedy: `Give an index from 0 to ${data.length - 1}.`,
-    });
-  }
-  const resources = { provider: flags.provider, workers: flags.workers, batch: flags.batch };
-  const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${text}\n`);
-  };
-  for (const text of findingNotes(opened.findings)) note(text);
-  const { cut, left, sigma } = await planSmoothing(opened, flags, statistics, resources, signal, note);
-  const images = await Promise.all(flags.index.map((index) => data.image(index)));
-  const smoothed = await openSmoothedClassifier(
-    classifier,
-    cut,
-    left,
-    resources,
-    images.slice(0, 2),
-    'certified',
-  );
-  const rows: (PredictedClass & { index: number; label: number | null })[] = [];
-  try {
-    for (const [k, index] of flags.index.entries()) {
-      const image = images[k];
-      if (image === undefined) throw new Error('one image per index');
-      const votes = await smoothed.votes(
-        image,
-        index,
-        {
-          stage: Stage.prediction,
-          draws: statistics.n.value,
-          sigma: sigma.value,
-          seed: BigInt(statistics.seed.value),
-        },
-        signal,
-      );
-      rows.push({
-        index,
-        label: data.labels?.[index] ?? null,
-        ...predictedClass(votes, statistics.alpha.value, votes.tau),
-      });
+export async function run(flags: PredictFlags): Promise<void> {
+  const request: PredictRequest = { ...flags, ...seriesRequests(flags) };
+  await contextOf(flags, 'Run the command again.', async (context) => {
+    const subject = await openSubject(request);
+    for (const text of findingNotes(subject.findings)) note(context, text);
+    const predictions = await predictOn(subject, request, flags.index, context);
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify(documentOf(predictions))}\n`);
+      return;
     }
-  } finally {
-    await smoothed.close();
-  }
-  if (flags.json) {
-    const settings = {
-      cut: cut.name,
-      sigma: sigma.value,
-      n: statistics.n.value,
-      alpha: statistics.alpha.value,
-      seed: statistics.seed.value,
-    };
-    process.stdout.write(`${JSON.stringify({ settings, predictions: rows })}\n`);
-    return;
-  }
-  if (!flags.quiet) {
-    process.stderr.write(
-      `cut '${cut.name}', sigma ${sigma.value} (${sigma.origin}), n ${statistics.n.value}, alpha ${statistics.alpha.value}, seed ${statistics.seed.value} (${statistics.seed.origin})\n`,
-    );
-  }
-  const name = (k: number | null): string => (k === null ? '-' : (opened.classNames?.[k] ?? String(k)));
-  process.stdout.write(
-    renderTable(
-      [
-        { header: 'image', align: 'right' },
-        { header: 'label' },
-        { header: 'prediction' },
-        { header: 'votes', align: 'right' },
-        { header: 'runner-up' },
-        { header: 'votes', align: 'right' },
-      ],
-      rows.map((row) => [
-        String(row.index),
-        name(row.label),
-        row.prediction === null ? 'abstain' : name(row.prediction),
-        String(row.votes),
-        name(row.runnerUp),
-        String(row.runnerUpVotes),
-      ]),
-      screenOf(process.stdout, process.env).style,
-    ),
+    for (const text of notesOf(predictions)) note(context, text);
+    process.stdout.write(asTable(predictions.answers, subject.classNames));
+  });
+}
+
+function documentOf({ series, seed, answers }: Predictions): object {
+  const values = valuesOf(series.settings as WithOrigins<object>);
+  return { settings: { method: series.method, ...values, seed: seed.value }, predictions: answers };
+}
+
+/** What was asked, for people: settings and seed, so that the answers can be repeated. */
+function notesOf({ series, seed, poll: { draws, alpha } }: Predictions): string[] {
+  const lines = methodOf(series).notes(series, `seed ${seed.value} (${seed.origin})`);
+  return alpha === 0
+    ? [...lines]
+    : [...lines, `answer from ${draws} draws; a class that does not win with probability at most ${alpha}`];
+}
+
+function asTable(answers: readonly Prediction[], classNames: readonly string[] | null): string {
+  const name = (k: number | null): string => (k === null ? '-' : (classNames?.[k] ?? String(k)));
+  return renderTable(
+    [
+      { header: 'image', align: 'right' },
+      { header: 'label' },
+      { header: 'prediction' },
+      { header: 'votes', align: 'right' },
+      { header: 'runner-up' },
+      { header: 'votes', align: 'right' },
+    ],
+    answers.map((answer) => [
+      String(answer.index),
+      name(answer.label),
+      answer.prediction === null ? 'abstain' : name(answer.prediction),
+      String(answer.votes),
+      name(answer.runnerUp),
+      String(answer.runnerUpVotes),
+    ]),
+    screenOf(process.stdout, process.env).style,
   );
 }

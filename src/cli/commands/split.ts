@@ -2,18 +2,16 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
-import { forceEval } from '../../onnx/intake/force-eval.ts';
+import { cutFor } from '../../methods/splitz/cut-for.ts';
 import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
-import { loadModel } from '../../onnx/model/load.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
-import { cutFor } from '../../runs/choose-cut.ts';
+import { sourceOf } from '../../runs/open-model.ts';
 import type { SplitFlags } from '../declarations/split.ts';
 import { inputShapeOption } from '../input-shape.ts';
 
 export async function run(flags: SplitFlags): Promise<void> {
-  const loaded = await loadModel(flags.model);
-  const source = flags.forceEval ? forceEval(loaded) : loaded;
+  const source = await sourceOf(flags);
   const classifier = await prepareClassifier(source, flags.output, null, inputShapeOption(flags.inputShape));
   const cut = cutFor(classifier, flags.at);
   const halves = splitModel(classifier.model, cut);

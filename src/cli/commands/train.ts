@@ -2,12 +2,12 @@
 import { access, constants, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
+import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
-import { shortened } from '../../runs/choose-cut.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
 import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
@@ -188,8 +188,8 @@ function thetasOf(
   return learned.length > 0 || reluTheta === null ? learned : [reluTheta];
 }
 
-function preprocessingRecord({ preprocessing }: OpenedTraining): { [key: string]: string } {
-  const { layout, channelOrder, scale, mean, std } = preprocessing;
+function preprocessingRecord({ intake }: OpenedTraining): { [key: string]: string } {
+  const { layout, channelOrder, scale, mean, std } = intake;
   return {
     ...(layout.value === 'nchw' ? {} : { layout: layout.value }),
     ...(channelOrder.value === 'rgb' ? {} : { channels: channelOrder.value }),

@@ -1,16 +1,15 @@
 /** Every setting a command would run with, and where each comes from: made by the functions that the commands use. */
 import { kindOf } from '../../datasets/open-dataset.ts';
-import { byDefault, chosen, drawn, originOf, type Sourced } from '../../methods/sourced.ts';
+import { askedOf } from '../../methods/asked.ts';
+import { METHODS, methodNamed } from '../../methods/index.ts';
+import { byDefault, byFlag, chosen, drawn, originOf } from '../../methods/sourced.ts';
 import type { Model } from '../../onnx/model/model.ts';
-import {
-  type PreprocessingFlags,
-  preprocessingSettings,
-  type SmoothingFlags,
-  statisticalSettings,
-} from '../../runs/certify-settings.ts';
-import { DEFAULT_INPUT_SIGMA, PILOT_SEED } from '../../runs/choose-cut.ts';
-import { baselineSetting, sigmaSetting, splitSetting } from '../../runs/smoothing-plan.ts';
+import type { Sourced } from '../../records/record.ts';
+import { type IntakeRequest, intakeSettings } from '../../runs/intake-settings.ts';
+import { PLAN_SEED } from '../../runs/plan/plan.ts';
+import { asked } from '../../runs/settle.ts';
 import { optionOf, trainingSettings } from '../../runs/training-settings.ts';
+import { type SeriesFlags, seriesRequests } from '../series-flags.ts';
 import type { OptionTable } from './option-table.ts';
 import type { OptionSources } from './sources.ts';
 
@@ -29,11 +28,16 @@ const METADATA_KEYS: { readonly [option: string]: string } = {
   'baseline-sigma': 'baseline_sigma',
 };
 
-type Flags = PreprocessingFlags &
-  SmoothingFlags &
-  Parameters<typeof trainingSettings>[0] & { readonly [option: string]: unknown };
+type Flags = IntakeRequest &
+  SeriesFlags & {
+    readonly split?: string | undefined;
+    readonly seed?: number | undefined;
+  } & Parameters<typeof trainingSettings>[0] & { readonly [option: string]: unknown };
 
-/** @param model what its metadata say counts too; null leaves them out */
+/** A value and where it comes from; in words where only the model or the run says it. */
+type Settled = Pick<EffectiveSetting, 'value' | 'origin'>;
+
+/** @param model what its metadata say counts too; null omits them */
 export function effectiveSettings(
   { command, outside, origins }: OptionSources,
   options: OptionTable,
@@ -41,13 +45,13 @@ export function effectiveSettings(
   model: Model | null,
 ): EffectiveSetting[] {
   const metadata: Model['metadata'] = model?.metadata ?? new Map();
-  const { channelOrder, ...preprocessing } = preprocessingSettings(flags, { metadata });
-  const settled = new Map<string, { readonly value: unknown; readonly origin: string }>(
+  const { channelOrder, ...intake } = intakeSettings(flags, { metadata });
+  const settled = new Map<string, Settled>(
     Object.entries({
-      ...preprocessing,
+      ...intake,
       channels: channelOrder,
       data: dataSetting(flags, metadata),
-      ...(command === 'train' ? ofTraining(flags, metadata) : ofSmoothing(command, flags, metadata)),
+      ...(command === 'train' ? ofTraining(flags, metadata) : ofMethod(command, flags, metadata)),
     }),
   );
   return [...options].map(([name, { default: fallback, defaultDescription }]) => {
@@ -70,46 +74,59 @@ export function effectiveSettings(
   });
 }
 
-function dataSetting(flags: Flags, metadata: Model['metadata']): Sourced<string | null> {
-  const data = flags['data'] === undefined ? undefined : String(flags['data']);
-  return chosen(data, metadata, 'splitz.dataset', (text) => text, originOf(flags, 'data')) ?? byDefault(null);
+/** What was asked for as `option`, else the metadata. */
+function textSetting(
+  flags: Flags,
+  option: 'data' | 'split',
+  metadata: Model['metadata'],
+): Sourced<string> | null {
+  const value =
+    flags[option] === undefined ? undefined : byFlag(String(flags[option]), originOf(flags, option));
+  return chosen<string>(value, metadata, `splitz.${METADATA_KEYS[option] ?? option}`, (text) => text);
 }
 
-function ofSmoothing(
+const dataSetting = (flags: Flags, metadata: Model['metadata']): Sourced<string | null> =>
+  textSetting(flags, 'data', metadata) ?? byDefault(null);
+
+/** Settings that other methods have. */
+function ofOtherMethods(name: string): Record<string, Settled> {
+  const others = METHODS.filter((method) => method.name !== name);
+  const names = others.flatMap(({ settings }) => Object.keys(settings.json.properties ?? {}));
+  return Object.fromEntries(
+    names.map((setting) => [setting, { value: null, origin: `not used by ${name}` }]),
+  );
+}
+
+function ofMethod(
   command: string | null,
   flags: Flags,
   metadata: Model['metadata'],
-): Record<string, Sourced<unknown>> {
-  const baselineSigma = flags['baselineSigma'] === undefined ? undefined : Number(flags['baselineSigma']);
-  const statistics = statisticalSettings(flags);
+): Record<string, Settled> {
+  const { method: named, settings, beside: besides } = seriesRequests(flags);
+  const method = methodNamed(named ?? METHODS[0]?.name ?? '');
+  const given = askedOf(method, asked(settings, flags.origins));
+  const { settings: own, beside } = method.preview(
+    given,
+    asked(besides, flags.origins, 'baseline-'),
+    metadata,
+  );
   return {
-    ...statistics,
-    seed: seedSetting(command, statistics.seed),
-    split: splitSetting(flags, metadata),
-    sigma: sigmaSetting(flags, metadata) ?? {
-      value: `${DEFAULT_INPUT_SIGMA} × bound of the left half`,
-      origin: 'derived',
-    },
-    'baseline-sigma': baselineSetting({ origins: flags.origins, baselineSigma }, metadata) ?? {
-      value: 'sigma / bound of the left half',
-      origin: 'derived',
-    },
+    ...ofOtherMethods(method.name),
+    ...own,
+    ...Object.fromEntries(Object.entries(beside).map(([name, setting]) => [`baseline-${name}`, setting])),
+    method: named === undefined ? byDefault(method.name) : byFlag(named, originOf(flags, 'method')),
+    seed: seedSetting(command, flags),
   };
 }
 
 /** A seed nobody chose is another one in every run: a number would say what no run will use. */
-function seedSetting(command: string | null, seed: Sourced<number>): Sourced<unknown> {
-  if (seed.origin !== 'operating system') return seed;
-  return command === 'plan' ? byDefault(PILOT_SEED) : drawn('drawn for each run');
+function seedSetting(command: string | null, flags: Flags): Settled {
+  if (flags.seed !== undefined) return byFlag(flags.seed, originOf(flags, 'seed'));
+  return command === 'plan' ? byDefault(PLAN_SEED) : drawn('drawn for each run');
 }
 
-function ofTraining(
-  flags: Flags,
-  metadata: Model['metadata'],
-): Record<string, { readonly value: unknown; readonly origin: string }> {
-  const split =
-    chosen(flags.split, metadata, 'splitz.split', (text) => text, originOf(flags, 'split')) ??
-    byDefault('first');
+function ofTraining(flags: Flags, metadata: Model['metadata']): Record<string, Settled> {
+  const split = textSetting(flags, 'split', metadata) ?? byDefault('first');
   const data = dataSetting(flags, metadata).value;
   const { values, shown } = trainingSettings(
     flags,

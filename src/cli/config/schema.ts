@@ -10,8 +10,9 @@ const NUMBER_LISTS = new Set(['mean', 'std']);
 /** What a value of an option may be. */
 export function valueSchema(name: string, options: Options): JsonSchema {
   const description = options.describe ?? name;
-  if (options.choices !== undefined) return { description, enum: options.choices.map(String) };
-  if (options.array === true) return { description, type: 'array', items: { type: 'number' } };
+  const choice = options.choices && { enum: options.choices.map(String) };
+  if (options.array === true) return { description, type: 'array', items: choice ?? { type: 'number' } };
+  if (choice !== undefined) return { description, ...choice };
   if (options.type === 'number' || options.type === 'boolean') return { description, type: options.type };
   if (NUMBER_LISTS.has(name)) {
     return { description, anyOf: [{ type: 'array', items: { type: 'number' } }, { type: 'string' }] };
@@ -21,8 +22,11 @@ export function valueSchema(name: string, options: Options): JsonSchema {
 }
 
 /** A value as yargs delivers the option: text where it expects text. */
-export function optionValue(value: unknown, options: Options): string | number | boolean | readonly number[] {
-  if (options.array === true) return value as readonly number[];
+export function optionValue(
+  value: unknown,
+  options: Options,
+): string | number | boolean | readonly number[] | readonly string[] {
+  if (options.array === true) return value as readonly number[] | readonly string[];
   if (options.type === 'number' || options.type === 'boolean') return value as number | boolean;
   return Array.isArray(value) ? value.join(',') : String(value);
 }

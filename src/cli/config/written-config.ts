@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { ToolError, UsageError } from '../../ground/errors.ts';
 import type { RequestOrigins } from '../../methods/sourced.ts';
+import type { Decision } from '../../runs/plan/plan.ts';
 import {
   dataOptions,
   drawOptions,
@@ -19,19 +20,11 @@ const shared = recordOptions((y) =>
 );
 const ofCertify = recordOptions(selectionOptions);
 
-export interface Decision {
-  readonly split: string;
-  readonly sigma: number;
-  readonly n: number;
-  /** Images to certify, where the last ones of the data were used up; null for all. */
-  readonly max: number | null;
-}
-
 type Settings = { [option: string]: unknown };
 
 export function plannedSettings(
-  flags: WithOrigins & { readonly [option: string]: unknown },
-  { split, sigma, n, max }: Decision,
+  flags: RequestOrigins & { readonly [option: string]: unknown },
+  { settings, max }: Decision,
 ): Settings {
   const set = (table: ReadonlyMap<string, unknown>): Settings =>
     Object.fromEntries(
@@ -40,9 +33,7 @@ export function plannedSettings(
   const certify = { ...set(ofCertify), ...(max === null ? {} : { max }) };
   return {
     ...set(shared),
-    split,
-    sigma,
-    n,
+    ...settings,
     ...(Object.keys(certify).length === 0 ? {} : { certify }),
   };
 }

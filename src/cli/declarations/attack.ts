@@ -1,7 +1,8 @@
 /** `attack` on the command line: its options and its help. */
 import type { Argv } from 'yargs';
-import { METHODS } from '../../attack/attack-record.ts';
+import { SEARCHES } from '../../attack/attack-record.ts';
 import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
+import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
 import type { Declaration } from './declaration.ts';
@@ -24,8 +25,8 @@ const builder = <T>(y: Argv<T>) =>
             .option('image', { type: 'number', describe: 'index of the one image to attack' })
             .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
             .option('max', { type: 'number', describe: 'attack at most so many images' })
-            .option('method', {
-              choices: ['auto', ...METHODS] as const,
+            .option('search', {
+              choices: ['auto', ...SEARCHES] as const,
               default: 'auto' as const,
               describe: 'auto: by gradients where the model has them',
             })
@@ -44,7 +45,7 @@ const builder = <T>(y: Argv<T>) =>
             .option('undefended', {
               type: 'boolean',
               default: false,
-              describe: 'attack the model itself, without noise',
+              describe: 'attack the network alone, without noise',
             })
             .option('out', {
               type: 'string',
@@ -62,7 +63,9 @@ const builder = <T>(y: Argv<T>) =>
     .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
     .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
 
-export type AttackFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { source: string };
+export type AttackFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
+  source: string;
+} & RequestOrigins;
 
 export const attack: Declaration<AttackFlags> = {
   command: 'attack <source> [model]',
@@ -71,6 +74,7 @@ export const attack: Declaration<AttackFlags> = {
     'image',
     'max',
     'method',
+    'search',
     'steps',
     'draws',
     'clip',

@@ -49,6 +49,7 @@ export const certify: Declaration<CertifyFlags> = {
     'mean',
     'std',
     'scale',
+    'method',
     'split',
     'sigma',
     'n',

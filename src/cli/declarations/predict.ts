@@ -34,6 +34,7 @@ export const predict: Declaration<PredictFlags> = {
     'scale',
     'class-names',
     'index',
+    'method',
     'split',
     'sigma',
     'n',

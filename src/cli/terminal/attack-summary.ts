@@ -38,8 +38,7 @@ export function summariseAttack(header: AttackHeader, records: readonly AttackRe
   const labelled = records.length > 0 && records.every(({ label }) => label !== null);
   const right = answered.filter(({ label, prediction }) => !labelled || label === prediction);
   const largest = Math.max(0, ...distances, ...certified.map(({ radius }) => radius));
-  const { smoothed, settings } = header;
-  const each = smoothed === null ? 0 : smoothed.alpha + smoothed.delta;
+  const wrongByChance = certified.reduce((sum, { failureProbability }) => sum + failureProbability, 0);
   const inside = records.reduce((sum, { questionsInside }) => sum + questionsInside, 0);
   return {
     images: records.length,
@@ -47,7 +46,7 @@ export function summariseAttack(header: AttackHeader, records: readonly AttackRe
     certificates: certified.length,
     changed: distances.length,
     contradictions: records.filter(({ contradiction }) => contradiction).length,
-    expectedByChance: certified.length * each + inside * settings.alpha,
+    expectedByChance: wrongByChance + inside * header.settings.alpha,
     medianCertified: median(certified.map(({ radius }) => radius)),
     medianAttacked: median(distances),
     medianRatio: median(ratios),
@@ -71,7 +70,7 @@ export function renderAttack(
   { style }: Screen,
 ): string {
   const summary = summariseAttack(header, records);
-  const plain = header.smoothed === null;
+  const plain = header.certified === null;
   const rows = records
     .slice(0, SHOWN)
     .map(({ index, label, prediction, radius, attacked, contradiction }) => [
@@ -117,7 +116,7 @@ export function renderAttack(
   const text = [
     `${summary.changed} of ${summary.attacked} answers changed by a confirmed perturbation, median l2 distance ${number(summary.medianAttacked)}.`,
     ...(plain
-      ? ['The classifier itself was attacked, without noise: no certificate is involved.']
+      ? ['The network alone was attacked, without noise: no certificate is involved.']
       : [
           `Certified radius: median ${number(summary.medianCertified)}; attacked distance over certified radius: median ${number(summary.medianRatio)}.`,
           `${summary.contradictions} of ${summary.certificates} certificates contradicted; chance alone gives ${summary.expectedByChance.toPrecision(2)} at most.`,

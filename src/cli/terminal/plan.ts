@@ -1,7 +1,8 @@
 /** A plan on the screen: the grid, the trade-off of its best points drawn, time and memory, and what each lever costs. */
 
 import { printable, wrap } from '../../ground/text-width.ts';
-import type { Plan, PlannedPoint } from '../../runs/plan/document.ts';
+import type { PilotEstimate } from '../../methods/method.ts';
+import type { Plan } from '../../runs/plan/document.ts';
 import { roundRadii } from '../../statistics/accuracy.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import { clock } from './progress.ts';
@@ -20,7 +21,7 @@ export function renderPlan(plan: Plan, screen: Screen): string {
     .join('\n');
 }
 
-const label = ({ cut, sigma }: PlannedPoint): string => `${printable(cut)} σ=${sigma}`;
+const label = ({ cut, sigma }: PilotEstimate): string => `${printable(cut)} σ=${sigma}`;
 
 /** Rows: cuts; columns: noise at the input; cells: expected average radius. */
 function gridTable({ grid, best, n, labelled }: Plan, { style }: Screen): string {
@@ -56,7 +57,7 @@ function tradeOff({ best, bestAtInput, grid }: Plan, screen: Screen): string {
     .sort((a, b) => b.averageRadius - a.averageRadius);
   const second = bestAtInput === null || bestAtInput.cut === best.cut ? others[0] : bestAtInput;
   const largest = Math.max(0, ...best.credited, ...(second?.credited ?? []));
-  const curve = (point: PlannedPoint): Curve => ({
+  const curve = (point: PilotEstimate): Curve => ({
     name: label(point),
     at: (radius) => point.credited.filter((r) => r > 0 && r >= radius).length / point.credited.length,
   });

@@ -1,8 +1,9 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
 
-import { defineMethod } from '../method.ts';
+import { type Asked, defineMethod, type WithOrigins } from '../method.ts';
 import { COHEN } from '../references.ts';
 import { byDefault, chosen, numberFrom } from '../sourced.ts';
+import { METHOD_SUMMARIES } from '../summaries.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
 import { batchDifferences, confirmTau } from './confirm.ts';
@@ -24,22 +25,14 @@ import { ofVotes, voteFigures, whyNoVotes } from './words.ts';
 export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, SmoothingFacts>({
   name: 'smoothing',
   title: 'plain smoothing',
-  summary: 'plain randomized smoothing of the whole network, noise on the image (Cohen et al. 2019)',
+  summary: METHOD_SUMMARIES.smoothing,
   settings: smoothingSettings,
   facts: smoothingFacts,
   checks: smoothingChecks,
   evidence: voteEvidence,
 
   async resolve(asked, { classifier: { source } }) {
-    const { metadata } = source;
-    // The level of the metadata is that of the cut they name; beside it they may name one for the input.
-    const key =
-      (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
-    const sigma =
-      chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
-      byDefault(DEFAULT_INPUT_SIGMA);
-    sigmaOf(sigma.value);
-    return { settings: { sigma, ...resolveVotes(asked) } };
+    return { settings: settle(asked, source.metadata) };
   },
 
   open: async (subject, settings, noise, probes, context) =>
@@ -70,4 +63,18 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   figures: voteFigures,
   references: [COHEN],
   recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
+  poll: ({ n, alpha }) => ({ draws: n, alpha }),
+  preview: (asked, _beside, metadata) => ({ settings: settle(asked, metadata), beside: {} }),
 });
+
+/** Throws UsageError for settings that cannot certify anything. */
+function settle(asked: Asked, metadata: ReadonlyMap<string, string>): WithOrigins<SmoothingSettings> {
+  // The level of the metadata is that of the cut they name; beside it they may name one for the input.
+  const key =
+    (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
+  const sigma =
+    chosen(asked['sigma'], metadata, key, numberFrom(`model metadata ${key}`)) ??
+    byDefault(DEFAULT_INPUT_SIGMA);
+  sigmaOf(sigma.value);
+  return { sigma, ...resolveVotes(asked) };
+}

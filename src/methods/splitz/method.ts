@@ -10,7 +10,8 @@ import { certifierOf } from '../smoothing/certifier.ts';
 import { batchDifferences } from '../smoothing/confirm.ts';
 import { shortened, sigmaOf } from '../smoothing/settings.ts';
 import { ofVotes, voteFigures, whyNoVotes } from '../smoothing/words.ts';
-import { chosen, derived, numberFrom } from '../sourced.ts';
+import { derived } from '../sourced.ts';
+import { METHOD_SUMMARIES } from '../summaries.ts';
 import { splitzFault, splitzHeaderFault } from './check/check-certificate.ts';
 import { confirmSplitz, motionDoubt } from './confirm/confirm.ts';
 import { deriveSplitz } from './derivation.ts';
@@ -18,7 +19,8 @@ import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
 import { atMatchedNoise } from './matched-noise.ts';
 import { factsOf, openSplit } from './open.ts';
-import { resolveSplitz } from './resolve.ts';
+import { previewSplitz, resolveSplitz, twinLevel } from './resolve.ts';
+import { pilotSplitz } from './run-pilot.ts';
 import {
   type SplitzChecks,
   type SplitzEvidence,
@@ -43,7 +45,7 @@ const HUANG: Reference = {
 export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>({
   name: 'splitz',
   title: 'SPLITZ',
-  summary: 'the network cut in two: a Lipschitz bound in front, noise at the cut (Zhong & Tandon 2024)',
+  summary: METHOD_SUMMARIES.splitz,
   settings: splitzSettings,
   facts: splitzFacts,
   checks: splitzChecks,
@@ -124,12 +126,9 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   tag: ({ split }) => split,
 
   async twin(settings, beside, { classifier }) {
-    const { metadata } = classifier.source;
-    const key = 'splitz.baseline_sigma';
-    const asked = chosen(beside['sigma'], metadata, key, numberFrom(`model metadata ${key}`));
     const { split, lipschitz } = settings;
     const sigma =
-      asked ??
+      twinLevel(beside, classifier.source.metadata) ??
       matchedNoise(
         settings.sigma,
         split.value,
@@ -153,6 +152,9 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   ],
   references: [ZHONG_TANDON, COHEN, HUANG],
   recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u and D',
+  poll: ({ n, alpha }) => ({ draws: n, alpha }),
+  preview: previewSplitz,
+  pilot: pilotSplitz,
 });
 
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */

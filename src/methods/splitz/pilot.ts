@@ -14,19 +14,13 @@ import { seriesStages } from '../../smoothing/noise/philox.ts';
 import { selectedClass } from '../../smoothing/votes/vote-counts.ts';
 import { expectedRadius, type PilotVotes } from '../../statistics/expected-radius.ts';
 import { type Context, note } from '../context.ts';
-import type { Image, Subject } from '../method.ts';
+import type { PilotImages, Subject } from '../method.ts';
 import type { NoiseReady, Smoothed } from '../smoothing/certifier.ts';
 import { openPlain } from '../smoothing/open.ts';
 import { shortened, sigmaOf, type VoteSettings } from '../smoothing/settings.ts';
 import type { VoteEvidence } from '../smoothing/votes.ts';
 import { globalLipschitz, leftHalfBoundAt } from './left-half.ts';
 import { openSplit } from './open.ts';
-
-/** Images of a pilot, with their labels. */
-export interface PilotImages {
-  readonly images: readonly Image[];
-  readonly labels: readonly (number | null)[];
-}
 
 /** What every point of a pilot has in common. */
 export interface PilotSettings extends VoteSettings {

@@ -5,8 +5,22 @@ import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.
 import type { Cut } from '../../onnx/cuts.ts';
 import type { Sourced } from '../../records/record.ts';
 import type { Context } from '../context.ts';
-import { type Asked, type Resolved, type Subject, valuesOf } from '../method.ts';
-import { DEFAULT_INPUT_SIGMA, resolveVotes, shortened, sigmaOf } from '../smoothing/settings.ts';
+import {
+  type Asked,
+  type PreviewedSetting,
+  type Resolved,
+  type SettingsPreview,
+  type Subject,
+  valuesOf,
+  type WithOrigins,
+} from '../method.ts';
+import {
+  DEFAULT_INPUT_SIGMA,
+  resolveVotes,
+  shortened,
+  sigmaOf,
+  type VoteSettings,
+} from '../smoothing/settings.ts';
 import { askedOr, byDefault, chosen, derived, numberFrom } from '../sourced.ts';
 import { autoSplit } from './auto-split.ts';
 import { cutFor } from './cut-for.ts';
@@ -19,13 +33,7 @@ export async function resolveSplitz(
   context: Context,
 ): Promise<Resolved<SplitzSettings>> {
   const { classifier } = subject;
-  const { metadata } = classifier.source;
-  const split = chosen(asked['split'], metadata, 'splitz.split', (text) => text) ?? byDefault('first');
-  const lipschitz = askedOr<DisplacementBound>(asked, 'lipschitz', 'secant');
-  const votes = resolveVotes(asked);
-  const read = numberFrom('model metadata splitz.sigma');
-  const level = chosen(asked['sigma'], metadata, 'splitz.sigma', read);
-  if (level !== null) sigmaOf(level.value);
+  const { split, level, votes, lipschitz } = settledBefore(asked, classifier.source.metadata);
   const choice =
     split.value === 'auto'
       ? await chosenByPilot(subject, valuesOf(votes), lipschitz.value, level, context)
@@ -58,9 +66,48 @@ export async function resolveSplitz(
   };
 }
 
+/** What is settled before the model is opened. */
+interface SettledBefore {
+  readonly split: Sourced<string>;
+  /** Noise that somebody asked for; null where it follows from the left half. */
+  readonly level: Sourced<number> | null;
+  readonly votes: WithOrigins<VoteSettings>;
+  readonly lipschitz: Sourced<DisplacementBound>;
+}
+
+function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): SettledBefore {
+  const split = chosen(asked['split'], metadata, 'splitz.split', (text) => text) ?? byDefault('first');
+  const read = numberFrom('model metadata splitz.sigma');
+  const level = chosen(asked['sigma'], metadata, 'splitz.sigma', read);
+  if (level !== null) sigmaOf(level.value);
+  return { split, level, votes: resolveVotes(asked), lipschitz: askedOr(asked, 'lipschitz', 'secant') };
+}
+
+/** The noise of plain smoothing beside it, where somebody asked for one. */
+export function twinLevel(beside: Asked, metadata: ReadonlyMap<string, string>): Sourced<number> | null {
+  const key = 'splitz.baseline_sigma';
+  return chosen(beside['sigma'], metadata, key, numberFrom(`model metadata ${key}`));
+}
+
+export function previewSplitz(
+  asked: Asked,
+  beside: Asked,
+  metadata: ReadonlyMap<string, string>,
+): SettingsPreview {
+  const { split, level, votes, lipschitz } = settledBefore(asked, metadata);
+  const inWords = (value: string): PreviewedSetting => ({ value, origin: 'derived' });
+  return {
+    settings: {
+      ...{ split, ...votes, lipschitz },
+      sigma: level ?? inWords(`${DEFAULT_INPUT_SIGMA} × bound of the left half`),
+    },
+    beside: { sigma: twinLevel(beside, metadata) ?? inWords('sigma / bound of the left half') },
+  };
+}
+
 async function chosenByPilot(
   subject: Subject,
-  votes: Parameters<typeof autoSplit>[1],
+  votes: VoteSettings,
   lipschitz: DisplacementBound,
   level: Sourced<number> | null,
   context: Context,

@@ -1,62 +1,75 @@
 /** The search of `attack`: by gradients where the model has them, else along the boundary. */
 import { boundaryWalk } from '../../attack/boundary-walk.ts';
-import { withNoisyScores } from '../../attack/noisy-scores.ts';
+import { openNoisyScores } from '../../attack/noisy-scores.ts';
 import { type OpenedGradientAttack, openGradientAttack } from '../../attack/open-gradient-attack.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import { gradientSearch, type Search } from '../../attack/search.ts';
 import { ModelRefused, ToolError } from '../../ground/errors.ts';
-import type { AttackPlan } from './plan.ts';
+import { type Context, note } from '../../methods/context.ts';
+import { inputCut } from '../../methods/smoothing/open.ts';
+import type { Cut } from '../../onnx/cuts.ts';
+import type { AttackTarget } from './target.ts';
 
-/** Flags of the search. */
-export interface SearchFlags {
-  readonly method: 'auto' | Search['method'];
+export interface SearchRequest {
+  /** `auto`: by gradients where the model has them. */
+  readonly search: 'auto' | Search['kind'];
   readonly steps: number;
+  /** Starts per image, by gradients. */
   readonly restarts: number;
+  /** Noise draws per step. */
   readonly draws: number;
   readonly seed: number;
-  readonly workers: number;
+  readonly threads: number;
 }
 
-/** The search by gradients where the model has them, else without; both closed behind `use`. */
-export async function withSearch<T>(
-  { opened, cut, smoothing }: AttackPlan,
-  flags: SearchFlags,
+export interface OpenedSearch extends Search {
+  /** Noise draws per step; 0 where the method names no place for noise. */
+  readonly draws: number;
+  close(): Promise<void>;
+}
+
+/** @throws ModelRefused when it is to search by gradients and the model has none */
+export async function openSearch(
+  target: AttackTarget,
+  request: SearchRequest,
   range: PixelRange,
-  note: (text: string) => void,
-  use: (search: Search) => Promise<T>,
-): Promise<T> {
-  const { classifier, data } = opened;
-  const draws = smoothing === null ? 0 : flags.draws;
-  const sigma = smoothing?.sigma ?? 0;
-  const seed = BigInt(flags.seed);
-  if (flags.method !== 'gradient-free') {
-    const gradients = await openGradients(flags, note, () =>
-      openGradientAttack(classifier, cut, {
-        ...{ rows: flags.restarts, draws, sigma, seed, range, threads: flags.workers },
-      }),
+  context: Context,
+): Promise<OpenedSearch> {
+  const { classifier, data } = target.subject;
+  const { cut, sigma, draws } = noiseOf(target, request);
+  const { steps, restarts: rows, threads } = request;
+  const seed = BigInt(request.seed);
+  if (request.search !== 'gradient-free') {
+    const gradients = await openGradients(request, context, () =>
+      openGradientAttack(classifier, cut, { rows, draws, sigma, seed, range, threads }),
     );
-    if (gradients !== null) {
-      try {
-        return await use(gradientSearch(gradients, flags.steps));
-      } finally {
-        await gradients.close();
-      }
-    }
+    if (gradients !== null)
+      return { ...gradientSearch(gradients, steps), draws, close: () => gradients.close() };
   }
   const count = Math.min(STRANGERS, data.length);
   const others = await Promise.all(Array.from({ length: count }, (_, index) => data.image(index)));
-  return withNoisyScores(classifier, cut, { draws, sigma, seed }, (scores) =>
-    use(boundaryWalk(scores, { steps: flags.steps, seed, range, others })),
-  );
+  const scores = await openNoisyScores(classifier, cut, { draws, sigma, seed });
+  return { ...boundaryWalk(scores, { steps, seed, range, others }), draws, close: () => scores.close() };
 }
 
 /** Images of the data set that a search without gradients may start from. */
 const STRANGERS = 24;
 
-/** Null where `--method auto` finds a model without gradients. */
+/** Where the search adds noise, and how often; nowhere to a network alone, or where the method names no place. */
+function noiseOf(
+  { subject, certified }: AttackTarget,
+  { draws }: SearchRequest,
+): { readonly cut: Cut; readonly sigma: number; readonly draws: number } {
+  const surrogate = certified?.method.surrogate(certified.settings, subject) ?? null;
+  return surrogate === null
+    ? { cut: inputCut(subject.classifier), sigma: 0, draws: 0 }
+    : { ...surrogate, draws };
+}
+
+/** Null where `--search auto` finds a model without gradients. */
 async function openGradients(
-  { method }: SearchFlags,
-  note: (text: string) => void,
+  { search }: SearchRequest,
+  context: Context,
   open: () => Promise<OpenedGradientAttack>,
 ): Promise<OpenedGradientAttack | null> {
   try {
@@ -64,14 +77,14 @@ async function openGradients(
   } catch (error) {
     if (!(error instanceof ModelRefused || error instanceof ToolError)) throw error;
     const { what } = error.report;
-    if (method === 'auto') {
-      note(`note   searching without gradients: ${what}`);
+    if (search === 'auto') {
+      note(context, `note   searching without gradients: ${what}`);
       return null;
     }
     throw new ModelRefused({
       ...error.report,
       what: `the model cannot be attacked by gradients (${what})`,
-      remedy: 'Use --method gradient-free.',
+      remedy: 'Use --search gradient-free.',
       cause: error,
     });
   }

@@ -1,88 +1,119 @@
-/** What an attack asks: the smoothed classifier, or the classifier itself. */
-import { type Judge, plainJudge, smoothedJudge } from '../../attack/confirmation.ts';
+/** What is attacked: the certificates of a result file, a model certified on the way, or a network as it is. */
+import { readFileSync } from 'node:fs';
 import { UsageError } from '../../ground/errors.ts';
-import {
-  openSmoothedClassifier,
-  type SamplingResources,
-  type SmoothedClassifier,
-} from '../../methods/smoothed-classifier.ts';
-import { encodeModel } from '../../onnx/model/codec.ts';
-import type { Sampler } from '../../smoothing/sampler.ts';
-import { createSampler } from '../../smoothing/sampler-pool.ts';
-import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
-import { requireCount } from '../sourced.ts';
-import type { AttackPlan, Claim } from './plan.ts';
+import type { Context } from '../../methods/context.ts';
+import { methodOf, ownSeries } from '../../methods/index.ts';
+import { type Method, valuesOf, type WithOrigins } from '../../methods/method.ts';
+import { readRun } from '../../methods/result-files.ts';
+import type { CertificateRecord } from '../../records/record.ts';
+import { type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
+import { reopenSubject, type SourceFlags } from '../reopen-subject.ts';
+import { type SeriesRequests, settle } from '../settle.ts';
 
-/** Fresh draws about a candidate, and the level at which they must speak. */
-export interface Confirmation {
-  readonly draws: number;
-  readonly alpha: number;
+/** Which images: one, or `max` from `start`. */
+export interface ImageChoice {
+  readonly image?: number | undefined;
+  readonly start: number;
+  readonly max?: number | undefined;
 }
 
-/** Draws and level of a confirmation; one evaluation where there is no noise. */
-export function confirmationOf(
-  { smoothing }: AttackPlan,
-  flags: { readonly confirm?: number | undefined; readonly confirmAlpha?: number | undefined },
-): Confirmation {
-  if (smoothing === null) return { draws: 1, alpha: 0 };
-  const draws = flags.confirm ?? Math.min(smoothing.n, 10_000);
-  const alpha = flags.confirmAlpha ?? smoothing.alpha;
-  requireCount('--confirm', draws, 1);
-  checkAlpha(alpha);
-  // All draws for one class give 2^(1 - draws) as p-value.
-  const least = Math.ceil(1 + Math.log2(1 / alpha));
-  if (draws < least)
-    throw new UsageError({
-      what: `--confirm ${draws} can confirm nothing at level ${alpha}`,
-      remedy: `Give --confirm ${least} or more; 1000 is usual.`,
-    });
-  return { draws, alpha };
+export interface AttackTarget {
+  readonly subject: OpenedSubject;
+  readonly indices: readonly number[];
+  /** Null where the network is attacked as it is. */
+  readonly certified: CertifiedTarget | null;
 }
 
-export interface OpenedTarget {
-  judge(confirmation: Confirmation, seed: bigint): Judge;
-  claim(index: number, image: Float32Array, signal: AbortSignal): Promise<Claim>;
-  /** Null without noise. */
-  readonly smoothed: SmoothedClassifier | null;
-  close(): Promise<void>;
+export interface CertifiedTarget {
+  readonly method: Method;
+  /** The values alone. */
+  readonly settings: object;
+  /** Of the certificates. */
+  readonly seed: number;
+  /** Records of the result file by image; null where images are certified on the way. */
+  readonly records: ReadonlyMap<number, CertificateRecord> | null;
 }
 
-export async function openTarget(
-  plan: AttackPlan,
-  { provider, workers, batch }: SamplingResources,
-): Promise<OpenedTarget> {
-  const { opened, cut, left, smoothing } = plan;
-  const { classifier, data } = opened;
-  if (smoothing !== null) {
-    const probes = [await data.image(plan.indices[0] ?? 0)];
-    const smoothed = await openSmoothedClassifier(
-      classifier,
-      cut,
-      left,
-      { provider, workers, batch },
-      probes,
-      'certified',
-    );
-    return {
-      smoothed,
-      judge: ({ draws, alpha }, seed) =>
-        smoothedJudge(smoothed, { sigma: smoothing.sigma, seed, draws, alpha }),
-      claim: (index, image, signal) => plan.claim(index, image, smoothed, signal),
-      close: () => smoothed.close(),
-    };
+/** How a result file begins. */
+const RESULT_START = '{"kind":"run"';
+
+/** Whether a path is a result file rather than a model. */
+export function isResultFile(path: string): boolean {
+  if (/\.jsonl$/i.test(path)) return true;
+  if (/\.onnx$/i.test(path)) return false;
+  try {
+    return readFileSync(path, 'utf8').startsWith(RESULT_START);
+  } catch {
+    // Not readable: opening it as a model says why.
+    return false;
   }
-  const plain: Sampler = await createSampler({
-    ...{ model: encodeModel(classifier.model.proto), latentDims: classifier.inputDims.slice(1) },
-    ...{ classes: classifier.classes, batchable: classifier.batchable, provider, workers: 1, batch: 1 },
-  });
-  const judge = plainJudge(plain);
+}
+
+/**
+ * The certificates of the first series of a result file.
+ * @throws UsageError for an image without a record, and what reading the file and opening its model and data throws
+ */
+export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Promise<AttackTarget> {
+  const { header, records } = await readRun(sources.run);
+  const subject = await reopenSubject(sources, header);
+  const own = ownSeries(header);
+  const byIndex = new Map(records.map((record) => [record.index, record]));
+  const indices =
+    choice.image === undefined
+      ? records
+          .map(({ index }) => index)
+          .filter((index) => index >= choice.start)
+          .slice(0, choice.max ?? records.length)
+      : [choice.image];
+  const missing = indices.find((index) => !byIndex.has(index));
+  if (missing !== undefined || indices.length === 0)
+    throw new UsageError({
+      what:
+        missing === undefined ? 'there is no certificate to attack' : `image ${missing} has no certificate`,
+      where: sources.run,
+      why: `the file has ${records.length} records`,
+      remedy: 'Name an image that was certified, or certify more.',
+    });
+  const settings = valuesOf(own.settings as WithOrigins<object>);
   return {
-    smoothed: null,
-    judge: () => judge,
-    claim: async (index, image, signal) => {
-      const { prediction } = await judge.ask(image, index, 0, signal);
-      return { prediction, radius: 0, certificate: null };
-    },
-    close: () => plain.close(),
+    ...{ subject, indices },
+    certified: { method: methodOf(own), settings, seed: header.seed.value, records: byIndex },
   };
+}
+
+/** The certificates that a model gets on the way, of the method asked for. @throws UsageError, ModelRefused as `settle` does */
+export async function targetOfModel(
+  request: SubjectRequest & SeriesRequests & { readonly seed: number },
+  choice: ImageChoice,
+  context: Context,
+): Promise<AttackTarget> {
+  const subject = await openSubject(request);
+  const indices = chosenImages(subject, choice);
+  const { series, heldOut } = await settle({ ...request, against: [] }, subject, context);
+  const [own] = series;
+  if (own === undefined) throw new Error('a run has a series');
+  const { method, settings } = own;
+  return {
+    subject,
+    indices: indices.filter((index) => !heldOut.includes(index)),
+    certified: { method, settings: valuesOf(settings), seed: request.seed, records: null },
+  };
+}
+
+/** The network alone, without noise. */
+export async function targetOfNetwork(request: SubjectRequest, choice: ImageChoice): Promise<AttackTarget> {
+  const subject = await openSubject(request);
+  return { subject, indices: chosenImages(subject, choice), certified: null };
+}
+
+function chosenImages({ data }: OpenedSubject, { image, start, max }: ImageChoice): number[] {
+  const first = image ?? start;
+  if (first >= data.length)
+    throw new UsageError({
+      what: `there is no image ${first}`,
+      why: `the data set has ${data.length}`,
+      remedy: `Give an index from 0 to ${data.length - 1}.`,
+    });
+  const last = image === undefined ? Math.min(data.length, start + (max ?? data.length)) : first + 1;
+  return Array.from({ length: last - first }, (_, k) => first + k);
 }

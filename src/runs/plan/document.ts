@@ -1,26 +1,12 @@
 /** A plan as data: the table on the screen and the `--json` document are two renderings of it. */
-import { expectedGlobalRadius } from '../../statistics/expected-radius.ts';
-import type { StatisticalSettings } from '../certify-settings.ts';
-import { type Forecast, totalSeconds } from './forecast.ts';
-import { bestOf, expectedOf, type GridPoint, shareAt } from './grid.ts';
-
-export interface PlannedPoint {
-  readonly cut: string;
-  /** Noise at the cut, and at the input (divided by the bound). */
-  readonly sigma: number;
-  readonly inputSigma: number;
-  readonly lipschitz: number;
-  readonly averageRadius: number;
-  /** Certified (and, with labels, right) at radius 0. */
-  readonly certified: number;
-  /** Expected radius per pilot image; 0 where it would not count. */
-  readonly credited: readonly number[];
-}
+import type { Pilot, PilotEstimate, PilotOutlook } from '../../methods/method.ts';
+import { type Forecast, type ImageTimes, totalSeconds } from './forecast.ts';
 
 /** What one change of the settings costs and buys. */
 export interface Lever {
   readonly name: string;
   readonly seconds: number;
+  /** Null where it stays as it is. */
   readonly averageRadius: number | null;
 }
 
@@ -28,10 +14,10 @@ export interface Plan {
   readonly pilot: { readonly from: string; readonly images: number; readonly draws: number };
   readonly labelled: boolean;
   readonly n: number;
-  readonly grid: readonly PlannedPoint[];
-  readonly best: PlannedPoint;
+  readonly grid: readonly PilotEstimate[];
+  readonly best: PilotEstimate;
   /** Null when the input was not tried. */
-  readonly bestAtInput: PlannedPoint | null;
+  readonly bestAtInput: PilotEstimate | null;
   readonly usefulN: number;
   readonly forecast: {
     readonly images: number;
@@ -50,94 +36,85 @@ const LADDER = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_
 /** Share of what a million draws would buy that is enough. */
 const ENOUGH = 0.95;
 
+/** @param images that the planned run certifies */
 export function planDocument(
-  pilot: Plan['pilot'],
-  labelled: boolean,
-  points: readonly GridPoint[],
-  best: GridPoint,
+  { pilot, labelled }: Pick<Plan, 'pilot' | 'labelled'>,
+  found: Pilot,
+  outlook: PilotOutlook,
   measured: Forecast,
   images: number,
-  statistics: StatisticalSettings,
-  at: number | null,
 ): Plan {
-  const n = statistics.n.value;
-  const planned = (point: GridPoint): PlannedPoint => {
-    const expected = expectedOf(point, n, statistics);
-    const { cut, sigma, inputSigma, lipschitz } = point;
-    return {
-      ...{ cut: cut.name, sigma, inputSigma, lipschitz },
-      averageRadius: expected.averageRadius,
-      certified: shareAt(expected, 0),
-      credited: expected.credited,
-    };
-  };
-  const radiusAt = (draws: number): number => expectedOf(measured.point, draws, statistics).averageRadius;
-  const most = radiusAt(LADDER.at(-1) ?? n);
-  const usefulN = LADDER.find((draws) => radiusAt(draws) >= ENOUGH * most) ?? n;
-  const { perImage, drawsPerSecond, boundSeconds, startSeconds, memory } = measured;
-  const ownMean = mean(perImage.map(({ own }) => own));
-  const besideMean = mean(perImage.map(({ baseline }) => baseline));
+  const { grid, best, bestAtInput } = found;
+  const n = found.n.value;
+  const most = outlook.averageRadius(LADDER.at(-1) ?? n);
+  const usefulN = LADDER.find((draws) => outlook.averageRadius(draws) >= ENOUGH * most) ?? n;
   const { seconds, halfWidth } = totalSeconds(measured, images);
-  const drawsNow = n + statistics.n0.value;
-  const secondsAt = (draws: number): number => {
-    const share = (draws + statistics.n0.value) / drawsNow;
-    const sampling = (ownMean - boundSeconds) * share + besideMean * share;
-    return startSeconds + images * (boundSeconds + sampling);
-  };
-  const rungs = [...new Set([usefulN, n / 10, n * 10])].filter((d) => d >= 100 && d !== n);
-  const atInput = points.filter(({ cut }) => cut.index === 0);
+  const { own, beside, sampling } = meanTimes(found, outlook, measured);
   return {
-    pilot,
-    labelled,
-    n,
-    grid: points.map(planned),
-    best: planned(best),
-    bestAtInput: atInput.length === 0 ? null : planned(bestOf(atInput, n, statistics, at)),
-    usefulN,
+    ...{ pilot, labelled, n, grid, best, bestAtInput, usefulN },
     forecast: {
-      images,
-      seconds,
-      halfWidth,
-      startSeconds,
-      secondsPerImage: ownMean + besideMean,
-      boundSecondsPerImage: boundSeconds,
-      drawsPerSecond,
-      memoryBytes: memory,
+      ...{ images, seconds, halfWidth, startSeconds: measured.startSeconds },
+      secondsPerImage: own + beside,
+      boundSecondsPerImage: outlook.boundSeconds,
+      drawsPerSecond: found.drawsAt(n) / sampling,
+      memoryBytes: measured.memory,
     },
-    levers: [
-      { name: 'as planned', seconds, averageRadius: radiusAt(n) },
-      ...rungs
-        .sort((a, b) => a - b)
-        .map((draws) => ({
-          name: `--n ${draws}${draws === usefulN ? ` (smallest useful)` : ''}`,
-          seconds: secondsAt(draws),
-          averageRadius: radiusAt(draws),
-        })),
-      ...(besideMean > 0
-        ? [
-            {
-              name: '--no-baseline',
-              seconds: startSeconds + images * ownMean,
-              averageRadius: radiusAt(n),
-            },
-          ]
-        : []),
-      ...(best.cut.index > 0 && statistics.lipschitz.value !== 'global'
-        ? [
-            {
-              name: '--lipschitz global',
-              seconds: seconds - images * boundSeconds,
-              averageRadius: expectedOf(measured.point, n, statistics, expectedGlobalRadius).averageRadius,
-            },
-          ]
-        : []),
-      {
-        name: '--skip 10 (every tenth image)',
-        seconds: startSeconds + Math.ceil(images / 10) * (ownMean + besideMean),
-        averageRadius: null,
-      },
-    ],
+    levers: leversOf(found, usefulN, outlook, measured, images),
   };
+}
+
+/** Mean seconds of an image: of the series planned and those beside it, and the part of the former that drawing takes. */
+function meanTimes(
+  found: Pilot,
+  { boundSeconds }: PilotOutlook,
+  { perImage, drawSeconds }: Forecast,
+): ImageTimes & { readonly sampling: number } {
+  const own = mean(perImage.map((times) => times.own));
+  const beside = mean(perImage.map((times) => times.beside));
+  // Bounds are computed while the workers draw: the draws may take more than what the bounds leave.
+  const drawing = Math.max(own - boundSeconds, found.drawsAt(found.n.value) * drawSeconds);
+  return { own, beside, sampling: Math.max(1e-9, Math.min(own, drawing)) };
+}
+
+function leversOf(
+  found: Pilot,
+  usefulN: number,
+  outlook: PilotOutlook,
+  measured: Forecast,
+  images: number,
+): Lever[] {
+  const n = found.n.value;
+  const { startSeconds } = measured;
+  const { seconds } = totalSeconds(measured, images);
+  const { own, beside, sampling } = meanTimes(found, outlook, measured);
+  const secondsAt = (draws: number): number => {
+    const share = found.drawsAt(draws) / found.drawsAt(n);
+    return startSeconds + images * (own - sampling + share * (sampling + beside));
+  };
+  const radius = outlook.averageRadius(n);
+  const rungs = [...new Set([usefulN, n / 10, n * 10])].filter((draws) => draws >= 100 && draws !== n);
+  return [
+    { name: 'as planned', seconds, averageRadius: radius },
+    ...rungs
+      .sort((a, b) => a - b)
+      .map((draws) => ({
+        name: `--n ${draws}${draws === usefulN ? ' (smallest useful)' : ''}`,
+        seconds: secondsAt(draws),
+        averageRadius: outlook.averageRadius(draws),
+      })),
+    ...(beside > 0
+      ? [{ name: '--no-baseline', seconds: startSeconds + images * own, averageRadius: radius }]
+      : []),
+    ...outlook.levers.map(({ name, savedSeconds, averageRadius }) => ({
+      ...{ name, averageRadius },
+      seconds: startSeconds + images * (Math.max(own - savedSeconds, sampling) + beside),
+    })),
+    {
+      name: '--skip 10 (every tenth image)',
+      seconds: startSeconds + Math.ceil(images / 10) * (own + beside),
+      averageRadius: null,
+    },
+  ];
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;

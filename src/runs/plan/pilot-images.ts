@@ -2,10 +2,12 @@
 import type { Dataset, Subset } from '../../datasets/dataset.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { UsageError } from '../../ground/errors.ts';
+import type { PilotImages } from '../../methods/method.ts';
 
-export interface PilotImages {
-  readonly images: readonly Float32Array[];
-  readonly labels: readonly (number | null)[];
+/** Far above the indices of any data set, so that no draw of a plan is one of the certificates it leads to. */
+const FIRST_PILOT_INDEX = 2 ** 31;
+
+export interface PlanImages extends PilotImages {
   /** Where they are from, for people. */
   readonly from: string;
   /** Images at the end of the data that the pilot uses up; 0 when it has data of its own. */
@@ -14,7 +16,7 @@ export interface PilotImages {
 
 /**
  * Images spread evenly over the other part of the data (training images, for a test set); where there is no other part,
- * the last images of the data, which the planned run is then to leave out.
+ * the last images of the data, which the planned run is then to omit.
  * @param spec the data as they were named
  */
 export async function pilotImages(
@@ -22,7 +24,7 @@ export async function pilotImages(
   data: Dataset,
   subset: Subset,
   count: number,
-): Promise<PilotImages> {
+): Promise<PlanImages> {
   const other = await openOther(spec, subset === 'test' ? 'train' : 'test');
   const own = other === null || other.digest === data.digest;
   if (own && data.length <= count) {
@@ -38,8 +40,10 @@ export async function pilotImages(
   const indices = Array.from({ length: taken }, (_, k) =>
     own ? data.length - taken + k : Math.floor((k * source.length) / taken),
   );
-  const images = await Promise.all(indices.map((index) => source.image(index)));
-  if (images[0]?.length !== data.shape.reduce((a, b) => a * b, 1)) {
+  const images = await Promise.all(
+    indices.map(async (index, k) => ({ index: FIRST_PILOT_INDEX + k, pixels: await source.image(index) })),
+  );
+  if (images[0]?.pixels.length !== data.shape.reduce((a, b) => a * b, 1)) {
     throw new UsageError({
       what: 'the two parts of the data hold images of different shapes',
       where: `${data.describe()}; ${source.describe()}`,

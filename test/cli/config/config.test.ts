@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { findConfigFile, readConfigFile } from '../../../src/cli/config/config-file.ts';
 import { SECTIONS, SHARED } from '../../../src/cli/config/configurable.ts';
+import { effectiveSettings } from '../../../src/cli/config/effective-settings.ts';
 import { readEnvironment } from '../../../src/cli/config/environment-settings.ts';
 import { configSchema, valueSchema } from '../../../src/cli/config/schema.ts';
 import { optionSources } from '../../../src/cli/config/sources.ts';
@@ -103,6 +104,19 @@ describe('a config file', () => {
   it('takes lists, numbers and text where the command line takes text', () => {
     const path = write('mean: [0.5, 0.25]\nsplit: 3\nstd: "1,2"\ntrain:\n  lambda: 0.5\n');
     expect(readConfigFile(path).map(({ value }) => value)).toEqual(['0.5,0.25', '3', '1,2', '0.5']);
+  });
+
+  it('takes a list of methods to run beside another, and no method that there is not', () => {
+    const path = write('method: splitz\ncertify:\n  against: [smoothing]\n');
+    expect(readConfigFile(path).map(({ value }) => value)).toEqual(['splitz', ['smoothing']]);
+    const unknown = write('certify:\n  against: [smooth]\n');
+    expect(refusal(() => readConfigFile(unknown)).why).toMatch(/none of splitz, smoothing/);
+    expect(readEnvironment({ SPLITZ_CERTIFY_AGAINST: 'smoothing,splitz' })).toEqual([
+      {
+        ...{ section: 'certify', option: 'against', value: ['smoothing', 'splitz'] },
+        where: 'SPLITZ_CERTIFY_AGAINST',
+      },
+    ]);
   });
 
   it.each([
@@ -227,6 +241,32 @@ describe('precedence', () => {
   });
 });
 
+describe('the settings shown', () => {
+  const shown = (text: string, ...args: string[]) => {
+    const sources = optionSources(['certify', 'm', ...args, '--config', write(text)], {}, folder);
+    const values = [...sources.outside].map(([name, { value }]) => [name, value]);
+    const table = SECTIONS.get('certify')?.options ?? new Map();
+    const flags = { ...Object.fromEntries(values), origins: sources.origins };
+    const settings = effectiveSettings(sources, table, flags, null);
+    return (name: string) => settings.find((setting) => setting.name === name);
+  };
+
+  it('are those of the method, and say which ones it does not use', () => {
+    const of = shown('method: smoothing\nn: 500\nsplit: conv1\n');
+    expect(of('method')).toMatchObject({ value: 'smoothing', origin: 'config file' });
+    expect(of('n')).toMatchObject({ value: 500, origin: 'config file' });
+    expect(of('sigma')).toMatchObject({ value: 0.25, origin: 'default' });
+    expect(of('split')).toMatchObject({ value: null, origin: 'not used by smoothing' });
+  });
+
+  it('are in words where they follow from the model', () => {
+    const of = shown('split: conv1\n');
+    expect(of('method')).toMatchObject({ value: 'splitz', origin: 'default' });
+    expect(of('sigma')).toMatchObject({ value: '0.25 × bound of the left half', origin: 'derived' });
+    expect(of('baseline-sigma')).toMatchObject({ value: 'sigma / bound of the left half' });
+  });
+});
+
 describe('the command line', () => {
   it('runs with the file and the environment, and records where each value came from', async () => {
     const work = mkdtempSync(join(folder, 'run-'));
@@ -241,14 +281,14 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^config splitz\.config\.yaml$/m);
     const { header, records } = parseResults(stdout);
     expect(records).toHaveLength(1);
-    expect(header.settings).toMatchObject({
+    expect(header.series).toHaveLength(1);
+    expect(header.series[0]?.settings).toMatchObject({
       sigma: { value: 0.5, origin: 'config file' },
       n: { value: 60, origin: 'environment' },
       n0: { value: 10, origin: 'flag' },
-      max: { value: 1, origin: 'config file' },
-      baselineSigma: { value: null, origin: 'config file' },
       alpha: { value: 0.001, origin: 'default' },
     });
+    expect(header.selection.max).toEqual({ value: 1, origin: 'config file' });
     const shown = await start(work, ['config', 'show', 'certify', model, '--json'], { SPLITZ_N: '60' }).ended;
     const { settings } = JSON.parse(shown.stdout) as { settings: { name: string; where: string | null }[] };
     const of = (name: string) => settings.find((setting) => setting.name === name);

@@ -1,0 +1,11 @@
+/**
+ * The certification methods that come with the program, by name, for help and usage errors, which load none of them. What a
+ * method is stands in its folder.
+ */
+export const METHOD_SUMMARIES = {
+  splitz: 'a Lipschitz bound in front of a cut, noise at it (Zhong & Tandon 2024)',
+  smoothing: 'randomized smoothing, noise on the image (Cohen et al. 2019)',
+} as const;
+
+/** The first is the default. */
+export const METHOD_NAMES = Object.keys(METHOD_SUMMARIES) as readonly (keyof typeof METHOD_SUMMARIES)[];
