@@ -4,6 +4,8 @@
  */
 
 import { percentDown } from '../ground/decimal.ts';
+import { methodOf } from '../methods/index.ts';
+import { valuesOf } from '../methods/method.ts';
 import type { RunHeader } from '../records/record.ts';
 import { summarise } from '../statistics/summary.ts';
 import type { AttestedRun } from './run-digest.ts';
@@ -57,7 +59,8 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
   const { header, sha256 } = run;
   const { model, data, tool } = header;
   const [main, ...external] = model.files;
-  const statement = statementOf(path, run);
+  const { series } = statementOf(path, run).predicate;
+  const limitations = [...new Set(series.map(({ meaning }) => meaning))];
   const hashes = (content: string) => [{ alg: 'SHA-256' as const, content }];
   return {
     bomFormat: 'CycloneDX',
@@ -68,6 +71,7 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
       tools: { components: [{ type: 'application', name: tool.name, version: tool.version }] },
       properties: [
         { name: 'splitz-onnx:resultFileSha256', value: sha256 },
+        { name: 'splitz-onnx:resultDigest', value: run.digest },
         { name: 'splitz-onnx:finished', value: String(run.finished) },
       ],
     },
@@ -89,7 +93,7 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
         modelCard: {
           modelParameters: { datasets: [{ ref: DATA_REF }] },
           quantitativeAnalysis: { performanceMetrics: metricsOf(run) },
-          considerations: { technicalLimitations: [statement.predicate.meaning] },
+          considerations: { technicalLimitations: limitations },
         },
         properties: settingProperties(header),
       },
@@ -109,28 +113,29 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
 /** Shares and interval ends as decimals, each end rounded outwards by the summary it comes from. */
 function metricsOf({ header, outcomes }: AttestedRun): Metric[] {
   const { series, measure, images } = summarise(header, outcomes);
-  const kind = header.guarantee === 'certificate' ? measure : `${measure} (estimate, not a bound)`;
-  return series.flatMap(({ name, sigma, shares }) =>
-    shares.map(({ radius, certified, lower, upper }) => ({
-      type: `${kind} at l2 radius ${radius}, ${name}, sigma ${sigma}`,
+  return header.series.flatMap((one, k) => {
+    const kind = one.guarantee === 'certificate' ? measure : `${measure} (${one.guarantee})`;
+    const label = methodOf(one).label(valuesOf(one.settings));
+    return (series[k]?.shares ?? []).map(({ radius, certified, lower, upper }) => ({
+      type: `${kind} at l2 radius ${radius}, ${label}`,
       value: images === 0 ? '0' : fraction(certified / images),
       slice: `${images} of the ${header.data.length} images of ${header.data.name}`,
       confidenceInterval: { lowerBound: fraction(lower), upperBound: String(Math.min(1, upper)) },
-    })),
-  );
+    }));
+  });
 }
 
 /** A share as a decimal that does not flatter. */
 const fraction = (share: number): string => String(Number(percentDown(share, 4)) / 100);
 
-function settingProperties({ split, settings }: RunHeader): Property[] {
-  const { sigma, n0, n, alpha, delta, bound, lipschitz, seed } = settings;
-  const values = { sigma, n0, n, alpha, delta, bound, lipschitz, seed };
-  return [
-    { name: 'splitz-onnx:split', value: split.cut },
-    ...Object.entries(values).map(([name, { value }]) => ({
-      name: `splitz-onnx:${name}`,
-      value: String(value),
+/** The seed, and of every series the method with its settings. */
+const settingProperties = ({ series, seed }: RunHeader): Property[] => [
+  { name: 'splitz-onnx:seed', value: String(seed.value) },
+  ...series.flatMap(({ method, settings }, k) => [
+    { name: `splitz-onnx:series.${k}.method`, value: method },
+    ...Object.entries(valuesOf<object>(settings)).map(([name, value]) => ({
+      name: `splitz-onnx:series.${k}.${name}`,
+      value: typeof value === 'object' ? JSON.stringify(value) : String(value),
     })),
-  ];
-}
+  ]),
+];

@@ -1,22 +1,22 @@
-/** A result file read once: its digest, its header, what its records come to. For statements about the file. */
+/** A result file read once: its digests, its header, what its records come to. For statements about the file. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';
-import { linesOf, parseObject } from '../records/journal-lines.ts';
-import {
-  type CertificateRecord,
-  headerViolation,
-  type Outcome,
-  outcomeOf,
-  type RunHeader,
-  recordViolation,
-} from '../records/record.ts';
+import { FORMATS } from '../methods/index.ts';
+import { bare, linesOf, parseObject } from '../records/journal-lines.ts';
+import { type CertificateRecord, type Outcome, outcomeOf, type RunHeader } from '../records/record.ts';
+import { type ResultDigest, resultDigest } from '../records/result-digest.ts';
+import { resultLines } from '../records/result-lines.ts';
+
+const LINES = resultLines(FORMATS);
 
 export interface AttestedRun {
   /** SHA-256 (hex) of the file's bytes. */
   readonly sha256: string;
   readonly header: RunHeader;
   readonly outcomes: readonly Outcome[];
+  /** Result digest of the records. */
+  readonly digest: string;
   /** Whether the closing line is present. */
   readonly finished: boolean;
 }
@@ -29,34 +29,38 @@ export async function readAttestedRun(path: string): Promise<AttestedRun> {
   const handle = await open(path, 'r').catch((cause: Error) => {
     throw unreadable(path, cause);
   });
-  const digest = createHash('sha256');
+  const ofBytes = createHash('sha256');
   const outcomes: Outcome[] = [];
-  let header: RunHeader | null = null;
+  let begun: { readonly header: RunHeader; readonly digest: ResultDigest } | null = null;
   let finished = false;
   try {
     if (!(await handle.stat()).isFile()) throw unreadable(path, new Error('it is not a regular file'));
     for await (const { number, bytes, text, whole } of linesOf(handle, path)) {
       if (!whole) throw broken(path, number, 'it has no end');
-      digest.update(bytes).update('\n');
+      ofBytes.update(bytes).update('\n');
       const line = parseObject(text);
       if (line === null) throw broken(path, number, 'it is not a JSON object');
       if (finished) throw broken(path, number, 'it follows the closing line');
-      if (header === null) {
-        const problem = headerViolation(line);
+      if (begun === null) {
+        const problem = LINES.headerViolation(line);
         if (problem !== null) throw broken(path, number, problem);
-        header = line as unknown as RunHeader;
+        const header = bare(line as unknown as RunHeader);
+        begun = { header, digest: resultDigest(header, LINES) };
       } else if (line['kind'] === 'end') finished = true;
       else {
-        const problem = recordViolation(line);
+        const problem = LINES.recordViolation(line, begun.header);
         if (problem !== null) throw broken(path, number, problem);
-        outcomes.push(outcomeOf(line as unknown as CertificateRecord));
+        const record = bare(line as unknown as CertificateRecord);
+        begun.digest.add(record);
+        outcomes.push(outcomeOf(record, begun.header, FORMATS));
       }
     }
   } finally {
     await handle.close();
   }
-  if (header === null) throw broken(path, 1, 'the file is empty');
-  return { sha256: digest.digest('hex'), header, outcomes, finished };
+  if (begun === null) throw broken(path, 1, 'the file is empty');
+  const { header, digest } = begun;
+  return { sha256: ofBytes.digest('hex'), header, outcomes, digest: digest.value(), finished };
 }
 
 const unreadable = (path: string, cause: Error): UsageError =>

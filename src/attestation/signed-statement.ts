@@ -6,7 +6,14 @@ import { parseObject } from '../records/journal-lines.ts';
 import { type Envelope, envelopeIn, opened, sealed } from './envelope.ts';
 import { keyId } from './keys.ts';
 import { type AttestedRun, readAttestedRun } from './run-digest.ts';
-import { PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, type Statement, statementOf } from './statement.ts';
+import {
+  PAYLOAD_TYPE,
+  PREDICATE_TYPE,
+  type SeriesStatement,
+  STATEMENT_TYPE,
+  type Statement,
+  statementOf,
+} from './statement.ts';
 
 /** Where `sign` writes the statement about a result file, and `verify` looks for it. */
 export const statementPathOf = (runPath: string): string =>
@@ -60,14 +67,20 @@ export async function verifySignedStatement(
   return signed as Statement;
 }
 
+/** A series without what is said of it in words. */
+const withoutProse = ({ method, guarantee, settings, facts }: SeriesStatement): unknown => ({
+  ...{ method, guarantee, settings, facts },
+});
+
 /** What the statement must say of the file: later versions may word or add other things. */
 function firstDifference(expected: Statement, signed: Statement): string | null {
   const digests = ({ subject }: Statement): unknown => subject?.map(({ digest }) => digest);
   const parts: [name: string, of: (statement: Statement) => unknown][] = [
     ['digests of model, data and result file', digests],
-    ['guarantee', ({ predicate }) => predicate?.guarantee],
-    ['split', ({ predicate }) => predicate?.split],
-    ['settings', ({ predicate }) => predicate?.settings],
+    ['preprocessing', ({ predicate }) => predicate?.intake],
+    ['images', ({ predicate }) => predicate?.selection],
+    ['seed', ({ predicate }) => predicate?.seed],
+    ['methods and settings', ({ predicate }) => predicate?.series?.map(withoutProse)],
     ['results', ({ predicate }) => predicate?.results],
   ];
   for (const [name, of] of parts) {

@@ -1,10 +1,11 @@
 /**
  * The in-toto Statement (v1) about a result file. Subjects are the files of the model, the data and the result file itself;
- * the predicate says with which settings the model was certified on the data and what came out. It says nothing that
- * the result file does not: anyone with that file and the key can check all of it.
+ * the predicate says by which methods and settings the model was certified on the data and what came out. It says nothing
+ * that the result file does not: anyone with that file and the key can check all of it.
  */
 import { basename } from 'node:path';
-import type { RunHeader } from '../records/record.ts';
+import { methodOf } from '../methods/index.ts';
+import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import { CONFIDENCE } from '../statistics/accuracy.ts';
 import { runEnd } from '../statistics/run-end.ts';
 import type { AttestedRun } from './run-digest.ts';
@@ -31,14 +32,15 @@ export interface Statement {
 export interface Predicate {
   readonly tool: RunHeader['tool'];
   readonly started: string;
-  readonly guarantee: RunHeader['guarantee'];
-  /** What holds, in a sentence. */
-  readonly meaning: string;
   readonly model: Pick<RunHeader['model'], 'name' | 'producer'> & { readonly modified: readonly string[] };
   readonly data: Omit<RunHeader['data'], 'digest'>;
-  readonly split: RunHeader['split'];
-  readonly settings: RunHeader['settings'];
-  readonly environment: RunHeader['environment'];
+  readonly intake: RunHeader['intake'];
+  readonly selection: RunHeader['selection'];
+  readonly seed: RunHeader['seed'];
+  readonly dependence: RunHeader['dependence'];
+  /** The methods: the one asked for, then what it is compared with. */
+  readonly series: readonly SeriesStatement[];
+  readonly environments: RunHeader['environments'];
   readonly results: Omit<ReturnType<typeof runEnd>, 'kind'> & {
     /** Whether the run came to its end. */
     readonly finished: boolean;
@@ -47,16 +49,27 @@ export interface Predicate {
   readonly confidence: number;
 }
 
-const MEANING: { readonly [G in RunHeader['guarantee']]: string } = {
+/** One method with its settings. */
+export interface SeriesStatement extends Omit<SeriesHeader, 'checks'> {
+  /** What holds, in a sentence or two. */
+  readonly meaning: string;
+  /** How it was certified, a paragraph each. */
+  readonly description: readonly string[];
+}
+
+const MEANING: { readonly [G in SeriesHeader['guarantee']]: string } = {
   certificate:
-    'For each image recorded with prediction c and radius r, with probability at least 1 - alphaTotal over the noise drawn, the smoothed classifier answers c for every input within l2 distance r. Nothing is said about the network without smoothing, or about other norms.',
+    'For each image recorded with prediction c, radius r and failure probability p, with probability at least 1 - p over what was drawn, the certified classifier answers c for every input within l2 distance r. Nothing is said about other norms, nor about the network itself unless it is the certified classifier.',
   'estimate, not a bound':
-    'The left half was measured by power iteration, which bounds nothing: the radii are estimates and certify nothing.',
+    'The radii rest on a measurement that bounds nothing: they are estimates and certify nothing.',
 };
 
-export function statementOf(path: string, { sha256, header, outcomes, finished }: AttestedRun): Statement {
+export function statementOf(
+  path: string,
+  { sha256, header, outcomes, digest: resultDigest, finished }: AttestedRun,
+): Statement {
   const { model, data } = header;
-  const { kind: _, ...results } = runEnd(header, outcomes);
+  const { kind: _, ...results } = runEnd(header, outcomes, resultDigest);
   const { digest, ...described } = data;
   return {
     _type: STATEMENT_TYPE,
@@ -69,13 +82,18 @@ export function statementOf(path: string, { sha256, header, outcomes, finished }
     predicate: {
       tool: header.tool,
       started: header.started,
-      guarantee: header.guarantee,
-      meaning: MEANING[header.guarantee],
       model: { name: model.name, producer: model.producer, modified: model.modified ?? [] },
       data: described,
-      split: header.split,
-      settings: header.settings,
-      environment: header.environment,
+      intake: header.intake,
+      selection: header.selection,
+      seed: header.seed,
+      dependence: header.dependence,
+      series: header.series.map((series) => {
+        const { checks: _, ...rest } = series;
+        const description = methodOf(series).describe(series, header);
+        return { ...rest, meaning: MEANING[series.guarantee], description };
+      }),
+      environments: header.environments,
       results: { ...results, finished },
       confidence: CONFIDENCE,
     },

@@ -2,9 +2,9 @@
 
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import { METHOD_NAMES, METHOD_SUMMARIES } from '../ground/method-summaries.ts';
 import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
+import { METHOD_NAMES, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 

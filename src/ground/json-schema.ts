@@ -92,7 +92,9 @@ export function object<F extends Fields>(description: string, fields: F): Schema
 }
 
 /** An object whose fields another schema describes (`SeriesFormat`, records/series-format.ts). */
-export const openObject = (description: string): Schema<object> => ({ json: { description, type: 'object' } });
+export const openObject = (description: string): Schema<object> => ({
+  json: { description, type: 'object' },
+});
 
 /** The first violation of `schema` in `value`, as "path: what is wrong", or null when there is none. */
 export function violation(schema: JsonSchema, value: unknown, path = ''): string | null {

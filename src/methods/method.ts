@@ -245,7 +245,16 @@ export interface Method<S extends object = object, E extends object = object, F 
     seed: bigint,
   ): readonly DisplacementPoint[] | null;
   /** Where a search by gradients adds noise; null for a method without noise. */
-  surrogate(settings: S, subject: Subject): { readonly cut: Cut; readonly sigma: number } | null;
+  surrogate(
+    settings: S,
+    subject: Pick<Subject, 'classifier'>,
+  ): { readonly cut: Cut; readonly sigma: number } | null;
+  /** Figures behind a certificate, for tables: the same names in the same order for all evidence, each value rounded to the safe side. */
+  figures(evidence: E): readonly (readonly [name: string, value: string])[];
+  /** What a report should cite. */
+  readonly references: readonly Reference[];
+  /** What `fault` recomputes of a certificate, in words. */
+  readonly recomputed: string;
   /** What an answer rests on unless somebody asks for something else; one draw and alpha 0 where nothing is drawn. */
   poll(settings: S): Pick<Question, 'draws' | 'alpha'>;
   /** What is settled before a model is opened, for people. Throws UsageError for values that cannot certify anything. */
@@ -343,6 +352,12 @@ export interface PilotLever {
   readonly averageRadius: number;
 }
 
+/** A publication. */
+export interface Reference {
+  readonly text: string;
+  readonly url: string;
+}
+
 /** How far a latent moves at most while its image moves by `radius`. */
 export interface DisplacementPoint {
   /** Input units. */
@@ -351,11 +366,14 @@ export interface DisplacementPoint {
   readonly displacement: number;
 }
 
-/** Plain smoothing that another series is fairly compared with. */
+/** What a series is fairly compared with. */
 export interface FairComparison {
-  /** Deviation of the noise at the input. */
-  readonly sigma: number;
+  /** In a sentence. */
   readonly text: string;
+  /** What to bear in mind, or to run, given the other series of its run. */
+  advice(alongside: readonly SeriesHeader[]): string;
+  /** Whether a series, of this run or another, is that comparison. */
+  matches(series: SeriesHeader): boolean;
 }
 
 type Required = 'name' | 'title' | 'settings' | 'evidence' | 'open' | 'fault' | 'derive';
@@ -398,6 +416,9 @@ export function defineMethod<S extends object, E extends object, F extends objec
     twin: async () => null,
     curve: () => null,
     surrogate: () => null,
+    figures: () => [],
+    references: [],
+    recomputed: 'the radius from the evidence',
     poll: () => ({ draws: 1, alpha: 0 }),
     preview: (asked) => ({
       settings: Object.fromEntries(

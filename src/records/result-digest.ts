@@ -19,25 +19,25 @@ export interface ResultDigest {
 
 export function resultDigest(
   header: RunHeader,
-  lines: Pick<ResultLines, 'lineOf' | 'recordLine'>,
+  { lineOf, recordInOrder }: Pick<ResultLines, 'lineOf' | 'recordInOrder'>,
 ): ResultDigest {
   const hash = createHash('sha256');
-  const take = (line: string, keep: (parsed: Record<string, unknown>) => object): void => {
-    hash.update(`${JSON.stringify(keep(JSON.parse(line) as Record<string, unknown>))}\n`);
+  const take = (line: object): void => {
+    hash.update(`${JSON.stringify(line)}\n`);
   };
-  take(lines.lineOf(header), ({ model, data, intake, seed, dependence, selection, series }) => {
-    const { start, skip, heldOut } = selection as RunHeader['selection'];
-    return {
-      ...{ model, data, intake, selection: { start, skip, heldOut }, seed, dependence },
-      series: (series as RunHeader['series']).map(({ checks: _, ...rest }) => rest),
-    };
+  const { model, data, intake, seed, dependence, selection, series } = JSON.parse(
+    lineOf(header),
+  ) as RunHeader;
+  const { start, skip, heldOut } = selection;
+  take({
+    ...{ model, data, intake, selection: { start, skip, heldOut }, seed, dependence },
+    series: series.map(({ checks: _, ...rest }) => rest),
   });
   return {
-    add: (record) =>
-      take(lines.recordLine(record, header), ({ environment: _, chain: _c, series, ...rest }) => ({
-        ...rest,
-        series: (series as CertificateRecord['series']).map(({ seconds: _s, ...verdict }) => verdict),
-      })),
+    add(record) {
+      const { environment: _, chain: _c, series: verdicts, ...rest } = recordInOrder(record, header);
+      take({ ...rest, series: verdicts.map(({ seconds: _s, ...verdict }) => verdict) });
+    },
     value: () => hash.copy().digest('hex'),
   };
 }

@@ -27,6 +27,8 @@ export interface ResultLines {
    */
   lineOf(line: RunHeader | RunEnd): string;
   recordLine(record: CertificateRecord, header: RunHeader): string;
+  /** A record with its keys in schema order at every depth. It is not judged. */
+  recordInOrder(record: CertificateRecord, header: RunHeader): CertificateRecord;
 }
 
 /** The settings of a method as a file has them: each with its origin. */
@@ -79,9 +81,18 @@ export function resultLines(formats: SeriesFormats): ResultLines {
     }
     return null;
   };
+  const recordInOrder = (record: CertificateRecord, header: RunHeader): CertificateRecord => {
+    const series = record.series.map((verdict, k) => {
+      const one = header.series[k];
+      if (one === undefined) throw new Error('one verdict per series');
+      return { ...verdict, evidence: ordered(formatOf(one).evidence.json, verdict.evidence) };
+    });
+    return inSchemaOrder(certificate.json, { ...record, series }) as CertificateRecord;
+  };
   return {
     headerViolation,
     recordViolation,
+    recordInOrder,
     endViolation: (line) => violation(end.json, line),
     lineOf(line) {
       const problem = line.kind === 'run' ? headerViolation(line) : violation(end.json, line);
@@ -98,12 +109,7 @@ export function resultLines(formats: SeriesFormats): ResultLines {
     recordLine(record, header) {
       const problem = recordViolation(record, header);
       if (problem !== null) throw new Error(`a certificate line breaks its schema: ${problem}`);
-      const series = record.series.map((verdict, k) => {
-        const one = header.series[k];
-        if (one === undefined) throw new Error('one verdict per series');
-        return { ...verdict, evidence: ordered(formatOf(one).evidence.json, verdict.evidence) };
-      });
-      return printed(inSchemaOrder(certificate.json, { ...record, series }));
+      return printed(recordInOrder(record, header));
     },
   };
 }

@@ -6,7 +6,10 @@ import type { SamplerPool } from '../smoothing/sampler-pool.ts';
 
 export type Environment = RunHeader['environments'][number];
 
-export function describeEnvironment({ provider, workers }: Pick<SamplerPool, 'provider' | 'workers'>): Environment {
+export function describeEnvironment({
+  provider,
+  workers,
+}: Pick<SamplerPool, 'provider' | 'workers'>): Environment {
   return {
     provider,
     onnxruntime: onnxRuntimeVersion(),

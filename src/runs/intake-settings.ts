@@ -41,8 +41,12 @@ export function intakeSettings(
     const read = numberList(given === undefined ? `model metadata splitz.${name}` : `--${name}`);
     const asked = typeof given === 'string' ? read(given) : given;
     return (
-      chosen<readonly number[]>(asked && byFlag(asked, originOf(request, name)), metadata, `splitz.${name}`, read) ??
-      byDefault(null)
+      chosen<readonly number[]>(
+        asked && byFlag(asked, originOf(request, name)),
+        metadata,
+        `splitz.${name}`,
+        read,
+      ) ?? byDefault(null)
     );
   };
   const asked = <T>(name: 'scale' | 'layout' | 'channels', value: T | undefined): Sourced<T> | undefined =>

@@ -4,7 +4,12 @@ import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepa
 import { loadModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import type { RunHeader } from '../records/record.ts';
-import { type IntakeRequest, type IntakeSettings, intakeSettings, preprocessingOf } from './intake-settings.ts';
+import {
+  type IntakeRequest,
+  type IntakeSettings,
+  intakeSettings,
+  preprocessingOf,
+} from './intake-settings.ts';
 
 export interface ModelRequest extends IntakeRequest {
   /** Path of the ONNX file. */
@@ -39,7 +44,10 @@ export async function openModel(
 ): Promise<OpenedModel> {
   const intake = intakeSettings(request, source);
   const preprocessing = preprocessingOf(intake, shape);
-  return { intake, classifier: await prepareClassifier(source, request.output, preprocessing, undefined, graph) };
+  return {
+    intake,
+    classifier: await prepareClassifier(source, request.output, preprocessing, undefined, graph),
+  };
 }
 
 /** How the model of a result file was opened. */

@@ -1,30 +1,22 @@
-/** From a result file back to what it was made of: model, data, cut and left half, each checked against the header. */
+/** From a result file back to what it was made of: model and data, each checked against the header. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
-import { DEFAULT_DELTA, type LeftHalfBound } from '../lipschitz/input-radius.ts';
-import { leftHalfBoundAt } from '../methods/smoothed-classifier.ts';
-import { type Cut, findCut } from '../onnx/cuts.ts';
+import { methodOf } from '../methods/index.ts';
 import type { Model } from '../onnx/model/model.ts';
 import type { RunHeader } from '../records/record.ts';
-import type { Provider } from '../smoothing/providers.ts';
-import { globalLipschitz } from './choose-cut.ts';
-import { describeEnvironment } from './environment.ts';
-import { type OpenedRun, openRun } from './open-run.ts';
+import type { Environment } from './environment.ts';
+import { recordedModelRequest } from './open-model.ts';
+import { type OpenedSubject, openSubject } from './open-subject.ts';
 
 /** Where to find again what a result file names only by digest. */
 export interface SourceFlags {
+  /** Path of the result file. */
   readonly run: string;
   readonly model?: string | undefined;
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly output?: string | undefined;
-}
-
-export interface ReopenedRun {
-  readonly opened: OpenedRun;
-  readonly cut: Cut;
-  readonly left: LeftHalfBound | null;
 }
 
 /** The model the user names, else one of the recorded name beside the result file or in the working folder. */
@@ -44,24 +36,24 @@ export function modelPath({ run, model }: SourceFlags, header: RunHeader): strin
 /** The output the run was made of. Throws UsageError when the user names another. */
 export function outputOf(
   { run, output }: Pick<SourceFlags, 'run' | 'output'>,
-  header: RunHeader,
+  { intake }: RunHeader,
 ): string | undefined {
-  const recorded = header.settings.output?.value;
+  const recorded = intake.output.value ?? undefined;
   if (output === undefined || recorded === undefined || output === recorded) return output ?? recorded;
   throw new UsageError({
     what: `the run was made of the output '${recorded}', not of '${output}'`,
     where: run,
-    remedy: 'Leave --output away: the result file says which.',
+    remedy: 'Omit --output: the result file says which.',
   });
 }
 
 /** The label file the user names, else one of the recorded name beside the result file or in the working folder. */
 export function labelsPath(
   { run, labels }: Pick<SourceFlags, 'run' | 'labels'>,
-  { settings }: RunHeader,
+  { intake }: RunHeader,
 ): string | undefined {
-  if (labels !== undefined || settings.labels === undefined) return labels;
-  const name = basename(settings.labels.value);
+  if (labels !== undefined || intake.labels.value === null) return labels;
+  const name = basename(intake.labels.value);
   return [join(dirname(run), name), name].find((path) => existsSync(path));
 }
 
@@ -74,40 +66,34 @@ export function modelDifference(header: RunHeader, source: Model): string | null
 }
 
 /**
- * Opens model and data of a run with the settings of its header.
- * @throws UsageError when model or data are others than those of the run; what `openRun` throws
+ * Opens model and data of a run as its header says.
+ * @throws UsageError when model or data are others than those of the run; what `openSubject` throws
  */
-export async function reopenRun(flags: SourceFlags, header: RunHeader): Promise<ReopenedRun> {
-  const { settings, data, split } = header;
-  const list = (value: readonly number[] | null): string | undefined => value?.join(',');
-  const labels = labelsPath(flags, header);
-  if (labels === undefined && settings.labels !== undefined) {
+export async function reopenSubject(sources: SourceFlags, header: RunHeader): Promise<OpenedSubject> {
+  const { intake, data } = header;
+  const labels = labelsPath(sources, header);
+  if (labels === undefined && intake.labels.value !== null) {
     throw new UsageError({
-      what: `the label file '${settings.labels.value}' is needed and was not found`,
-      where: flags.run,
+      what: `the label file '${intake.labels.value}' is needed and was not found`,
+      where: sources.run,
       why: 'the run was made with it, and it lies neither beside the result file nor in the working folder',
-      remedy: `Add --labels PLACE/${settings.labels.value}.`,
+      remedy: `Add --labels PLACE/${intake.labels.value}.`,
     });
   }
-  const opened = await openRun({
-    model: modelPath(flags, header),
-    output: outputOf(flags, header),
-    data: flags.data,
-    labels,
+  const opened = await openSubject({
+    ...recordedModelRequest(header),
+    model: modelPath(sources, header),
+    output: outputOf(sources, header),
+    data: sources.data,
     subset: data.subset === 'train' ? 'train' : 'test',
-    forceEval: header.model.modified !== undefined,
-    layout: settings.layout.value,
-    channels: settings.channelOrder?.value,
-    scale: settings.scale.value,
-    mean: list(settings.mean.value),
-    std: list(settings.std.value),
+    labels,
   });
-  const { classifier } = opened;
-  const other = modelDifference(header, classifier.source);
+  const { source } = opened.classifier;
+  const other = modelDifference(header, source);
   if (other !== null) {
     throw new UsageError({
       what: 'this is not the model of the result file',
-      where: classifier.source.path,
+      where: source.path,
       why: other,
       remedy: `Name the model the run was made with (${header.model.name}).`,
     });
@@ -121,60 +107,45 @@ export async function reopenRun(flags: SourceFlags, header: RunHeader): Promise<
       remedy: `Name the data the run was made with (${data.name}) by --data, and its --labels if it had a file of its own.`,
     });
   }
-  const cut = findCut(classifier.cuts, split.cut);
-  const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value, DEFAULT_DELTA);
-  // certify takes the global norms first; those of large left halves are proved once and shared by all images.
-  globalLipschitz(left, settings.seed.value);
-  return { opened, cut, left };
+  return opened;
 }
 
-/** What a header says of model, data and split that is not so, as "split.tensor: 'a' in the file, 'b' now". */
-export function sourceDifferences(header: RunHeader, { opened, cut, left }: ReopenedRun): string[] {
-  const { source } = opened.classifier;
-  const { data } = opened;
+/** What a header says of model, data and methods that is not so, as "data.length: 10 in the file, 20 of …". */
+export function sourceDifferences(header: RunHeader, subject: OpenedSubject): string[] {
+  const { classifier, data } = subject;
+  const { source } = classifier;
+  const opsets = [...source.opsets].map(([domain, version]) => ({ domain, version }));
   const facts: [name: string, then: unknown, now: unknown][] = [
     ['model.producer', header.model.producer, source.producer],
     ['model.irVersion', header.model.irVersion, source.irVersion],
-    [
-      'model.opsets',
-      header.model.opsets,
-      [...source.opsets].map(([domain, version]) => ({ domain, version })),
-    ],
+    ['model.opsets', header.model.opsets, opsets],
     ['model.modified', header.model.modified, source.modifications],
+    ['model.classes', header.model.classes, classifier.classes],
     ['data.length', header.data.length, data.length],
     ['data.shape', header.data.shape, data.shape],
     ['data.labelled', header.data.labelled, data.labels !== null],
-    ['split.index', header.split.index, cut.index],
-    ['split.tensor', header.split.tensor, cut.value.name],
-    ['split.latentShape', header.split.latentShape, cut.dims.slice(1)],
-    ['split.nodesLeft', header.split.nodesLeft, cut.nodesLeft],
-    ['split.nodesRight', header.split.nodesRight, cut.nodesRight],
-    ['delta', header.settings.delta.value, left?.failureProbability ?? 0],
   ];
-  const differing = facts
+  const general = facts
     .map(([name, then, now]) => [name, JSON.stringify(then), JSON.stringify(now)] as const)
     .filter(([, then, now]) => then !== now)
     .map(([name, then, now]) => `${name}: ${then} in the file, ${now} of this model and these data`);
-  const { batch } = header.environment;
-  const { whyNotBatchable } = opened.classifier;
-  return whyNotBatchable === null || batch === 1
-    ? differing
-    : [
-        ...differing,
-        `environment.batch: ${batch} rows per run in the file, but rows of this model are run one at a time: ${whyNotBatchable}`,
-      ];
+  const ofMethods = header.series.flatMap((series, k) =>
+    methodOf(series)
+      .differences(series, subject)
+      .map((text) => `series[${k}]: ${text}`),
+  );
+  return [...general, ...ofMethods];
 }
 
-/** What computes draws here otherwise than in the run, in words; each may move logits in their last bits. */
-export function environmentDifferences({ environment }: RunHeader, provider: Provider): string[] {
-  const now = describeEnvironment({ provider, workers: 1, batch: 1 });
+/** What computes here otherwise than there, in words; each may move logits in their last bits. */
+export function environmentDifferences(there: Environment, here: Environment): string[] {
   const facts: [name: string, then: string, now: string][] = [
-    ['provider', environment.provider, now.provider],
-    ['ONNX Runtime', environment.onnxruntime, now.onnxruntime],
-    ['CPU', environment.cpu, now.cpu],
-    ['platform', environment.platform, now.platform],
+    ['provider', there.provider, here.provider],
+    ['ONNX Runtime', there.onnxruntime, here.onnxruntime],
+    ['CPU', there.cpu, here.cpu],
+    ['platform', there.platform, here.platform],
   ];
   return facts
-    .filter(([, then, here]) => then !== here)
-    .map(([name, then, here]) => `${name}: ${then} then, ${here} here`);
+    .filter(([, then, now]) => then !== now)
+    .map(([name, then, now]) => `${name}: ${then} then, ${now} here`);
 }

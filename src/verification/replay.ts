@@ -1,14 +1,28 @@
-/** What a certificate drawn again differs in from the recorded one. Time aside, nothing should. */
-import type { SmoothingCertificate } from '../records/record.ts';
+/** What a record computed again differs in from the recorded one. Time aside, nothing should. */
+import type { CertificateRecord, SeriesCertificate } from '../records/record.ts';
 
-/** Each difference, as "counts: [9900,…] recorded, [9901,…] drawn again". Whatever a certificate holds is compared. */
-export function replayDifferences(recorded: SmoothingCertificate, again: SmoothingCertificate): string[] {
-  const { seconds: _then, ...before } = recorded;
-  const { seconds: _now, ...after } = again;
+/** Each difference, as "counts: [9900,…] recorded, [9901,…] computed again". Whatever a certificate holds is compared. */
+export const certificateDifferences = (recorded: SeriesCertificate, again: SeriesCertificate): string[] =>
+  differences(fieldsOf(recorded), fieldsOf(again));
+
+/** What is said of the image itself, of all series alike. */
+export type ImageFacts = Pick<CertificateRecord, 'sha256' | 'answer'>;
+
+/** The same of what a record says of its image. */
+export const imageDifferences = (recorded: ImageFacts, { sha256, answer }: ImageFacts): string[] =>
+  differences({ sha256: recorded.sha256, answer: recorded.answer }, { sha256, answer });
+
+/** A certificate's fields, and those of its evidence by their names. */
+function fieldsOf({ seconds: _, evidence, ...verdict }: SeriesCertificate): object {
+  const named = Object.entries(evidence).map(([field, value]) => [`evidence.${field}`, value]);
+  return { ...verdict, ...Object.fromEntries(named) };
+}
+
+function differences(recorded: object, again: object): string[] {
   const text = (fields: object): Map<string, string> =>
     new Map(Object.entries(fields).map(([field, value]) => [field, JSON.stringify(value)]));
-  const [then, now] = [text(before), text(after)];
+  const [then, now] = [text(recorded), text(again)];
   return [...new Set([...then.keys(), ...now.keys()])]
     .filter((field) => then.get(field) !== now.get(field))
-    .map((field) => `${field}: ${then.get(field)} recorded, ${now.get(field)} drawn again`);
+    .map((field) => `${field}: ${then.get(field)} recorded, ${now.get(field)} computed again`);
 }

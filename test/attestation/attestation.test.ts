@@ -136,11 +136,38 @@ describe('the statement', () => {
     expect(statement._type).toBe('https://in-toto.io/Statement/v1');
     const digest = createHash('sha256').update(readFileSync(run)).digest('hex');
     expect(statement.subject.at(-1)).toEqual({ name: 'run.jsonl', digest: { sha256: digest } });
-    const { model, data, settings } = honestHeader();
+    const { model, data, series, seed } = honestHeader();
     expect(statement.subject[0]?.digest).toEqual({ sha256: model.files[0]?.sha256 });
     expect(Object.values(statement.subject.at(-2)?.digest ?? {})).toEqual([data.digest]);
-    expect(statement.predicate.settings).toEqual(settings);
-    expect(statement.predicate.results).toMatchObject({ records: 12, finished: true });
+    expect(statement.predicate.seed).toEqual(seed);
+    expect(statement.predicate.series.map(({ method, settings }) => ({ method, settings }))).toEqual(
+      series.map(({ method, settings }) => ({ method, settings })),
+    );
+    const end = JSON.parse(readFileSync(run, 'utf8').trimEnd().split('\n').at(-1) ?? '');
+    expect(statement.predicate.results).toMatchObject({ records: 12, finished: true, digest: end.digest });
+  });
+
+  it('says of each method what it certifies and how, estimates by their name', async () => {
+    const header = honestHeader();
+    const estimated = header.series.map((one, k) =>
+      k === 0
+        ? {
+            ...one,
+            guarantee: 'estimate, not a bound' as const,
+            settings: { ...one.settings, lipschitz: { value: 'power', origin: 'flag' } },
+          }
+        : one,
+    );
+    const path = file('estimate.jsonl', honestLines(2, { ...header, series: estimated }).join(''));
+    const { series } = statementOf(path, await readAttestedRun(path)).predicate;
+    expect(series.map(({ meaning }) => meaning)).toEqual([
+      expect.stringContaining('are estimates and certify nothing'),
+      expect.stringContaining('within l2 distance r'),
+    ]);
+    expect(series.map(({ description }) => description.join(' '))).toEqual([
+      expect.stringContaining('SPLITZ: the network is cut'),
+      expect.stringContaining('Plain randomized smoothing'),
+    ]);
   });
 
   it('signed twice gives the same bytes, and verifies', async () => {
@@ -167,9 +194,25 @@ describe('the statement', () => {
     const signed = (statement: unknown, type = PAYLOAD_TYPE) =>
       file('c.intoto.jsonl', JSON.stringify(sealed(type, Buffer.from(JSON.stringify(statement)), key)));
     const { predicate } = honest;
-    const results = { ...predicate.results, records: 13 };
-    const boast = signed({ ...honest, predicate: { ...predicate, results } });
-    await expect(verifySignedStatement(run, boast, publicKey())).rejects.toThrow(/not about this result/);
+    const [own, ...others] = predicate.series;
+    for (const claim of [
+      { results: { ...predicate.results, records: 13 } },
+      { results: { ...predicate.results, digest: 'e'.repeat(64) } },
+      { seed: { value: 1, origin: 'default' } },
+      { series: [{ ...own, guarantee: 'estimate, not a bound' }, ...others] },
+      {
+        series: [{ ...own, settings: { ...own?.settings, sigma: { value: 1, origin: 'flag' } } }, ...others],
+      },
+      { series: [own] },
+    ]) {
+      const boast = signed({ ...honest, predicate: { ...predicate, ...claim } });
+      await expect(verifySignedStatement(run, boast, publicKey())).rejects.toThrow(/not about this result/);
+    }
+    const reworded = signed({
+      ...honest,
+      predicate: { ...predicate, series: predicate.series.map((one) => ({ ...one, description: [] })) },
+    });
+    await expect(verifySignedStatement(run, reworded, publicKey())).resolves.toBeDefined();
     const kind = signed({ ...honest, predicateType: 'https://slsa.dev/provenance/v1' });
     await expect(verifySignedStatement(run, kind, publicKey())).rejects.toThrow(/another kind/);
     const bare = signed({ _type: honest._type, predicateType: honest.predicateType });
@@ -216,11 +259,27 @@ describe('the CycloneDX fragment', () => {
     const { components } = mlBom(run, await readAttestedRun(run));
     const metrics = components[0]?.modelCard?.quantitativeAnalysis.performanceMetrics ?? [];
     expect(new Set(metrics.map(({ type }) => type.split(', ')[1]))).toEqual(
-      new Set(['SPLITZ', 'plain smoothing']),
+      new Set(['SPLITZ σ=0.5', 'plain smoothing σ=0.43']),
     );
     for (const { value, confidenceInterval } of metrics) {
       expect(Number(confidenceInterval.lowerBound)).toBeLessThanOrEqual(Number(value));
       expect(Number(confidenceInterval.upperBound)).toBeGreaterThanOrEqual(Number(value));
     }
+  });
+
+  it('has the settings of every method, the seed and the result digest as properties', async () => {
+    const { components, metadata } = mlBom(run, await readAttestedRun(run));
+    const { digest } = await readAttestedRun(run);
+    expect(metadata.properties).toContainEqual({ name: 'splitz-onnx:resultDigest', value: digest });
+    const properties = Object.fromEntries(
+      (components[0]?.properties ?? []).map(({ name, value }) => [name, value]),
+    );
+    expect(properties).toMatchObject({
+      'splitz-onnx:seed': '0',
+      'splitz-onnx:series.0.method': 'splitz',
+      'splitz-onnx:series.0.split': 'conv1.relu',
+      'splitz-onnx:series.1.method': 'smoothing',
+      'splitz-onnx:series.1.sigma': '0.43',
+    });
   });
 });

@@ -3,9 +3,12 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateRecord, RunHeader } from '../../src/records/record.ts';
+import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
+import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
+import type { CertificateRecord, RunHeader, SeriesCertificate } from '../../src/records/record.ts';
 import { verifyFile } from '../../src/verification/verify-file.ts';
 import { intAttr, intsAttr, node } from '../onnx/tiny-model.ts';
+import { withVerdict } from '../records/run.ts';
 import { rechained } from '../verification/honest.ts';
 import { newFolder, readResults, splitz, start } from './command-line.ts';
 import { glyphParts, glyphProto, writeModel } from './glyph-network.ts';
@@ -16,6 +19,11 @@ const QUICK = ['--data', 'glyphs', '--sigma', '0.08', '--n', '300', '--n0', '20'
 const certify = (out: string, ...args: string[]) =>
   splitz(folder, 'certify', 'net.onnx', ...QUICK, '--out', out, ...args);
 const linesOf = (name: string) => readFileSync(path(name), 'utf8').split(/(?<=\n)/u);
+/** The certificate of a record's first series. */
+const ownOf = ({ series: [own] }: CertificateRecord): SeriesCertificate => {
+  if (own === undefined) throw new Error('a run has a series');
+  return own;
+};
 const write = (name: string, lines: readonly string[]) => writeFileSync(path(name), lines.join(''));
 
 beforeAll(async () => {
@@ -37,19 +45,22 @@ describe.concurrent('verify', () => {
     expect(stdout).toMatch(/^it holds as far as a file can: nothing was compared with a model and data\n/u);
     expect(stdout).toContain('the chain over all lines');
     expect(stdout).toContain('no model was');
+    const digest = /"digest":"([0-9a-f]{64})"/u.exec(linesOf(`${name}.jsonl`).at(-1) ?? '')?.[1];
+    expect(stdout).toMatch(new RegExp(`\\ndigest ${digest}\\n$`, 'u'));
   });
 
-  it('with model and data it checks digests, labels and, by another proof, bounds', async () => {
+  it('with model and data it checks digests, images and, by another proof, bounds', async () => {
     const { code, stdout } = await splitz(
       folder,
       ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--seed', '4', '--json'],
     );
     expect(code).toBe(0);
-    const { holds, scope, records, checked } = JSON.parse(stdout);
+    const { holds, scope, records, checked, digest } = JSON.parse(stdout);
     expect({ holds, scope, records }).toEqual({ holds: true, scope: 'part', records: 8 });
     expect(checked.join('\n')).toMatch(
-      /digest of the model\n.*digest of the data.*\n.* 3 of the \d records .* seed 4 .* 3 of them by/u,
+      /digest of the model\n.*digest of the data.*\n.*pixels.*\n.*network alone.* 8 of 8 images\n.* 3 of the \d records .* seed 4 .* 3 of them by.*\nplain smoothing \(series 1\): τ of every record$/u,
     );
+    expect(linesOf('run.jsonl').at(-1)).toContain(`"digest":"${digest}"`);
     const again = await splitz(
       folder,
       ...['verify', 'run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--seed', '4', '--json'],
@@ -83,12 +94,9 @@ describe.concurrent('verify', () => {
     const lines = linesOf('run.jsonl').map((line, k) => {
       if (k !== 3) return line;
       const { label } = JSON.parse(line);
-      const other = (label + 1) % 10;
-      return line
-        .replace(`"label":${label}`, `"label":${other}`)
-        .replaceAll('"correct":true', '"correct":false');
+      return line.replace(`"label":${label}`, `"label":${(label + 1) % 10}`);
     });
-    // Only the record with the label: the closing line's count of right images is left out of the forgery.
+    // Only the record with the label: the closing line, which counts right images, is omitted from the forgery.
     write('label.jsonl', rechained(lines.slice(0, -1)));
     const alone = await splitz(folder, 'verify', 'label.jsonl', '--unfinished');
     expect(alone.code).toBe(0);
@@ -104,17 +112,64 @@ describe.concurrent('verify', () => {
     expect([label.code, label.stderr]).toEqual([1, expect.stringMatching(/image 2[\s\S]*label is/u)]);
   });
 
+  it.each([
+    [
+      'other pixels',
+      /"sha256":"[0-9a-f]{64}"/u,
+      `"sha256":"${'0'.repeat(64)}"`,
+      /sha256 is 0+ in the file, /u,
+    ],
+    ['a name', /"name":null/u, '"name":"a.png"', /name is a\.png in the file, null in the data/u],
+    [
+      'no answer',
+      /"answer":\d/u,
+      '"answer":null',
+      /answer is null in the file, but the network alone answers \d/u,
+    ],
+  ])(
+    '%s of an image, the chain built again, are found out by model and data',
+    async (what, from, to, says) => {
+      const lines = linesOf('run.jsonl').slice(0, -1);
+      const name = `image-${what.replace(' ', '-')}.jsonl`;
+      const changed = lines.map((line, k) => (k === 2 ? line.replace(from, to) : line));
+      expect(changed).not.toEqual(lines);
+      write(name, rechained(changed));
+      expect((await splitz(folder, 'verify', name, '--unfinished')).code).toBe(0);
+      const { code, stderr } = await against(name);
+      expect([code, stderr.replace(/\s+/gu, ' ')]).toEqual([1, expect.stringMatching(says)]);
+      expect(stderr).toContain('the result file does not hold: image 1');
+    },
+  );
+
+  it('an answer that differs on another machine is told, and no fault of the file', async () => {
+    const lines = linesOf('run.jsonl').slice(0, -1);
+    write(
+      'elsewhere-answer.jsonl',
+      rechained(
+        lines.map((line, k) =>
+          k === 0
+            ? line.replace(/"cpu":"[^"]*"/u, '"cpu":"Another CPU"')
+            : line.replace(/"answer":\d/u, k === 2 ? '"answer":null' : '$&'),
+        ),
+      ),
+    );
+    const { code, stdout } = await against('elsewhere-answer.jsonl');
+    expect(code).toBe(0);
+    expect(stdout.replace(/\s+/gu, ' ')).toMatch(
+      /^it holds as far as it was checked .* not checked .*answers at 1 images, where this machine gives another class than the run's: image 1: null in the file, \d here \(CPU: Another CPU then/u,
+    );
+  });
+
   it('a radius that the left half does not give is refuted by --bounds, its chain built again', async () => {
     const lines = linesOf('run.jsonl').slice(0, -1);
-    const larger = lines.map((line) => {
-      if (!line.includes('"kind":"certificate"') || line.includes('"radius":0,')) return line;
-      const record = JSON.parse(line);
-      if (record.radius === 0) return line;
-      record.radius *= 1.02;
-      record.localLipschitz = (record.displacement / record.radius) * (1 + 2 ** -52);
-      return `${JSON.stringify(record)}\n`;
-    });
-    write('larger.jsonl', rechained(larger));
+    expect(lines.length).toBe(9);
+    write(
+      'larger.jsonl',
+      forged('run.jsonl', (radius, { displacement }) => ({
+        radius: radius * 1.02,
+        localLipschitz: ((displacement ?? 0) / (radius * 1.02)) * (1 + 2 ** -52),
+      })),
+    );
     expect((await splitz(folder, 'verify', 'larger.jsonl', '--unfinished')).code).toBe(0);
     const { code, stderr } = await splitz(
       folder,
@@ -125,14 +180,23 @@ describe.concurrent('verify', () => {
   });
 
   /** Every radius of a file times a factor, as a forger would write it: figures, quotients and chain made to fit. */
-  const forged = (name: string, change: (record: CertificateRecord) => Partial<CertificateRecord>) =>
+  const forged = (
+    name: string,
+    change: (
+      radius: number,
+      evidence: SplitzEvidence,
+    ) => { readonly radius: number } & Partial<SplitzEvidence>,
+  ) =>
     rechained(
       linesOf(name)
         .slice(0, -1)
         .map((line) => {
           const parsed = JSON.parse(line) as CertificateRecord | RunHeader;
-          if (parsed.kind !== 'certificate' || parsed.radius === 0) return line;
-          return `${JSON.stringify({ ...parsed, ...change(parsed) })}\n`;
+          if (parsed.kind !== 'certificate') return line;
+          const { radius: before, evidence } = ownOf(parsed);
+          if (before === 0) return line;
+          const { radius, ...changes } = change(before, evidence as SplitzEvidence);
+          return `${JSON.stringify(withVerdict(parsed, { radius, evidence: { ...evidence, ...changes } }))}\n`;
         }),
     );
   const against = (run: string, ...args: string[]) =>
@@ -141,7 +205,7 @@ describe.concurrent('verify', () => {
   it('radii 10 % too large, all else made to fit, fall with model and data, without a further flag', async () => {
     write(
       'tenth.jsonl',
-      forged('run.jsonl', ({ radius, displacement }) => ({
+      forged('run.jsonl', (radius, { displacement }) => ({
         radius: radius * 1.1,
         localLipschitz: ((displacement ?? 0) / (radius * 1.1)) * (1 + 2 ** -52),
       })),
@@ -211,16 +275,13 @@ describe.concurrent('verify', () => {
     );
     expect([code, stderr]).toEqual([0, '']);
     const lines = linesOf('alone.jsonl');
-    expect(lines[0]).toContain('"batch":1,');
+    expect(lines[0]).toContain('"batch":1}');
     const verified = (run: string) => splitz(folder, 'verify', run, 'alone.onnx', '--data', 'glyphs');
     expect((await verified('alone.jsonl')).code).toBe(0);
-    write('mixed.jsonl', rechained(lines.with(0, (lines[0] ?? '').replace('"batch":1,', '"batch":64,'))));
+    write('mixed.jsonl', rechained(lines.with(0, (lines[0] ?? '').replace('"batch":1}', '"batch":64}'))));
     expect((await splitz(folder, 'verify', 'mixed.jsonl')).code).toBe(0);
     const mixed = await verified('mixed.jsonl');
-    expect([mixed.code, mixed.stderr]).toEqual([
-      1,
-      expect.stringContaining('environment.batch: 64 rows per run'),
-    ]);
+    expect([mixed.code, mixed.stderr]).toEqual([1, expect.stringContaining('checks.batch: 64 rows per run')]);
   });
 
   it('a run cut short holds only as one that is unfinished', async () => {
@@ -293,18 +354,31 @@ describe.concurrent('replay', () => {
   );
 
   it('a record whose votes are not those of its seed is found out', async () => {
-    const lines = linesOf('run.jsonl').map((line, k) =>
-      k === 0 ? line.replace('"seed":{"value":7', '"seed":{"value":8') : line,
-    );
+    // Without the closing line, whose digest covers the seed.
+    const lines = linesOf('run.jsonl')
+      .slice(0, -1)
+      .map((line, k) => (k === 0 ? line.replace('"seed":{"value":7', '"seed":{"value":8') : line));
     write('seed.jsonl', rechained(lines));
-    expect((await splitz(folder, 'verify', 'seed.jsonl')).code).toBe(0);
+    expect((await splitz(folder, 'verify', 'seed.jsonl', '--unfinished')).code).toBe(0);
     const { code, stdout, stderr } = await splitz(
       folder,
       ...['replay', 'seed.jsonl', 'net.onnx', '--data', 'glyphs', '--image', '2'],
     );
     expect(code).toBe(1);
     expect(stdout).toContain('differences');
-    expect(stderr).toMatch(/image 2 .* comes out differently[\s\S]*counts: \[[\d,]+\] recorded/u);
+    expect(stderr).toMatch(/image 2 .* comes out differently[\s\S]*evidence\.counts: \[[\d,]+\] recorded/u);
+  });
+
+  it('a record whose image or answer is another is found out', async () => {
+    const lines = linesOf('run.jsonl').map((line, k) =>
+      k === 2 ? line.replace(/"answer":\d/u, '"answer":null') : line,
+    );
+    write('answer.jsonl', rechained(lines));
+    const { code, stderr } = await splitz(
+      folder,
+      ...['replay', 'answer.jsonl', 'net.onnx', '--data', 'glyphs', '--image', '1'],
+    );
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/answer: null recorded, \d computed again/u)]);
   });
 
   it('says when another runtime or processor drew the votes', async () => {
@@ -317,7 +391,7 @@ describe.concurrent('replay', () => {
       ...['replay', 'elsewhere.jsonl', 'net.onnx', '--data', 'glyphs', '--image', '1'],
     );
     expect(code).toBe(0);
-    expect(stderr).toMatch(/counts may differ.*CPU: Another CPU then, /u);
+    expect(stderr).toMatch(/results may differ.*CPU: Another CPU then, /u);
   });
 
   it.each([
@@ -345,24 +419,37 @@ describe.concurrent('replay', () => {
 });
 
 describe.concurrent('explain', () => {
-  it('derives a certificate, an abstention and a baseline', async () => {
+  it('derives a certificate, an abstention and what the run is compared with', async () => {
     const { records } = readResults(path('run.jsonl'));
-    const certified = records.find(({ abstained }) => !abstained);
-    const abstained = records.find((record) => record.abstained);
+    const certified = records.find((record) => ownOf(record).prediction !== null);
+    const abstained = records.find((record) => ownOf(record).prediction === null);
     if (certified === undefined) throw new Error('none certified');
+    const { counts, selected } = ownOf(certified).evidence as VoteEvidence;
     const { code, stdout } = await splitz(folder, 'explain', 'run.jsonl', '--image', String(certified.index));
     expect(code).toBe(0);
-    expect(stdout).toContain(`k = ${certified.counts[certified.selected ?? 0]} of n = 300`);
+    expect(stdout).toContain(`k = ${counts[selected ?? 0]} of n = 300`);
     expect(stdout).toContain('6. Back through the left half');
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     const plain = await splitz(
       folder,
-      ...['explain', 'run.jsonl', '--image', String(certified.index), '--baseline', '--json'],
+      ...['explain', 'run.jsonl', '--image', String(certified.index), '--series', '1', '--json'],
     );
-    expect(JSON.parse(plain.stdout)).toMatchObject({ index: certified.index, method: 'plain smoothing' });
+    expect(JSON.parse(plain.stdout)).toMatchObject({
+      ...{ index: certified.index, series: 1, method: 'plain smoothing' },
+    });
     if (abstained === undefined) throw new Error('none abstained');
     const none = await splitz(folder, 'explain', 'run.jsonl', '--image', String(abstained.index));
     expect(none.stdout).toContain('abstains: nothing is certified');
+  });
+
+  it('names the series there are where there is none of that number', async () => {
+    const { code, stderr } = await splitz(folder, 'explain', 'run.jsonl', '--series', '2');
+    expect([code, stderr.replace(/\s+/gu, ' ')]).toEqual([
+      4,
+      expect.stringMatching(/no series 2 .*its series are 0 \(SPLITZ σ=0\.08\), 1 \(plain smoothing σ=/u),
+    ]);
+    const alone = await splitz(folder, 'explain', 'plain.jsonl', '--series', '1');
+    expect([alone.code, alone.stderr]).toEqual([4, expect.stringContaining('Omit --series.')]);
   });
 
   it('refuses a damaged file, a missing one and one that is not a result file', async () => {
@@ -406,7 +493,7 @@ describe.concurrent('compare', () => {
 describe.concurrent('--require', () => {
   it('on verify: every one is judged, exit code 1 when one is not met', async () => {
     const { records } = readResults(path('run.jsonl'));
-    const abstained = records.filter((record) => record.abstained).length;
+    const abstained = records.filter((record) => ownOf(record).prediction === null).length;
     const ok = await splitz(
       folder,
       ...['verify', '--require', `abstained <= ${abstained / 8}`, 'run.jsonl', '--require=certified@0 >= 0'],

@@ -7,7 +7,7 @@ import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { float64Normals } from '../../src/smoothing/noise/rounded-noise.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node, tinyProto } from '../onnx/tiny-model.ts';
-import { newFolder, readResults, splitz } from './command-line.ts';
+import { newFolder, readResults, splitz, countsOf as votesOf } from './command-line.ts';
 import { writeModel } from './glyph-network.ts';
 
 const SIDE = 32;
@@ -102,8 +102,10 @@ const certify = (out: string, ...args: string[]) =>
     ...['certify', 'made.onnx', ...COMMON, '--n0', String(DRAWS.n0), '--max', '1', '--quiet', '--out', out],
     ...args,
   );
-const seedOf = (out: string) => readResults(path(out)).header.settings.seed;
-const countsOf = (out: string) => readResults(path(out)).records[0]?.counts ?? [];
+const seedOf = (out: string) => readResults(path(out)).header.seed;
+/** Votes of every image, in the run's first series. */
+const allCountsOf = (out: string) => readResults(path(out)).records.map((record) => votesOf(record));
+const countsOf = (out: string) => allCountsOf(out)[0] ?? [];
 
 describe.concurrent('a model made for the noise of a known seed', () => {
   it('wins every draw of that seed, and loses those of a seed that is drawn', async () => {
@@ -152,9 +154,7 @@ describe.concurrent('the seed of certify', () => {
     expect((await certify('more.jsonl', '--max', '2', '--seed', String(first.value))).code).toBe(0);
     // What was continued is what one run draws.
     await certify('whole.jsonl', '--max', '2', '--seed', String(first.value));
-    expect(readResults(path('whole.jsonl')).records.map(({ counts }) => counts)).toEqual(
-      readResults(path('more.jsonl')).records.map(({ counts }) => counts),
-    );
+    expect(allCountsOf('whole.jsonl')).toEqual(allCountsOf('more.jsonl'));
     const other = await certify('more.jsonl', '--max', '2', '--seed', '1');
     expect([other.code, other.stderr]).toEqual([
       4,

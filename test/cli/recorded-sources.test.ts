@@ -31,8 +31,8 @@ afterAll(remove);
 
 test('the header has both with their origin, and the name of the file alone', () => {
   const { header, records } = readResults(join(folder, 'run.jsonl'));
-  expect(header.settings.output).toEqual({ value: OUTPUT, origin: 'flag' });
-  expect(header.settings.labels).toEqual({ value: 'mine.csv', origin: 'flag' });
+  expect(header.intake.output).toEqual({ value: OUTPUT, origin: 'flag' });
+  expect(header.intake.labels).toEqual({ value: 'mine.csv', origin: 'flag' });
   expect(records.map(({ label }) => label)).toEqual([3, 3]);
 });
 

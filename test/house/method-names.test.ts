@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { METHOD_NAMES, METHOD_SUMMARIES } from '../../src/ground/method-summaries.ts';
 import { METHODS } from '../../src/methods/index.ts';
+import { METHOD_NAMES, METHOD_SUMMARIES } from '../../src/methods/summaries.ts';
 
 it('help names every method that comes with the program, the default first, in the words of the method', () => {
   expect(METHODS.map(({ name }) => name)).toEqual(METHOD_NAMES);

@@ -1,15 +1,26 @@
 import { describe, expect, test } from 'vitest';
+import type { VoteBoundName } from '../../src/ground/vote-bound-names.ts';
 import { type Derivation, derivationOf } from '../../src/methods/derivation.ts';
-import { usableLatentRadius } from '../../src/methods/usable-radius.ts';
-import { outcomeOf } from '../../src/records/record.ts';
+import { outcomeOf } from '../../src/methods/result-files.ts';
+import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
+import { usableLatentRadius } from '../../src/methods/splitz/usable-radius.ts';
+import type { CertificateRecord, RunHeader, SeriesCertificate } from '../../src/records/record.ts';
 import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
-import { type Bound, honestHeader, honestRecord } from '../verification/honest.ts';
+import { drawsOf } from '../../src/smoothing/votes/vote-counts.ts';
+import { setting, withEvidence, withVerdict } from '../records/run.ts';
+import { honestHeader, honestRecord } from '../verification/honest.ts';
 
-const images = (bound: Bound) => {
+/** SPLITZ' certificate of a record, by its own name for the evidence. */
+const ownOf = ({ series: [own] }: CertificateRecord): SeriesCertificate & { evidence: SplitzEvidence } => {
+  if (own === undefined) throw new Error('a run has a series');
+  return { ...own, evidence: own.evidence as SplitzEvidence };
+};
+
+const images = (bound: VoteBoundName) => {
   const header = honestHeader(bound);
   return Array.from({ length: 60 }, (_, k) => {
     const record = honestRecord(k, header);
-    return { record, derivation: derivationOf(header, record), header };
+    return { record, own: ownOf(record), derivation: derivationOf(header, record), header };
   });
 };
 const titles = ({ steps }: Derivation) => steps.map(({ title }) => title).join('; ');
@@ -21,36 +32,37 @@ const numberBehind = ({ steps }: Derivation, mark: string): number => {
 
 describe('a certificate as a derivation', () => {
   test('goes from votes to the radius, every number rounded to the safe side by 1e-6 at most', () => {
-    const certified = images('clopper-pearson').filter(({ record }) => !record.abstained);
+    const certified = images('clopper-pearson').filter(({ own }) => own.prediction !== null);
     expect(certified.length).toBeGreaterThan(20);
-    for (const { record, derivation } of certified) {
+    for (const { own, derivation } of certified) {
+      const { radius, evidence } = own;
       expect(derivation.steps).toHaveLength(6);
-      const eta = record.forwardError ?? Number.NaN;
+      const eta = evidence.forwardError ?? Number.NaN;
       for (const [mark, value] of [
-        ['p_A ≥ ', record.pA],
-        ['R_u ≥ ', record.latentRadius],
-        ['R_u − η − η′ ≥ ', usableLatentRadius(record)],
-        ['r = ', record.radius],
+        ['p_A ≥ ', evidence.pA],
+        ['R_u ≥ ', evidence.latentRadius],
+        ['R_u − η − η′ ≥ ', usableLatentRadius(evidence)],
+        ['r = ', radius],
       ] as const) {
         expect(numberBehind(derivation, mark), mark).toBeLessThanOrEqual(value);
         expect(numberBehind(derivation, mark), mark).toBeGreaterThan(value - 1.1e-6);
       }
-      expect(numberBehind(derivation, 'D(r) ≤ ')).toBeGreaterThanOrEqual(record.displacement ?? 0);
+      expect(numberBehind(derivation, 'D(r) ≤ ')).toBeGreaterThanOrEqual(evidence.displacement ?? 0);
       expect(numberBehind(derivation, 'η ≤ ')).toBeGreaterThanOrEqual(eta);
-      expect(numberBehind(derivation, 'η′ ≤ ')).toBeGreaterThanOrEqual(record.forwardErrorNearby ?? 1);
-      expect(numberBehind(derivation, 'τ ≤ ')).toBeGreaterThanOrEqual(record.tau);
-      expect(numberBehind(derivation, 'k = ')).toBe(record.counts[record.selected ?? -1]);
-      expect(derivation.conclusion).toContain(`answers class ${record.prediction} for every image`);
+      expect(numberBehind(derivation, 'η′ ≤ ')).toBeGreaterThanOrEqual(evidence.forwardErrorNearby ?? 1);
+      expect(numberBehind(derivation, 'τ ≤ ')).toBeGreaterThanOrEqual(evidence.tau);
+      expect(numberBehind(derivation, 'k = ')).toBe(evidence.counts[evidence.selected ?? -1]);
+      expect(derivation.conclusion).toContain(`answers class ${own.prediction} for every image`);
       expect(derivation.conclusion).toContain('probability 0.001001');
     }
   });
 
   test('of the anytime bound says how many of the draws were made, and that p_A holds wherever they end', () => {
-    const early = images('anytime').filter(({ record }) => record.n < 10_000);
+    const early = images('anytime').filter(({ own }) => drawsOf(own.evidence) < 10_000);
     expect(early.length).toBeGreaterThan(0);
-    for (const { derivation, record } of early) {
+    for (const { derivation, own } of early) {
       const text = JSON.stringify(derivation.steps);
-      expect(text).toContain(`of n = ${record.n} `);
+      expect(text).toContain(`of n = ${drawsOf(own.evidence)} `);
       expect(text).toContain('Of up to 10000: drawing ended');
       expect(text).toContain('exceed 1/α at any n at all');
       expect(text).not.toContain('Clopper');
@@ -58,26 +70,29 @@ describe('a certificate as a derivation', () => {
   });
 
   test('of the runner-up form names both probabilities', () => {
-    const [first] = images('runner-up').filter(({ record }) => !record.abstained);
+    const [first] = images('runner-up').filter(({ own }) => own.prediction !== null);
     if (first === undefined) throw new Error('none certified');
     expect(first.derivation.steps[2]?.formula).toContain('p_B = inf');
-    expect(numberBehind(first.derivation, 'p_B ≤ ')).toBeGreaterThanOrEqual(first.record.pB ?? 1);
+    expect(numberBehind(first.derivation, 'p_B ≤ ')).toBeGreaterThanOrEqual(first.own.evidence.pB ?? 1);
   });
 
   test('of plain smoothing has no left half in it', () => {
-    const [first] = images('clopper-pearson').filter(({ record }) => record.baseline?.abstained === false);
+    const [first] = images('clopper-pearson').filter(
+      ({ record }) => (record.series[1]?.prediction ?? null) !== null,
+    );
     if (first === undefined) throw new Error('none certified');
-    const derivation = derivationOf(first.header, first.record, 'baseline');
+    const derivation = derivationOf(first.header, first.record, 1);
     expect(derivation.method).toBe('plain smoothing');
     expect(titles(derivation)).not.toContain('left half');
     expect(derivation.symbols.map(([symbol]) => symbol)).toEqual(['x', 'f', 'σ', 'α', 'τ', 'Φ⁻¹']);
-    expect(numberBehind(derivation, 'r = ')).toBeLessThanOrEqual(first.record.baseline?.radius ?? 0);
+    expect(() => derivationOf(first.header, first.record, 2)).toThrow(/no series 2/);
+    expect(numberBehind(derivation, 'r = ')).toBeLessThanOrEqual(first.record.series[1]?.radius ?? 0);
   });
 });
 
 describe('an abstention as a derivation', () => {
   test('says how many votes would have done: one less would not', () => {
-    const abstained = images('clopper-pearson').filter(({ record }) => record.abstained);
+    const abstained = images('clopper-pearson').filter(({ own }) => own.prediction === null);
     expect(abstained.length).toBeGreaterThan(3);
     for (const { derivation } of abstained) {
       expect(derivation.conclusion).toContain('nothing is certified');
@@ -90,11 +105,11 @@ describe('an abstention as a derivation', () => {
   test('without a finite draw ends with the first step', () => {
     const header = honestHeader();
     const record = honestRecord(0, header);
-    const none = {
-      ...record,
-      ...{ selected: null, prediction: null, abstained: true, radius: 0, latentRadius: 0, pA: 0 },
-      ...{ counts: record.counts.map(() => 0), nonFinite: record.n, displacement: null },
-    };
+    const { evidence } = ownOf(record);
+    const none = withEvidence(withVerdict(record, { prediction: null, radius: 0 }), {
+      ...{ selected: null, latentRadius: 0, pA: 0, displacement: null },
+      ...{ counts: evidence.counts.map(() => 0), nonFinite: drawsOf(evidence) },
+    });
     const derivation = derivationOf(header, none);
     expect(derivation.steps).toHaveLength(1);
     expect(derivation.steps[0]?.meaning).toContain('No draw gave finite logits');
@@ -102,13 +117,26 @@ describe('an abstention as a derivation', () => {
 });
 
 test('an estimate says so wherever its radius stands', () => {
-  const header = { ...honestHeader(), guarantee: 'estimate, not a bound' as const };
-  const record = Array.from({ length: 60 }, (_, k) => honestRecord(k, header)).find((r) => !r.abstained);
+  const honest = honestHeader();
+  const header: RunHeader = {
+    ...honest,
+    series: honest.series.map((one, k) =>
+      k === 0
+        ? {
+            ...one,
+            guarantee: 'estimate, not a bound',
+            settings: { ...one.settings, lipschitz: setting('power', 'flag') },
+          }
+        : one,
+    ),
+  };
+  const record = Array.from({ length: 60 }, (_, k) => honestRecord(k, header)).find(
+    (one) => ownOf(one).prediction !== null,
+  );
   if (record === undefined) throw new Error('none certified');
-  const estimate = { ...record, displacementBound: 'power estimate, not a bound' as const };
-  const { conclusion, steps, guarantee } = derivationOf(header, estimate);
+  const { conclusion, steps, guarantee } = derivationOf(header, record);
   expect(guarantee).toBe('estimate, not a bound');
   expect(conclusion).toContain('ESTIMATE, NOT A BOUND');
   expect(steps.at(-1)?.meaning).toContain('ESTIMATE, NOT A BOUND');
-  expect(outcomeOf(record).radius).toBe(record.radius);
+  expect(outcomeOf(record, header).verdicts[0]?.radius).toBe(ownOf(record).radius);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { wealthEnclosure } from '../../src/methods/smoothing/check/betting-product.ts';
 import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
-import { wealthEnclosure } from '../../src/verification/betting-product.ts';
 import golden from '../fixtures/confidence.json' with { type: 'json' };
 
 describe('the wealth of the bets', () => {

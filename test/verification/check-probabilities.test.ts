@@ -1,26 +1,25 @@
 /** p_A of the anytime bound as a forger would write it, and its limits. */
 import { describe, expect, it } from 'vitest';
+import { wealthEnclosure } from '../../src/methods/smoothing/check/betting-product.ts';
+import { probabilityFault } from '../../src/methods/smoothing/check/check-probabilities.ts';
+import { smoothing } from '../../src/methods/smoothing/method.ts';
+import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
-import { wealthEnclosure } from '../../src/verification/betting-product.ts';
-import { certificateFault, expectedOf } from '../../src/verification/check-certificate.ts';
-import { probabilityFault } from '../../src/verification/check-probabilities.ts';
 import { honestHeader, honestRecord } from './honest.ts';
 
 const header = honestHeader('anytime');
-const record = honestRecord(3, header);
+const [, certificate] = honestRecord(3, header).series;
+const [, series] = header.series;
+if (certificate === undefined || series === undefined)
+  throw new Error('the run has plain smoothing alongside');
+const evidence = certificate.evidence as VoteEvidence;
 
 describe('p_A of the anytime bound', () => {
   it.each([0.500_001, 0.6, 0.9, 0.999_999])('is not above the share of votes: %d of half of them', (pA) => {
     // The wealth against a p far above the share is large, too: those bets lost on the other side.
     const halved = {
-      ...record,
-      selected: 0,
-      counts: [500, 500],
-      nonFinite: 0,
-      n: 1000,
-      tau: 0,
-      pA,
-      pB: null,
+      ...evidence,
+      ...{ selected: 0, counts: [500, 500], nonFinite: 0, tau: 0, pA, pB: null },
     };
     expect(wealthEnclosure(500, 1000, 0.9, 0.1, 0.001).lower).toBeGreaterThan(1);
     expect(probabilityFault(halved, 'anytime', 0.001)).toContain('above the bound');
@@ -38,10 +37,17 @@ describe('p_A of the anytime bound', () => {
 });
 
 describe('the draws of a run that may end early', () => {
-  const faultWith = (n: number) =>
-    certificateFault({ ...record, n }, expectedOf(header).own, record.label, record.counts.length);
+  const faultWith = (n: number): string | null => {
+    const counts = evidence.counts.map(() => 0);
+    const drawn = { ...evidence, counts, nonFinite: n };
+    return smoothing.fault(
+      { ...certificate, evidence: drawn },
+      series as Parameters<typeof smoothing.fault>[1],
+      header,
+    );
+  };
 
   it.each([0, 10_001])('are at least one and at most those of the run: %d are not', (n) => {
-    expect(faultWith(n)).toBe(`n is ${n}, the run's is 10000`);
+    expect(faultWith(n)).toBe(`counts and nonFinite come to ${n} draws, the run's n is 10000`);
   });
 });

@@ -2,16 +2,24 @@
 import { describe, expect, it } from 'vitest';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { createLeftHalfBound, type LeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import { latentCentre } from '../../src/methods/smoothed-classifier.ts';
+import type { Claim } from '../../src/methods/method.ts';
+import {
+  confirmedBounds,
+  described,
+  leftOpen,
+  missing,
+  motionDoubt,
+} from '../../src/methods/splitz/confirm/confirm.ts';
+import { boundConfirmer } from '../../src/methods/splitz/confirm/confirm-bounds.ts';
+import { refuted } from '../../src/methods/splitz/confirm/moved-points.ts';
+import { latentCentre } from '../../src/methods/splitz/left-half.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
-import { confirmedBounds, described, leftOpen, missing, motionless } from '../../src/runs/verify-bounds.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
-import { boundConfirmer } from '../../src/verification/confirm-bounds.ts';
-import { refuted } from '../../src/verification/moved-points.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';
+import { claimOf as boundClaim } from './bound-claims.ts';
 
 const SIZE = 64;
 const IMAGE = new Float32Array(SIZE).fill(0.8);
@@ -56,10 +64,20 @@ const vanishing = (): LeftHalfBound =>
 
 const SIGMA = 0.5;
 
-const claimOf = (left: LeftHalfBound, radius: number, displacement: number, index = 0) => ({
-  ...{ index, label: null, line: index + 2, abstained: false, radius, displacement },
-  ...{ latentRadius: 1.4777, forwardError: latentCentre(left, IMAGE).eta },
-  tau: totalVariation(latentCentre(left, IMAGE).latent, SIGMA),
+const boundOf = (left: LeftHalfBound, radius: number, displacement: number) => {
+  const { latent, eta } = latentCentre(left, IMAGE);
+  const tau = totalVariation(latent, SIGMA);
+  return boundClaim(radius, { displacement, latentRadius: 1.4777, forwardError: eta, tau });
+};
+
+const claimOf = (left: LeftHalfBound, radius: number, displacement: number, index: number): Claim => ({
+  ...{ index, line: index + 2 },
+  certificate: {
+    ...boundOf(left, radius, displacement),
+    prediction: 0,
+    failureProbability: 0.001,
+    seconds: 0,
+  },
 });
 
 describe('the radius of 1.4 million of a run made by an earlier version', () => {
@@ -73,7 +91,7 @@ describe('the radius of 1.4 million of a run made by an earlier version', () => 
       return;
     }
     const confirm = boundConfirmer(left, SIGMA, randomSource(1).normals);
-    expect(confirm(IMAGE, claimOf(left, 1413991.885, 0)).fault).toMatch(
+    expect(confirm(IMAGE, boundOf(left, 1413991.885, 0)).fault).toMatch(
       /D\(1413991\.885\) is said to be 0, but the latent moves by /,
     );
   });
@@ -135,7 +153,7 @@ describe('which records are confirmed', () => {
     const claims = good.with(17, claimOf(left, 1.6, 1.45, 17));
     expect((await run(claims, null)).fault?.claim.index).toBe(17);
     // Consistent with the latent radius, not with the left half.
-    const larger = good.map((claim) => ({ ...claim, radius: claim.radius * 1.6 }));
+    const larger = good.map((_, k) => claimOf(left, 1.6, 1, k));
     expect((await run(larger, 1)).fault?.why).toMatch(/D\(1\.6\) is said to be 1, but the latent moves by/);
   });
 
@@ -159,7 +177,7 @@ describe('which records are confirmed', () => {
   it('has those that are said not to move among them, whatever is drawn', async () => {
     for (let seed = 0; seed < 5; seed++) {
       const claims = good.with(seed, claimOf(left, 1e6, 0, seed));
-      expect(motionless(claims)).toHaveLength(1);
+      expect(motionDoubt(claims)).toContain(`within the radius of 1 records (image ${seed})`);
       expect((await run(claims, 1, seed)).fault?.claim.index).toBe(seed);
       expect((await run(claims, 0, seed)).fault?.claim.index).toBe(seed);
     }

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { tailEnclosure } from '../../src/methods/smoothing/check/binomial-sum.ts';
+import { distributionMinus, quantileEnclosure } from '../../src/methods/smoothing/check/normal-series.ts';
 import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
 import { normalQuantileLower, normalQuantileUpper } from '../../src/smoothing/votes/normal-quantile.ts';
-import { tailEnclosure } from '../../src/verification/binomial-sum.ts';
-import { distributionMinus, quantileEnclosure } from '../../src/verification/normal-series.ts';
 
 interface Fixture {
   readonly normalQuantile: readonly { p: number; value: number }[];

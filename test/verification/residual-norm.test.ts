@@ -1,17 +1,19 @@
 /** The checker's own norm bound against a dense SVD, and the confirmation of single bounds with it. */
 import { describe, expect, test } from 'vitest';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import { latentCentre } from '../../src/methods/smoothed-classifier.ts';
+import { boundConfirmer } from '../../src/methods/splitz/confirm/confirm-bounds.ts';
+import { residualNorm } from '../../src/methods/splitz/confirm/residual-norm.ts';
+import { latentCentre } from '../../src/methods/splitz/left-half.ts';
+import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
 import type { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
-import { boundConfirmer } from '../../src/verification/confirm-bounds.ts';
-import { residualNorm } from '../../src/verification/residual-norm.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { ladder, repeated } from '../lipschitz/ladder.ts';
 import { deepNet } from '../lipschitz/nets.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers } from '../operators/one-operator.ts';
 import { randomSource } from '../operators/random.ts';
+import { claimOf } from './bound-claims.ts';
 
 test('the bound is never below the SVD on random masked convolutions, nor 2 % above it', () => {
   for (let seed = 0; seed < 300; seed++) {
@@ -41,17 +43,8 @@ describe('the confirmation of a bound', () => {
     const { evaluation, latent, eta } = latentCentre(left, image);
     const latentRadius = random.uniform(0.1, 2);
     const { radius, displacement } = left.inputRadius(evaluation, latentRadius - eta, random.normals);
-    const claim = {
-      index: 0,
-      label: null,
-      line: 2,
-      abstained: false,
-      radius,
-      displacement,
-      latentRadius,
-      forwardError: eta,
-      tau: totalVariation(latent, SIGMA),
-    };
+    const tau = totalVariation(latent, SIGMA);
+    const claim = claimOf(radius, { displacement, latentRadius, forwardError: eta, tau });
     return { left, image, claim, probes: random.normals };
   });
 
@@ -60,7 +53,8 @@ describe('the confirmation of a bound', () => {
       expect(claim.radius).toBeGreaterThan(0);
       const { fault, independent, displacement } = boundConfirmer(left, SIGMA, probes)(image, claim);
       expect(fault).toBeNull();
-      expect(displacement).toBeLessThanOrEqual(claim.latentRadius - claim.forwardError);
+      const { latentRadius, forwardError } = claim.evidence;
+      expect(displacement).toBeLessThanOrEqual(latentRadius - (forwardError ?? Number.NaN));
       expect(independent).toBe(true);
     }
   });
@@ -69,10 +63,13 @@ describe('the confirmation of a bound', () => {
     for (const { left, image, claim, probes } of cases) {
       const confirm = boundConfirmer(left, SIGMA, probes);
       expect(confirm(image, { ...claim, radius: claim.radius * 1.01 }).fault).toContain('is not proved');
-      expect(confirm(image, { ...claim, forwardError: claim.forwardError * 2 }).fault).toContain(
+      const { evidence } = claim;
+      const faultWith = (changes: Partial<SplitzEvidence>): string | null =>
+        confirm(image, { ...claim, evidence: { ...evidence, ...changes } }).fault;
+      expect(faultWith({ forwardError: 2 * (evidence.forwardError ?? Number.NaN) })).toContain(
         'forwardError',
       );
-      expect(confirm(image, { ...claim, tau: claim.tau * 0.99 }).fault).toContain('tau');
+      expect(faultWith({ tau: evidence.tau * 0.99 })).toContain('tau');
     }
   });
 
@@ -82,24 +79,9 @@ describe('the confirmation of a bound', () => {
       const left = createLeftHalfBound(compiled(model), 'secant', 1e-6);
       const image = new Float32Array(8).fill(0.8);
       const { latent, eta } = latentCentre(left, image);
-      const forged = {
-        index: 0,
-        label: null,
-        line: 2,
-        abstained: false,
-        latentRadius: 1.4,
-        forwardError: eta,
-        tau: totalVariation(latent, SIGMA),
-        displacement: 1.3,
-      };
-      const { fault } = boundConfirmer(
-        left,
-        SIGMA,
-        randomSource(1).normals,
-      )(image, {
-        ...forged,
-        radius: 1.4e6,
-      });
+      const tau = totalVariation(latent, SIGMA);
+      const forged = claimOf(1.4e6, { latentRadius: 1.4, forwardError: eta, tau, displacement: 1.3 });
+      const { fault } = boundConfirmer(left, SIGMA, randomSource(1).normals)(image, forged);
       expect(fault).not.toBeNull();
     }
   });

@@ -4,8 +4,17 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { chained, withoutChain } from '../../src/records/chain.ts';
-import { lineOf } from '../../src/records/record.ts';
-import { verifyFile } from '../../src/verification/verify-file.ts';
+import type { CertificateRecord, RunHeader, SeriesHeader } from '../../src/records/record.ts';
+import { claimsOf, verifyFile } from '../../src/verification/verify-file.ts';
+import {
+  chainedLines,
+  endOf,
+  LINES,
+  linesOf,
+  withEvidence,
+  withSelection,
+  withVerdict,
+} from '../records/run.ts';
 import { honestHeader, honestLines, honestRecord, rechained } from './honest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'splitz-verify-'));
@@ -32,19 +41,34 @@ describe('an honest file', () => {
     ['one with n = 1,000,000', honestLines(RECORDS, honestHeader('runner-up', 1_000_000))],
     ['one without images', honestLines(0)],
   ])('holds: %s', async (_, lines) => {
-    const { fault, records, chained, finished } = await verified(lines);
+    const { fault, records, finished, digest } = await verified(lines);
     expect(fault).toBeNull();
-    expect({ records, chained, finished }).toEqual({
-      records: lines.length - 2,
-      chained: true,
-      finished: true,
-    });
+    expect(records).toHaveLength(lines.length - 2);
+    expect(finished).toBe(true);
+    expect(lines.at(-1)).toContain(`"digest":"${digest}"`);
   });
 
-  test('of the first version holds without its chain, and says so', async () => {
+  test('is told series by series: where each certificate is, and what it says', async () => {
+    const { records } = await verified(honest);
     const header = honestHeader();
-    const lines = [lineOf(header), ...Array.from({ length: 3 }, (_, k) => lineOf(honestRecord(k, header)))];
-    expect(await verified(lines)).toMatchObject({ fault: null, records: 3, chained: false, finished: false });
+    for (const k of [0, 1]) {
+      const claims = claimsOf(records, k);
+      expect(claims).toHaveLength(RECORDS);
+      expect(claims[5]).toEqual({ line: 7, index: 5, certificate: honestRecord(5, header).series[k] });
+    }
+    expect(claimsOf(records, 2)).toEqual([]);
+  });
+
+  test('does not hold without its chain: no line may lack it', async () => {
+    const bare = linesOf(
+      Array.from({ length: 3 }, (_, k) => honestRecord(k, honestHeader())),
+      honestHeader(),
+    );
+    expect((await verified(bare, true)).fault).toMatchObject({ line: 1, why: ['it has no chain value'] });
+    for (const k of [1, 3]) {
+      const lines = honest.with(k, `${withoutChain((honest[k] ?? '').trimEnd()).content}\n`);
+      expect((await verified(lines)).fault).toMatchObject({ line: k + 1, why: ['it has no chain value'] });
+    }
   });
 
   test('of an unfinished run holds only when that is accepted', async () => {
@@ -56,71 +80,70 @@ describe('an honest file', () => {
   test('holds where the rounding error has no bound, which leaves no radius', async () => {
     const header = honestHeader();
     const record = honestRecord(0, header);
-    expect(record.abstained).toBe(false);
-    const without = {
-      ...record,
-      radius: 0,
-      displacement: 0,
-      localLipschitz: null,
-      forwardError: null,
-      forwardErrorNearby: null,
-    };
-    expect(await verified([lineOf(header), lineOf(without)], true)).toMatchObject({
-      fault: null,
-      records: 1,
-    });
+    expect(record.series[0]?.prediction).not.toBeNull();
+    const none = { displacement: 0, localLipschitz: null, forwardError: null, forwardErrorNearby: null };
+    const without = withEvidence(withVerdict(record, { radius: 0 }), none);
+    const { fault, records } = await verified(chainedLines(linesOf([without], header)), true);
+    expect(fault).toBeNull();
+    expect(records).toHaveLength(1);
   });
 
   test('abstentions and certificates of both methods are among them', () => {
-    const text = honest.join('');
-    for (const part of ['"abstained":true', '"abstained":false', '"correct":false'])
-      expect(text.split(part).length).toBeGreaterThan(5);
+    const header = honestHeader();
+    const records = Array.from({ length: RECORDS }, (_, k) => honestRecord(k, header));
+    const numberOf = (what: (record: CertificateRecord, k: number) => boolean, k: number): number =>
+      records.filter((record) => what(record, k)).length;
+    for (const k of [0, 1]) {
+      expect(numberOf(({ series }) => series[k]?.prediction === null, k)).toBeGreaterThan(4);
+      expect(numberOf(({ series }) => series[k]?.prediction !== null, k)).toBeGreaterThan(4);
+      expect(numberOf(({ label, series }) => series[k]?.prediction !== label, k)).toBeGreaterThan(4);
+    }
   });
 });
 
-/** A record's line with one field of it, or of its baseline, replaced. */
-function edited(line: string, inBaseline: boolean, change: (c: Record<string, unknown>) => unknown): string {
-  const record = JSON.parse(line) as Record<string, unknown>;
-  change(inBaseline ? (record['baseline'] as Record<string, unknown>) : record);
+type Fields = Record<string, unknown>;
+/** A verdict to be edited, and its evidence. */
+type Edit = (verdict: Fields, evidence: Fields) => unknown;
+
+/** A record's line with one series' verdict edited. */
+function edited(line: string, k: number, change: Edit): string {
+  const record = JSON.parse(line) as { series: (Fields & { evidence: Fields })[] };
+  const verdict = record.series[k];
+  if (verdict === undefined) throw new Error('the run has no such series');
+  change(verdict, verdict.evidence);
   return `${JSON.stringify(record)}\n`;
 }
 
 describe('an edit whose chain was built again is caught by recomputing', () => {
-  const by = (name: string, factor: number) => (c: Record<string, unknown>) => {
-    c[name] = (c[name] as number) * factor;
-  };
-  const raise = (c: Record<string, unknown>, name: string, value: number) => {
+  const by =
+    (name: string, factor: number): Edit =>
+    (verdict, evidence) => {
+      const c = name in verdict ? verdict : evidence;
+      c[name] = (c[name] as number) * factor;
+    };
+  const raise = (c: Fields, name: string, value: number) => {
     c[name] = value;
   };
-  const votes = (c: Record<string, unknown>, moved: number) => {
+  const votes = (c: Fields, moved: number) => {
     const counts = c['counts'] as number[];
     const top = c['selected'] as number;
     counts[top] = (counts[top] ?? 0) - moved;
     const other = (top + 1) % 10;
     counts[other] = (counts[other] ?? 0) + moved;
   };
-  const edits: [string, (c: Record<string, unknown>) => unknown][] = [
-    ['a vote less', (c) => votes(c, 1)],
+  const edits: [string, Edit][] = [
+    ['a vote less', (_, e) => votes(e, 1)],
     [
       'p_A up by a millionth of what is left to 1',
-      (c) => {
-        const p = c['pA'] as number;
-        c['pA'] = p + (1 - p) * 2e-6;
+      (_, e) => {
+        const p = e['pA'] as number;
+        e['pA'] = p + (1 - p) * 2e-6;
       },
     ],
     ['p_A down a little', by('pA', 1 - 1e-5)],
     ['R_u up by 1e-8', by('latentRadius', 1 + 1e-8)],
     ['R_u down by 1e-8', by('latentRadius', 1 - 1e-8)],
     ['a radius up by 1e-12', by('radius', 1 + 1e-12)],
-    ['a radius down by 1e-12', by('radius', 1 - 1e-12)],
-    [
-      'radius and displacement up by 0.1 %',
-      (c) => {
-        by('radius', 1.001)(c);
-        by('displacement', 1.001)(c);
-      },
-    ],
-    ['another local Lipschitz constant', by('localLipschitz', 0.99)],
     [
       'another prediction',
       (c) => {
@@ -128,145 +151,293 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
       },
     ],
     [
-      'another selected class',
-      (c) => {
-        c['selected'] = ((c['selected'] as number) + 1) % 10;
+      'a prediction that is no class of the model',
+      (c, e) => {
+        c['prediction'] = 10;
+        e['selected'] = 10;
       },
     ],
     [
-      'the verdict turned',
-      (c) => {
-        c['correct'] = !c['correct'];
+      'another selected class',
+      (_, e) => {
+        e['selected'] = ((e['selected'] as number) + 1) % 10;
       },
     ],
     [
       'an abstention made of a certificate',
-      (c) => {
-        Object.assign(c, { abstained: true, prediction: null, radius: 0, correct: false });
-        Object.assign(c, { latentRadius: 0, displacement: null, localLipschitz: null });
+      (c, e) => {
+        Object.assign(c, { prediction: null, radius: 0 });
+        Object.assign(e, { latentRadius: 0 });
+        if ('displacement' in e)
+          Object.assign(e, { displacement: null, localLipschitz: null, forwardErrorNearby: null });
       },
     ],
     [
-      'another n',
-      (c) => {
-        c['n'] = 10_001;
-        c['nonFinite'] = (c['nonFinite'] as number) + 1;
+      'a draw more than the run has',
+      (_, e) => {
+        e['nonFinite'] = (e['nonFinite'] as number) + 1;
       },
     ],
-    ['another n0', by('n0', 2)],
-    ['a smaller failure probability', by('alphaTotal', 0.5)],
     [
-      'a larger rounding error',
-      (c) => {
-        c['forwardError'] = 0.01;
+      'counts of another number of classes',
+      (_, e) => {
+        e['counts'] = [...(e['counts'] as number[]), 0];
       },
     ],
-    ['a larger rounding error nearby', (c) => raise(c, 'forwardErrorNearby', 0.01)],
+    ['a smaller failure probability', by('failureProbability', 0.5)],
     ['a smaller error of the noise', by('tau', 0.5)],
-    ['a larger error of the noise', (c) => raise(c, 'tau', 0.01)],
+    ['a larger error of the noise', (_, e) => raise(e, 'tau', 0.01)],
     ['another grid', by('grid', 2)],
+  ];
+  const ofCut: [string, Edit][] = [
+    ['a radius down by 1e-12', by('radius', 1 - 1e-12)],
     [
-      'another bound',
-      (c) => {
-        c['displacementBound'] = c['displacementBound'] === 'identity' ? 'secant' : 'mask';
+      'radius and displacement up by 0.1 %',
+      (c, e) => {
+        by('radius', 1.001)(c, e);
+        by('displacement', 1.001)(c, e);
       },
     ],
+    ['another local Lipschitz constant', by('localLipschitz', 0.99)],
+    ['a larger rounding error', (_, e) => raise(e, 'forwardError', 0.01)],
+    ['a larger rounding error nearby', (_, e) => raise(e, 'forwardErrorNearby', 0.01)],
   ];
-  /** The first image that is certified by both. */
+  const ofInput: [string, Edit][] = [['a radius down by 1e-8', by('radius', 1 - 1e-8)]];
+  /** The line of the first image that is certified by both. */
   const at = honest.findIndex((line) => {
-    const record = JSON.parse(line) as Partial<ReturnType<typeof honestRecord>>;
-    return (record.radius ?? 0) > 0.1 && (record.baseline?.radius ?? 0) > 0.1;
+    const { series } = JSON.parse(line) as Partial<CertificateRecord>;
+    return series?.every(({ radius }) => radius > 0.1) ?? false;
   });
 
-  for (const inBaseline of [false, true]) {
-    test.each(edits)(`${inBaseline ? 'of the baseline' : 'of the record'}: %s`, async (_, change) => {
-      const lines = honest.map((line, k) => (k === at ? edited(line, inBaseline, change) : line));
+  for (const [k, more] of [ofCut, ofInput].entries()) {
+    test.each([...edits, ...more])(`of series ${k}: %s`, async (_, change) => {
+      const lines = honest.map((line, i) => (i === at ? edited(line, k, change) : line));
       const { fault } = await verified(rechained(lines));
       expect(fault).toMatchObject({ line: at + 1, record: `image ${at - 1}` });
       expect(fault?.why).toHaveLength(1);
+      const [why] = fault?.why ?? [];
+      if (k === 0) expect(why).not.toContain('series');
+      else expect(why).toMatch(/^plain smoothing \(series 1\): /u);
     });
   }
 
-  const add = (c: Record<string, unknown>, name: string, more: number) =>
-    raise(c, name, (c[name] as number) + more);
-  const ofAnytime: [string, (c: Record<string, unknown>) => unknown][] = [
-    ['a vote less', (c) => votes(c, 1)],
-    ['p_A up by a millionth of what is left to 1', (c) => add(c, 'pA', (1 - (c['pA'] as number)) * 2e-6)],
-    ['p_A down a little', by('pA', 1 - 1e-5)],
-    ['draws that were not made', (c) => add(c, 'nonFinite', 1)],
+  const ofImage: [string, (record: Fields) => unknown, RegExp][] = [
+    ['a label that is no class', (r) => raise(r, 'label', 10), /label 10 is none of 10 classes/],
+    ['an answer that is no class', (r) => raise(r, 'answer', 10), /answer 10 is none of 10 classes/],
     [
-      'a draw for no class that was not made',
-      (c) => {
-        add(c, 'nonFinite', 1);
-        add(c, 'n', 1);
+      'no label, though the data are labelled',
+      (r) => {
+        r['label'] = null;
       },
+      /label is null, but the data are labelled/,
     ],
+    ['a machine that the run does not have', (r) => raise(r, 'environment', 1), /environment: is 1/],
+    [
+      'a verdict missing',
+      (r) => {
+        r['series'] = (r['series'] as unknown[]).slice(1);
+      },
+      /1 verdicts, but the run has 2 series/,
+    ],
+  ];
+  test.each(ofImage)('of a record: %s', async (_, change, says) => {
+    const record = JSON.parse(honest[at] ?? '') as Fields;
+    change(record);
+    const { fault } = await verified(rechained(honest.with(at, `${JSON.stringify(record)}\n`)));
+    expect(fault?.line).toBe(at + 1);
+    expect(fault?.why.join()).toMatch(says);
+  });
+
+  test.each([
+    ['the pixels', { sha256: 'c'.repeat(64) }, /digest is [0-9a-f]{64}, but/],
+    ['the name', { name: 'other.png' }, /digest is [0-9a-f]{64}, but/],
+    ['the answer of the network alone', { answer: null }, /right is 40, but/],
+  ])('of what the closing line alone vouches for: %s of an image', async (_, change, says) => {
+    const record = JSON.parse(honest[at] ?? '') as Fields;
+    const lines = honest.with(at, `${JSON.stringify({ ...record, ...change })}\n`);
+    const { fault } = await verified(rechained(lines));
+    expect(fault).toMatchObject({ record: 'the closing line' });
+    expect(fault?.why.join()).toMatch(says);
+  });
+
+  const add = (c: Fields, name: string, more: number) => raise(c, name, (c[name] as number) + more);
+  const ofAnytime: [string, Edit][] = [
+    ['a vote less', (_, e) => votes(e, 1)],
+    ['p_A up by a millionth of what is left to 1', (_, e) => add(e, 'pA', (1 - (e['pA'] as number)) * 2e-6)],
+    ['p_A down a little', by('pA', 1 - 1e-5)],
+    ['a draw for no class that was not made', (_, e) => add(e, 'nonFinite', 1)],
     [
       'more draws than the run allows',
-      (c) => {
-        const missing = 10_001 - (c['n'] as number);
-        add(c, 'nonFinite', missing);
-        add(c, 'n', missing);
+      (_, e) => {
+        const drawn = (e['counts'] as number[]).reduce((sum, count) => sum + count, 0);
+        raise(e, 'nonFinite', 10_001 - drawn);
       },
     ],
   ];
   test.each(ofAnytime)('of a record of the anytime bound: %s', async (_, change) => {
-    const lines = anytime.map((line, k) => (k === at ? edited(line, false, change) : line));
+    const lines = anytime.map((line, i) => (i === at ? edited(line, 0, change) : line));
     expect((await verified(rechained(lines))).fault).toMatchObject({ line: at + 1 });
   });
 
   test('of the bound of a run that ended early: only anytime allows it, and its p_A is no other bound', async () => {
     for (const value of ['clopper-pearson', 'runner-up']) {
-      const lines = anytime.map((line) => line.replace('"value":"anytime"', `"value":"${value}"`));
-      expect((await verified(rechained(lines))).fault?.why.join()).toMatch(/n is \d+, the run's is 10000/u);
+      const lines = anytime.map((line) => line.replaceAll('"value":"anytime"', `"value":"${value}"`));
+      expect((await verified(rechained(lines))).fault?.why.join()).toMatch(
+        /come to \d+ draws, the run's n is 10000/u,
+      );
     }
-    const whole = honest.map((line) => line.replace('"value":"clopper-pearson"', '"value":"anytime"'));
+    const whole = honest.map((line) => line.replaceAll('"value":"clopper-pearson"', '"value":"anytime"'));
     expect((await verified(rechained(whole))).fault?.why.join()).toContain('above the bound');
   });
 
-  const settings: [string, (header: Record<string, { value: unknown }>) => void][] = [
-    ['sigma', (s) => Object.assign(s['sigma'] ?? {}, { value: 0.51 })],
-    ['alpha', (s) => Object.assign(s['alpha'] ?? {}, { value: 0.002 })],
-    ['delta', (s) => Object.assign(s['delta'] ?? {}, { value: 1e-5 })],
-    ['bound', (s) => Object.assign(s['bound'] ?? {}, { value: 'runner-up' })],
-    ['n', (s) => Object.assign(s['n'] ?? {}, { value: 9_999 })],
-    ['n0', (s) => Object.assign(s['n0'] ?? {}, { value: 99 })],
-    ['lipschitz', (s) => Object.assign(s['lipschitz'] ?? {}, { value: 'mask' })],
-    ['start', (s) => Object.assign(s['start'] ?? {}, { value: 1 })],
-    ['skip', (s) => Object.assign(s['skip'] ?? {}, { value: 2 })],
-    ['baselineSigma', (s) => Object.assign(s['baselineSigma'] ?? {}, { value: 0.44 })],
+  const settings: [string, number, unknown][] = [
+    ['sigma', 0, 0.51],
+    ['alpha', 0, 0.002],
+    ['delta', 0, 1e-5],
+    ['bound', 0, 'runner-up'],
+    ['n', 0, 9_999],
+    ['n0', 0, 99],
+    ['lipschitz', 0, 'mask'],
+    ['sigma', 1, 0.44],
+    ['alpha', 1, 0.002],
+    ['n', 1, 10_001],
   ];
-  test.each(settings)('of the header: %s', async (_, change) => {
-    const header = JSON.parse(honest[0] ?? '') as { settings: Record<string, { value: unknown }> };
-    change(header.settings);
-    const { fault } = await verified(rechained([`${JSON.stringify(header)}\n`, ...honest.slice(1)]));
-    expect(fault).not.toBeNull();
+  test.each(settings)('of the header: %s of series %i', async (name, k, value) => {
+    const header = honestHeader();
+    const series = header.series.map((one, i) =>
+      i === k ? { ...one, settings: { ...one.settings, [name]: { value, origin: 'flag' } } } : one,
+    );
+    const lines = rechained([LINES.lineOf({ ...header, series }), ...honest.slice(1)]);
+    expect((await verified(lines)).fault).not.toBeNull();
+  });
+
+  test.each([
+    ['start', { start: { value: 1, origin: 'flag' } }],
+    ['skip', { skip: { value: 2, origin: 'flag' } }],
+    ['an image held out', { heldOut: [3] }],
+    ['a shard', { shard: { index: 0, of: 2 } }],
+  ] as const)('of the header: %s', async (_, change) => {
+    const header = withSelection(honestHeader(), change);
+    const { fault } = await verified(rechained([LINES.lineOf(header), ...honest.slice(1)]));
+    expect(fault?.why.join()).toMatch(/was due/);
+  });
+
+  test('of what is compared with what: a series gone from the header', async () => {
+    const header = honestHeader();
+    const lines = [LINES.lineOf({ ...header, series: header.series.slice(0, 1) }), ...honest.slice(1)];
+    expect((await verified(rechained(lines))).fault).toMatchObject({ line: 2 });
   });
 
   test('of the closing line: each of its figures', async () => {
     const last = honest.at(-1) ?? '';
-    for (const [from, to] of [
-      [/"records":40/u, '"records":41'],
-      [/"abstained":(\d+)/u, '"abstained":99'],
-      [/"certified":\[(\d+)/u, '"certified":[39'],
-      [/"averageRadius":0\.(\d)/u, '"averageRadius":0.9'],
-      ['certified accuracy', 'certified fraction'],
-      ['"sigma":0.43', '"sigma":0.44'],
-      ['"name":"SPLITZ"', '"name":"plain smoothing"'],
+    for (const [from, to, says] of [
+      [/"records":40/u, '"records":41', /closes 41 records/],
+      [/"abstained":(\d+)/u, '"abstained":99', /^abstained is 99/],
+      [/"certified":\[(\d+)/u, '"certified":[39', /^certified\[0\] is 39/],
+      [/"averageRadius":0\.(\d)/u, '"averageRadius":0.9', /^averageRadius is 0\.9/],
+      [/("abstained".*)"abstained":(\d+)/u, '$1"abstained":99', /^plain smoothing \(series 1\): abstained/],
+      ['certified accuracy', 'certified fraction', /measure is certified fraction/],
+      [/"right":\d+/u, '"right":39', /right is 39, but by the records' answers it is 40/],
+      [/"right":\d+/u, '"right":null', /right is null/],
+      ['"method":"smoothing"', '"method":"splitz"', /its method is splitz, the run's smoothing/],
     ] as const) {
       const changed = last.replace(from, to);
       expect(changed).not.toBe(last);
       const { fault } = await verified(rechained([...honest.slice(0, -1), changed]));
       expect(fault).toMatchObject({ record: 'the closing line' });
+      expect(fault?.why.join()).toMatch(says);
     }
+  });
+
+  test('of the closing line: its digest alone', async () => {
+    const last = honest.at(-1) ?? '';
+    const changed = last.replace(/"digest":"[0-9a-f]{64}"/u, `"digest":"${'d'.repeat(64)}"`);
+    const { fault, digest } = await verified(rechained([...honest.slice(0, -1), changed]));
+    expect(fault).toMatchObject({
+      record: 'the closing line',
+      why: [`digest is ${'d'.repeat(64)}, but the result digest of the records before it is ${digest}`],
+    });
+  });
+
+  test('of the closing line: a series left out of it, a count per radius', async () => {
+    const header = honestHeader();
+    const records = Array.from({ length: RECORDS }, (_, k) => honestRecord(k, header));
+    const end = endOf(records, header);
+    for (const [series, says] of [
+      [end.series.slice(0, 1), /figures for 1 series, the run has 2/],
+      [end.series.map((one) => ({ ...one, certified: [...one.certified, 0] })), /not one count per radius/],
+    ] as const) {
+      const lines = [...honest.slice(0, -1), LINES.lineOf({ ...end, series })];
+      expect((await verified(rechained(lines))).fault?.why.join()).toMatch(says);
+    }
+  });
+});
+
+describe('a header that contradicts itself', () => {
+  const judged = async (header: RunHeader) =>
+    (await verified(rechained([LINES.lineOf(header), ...honest.slice(1)]))).fault;
+  const header = honestHeader();
+  /** The header with changes to one series. */
+  const withSeries = (k: number, changes: Partial<SeriesHeader>): RunHeader => ({
+    ...header,
+    series: header.series.map((one, i) => (i === k ? { ...one, ...changes } : one)),
+  });
+  const set = <T>(value: T) => ({ value, origin: 'flag' as const });
+  const [own, beside] = header.series;
+  if (own === undefined || beside === undefined) throw new Error('the run has two series');
+
+  test.each([
+    ['no machine', { ...header, environments: [] }, /environments: is empty/],
+    [
+      'a machine without workers',
+      { ...header, environments: header.environments.map((one) => ({ ...one, workers: 0 })) },
+      /environments\[0\] has 0 workers/,
+    ],
+    ['no class', { ...header, model: { ...header.model, classes: 0 } }, /model\.classes is 0/],
+    ['no step', withSelection(header, { skip: set(0) }), /skip is 0/],
+    ['a start behind the data', withSelection(header, { start: set(1000) }), /start is 1000 of 1000/],
+    ['an image held out that is not there', withSelection(header, { heldOut: [1000] }), /heldOut/],
+    ['a part of no parts', withSelection(header, { shard: { index: 0, of: 0 } }), /part 0 of 0/],
+    [
+      'an estimate called a certificate',
+      withSeries(0, { settings: { ...own.settings, lipschitz: set('power') } }),
+      /guarantee is "certificate", but the left half was bounded by power/,
+    ],
+    [
+      'a certificate called an estimate',
+      withSeries(1, { guarantee: 'estimate, not a bound' }),
+      /plain smoothing \(series 1\): guarantee is/,
+    ],
+    ['no left half', withSeries(0, { facts: { ...own.facts, nodesLeft: 0 } }), /there is no left half/],
+    ['no draws', withSeries(1, { settings: { ...beside.settings, n: set(0) } }), /n is 0/],
+    ['alpha 1', withSeries(0, { settings: { ...own.settings, alpha: set(1) } }), /alpha is 1/],
+    ['no noise', withSeries(1, { settings: { ...beside.settings, sigma: set(0) } }), /sigma is 0/],
+    ['no row per run', withSeries(1, { checks: { ...beside.checks, batch: 0 } }), /checks\.batch is 0/],
+    [
+      'another noise than the one that is rounded to a grid',
+      withSeries(0, { facts: { ...own.facts, noise: 'philox4x32-10/continuous' } }),
+      /noise is philox4x32-10\/continuous/,
+    ],
+  ] as const)('is refused: %s', async (_, changed, says) => {
+    const fault = await judged(changed);
+    expect(fault).toMatchObject({ line: 1, record: "the run's first line" });
+    expect(fault?.why.join()).toMatch(says);
+  });
+
+  test('of a method that is not known is refused by name', async () => {
+    const lines = honest.with(0, (honest[0] ?? '').replace('"method":"smoothing"', '"method":"oracle"'));
+    const { fault } = await verified(rechained(lines));
+    expect(fault?.why.join()).toContain("'oracle' is not a method of this version");
   });
 });
 
 describe('what the header says of the left half that ONNX Runtime computes', () => {
   const judged = async (leftHalfNorm: number, leftHalfSigmas: number) => {
     const header = honestHeader();
-    const checks = { ...header.checks, leftHalfNorm, leftHalfSigmas };
-    const lines = [lineOf({ ...header, checks }), ...honest.slice(1)];
+    const series = header.series.map((one) =>
+      one.method === 'splitz' ? { ...one, checks: { ...one.checks, leftHalfNorm, leftHalfSigmas } } : one,
+    );
+    const lines = [LINES.lineOf({ ...header, series }), ...honest.slice(1)];
     return (await verified(rechained(lines))).fault?.why.join() ?? null;
   };
   // sigma is 0.5.
@@ -281,13 +452,6 @@ describe('what the header says of the left half that ONNX Runtime computes', () 
     if (says === null) expect(why).toBeNull();
     else expect(why).toMatch(says);
   });
-});
-
-test('another noise than the one that is rounded to a grid is refused', async () => {
-  const header = honestHeader();
-  const environment = { ...header.environment, noise: 'philox4x32-10/continuous' };
-  const { fault } = await verified(rechained([lineOf({ ...header, environment }), ...honest.slice(1)]));
-  expect(fault?.why.join()).toContain('environment.noise is philox4x32-10/continuous');
 });
 
 describe('any single edit of the bytes is caught', () => {

@@ -129,8 +129,8 @@ const SURVIVORS = [
   {
     name: 'Gram matrix: without the rounding of forming it',
     file: banded,
-    from: 'const added = formationError(w, s);',
-    to: 'const added = Math.min(Number.MIN_VALUE, formationError(w, s));',
+    from: 'const added = formationError(this.#matrix, w, s);',
+    to: 'const added = Math.min(Number.MIN_VALUE, formationError(this.#matrix, w, s));',
     tests: TERMS,
   },
   {
@@ -251,7 +251,7 @@ const SCALES = [
   },
   {
     name: 'underflow: the residual proof squares entries as they are',
-    file: 'src/verification/residual-norm.ts',
+    file: 'src/methods/splitz/confirm/residual-norm.ts',
     from: '  const exponent = exponentOf(largest);\n',
     to: '  const exponent = 0 * exponentOf(largest);\n',
     tests: UNDERFLOW,

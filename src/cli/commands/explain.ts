@@ -2,31 +2,39 @@
 import { UsageError } from '../../ground/errors.ts';
 import { pad, printable, wrap } from '../../ground/text-width.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
+import { methodOf } from '../../methods/index.ts';
+import { valuesOf } from '../../methods/method.ts';
+import { readRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
-import { readRun } from '../../records/read-results.ts';
-import type { CertificateRecord } from '../../records/record.ts';
+import type { CertificateRecord, RunHeader } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import type { ExplainFlags } from '../declarations/explain.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 
 export async function run(flags: ExplainFlags): Promise<void> {
-  requireCount('--image', flags.image, 0);
+  const { image, series } = flags;
+  requireCount('--image', image, 0);
+  requireCount('--series', series, 0);
   const file = await readRun(flags.run);
-  const record = findRecord(file, flags.image, flags.run);
-  if (flags.baseline && record.baseline === null) {
-    throw new UsageError({
-      what: 'this run has no plain smoothing beside it',
-      where: flags.run,
-      remedy: 'Leave --baseline out.',
-    });
-  }
-  const derivation = derivationOf(file.header, record, flags.baseline ? 'baseline' : 'record');
+  const record = findRecord(file, image, flags.run);
+  if (series >= file.header.series.length) throw noSeries(file.header, series, flags.run);
+  const derivation = derivationOf(file.header, record, series);
   const { index, label } = record;
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ index, label, ...derivation })}\n`
+      ? `${JSON.stringify({ index, label, series, ...derivation })}\n`
       : asText(derivation, record, screenOf(process.stdout, process.env)),
   );
+}
+
+function noSeries({ series }: RunHeader, k: number, path: string): UsageError {
+  const named = series.map((one, i) => `${i} (${methodOf(one).label(valuesOf(one.settings))})`);
+  return new UsageError({
+    what: `this run has no series ${k}`,
+    where: path,
+    why: `its series ${named.length === 1 ? 'is' : 'are'} ${named.join(', ')}`,
+    remedy: named.length === 1 ? 'Omit --series.' : `Give --series a number up to ${named.length - 1}.`,
+  });
 }
 
 function asText(derivation: Derivation, { index, label }: CertificateRecord, screen: Screen): string {

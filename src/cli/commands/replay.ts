@@ -1,135 +1,95 @@
-/** `replay`: draws the noise of single records again, with the recorded seed and settings, and compares everything. */
+/** `replay`: computes single records again, with the recorded seed and settings, and compares everything. */
 import { roundDown } from '../../ground/decimal.ts';
 import { DoesNotHold } from '../../ground/errors.ts';
-import { openSmoothedClassifier, type SamplingResources } from '../../methods/smoothed-classifier.ts';
+import { methodOf } from '../../methods/index.ts';
+import { valuesOf } from '../../methods/method.ts';
+import { readRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
-import { readRun } from '../../records/read-results.ts';
-import {
-  type CertificateRecord,
-  ownCertificate,
-  type RunHeader,
-  type SmoothingCertificate,
-} from '../../records/record.ts';
-import { cutFor } from '../../runs/choose-cut.ts';
+import type { Run } from '../../records/read-results.ts';
+import type { RunHeader, SeriesCertificate } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
-import { environmentDifferences, type ReopenedRun, reopenRun } from '../../runs/reopen-run.ts';
+import { type Replay, replay } from '../../runs/replay.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
-import { replayDifferences } from '../../verification/replay.ts';
+import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
+import { contextOf } from '../context.ts';
 import type { ReplayFlags } from '../declarations/replay.ts';
-import { interruptible } from '../interrupt.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-export const run = (flags: ReplayFlags): Promise<void> =>
-  interruptible('Run the command again.', (signal) => within(flags, signal));
+export async function run(flags: ReplayFlags): Promise<void> {
+  for (const image of flags.image) requireCount('--image', image, 0);
+  const file = await readRun(flags.run);
+  const provider = flags.provider ?? recordedProvider(file, flags);
+  await contextOf({ ...flags, provider }, 'Run the command again.', async (context) => {
+    const replayed = await replay(file, flags, flags.image, context);
+    const rows = rowsOf(file.header, replayed);
+    process.stdout.write(flags.json ? `${JSON.stringify(asDocument(rows, replayed))}\n` : asTable(rows));
+    const first = rows.find(({ differences }) => differences.length > 0);
+    if (first !== undefined) throw differs(first, flags.run, replayed.elsewhere);
+  });
+}
 
-/** One method of one image, drawn again. */
-interface Comparison {
+/** Of the machine that computed the first of the records. */
+function recordedProvider(file: Run, { image: [first = 0], run: path }: ReplayFlags): Provider {
+  const { environment } = findRecord(file, first, path);
+  const recorded = file.header.environments[environment]?.provider;
+  return PROVIDERS.find((name) => name === recorded) ?? 'cpu';
+}
+
+/** One series of one image, computed again; what is said of the image itself is with its first series. */
+interface Row {
   readonly image: number;
-  readonly method: 'SPLITZ' | 'plain smoothing';
-  readonly sigma: number;
-  readonly recorded: SmoothingCertificate;
+  readonly series: number;
+  /** Name of the series. */
+  readonly label: string;
+  /** Of its evidence as recorded; null where nothing is voted on. */
+  readonly votes: { readonly most: number; readonly draws: number } | null;
+  readonly certificate: SeriesCertificate;
   readonly differences: readonly string[];
 }
 
-async function within(flags: ReplayFlags, signal: AbortSignal): Promise<void> {
-  requireCount('--workers', flags.workers, 1);
-  requireCount('--batch', flags.batch, 1);
-  for (const image of flags.image) requireCount('--image', image, 0);
-  const file = await readRun(flags.run);
-  const { header } = file;
-  const records = flags.image.map((image) => findRecord(file, image, flags.run));
-  const reopened = await reopenRun(flags, header);
-  const provider: Provider =
-    flags.provider ?? PROVIDERS.find((name) => name === header.environment.provider) ?? 'cpu';
-  const elsewhere = environmentDifferences(header, provider);
-  if (elsewhere.length > 0) {
-    process.stderr.write(
-      `note   counts may differ: logits can differ in their last bits (${elsewhere.join('; ')})\n`,
-    );
-  }
-  const resources = { provider, workers: flags.workers, batch: flags.batch };
-  const comparisons = await drawnAgain(header, records, reopened, resources, signal);
-  if (flags.json) {
-    const rows = comparisons.map(({ image, method, sigma, differences }) => ({
-      ...{ image, method, sigma },
-      same: differences.length === 0,
-      differences,
-    }));
-    process.stdout.write(`${JSON.stringify({ environment: elsewhere, replayed: rows })}\n`);
-  } else process.stdout.write(asTable(comparisons));
-  const [first] = comparisons.filter(({ differences }) => differences.length > 0);
-  if (first === undefined) return;
-  throw new DoesNotHold({
-    what: `image ${first.image} (${first.method}) comes out differently when it is drawn again`,
-    where: flags.run,
-    why: first.differences.join('\n'),
+const rowsOf = (header: RunHeader, { records }: Replay): Row[] =>
+  records.flatMap(({ record, image, series }) =>
+    header.series.flatMap((one, k) => {
+      const certificate = record.series[k];
+      if (certificate === undefined) return [];
+      const method = methodOf(one);
+      const votes = method.votes(certificate.evidence);
+      return [
+        {
+          ...{ image: record.index, series: k, label: method.label(valuesOf(one.settings)), certificate },
+          votes: votes && { most: Math.max(0, ...votes.counts), draws: drawsOf(votes) },
+          differences: [...(k === 0 ? image : []), ...(series[k] ?? [])],
+        },
+      ];
+    }),
+  );
+
+const asDocument = (rows: readonly Row[], { elsewhere }: Replay): object => ({
+  environment: elsewhere,
+  replayed: rows.map(({ image, series, label, differences }) => ({
+    ...{ image, series, label },
+    same: differences.length === 0,
+    differences,
+  })),
+});
+
+const differs = (
+  { image, label, differences }: Row,
+  path: string,
+  elsewhere: readonly string[],
+): DoesNotHold =>
+  new DoesNotHold({
+    what: `image ${image} (${label}) comes out differently when it is computed again`,
+    where: path,
+    why: differences.join('\n'),
     remedy:
       elsewhere.length > 0
         ? `Replay where the run was made, or take small differences for what they are: ${elsewhere.join('; ')}.`
         : 'Model, data, runtime and processor are those of the run: the record was not made as it says. Certify the image again.',
   });
-}
 
-/** Every record certified again as `certify` does it, plain smoothing beside it. */
-async function drawnAgain(
-  header: RunHeader,
-  records: readonly CertificateRecord[],
-  { opened, cut, left }: ReopenedRun,
-  resources: SamplingResources,
-  signal: AbortSignal,
-): Promise<Comparison[]> {
-  const { classifier, data } = opened;
-  const { sigma, baselineSigma, n0, n, alpha, bound, seed } = header.settings;
-  const images = await Promise.all(records.map(({ index }) => data.image(index)));
-  const common = {
-    n0: n0.value,
-    n: n.value,
-    alpha: alpha.value,
-    bound: bound.value,
-    seed: BigInt(seed.value),
-  };
-  const comparisons: Comparison[] = [];
-  const compare = async (role: 'certified' | 'baseline', level: number): Promise<void> => {
-    const own = role === 'certified';
-    const smoothed = await openSmoothedClassifier(
-      classifier,
-      own ? cut : cutFor(classifier, 'input'),
-      own ? left : null,
-      resources,
-      images.slice(0, 2),
-      role,
-    );
-    try {
-      for (const [k, record] of records.entries()) {
-        const recorded = own ? ownCertificate(record) : record.baseline;
-        const image = images[k];
-        if (recorded === null || image === undefined) continue;
-        const again = await smoothed.certify(
-          image,
-          record.index,
-          data.labels?.[record.index] ?? null,
-          { ...common, sigma: level },
-          signal,
-        );
-        comparisons.push({
-          image: record.index,
-          method: own && left !== null ? 'SPLITZ' : 'plain smoothing',
-          sigma: level,
-          recorded,
-          differences: replayDifferences(recorded, again),
-        });
-      }
-    } finally {
-      await smoothed.close();
-    }
-  };
-  await compare('certified', sigma.value);
-  if (baselineSigma.value !== null) await compare('baseline', baselineSigma.value);
-  return comparisons;
-}
-
-function asTable(comparisons: readonly Comparison[]): string {
+function asTable(rows: readonly Row[]): string {
   const { style } = screenOf(process.stdout, process.env);
   return renderTable(
     [
@@ -139,15 +99,15 @@ function asTable(comparisons: readonly Comparison[]): string {
       { header: 'votes', align: 'right' },
       { header: 'of', align: 'right' },
       { header: 'radius', align: 'right' },
-      { header: 'drawn again' },
+      { header: 'computed again' },
     ],
-    comparisons.map(({ image, method, sigma, recorded, differences }) => [
+    rows.map(({ image, label, votes, certificate: { prediction, radius }, differences }) => [
       String(image),
-      `${method} σ=${sigma}`,
-      recorded.abstained ? 'abstain' : String(recorded.prediction),
-      recorded.selected === null ? '-' : String(recorded.counts[recorded.selected] ?? 0),
-      String(recorded.n),
-      roundDown(recorded.radius, 6),
+      label,
+      prediction === null ? 'abstain' : String(prediction),
+      votes === null ? '-' : String(votes.most),
+      votes === null ? '-' : String(votes.draws),
+      roundDown(radius, 6),
       differences.length === 0 ? style.green('the same') : style.red(`${differences.length} differences`),
     ]),
     style,

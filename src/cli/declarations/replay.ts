@@ -29,6 +29,6 @@ export type ReplayFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']
 
 export const replay: Declaration<ReplayFlags> = {
   command: 'replay <run> [model]',
-  describe: 'draw the noise of records again; exit 1 if counts differ',
+  describe: 'compute records again, noise and all; exit 1 if one differs',
   builder: briefHelp(builder, ['data', 'image', 'json']),
 };

@@ -9,7 +9,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('bounds', {
       type: 'number',
       describe:
-        'prove the left half’s bound again, in another way, for so many records [as certify does, all that a minute allows]',
+        'prove the bounds of so many certificates again, in another way [as certify does, all that a minute allows]',
     })
     .option('seed', {
       type: 'number',

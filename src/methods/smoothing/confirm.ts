@@ -1,6 +1,8 @@
-/** Recomputes τ around the point that noise was added to. */
+/** What a model shows of votes: τ around the point that noise was added to, and how its rows may be run. */
+import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
 import type { Claim, Confirmation } from '../method.ts';
+import type { SmoothingChecks } from './open.ts';
 import type { VoteEvidence } from './votes.ts';
 
 /** Two evaluations differ by less. */
@@ -18,6 +20,17 @@ export function tauFault(
     : `tau is ${tau}, but the point that noise is added to gives ${variation}`;
 }
 
+/** What the number of rows per run cannot be of this model, in a list of one; votes of rows that were mixed count nothing. */
+export const batchDifferences = (
+  { batch }: Pick<SmoothingChecks, 'batch'>,
+  { whyNotBatchable }: PreparedClassifier,
+): string[] =>
+  whyNotBatchable === null || batch === 1
+    ? []
+    : [
+        `checks.batch: ${batch} rows per run in the file, but rows of this model are run one at a time: ${whyNotBatchable}`,
+      ];
+
 /** @param latentOf the point of an image */
 export async function confirmTau(
   claims: readonly Claim[],
@@ -29,5 +42,5 @@ export async function confirmTau(
     const why = tauFault(evidence, await latentOf(claim.index), sigma);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
   }
-  return { fault: null, checked: ['τ of every record of plain smoothing'], unchecked: [] };
+  return { fault: null, checked: ['τ of every record'], unchecked: [] };
 }

@@ -1,14 +1,17 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
-import { METHOD_SUMMARIES } from '../../ground/method-summaries.ts';
+
 import { type Asked, defineMethod, type WithOrigins } from '../method.ts';
+import { COHEN } from '../references.ts';
 import { byDefault, chosen, numberFrom } from '../sourced.ts';
+import { METHOD_SUMMARIES } from '../summaries.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
-import { confirmTau } from './confirm.ts';
+import { batchDifferences, confirmTau } from './confirm.ts';
 import { deriveSmoothing } from './derivation.ts';
 import {
   inputCut,
   openPlain,
+  type SmoothingChecks,
   type SmoothingFacts,
   type SmoothingSettings,
   smoothingChecks,
@@ -17,7 +20,7 @@ import {
 } from './open.ts';
 import { DEFAULT_INPUT_SIGMA, resolveVotes, sigmaOf } from './settings.ts';
 import { type VoteEvidence, voteEvidence } from './votes.ts';
-import { ofVotes, whyNoVotes } from './words.ts';
+import { ofVotes, voteFigures, whyNoVotes } from './words.ts';
 
 export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, SmoothingFacts>({
   name: 'smoothing',
@@ -39,6 +42,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
 
   headerFault: (series) => headerFault(series),
   fault: smoothingFault,
+  differences: ({ checks }, { classifier }) => batchDifferences(checks as SmoothingChecks, classifier),
   confirm: (claims, series, { data }) =>
     confirmTau(claims, series.settings.sigma.value, async (index) =>
       Float64Array.from(await data.image(index)),
@@ -56,6 +60,9 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   label: ({ sigma }) => `plain smoothing σ=${sigma}`,
   tag: () => 'input',
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
+  figures: voteFigures,
+  references: [COHEN],
+  recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
   poll: ({ n, alpha }) => ({ draws: n, alpha }),
   preview: (asked, _beside, metadata) => ({ settings: settle(asked, metadata), beside: {} }),
 });

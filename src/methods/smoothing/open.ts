@@ -36,6 +36,7 @@ export const smoothingChecks = object(
   'Largest differences found before the first certificate.',
   samplingChecks,
 );
+export type SmoothingChecks = TypeOf<typeof smoothingChecks>;
 
 /** The cut in front of everything. */
 export function inputCut({ cuts }: PreparedClassifier): Cut {

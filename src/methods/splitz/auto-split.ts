@@ -9,7 +9,7 @@ import { type Context, note } from '../context.ts';
 import type { Subject } from '../method.ts';
 import type { VoteSettings } from '../smoothing/settings.ts';
 import { PILOT_SEED } from './left-half.ts';
-import { bestOf, candidateCuts, expectedOf, runPilot } from './pilot.ts';
+import { bestOf, expectedOf, runPilot } from './pilot.ts';
 
 const HELD_OUT = 8;
 const CANDIDATES = 6;
@@ -45,7 +45,7 @@ export async function autoSplit(
   );
   const pilot = { images, labels: heldOut.map((index) => data.labels?.[index] ?? null) };
   const settings = { ...votes, n: PILOT_DRAWS, lipschitz, seed: PILOT_SEED };
-  const cuts = candidateCuts(classifier, null, CANDIDATES);
+  const cuts = classifier.cuts.cuts.slice(0, CANDIDATES);
   const points = await runPilot(subject, cuts, [inputSigma], pilot, settings, context);
   for (const point of points)
     note(

@@ -13,7 +13,7 @@ import type { RunHeader, SeriesCertificate, Sourced } from '../../../records/rec
 import { coordinateError } from '../../../smoothing/noise/noise-error.ts';
 import { LARGEST_SIGMA, NOISE_ID, SMALLEST_SIGMA } from '../../../smoothing/noise/rounded-noise.ts';
 import type { Certificate, Series, WithOrigins } from '../../method.ts';
-import type { SmoothingFacts, SmoothingSettings } from '../open.ts';
+import type { SmoothingChecks, SmoothingFacts, SmoothingSettings } from '../open.ts';
 import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
 import { mayEndEarly, probabilityFault } from './check-probabilities.ts';
@@ -27,28 +27,36 @@ const MOST_DRAWS = 2 ** 30;
 /** Rounding down of R_u and of a radius stays within this. */
 export const ROUNDING = 1e-9;
 
-/** What no settings of a vote can be, or null. */
-export function settingsFault({ sigma, n0, n, alpha }: VotedSettings, noise: string): string | null {
+/** What the header of a series that votes cannot say, or null. */
+export function settingsFault(
+  { sigma, n0, n, alpha }: VotedSettings,
+  noise: string,
+  { batch }: Pick<SmoothingChecks, 'batch'>,
+): string | null {
   if (!(sigma.value >= SMALLEST_SIGMA && sigma.value <= LARGEST_SIGMA)) return `sigma is ${sigma.value}`;
   if (n0.value < 1 || n.value < 1) return `n0 is ${n0.value} and n is ${n.value}`;
   if (n.value > MOST_DRAWS) return `n is ${n.value}, more than can be drawn`;
   if (!(alpha.value > 0 && alpha.value < 0.5)) return `alpha is ${alpha.value}`;
-  return noise === NOISE_ID ? null : `noise is ${noise}: certificates rest on ${NOISE_ID} alone`;
+  if (noise !== NOISE_ID) return `noise is ${noise}: certificates rest on ${NOISE_ID} alone`;
+  return batch < 1 ? `checks.batch is ${batch}` : null;
 }
 
-export const headerFault = ({
+export function headerFault({
   settings,
   facts,
-}: Pick<Series<SmoothingSettings, SmoothingFacts>, 'settings' | 'facts'>): string | null =>
-  settingsFault(settings, facts.noise);
+  checks,
+  guarantee,
+}: Series<SmoothingSettings, SmoothingFacts>): string | null {
+  if (guarantee !== 'certificate') return `guarantee is "${guarantee}", but nothing is estimated`;
+  return settingsFault(settings, facts.noise, checks as SmoothingChecks);
+}
 
 /** The first thing in a certificate of plain smoothing that is wrong, or null. */
 export function smoothingFault(
   { evidence, ...verdict }: Certificate<VoteEvidence>,
-  { settings, guarantee }: Series<SmoothingSettings, SmoothingFacts>,
+  { settings }: Series<SmoothingSettings, SmoothingFacts>,
   { data, model }: RunHeader,
 ): string | null {
-  if (guarantee !== 'certificate') return `guarantee is "${guarantee}", but nothing is estimated`;
   const voted = voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes);
   if (voted !== null) return voted;
   if (verdict.failureProbability !== settings.alpha.value)
@@ -99,6 +107,15 @@ function countsFault(
     : `prediction is ${prediction}, but the class selected is ${selected}`;
 }
 
+/** `coordinateError(steps).atZero`, remembered: a series has one sigma. */
+const errorsAtZero = new Map<number, number>();
+
+function errorAtZero(steps: number): number {
+  const error = errorsAtZero.get(steps) ?? coordinateError(steps).atZero;
+  errorsAtZero.set(steps, error);
+  return error;
+}
+
 /**
  * q is the largest power of two <= sigma / 256, and τ at least what it is around a latent of zeros: more where the latent
  * is large, which the file does not say.
@@ -107,7 +124,7 @@ function noiseFault({ grid, tau }: VoteEvidence, sigma: number, latentSize: numb
   const steps = sigma / grid;
   if (!(Number.isInteger(Math.log2(grid)) && steps >= 256 && steps < 512))
     return `grid is ${grid}, not the largest power of two up to sigma / 256`;
-  const least = Math.min(1, latentSize * coordinateError(steps).atZero);
+  const least = Math.min(1, latentSize * errorAtZero(steps));
   return tau >= least * (1 - 1e-9)
     ? null
     : `tau is ${tau}, below ${least}, what ${latentSize} coordinates near 0 give`;

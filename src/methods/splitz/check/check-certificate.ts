@@ -18,7 +18,7 @@ export function splitzHeaderFault({ settings, facts, guarantee, checks }: Splitz
   const estimated = lipschitz.value === 'power';
   if ((guarantee === 'certificate') === estimated)
     return `guarantee is "${guarantee}", but the left half was bounded by ${lipschitz.value}`;
-  const voted = settingsFault(settings, facts.noise);
+  const voted = settingsFault(settings, facts.noise, checks as SplitzChecks);
   if (voted !== null) return voted;
   if (!(delta.value < 0.5)) return `delta is ${delta.value}`;
   if (split.value === 'input' || facts.nodesLeft === 0)

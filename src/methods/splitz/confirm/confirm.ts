@@ -1,7 +1,7 @@
 /** `verify` with model and data: which certificates' bounds are confirmed, how, and what that is worth. */
-import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { ModelRefused, UsageError } from '../../../ground/errors.ts';
+import { shuffled } from '../../../ground/shuffled.ts';
 import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { splitModel } from '../../../onnx/split.ts';
 import { Stage } from '../../../smoothing/noise/philox.ts';
@@ -125,7 +125,7 @@ export async function confirmedBounds(
     proof,
   );
   const certified = claims.filter(({ certificate }) => certificate.radius > 0);
-  const order = shuffled(certified, seed);
+  const order = shuffled(certified, seed, ({ index }) => index);
   const first = new Set(motionless(certified));
   const until = performance.now() + 1000 * SECONDS;
   const sample: Claim[] = [];
@@ -148,17 +148,8 @@ export async function confirmedBounds(
   }
 }
 
-/** In an order that the seed decides. */
-function shuffled(claims: readonly Claim[], seed: number): Claim[] {
-  const rank = ({ index }: Claim): string => createHash('sha256').update(`${seed} ${index}`).digest('hex');
-  return claims
-    .map((claim) => ({ claim, rank: rank(claim) }))
-    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-    .map(({ claim }) => claim);
-}
-
 /** What was done, in words; null where there was nothing to do. */
-function described({ certified, sample, proof, independent, seed }: Confirmed): string | null {
+export function described({ certified, sample, proof, independent, seed }: Confirmed): string | null {
   if (certified === 0) return 'the bounds of the left half: no record has a radius';
   if (sample.length === 0) return null;
   const which =
@@ -183,7 +174,7 @@ const listed = (sample: readonly Claim[]): string =>
     .join(', ') + (sample.length > LISTED ? ', …' : '');
 
 /** What was left open, in words; null where nothing was. */
-function leftOpen({ certified, sample, proof }: Confirmed): string | null {
+export function leftOpen({ certified, sample, proof }: Confirmed): string | null {
   if (certified === 0) return null;
   if (sample.length > 0 && proof === 'points only')
     return 'D(radius) itself: one proof takes seconds, or has a probability of failing; --bounds N proves N records again';

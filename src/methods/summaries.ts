@@ -1,6 +1,6 @@
 /**
  * The certification methods that come with the program, by name, for help and usage errors, which load none of them. What a
- * method is stands in methods/.
+ * method is stands in its folder.
  */
 export const METHOD_SUMMARIES = {
   splitz: 'a Lipschitz bound in front of a cut, noise at it (Zhong & Tandon 2024)',

@@ -1,0 +1,259 @@
+/**
+ * Verifies a result file: what its bytes show, who signed it, and, as far as model and data are given, whether it is about
+ * them and whether they bear out its certificates.
+ */
+import type { KeyObject } from 'node:crypto';
+import { keyId } from '../attestation/keys.ts';
+import { statementPathOf, verifySignedStatement } from '../attestation/signed-statement.ts';
+import { isKindOnly } from '../datasets/open-dataset.ts';
+import { DoesNotHold, UsageError } from '../ground/errors.ts';
+import type { Context } from '../methods/context.ts';
+import { methodOf } from '../methods/index.ts';
+import { loadModel } from '../onnx/model/load.ts';
+import type { RunHeader } from '../records/record.ts';
+import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
+import { ofSeries } from '../verification/of-series.ts';
+import {
+  claimsOf,
+  type FileVerification,
+  type PlacedRecord,
+  verifyFile,
+} from '../verification/verify-file.ts';
+import { openContext } from './context.ts';
+import type { OpenedSubject } from './open-subject.ts';
+import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } from './reopen-subject.ts';
+import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
+
+export interface VerifyRequest extends SourceFlags {
+  /** Whether a run without closing line holds. */
+  readonly unfinished?: boolean | undefined;
+  /** Certificates per series whose bounds are proved another way; what fits into a minute, as `certify` proves them, unless given. */
+  readonly bounds?: number | undefined;
+  /** Chooses samples and probes; drawn from the operating system unless given. */
+  readonly seed?: number | undefined;
+  /** The key that must have signed a statement about the file. */
+  readonly key?: KeyObject | undefined;
+  /** Path of that statement; beside the file unless given. */
+  readonly statement?: string | undefined;
+}
+
+/** What was found to hold, and what was not looked at, in words. */
+export interface Findings {
+  readonly checked: readonly string[];
+  readonly unchecked: readonly string[];
+  /** What the file was compared with: nothing but itself, some of what it claims, or all that model and data can show. */
+  readonly scope: 'file' | 'part' | 'whole';
+}
+
+export interface Verification extends Findings {
+  readonly file: FileVerification;
+  /** The first thing that does not hold; null when all that was looked at does. */
+  readonly problem: DoesNotHold | null;
+}
+
+type Collected = {
+  -readonly [K in keyof Findings]: Findings[K] extends readonly string[] ? string[] : Findings[K];
+};
+
+/**
+ * @param context where it is computed; the CPU with a worker per core, saying nothing, unless given
+ * @throws UsageError, ModelRefused, ToolError where something cannot be looked at; what does not hold is part of the result
+ */
+export async function verify(request: VerifyRequest, context?: Context): Promise<Verification> {
+  if (context === undefined) {
+    const own = openContext();
+    try {
+      return await verify(request, own);
+    } finally {
+      await own.resources.close();
+    }
+  }
+  requireModel(request);
+  const file = await verifyFile(request.run, request.unfinished ?? false);
+  const found = fileFindings(file);
+  const { header, fault } = file;
+  if (fault !== null || header === null)
+    return { ...found, file, problem: fault && faultOf(request.run, fault) };
+  try {
+    await checkSignature(request, found);
+    await checkSources(request, header, file.records, found, context);
+    return { ...found, file, problem: null };
+  } catch (error) {
+    if (!(error instanceof DoesNotHold)) throw error;
+    return { ...found, file, problem: error };
+  }
+}
+
+/** Throws UsageError where model and data are needed and none is named. */
+function requireModel({ model, data, bounds = 0 }: VerifyRequest): void {
+  if (model !== undefined || (bounds === 0 && data === undefined)) return;
+  throw new UsageError({
+    what: `${bounds > 0 ? '--bounds' : '--data'} needs the model`,
+    remedy: 'Name it behind the result file: splitz-onnx verify RUN.jsonl MODEL.onnx.',
+  });
+}
+
+const faultOf = (path: string, { record, line, why }: NonNullable<FileVerification['fault']>): DoesNotHold =>
+  new DoesNotHold({
+    what: `the result file does not hold: ${record}`,
+    where: `${path}, line ${line}`,
+    why: why.join('; '),
+    remedy:
+      'Trust nothing from this line on. Get the file again from its source, or certify the images again.',
+  });
+
+const mismatch = (what: string, where: string, why: string): DoesNotHold =>
+  new DoesNotHold({
+    what,
+    where,
+    why,
+    remedy: 'Compare with what was certified; trust neither until they agree.',
+  });
+
+const wrongRecord = (path: string, { line, record, why }: RecordFault): DoesNotHold =>
+  mismatch(`the result file does not hold: image ${record.index}`, `${path}, line ${line}`, why);
+
+/** What a seed leaves open: who knew it before the model was made, or how many were drawn. */
+function seedDoubt({ seed }: RunHeader): string {
+  return seed.origin === 'operating system'
+    ? `that the seed ${seed.value} was drawn once (by the operating system, the file says), and not again and again until the result pleased`
+    : `that whoever made the model did not know the seed ${seed.value}: it was chosen (${seed.origin}), and a model can be made for the noise of a known seed`;
+}
+
+/** What a file shows by itself. */
+function fileFindings({ header, records, finished }: FileVerification): Collected {
+  const series = header?.series ?? [];
+  const byNoise = records.some(({ record }) => record.series.some((one) => one.failureProbability > 0));
+  return {
+    scope: 'file',
+    checked: [
+      `${records.length} records: ${series.map((one) => `${methodOf(one).title}: ${methodOf(one).recomputed}`).join('; ')}; classes, order, settings`,
+      'the chain over all lines',
+      ...(finished ? ["the closing line's figures and its result digest, counted again"] : []),
+    ],
+    unchecked: [
+      'that the certificates were computed as stated: `splitz-onnx replay` computes them again',
+      ...(header !== null && byNoise ? [seedDoubt(header)] : []),
+      ...(finished ? [] : ['whether records are missing at the end: the run is not finished']),
+    ],
+  };
+}
+
+/** Who vouches for the file, if a key was given. */
+async function checkSignature({ run, key, statement }: VerifyRequest, found: Collected): Promise<void> {
+  if (key === undefined) {
+    found.unchecked.push(
+      'who wrote the file: a chain shows accidents and casual edits, not a forger, who can rebuild it; --key checks a signature',
+    );
+    return;
+  }
+  await verifySignedStatement(run, statement ?? statementPathOf(run), key);
+  found.checked.push(`the signed statement about these bytes, by key ${keyId(key)}`);
+}
+
+/** Digests, images, answers and certificates, as far as model and data are given. */
+async function checkSources(
+  request: VerifyRequest,
+  header: RunHeader,
+  records: readonly PlacedRecord[],
+  found: Collected,
+  context: Context,
+): Promise<void> {
+  const { run, model, data, bounds } = request;
+  if (model === undefined) {
+    found.unchecked.push(
+      'the digests of model and data, the images, and what model and data show of the certificates: no model was named',
+      ...doubts(header, records),
+    );
+    return;
+  }
+  const source = await loadModel(model);
+  const other = modelDifference(header, source);
+  if (other !== null) throw mismatch('the model is not the one certified', model, other);
+  found.checked.push('the digest of the model');
+  found.scope = 'part';
+  const spec = data ?? source.metadata.get('splitz.dataset');
+  const unnamed = spec === undefined || (data === undefined && isKindOnly(spec));
+  // With --bounds, opening the data says what is missing.
+  if (unnamed && (bounds ?? 0) === 0) {
+    found.unchecked.push(
+      'the data, the images, what the header says of the model, and what both show of the certificates: no --data was given',
+      ...doubts(header, records),
+    );
+    return;
+  }
+  const subject = await reopenSubject(request, header).catch((error: unknown) => {
+    if (error instanceof UsageError && error.report.code === 'other-data')
+      throw mismatch('the data are not those certified', run, error.report.why ?? '');
+    throw error;
+  });
+  const differences = sourceDifferences(header, subject);
+  if (differences.length > 0)
+    throw mismatch("the run's first line does not hold", `${run}, line 1`, differences.join('; '));
+  found.checked.push('the digest of the data; what the header says of model, data and settings');
+  const complete = await checkRecords(request, header, records, subject, found, context);
+  if (complete) found.scope = 'whole';
+}
+
+/** What no file can show, in the words of the methods. */
+const doubts = (header: RunHeader, records: readonly PlacedRecord[]): string[] =>
+  header.series.flatMap((series, k) => {
+    const doubt = methodOf(series).doubt(claimsOf(records, k), series);
+    return doubt === null ? [] : [ofSeries(header, k, doubt)];
+  });
+
+/** The records against model and data; whether nothing was left open. */
+async function checkRecords(
+  { run, bounds, seed = drawnSeed() }: VerifyRequest,
+  header: RunHeader,
+  records: readonly PlacedRecord[],
+  subject: OpenedSubject,
+  found: Collected,
+  context: Context,
+): Promise<boolean> {
+  const image = await imageFault(records, subject.data, context.signal);
+  if (image !== null) throw wrongRecord(run, image);
+  found.checked.push('the pixels, the name and the label of every image');
+  const answers = await answersAgain(records, header, subject, seed, context);
+  if (answers.fault !== null) throw wrongRecord(run, answers.fault);
+  const left = answersOpen(answers, records.length);
+  if (answers.asked > answers.elsewhere.length)
+    found.checked.push(
+      `what the network alone answers, asked again at ${answers.asked} of ${records.length} images`,
+    );
+  for (const [k, series] of header.series.entries()) {
+    const request = { bounds: bounds ?? null, seed, runSeed: BigInt(header.seed.value) };
+    const { fault, checked, unchecked } = await methodOf(series).confirm(
+      claimsOf(records, k),
+      series,
+      subject,
+      request,
+      context,
+    );
+    if (fault !== null) {
+      const { line, index } = fault.claim;
+      const what = `the result file does not hold: image ${index}`;
+      throw mismatch(what, `${run}, line ${line}`, ofSeries(header, k, fault.why));
+    }
+    found.checked.push(...checked.map((text) => ofSeries(header, k, text)));
+    left.push(...unchecked.map((text) => ofSeries(header, k, text)));
+  }
+  found.unchecked.push(...left);
+  return left.length === 0;
+}
+
+const LISTED = 5;
+
+/** What of the network's answers was left open. */
+function answersOpen({ asked, elsewhere }: AnswersAgain, records: number): string[] {
+  const open: string[] = [];
+  if (asked < records)
+    open.push(`what the network alone answers at ${records - asked} images: they did not fit into a minute`);
+  if (elsewhere.length > 0) {
+    const listed = elsewhere.slice(0, LISTED).join(', ') + (elsewhere.length > LISTED ? ', …' : '');
+    open.push(
+      `what the network alone answers at ${elsewhere.length} images, where this machine gives another class than the run's: ${listed}`,
+    );
+  }
+  return open;
+}
