@@ -106,7 +106,9 @@ const certify = (out: string, ...args: string[]) =>
 const seedOf = (out: string) => readResults(path(out)).header.seed;
 /** Votes of every image, in the run's first series. */
 const allCountsOf = (out: string) =>
-  readResults(path(out)).records.map(({ series: [own] }) => (own?.evidence as VoteEvidence).counts);
+  readResults(path(out)).records.map(
+    ({ series: [own] }) => (own?.evidence as VoteEvidence | undefined)?.counts ?? [],
+  );
 const countsOf = (out: string) => allCountsOf(out)[0] ?? [];
 
 describe.concurrent('a model made for the noise of a known seed', () => {
