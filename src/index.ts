@@ -68,6 +68,8 @@ export type { ResultFile } from './records/result-file.ts';
 export { type CertifyRequest, certify, openRun, settleRun } from './runs/certify.ts';
 export { openContext } from './runs/context.ts';
 export { type OpenedSubject, openSubject, type SubjectRequest } from './runs/open-subject.ts';
+export { type Replay, type Replayed, replay } from './runs/replay.ts';
+export { type Verification, type VerifyRequest, verify } from './runs/verify.ts';
 export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
 export { totalVariation } from './smoothing/noise/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';
@@ -99,5 +101,6 @@ export { type StepParts, splitzProgram } from './training/step.ts';
 export {
   type Fault,
   type FileVerification,
+  type PlacedRecord,
   verifyFile,
 } from './verification/verify-file.ts';
