@@ -73,3 +73,6 @@ export function percentUp(p: number, digits: number): string {
 export function shareDown(part: number, whole: number, digits: number): string {
   return decimal(floorDivide(BigInt(part) * 10n ** BigInt(digits + 2), BigInt(whole)), digits);
 }
+
+/** A probability without the last bits of a sum (0.0010009999999999999). */
+export const tidy = (p: number): string => String(Number(p.toPrecision(9)));

@@ -40,7 +40,7 @@ export function transformed(factor: LinearMap, inner: AffineForm, where: string)
     matrix: multiply(matrix, term.matrix, where),
   }));
   const magnitude = normUp(inner.bias);
-  // Behind a nonlinearity there is no bias yet, and its norm need not be known.
+  // Right after a nonlinearity there is no bias yet, so the norm is not needed.
   if (magnitude === 0 && inner.biasError === 0) return { ...zeroForm(matrix.rows), terms };
   const norm = matrix.absoluteNorm();
   return {

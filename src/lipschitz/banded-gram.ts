@@ -11,11 +11,12 @@
  * forming G is bounded by gamma * || |B|^T w^2 |B| ||_inf and added.
  *
  * Nothing here underflows: entries of B are 0 or between 2^-200 and 2^200, scales 0 or between 2^-100 and 2^100, which
- * `createSpectralNorm` sees to. A norm of 0 is that of a matrix without entries.
+ * `createSpectralNorm` ensures. Only a matrix without entries has the norm 0.
  */
 import { gamma, inflate } from '../ground/rounding-error.ts';
+import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
-import { lanczosEstimate } from './lanczos.ts';
+import { lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
 
 /** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */
 const FACTORISATION_LIMIT = 6e8;
@@ -23,11 +24,6 @@ const FACTORISATION_LIMIT = 6e8;
 const PROOF_STEPS = 30;
 /** Factor by which a proof with the smallest slack below usually exceeds the norm, Lanczos' shortfall included. */
 export const PROOF_EXCESS = 1 + 6e-4;
-
-export interface BandedGram {
-  /** Proved upper bound on || diag(w) B diag(s) ||_2 for the stored entries of B. */
-  bound(w: Float64Array | null, s: Float64Array | null): number;
-}
 
 /** Whether the Gram matrix of B's columns, in the given order, is cheap to factorise. */
 export function isFactorisable(size: number, halfBandwidth: number): boolean {
@@ -51,49 +47,77 @@ export function halfBandwidth(matrix: SparseMatrix, order: Int32Array): number {
   return band;
 }
 
-export function createBandedGram(matrix: SparseMatrix, order: Int32Array): BandedGram {
-  const size = matrix.cols;
-  const band = halfBandwidth(matrix, order);
-  const width = band + 1;
-  const columnTerms = matrix.longestColumn();
-  // Entries of each row by rising position, so that the lower triangle is a loop without a test.
-  const position = Int32Array.from(matrix.column, (c) => order[c]!);
-  const entry = Int32Array.from(position, (_, k) => k);
-  for (let row = 0; row < matrix.rows; row++) {
-    entry
-      .subarray(matrix.rowStart[row]!, matrix.rowStart[row + 1]!)
-      .sort((a, b) => position[a]! - position[b]!);
-  }
-  const ordered = entry.map((k) => position[k]!);
-  const value = Float64Array.from(entry, (k) => matrix.value[k]!);
-  let unweighted: Float64Array | null = null;
+export class BandedGram {
+  readonly #matrix: SparseMatrix;
+  /** Place of each column. */
+  readonly #order: Int32Array;
+  readonly #band: number;
+  /** Places and values of the entries of each row by rising place, so that the loop over the lower triangle needs no test. */
+  readonly #places: Int32Array;
+  readonly #values: Float64Array;
+  #unweighted: Float64Array | null = null;
 
-  /** Lower band of G: entry (i, j), i - band <= j <= i, at i * width + (j - i + band). */
-  const form = (w: Float64Array | null): Float64Array => {
-    if (w === null && unweighted !== null) return unweighted;
-    const gram = new Float64Array(size * width);
-    const { rowStart } = matrix;
-    for (let row = 0; row < matrix.rows; row++) {
+  constructor(matrix: SparseMatrix, order: Int32Array) {
+    const place = Int32Array.from(matrix.column, (c) => order[c]!);
+    const entry = Int32Array.from(place, (_, k) => k);
+    for (let row = 0; row < matrix.rows; row++)
+      entry.subarray(matrix.rowStart[row]!, matrix.rowStart[row + 1]!).sort((a, b) => place[a]! - place[b]!);
+    this.#matrix = matrix;
+    this.#order = order;
+    this.#band = halfBandwidth(matrix, order);
+    this.#places = entry.map((k) => place[k]!);
+    this.#values = Float64Array.from(entry, (k) => matrix.value[k]!);
+  }
+
+  /** Proved upper bound on || diag(w) B diag(s) ||_2 for the stored entries of B. */
+  bound(w: Scales, s: Scales): number {
+    const size = this.#matrix.cols;
+    const band = this.#band;
+    const gram = this.#scaledBy(this.#formed(w), s);
+    const added = formationError(this.#matrix, w, s);
+    if (band === 0) return inflate(Math.sqrt(gram.reduce((most, g) => Math.max(most, g), 0) + added), 4);
+    const estimate = lanczosEstimate(bandedProduct(gram, size, band), size, PROOF_STEPS);
+    if (added === 0) return 0;
+    for (const slack of [1e-3, 1e-2, 1e-1, 1]) {
+      const proved = provedBound(gram, size, band, estimate * (1 + slack) + added);
+      if (proved !== null) return inflate(Math.sqrt(proved + added), 8);
+    }
+    // Gershgorin: always true, never tight; reached only if Lanczos missed the top of the spectrum entirely.
+    return inflate(Math.sqrt(gershgorin(gram, size, band) + added), 8);
+  }
+
+  /** Lower band of B^T diag(w^2) B: entry (i, j), i - band <= j <= i, at i * (band + 1) + (j - i + band). */
+  #formed(w: Scales): Float64Array {
+    if (w === null && this.#unweighted !== null) return this.#unweighted;
+    const { rows, cols, rowStart } = this.#matrix;
+    const band = this.#band;
+    const places = this.#places;
+    const values = this.#values;
+    const gram = new Float64Array(cols * (band + 1));
+    for (let row = 0; row < rows; row++) {
       const start = rowStart[row]!;
       const end = rowStart[row + 1]!;
       const weight = w === null ? 1 : w[row]! * w[row]!;
       if (weight === 0) continue;
       for (let a = start; a < end; a++) {
         // Row i starts at i * width; column j sits at offset j - i + band, i.e. at i * band + band + j.
-        const line = ordered[a]! * band + band;
-        const scaled = value[a]! * weight;
+        const line = places[a]! * band + band;
+        const scaled = values[a]! * weight;
         for (let b = start; b <= a; b++) {
-          const at = line + ordered[b]!;
-          gram[at] = gram[at]! + scaled * value[b]!;
+          const at = line + places[b]!;
+          gram[at] = gram[at]! + scaled * values[b]!;
         }
       }
     }
-    if (w === null) unweighted = gram;
+    if (w === null) this.#unweighted = gram;
     return gram;
-  };
+  }
 
-  const scaledBy = (gram: Float64Array, s: Float64Array | null): Float64Array => {
+  #scaledBy(gram: Float64Array, s: Scales): Float64Array {
     if (s === null) return gram;
+    const size = this.#matrix.cols;
+    const band = this.#band;
+    const order = this.#order;
     const at = new Float64Array(size);
     for (let c = 0; c < size; c++) at[order[c]!] = s[c]!;
     const out = new Float64Array(gram.length);
@@ -102,61 +126,47 @@ export function createBandedGram(matrix: SparseMatrix, order: Int32Array): Bande
       for (let j = Math.max(0, i - band); j <= i; j++) out[line + j] = gram[line + j]! * at[i]! * at[j]!;
     }
     return out;
-  };
+  }
+}
 
-  const product =
-    (gram: Float64Array) =>
-    (x: Float64Array, y: Float64Array): void => {
-      y.fill(0);
-      for (let i = 0; i < size; i++) {
-        const line = i * band + band;
-        const xi = x[i]!;
-        let sum = gram[line + i]! * xi;
-        for (let j = Math.max(0, i - band); j < i; j++) {
-          const g = gram[line + j]!;
-          sum += g * x[j]!;
-          y[j] = y[j]! + g * xi;
-        }
-        y[i] = y[i]! + sum;
+/** y = G x, from its lower band. */
+function bandedProduct(gram: Float64Array, size: number, band: number): SymmetricProduct {
+  return (x, y) => {
+    y.fill(0);
+    for (let i = 0; i < size; i++) {
+      const line = i * band + band;
+      const xi = x[i]!;
+      let sum = gram[line + i]! * xi;
+      for (let j = Math.max(0, i - band); j < i; j++) {
+        const g = gram[line + j]!;
+        sum += g * x[j]!;
+        y[j] = y[j]! + g * xi;
       }
-    };
-
-  /** Upper bound on the error of the computed G: rounding of each entry, as the row sums of |B|^T w^2 |B|. */
-  const formationError = (w: Float64Array | null, s: Float64Array | null): number => {
-    const middle = new Float64Array(matrix.rows);
-    for (let row = 0; row < matrix.rows; row++) {
-      let sum = 0;
-      for (let k = matrix.rowStart[row]!; k < matrix.rowStart[row + 1]!; k++) {
-        sum += Math.abs(matrix.value[k]!) * (s === null ? 1 : Math.abs(s[matrix.column[k]!]!));
-      }
-      middle[row] = sum * (w === null ? 1 : w[row]! * w[row]!);
+      y[i] = y[i]! + sum;
     }
-    const sums = new Float64Array(size);
-    for (let row = 0; row < matrix.rows; row++) {
-      for (let k = matrix.rowStart[row]!; k < matrix.rowStart[row + 1]!; k++) {
-        const c = matrix.column[k]!;
-        sums[c] = sums[c]! + Math.abs(matrix.value[k]!) * middle[row]! * (s === null ? 1 : Math.abs(s[c]!));
-      }
-    }
-    const largest = sums.reduce((most, sum) => Math.max(most, sum), 0);
-    return inflate(gamma(columnTerms + 6) * largest, columnTerms + matrix.longestRow() + 8);
   };
+}
 
-  return {
-    bound(w, s) {
-      const gram = scaledBy(form(w), s);
-      const added = formationError(w, s);
-      if (band === 0) return inflate(Math.sqrt(gram.reduce((most, g) => Math.max(most, g), 0) + added), 4);
-      const estimate = lanczosEstimate(product(gram), size, PROOF_STEPS);
-      if (added === 0) return 0;
-      for (const slack of [1e-3, 1e-2, 1e-1, 1]) {
-        const proved = provedBound(gram, size, band, estimate * (1 + slack) + added);
-        if (proved !== null) return inflate(Math.sqrt(proved + added), 8);
-      }
-      // Gershgorin: always true, never tight; reached only if Lanczos missed the top of the spectrum altogether.
-      return inflate(Math.sqrt(gershgorin(gram, size, band) + added), 8);
-    },
-  };
+/** Upper bound on the error of the computed G: rounding of each entry, as the row sums of |B|^T w^2 |B|. */
+function formationError(matrix: SparseMatrix, w: Scales, s: Scales): number {
+  const middle = new Float64Array(matrix.rows);
+  for (let row = 0; row < matrix.rows; row++) {
+    let sum = 0;
+    for (let k = matrix.rowStart[row]!; k < matrix.rowStart[row + 1]!; k++) {
+      sum += Math.abs(matrix.value[k]!) * (s === null ? 1 : Math.abs(s[matrix.column[k]!]!));
+    }
+    middle[row] = sum * (w === null ? 1 : w[row]! * w[row]!);
+  }
+  const sums = new Float64Array(matrix.cols);
+  for (let row = 0; row < matrix.rows; row++) {
+    for (let k = matrix.rowStart[row]!; k < matrix.rowStart[row + 1]!; k++) {
+      const c = matrix.column[k]!;
+      sums[c] = sums[c]! + Math.abs(matrix.value[k]!) * middle[row]! * (s === null ? 1 : Math.abs(s[c]!));
+    }
+  }
+  const largest = sums.reduce((most, sum) => Math.max(most, sum), 0);
+  const columnTerms = matrix.longestColumn();
+  return inflate(gamma(columnTerms + 6) * largest, columnTerms + matrix.longestRow() + 8);
 }
 
 /** Upper bound on the largest eigenvalue: the largest absolute row sum of the whole symmetric matrix. */

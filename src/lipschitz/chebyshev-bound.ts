@@ -22,12 +22,12 @@
 import { inflate, normUp, TINY } from '../ground/rounding-error.ts';
 import type { SymmetricProduct } from './lanczos.ts';
 
-/** Products spent per bound, unless the caller has fewer to spare: half of them triple the excess. */
+/** Products spent per bound, unless the caller can afford only fewer: half as many triple the excess. */
 const STEPS = 128;
 
 /**
- * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) have no value of a
- * probability above about 2^-51. Taken off delta, with room.
+ * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) carry
+ * no more than a probability of about 2^-51 at any one value. Taken off delta, with room to spare.
  */
 const PROBE_LUMP = 2 ** -46;
 
@@ -39,25 +39,23 @@ export function chebyshevExcess(size: number, delta: number, steps = STEPS): num
   return Math.cosh(Math.acosh(Math.max(1, Math.sqrt(size) / (delta * Math.sqrt(Math.PI / 2)))) / steps / 2);
 }
 
-/**
- * @param start g, drawn independently of G
- * @param a scale, an estimate of lambda_max(G)
- * @param productError upper bound on ||computed G x - G x|| / ||x||
- * @param steps k
- * @param underflow upper bound on what a computed G x may lose besides, whatever x
- * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
- */
-export function chebyshevBound(
+/** The end of the recurrence. */
+interface Recurrence {
+  /** ||t_k||, rounded up. */
+  readonly length: number;
+  /** Upper bounds on the local errors; `errors[i]` belongs to t_{i+1}. */
+  readonly errors: readonly number[];
+}
+
+/** t_0 = start, ..., t_k, as computed. Parameters as for `chebyshevBound`. */
+function recurrence(
   product: SymmetricProduct,
   start: Float64Array,
   a: number,
-  delta: number,
   productError: number,
-  steps = STEPS,
-  underflow = TINY,
-): number | null {
-  // Scales at which 2/a and its products with vectors are in the normal range.
-  if (!(a > 2 ** -900 && a < 2 ** 900)) return null;
+  steps: number,
+  underflow: number,
+): Recurrence {
   const size = start.length;
   const image = new Float64Array(size);
   let previous = start;
@@ -82,18 +80,19 @@ export function chebyshevBound(
     before = now;
     now = length;
   }
-  if (!Number.isFinite(now)) return null;
+  return { length: now, errors };
+}
 
-  const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -40);
-  if (!(c > 0)) return null;
+/** A theta at which the right-hand side above exceeds ||t_k||; null when cosh(k theta) would overflow first. */
+function contradiction({ length, errors }: Recurrence, steps: number, c: number): number | null {
   const contradicts = (theta: number): boolean => {
     const growth = Math.cosh(steps * theta);
     let lost = 0;
-    // errors[i] belongs to t_{i+1}: R_{i+1} has m = k - i.
+    // R_{i+1} has m = k - i.
     errors.forEach((error, i) => {
       lost += (Math.sinh((steps - i) * theta) / (Math.sinh(theta) * growth)) * error;
     });
-    return growth * (c - lost * (1 + 1e-9)) > now * (1 + 1e-9);
+    return growth * (c - lost * (1 + 1e-9)) > length * (1 + 1e-9);
   };
   // cosh(k theta) overflows past k theta = 700; no probe needs that much.
   let high = 1 / steps;
@@ -107,5 +106,32 @@ export function chebyshevBound(
     if (contradicts(middle)) high = middle;
     else low = middle;
   }
-  return (a / 2) * (1 + Math.cosh(high)) * (1 + 2 ** -30);
+  return high;
+}
+
+/**
+ * @param start g, drawn independently of G
+ * @param a scale, an estimate of lambda_max(G)
+ * @param productError upper bound on ||computed G x - G x|| / ||x||
+ * @param steps k
+ * @param underflow upper bound on what a computed G x may lose in addition, for any x
+ * @returns an upper bound on lambda_max(G), false with probability at most delta; null when rounding swamps it
+ */
+export function chebyshevBound(
+  product: SymmetricProduct,
+  start: Float64Array,
+  a: number,
+  delta: number,
+  productError: number,
+  steps = STEPS,
+  underflow = TINY,
+): number | null {
+  // Scales at which 2/a and its products with vectors are in the normal range.
+  if (!(a > 2 ** -900 && a < 2 ** 900)) return null;
+  const ended = recurrence(product, start, a, productError, steps, underflow);
+  if (!Number.isFinite(ended.length)) return null;
+  const c = (delta - PROBE_LUMP) * Math.sqrt(Math.PI / 2) * (1 - 2 ** -40);
+  if (!(c > 0)) return null;
+  const theta = contradiction(ended, steps, c);
+  return theta === null ? null : (a / 2) * (1 + Math.cosh(theta)) * (1 + 2 ** -30);
 }

@@ -27,10 +27,10 @@ type State = { readonly dims: readonly number[] } & (
   | { readonly constant: null; readonly form: AffineForm }
 );
 
-/** Compiles the left half that ends at `cut`. Work done for one cut is kept for the cuts behind it. */
+/** Compiles the left half that ends at `cut`. Work done for one cut is kept for later cuts. */
 export interface LeftHalfCompiler {
   (cut: Value): LeftHalf;
-  /** The work for a value on the way to a cut, which need not depend on the input (a shape). */
+  /** Does the work for a value on the way to a cut; the value need not depend on the input (it may be a shape). */
   prepare(value: Value): void;
 }
 
@@ -67,7 +67,7 @@ class Compilation {
     this.states.set(input, { dims, constant: null, form: baseForm(0, sizeOf(dims)) });
   }
 
-  /** @throws ModelRefused where the value, or one that it is computed from, has no bound */
+  /** @throws ModelRefused when the value, or one it is computed from, has no bound */
   stateOf(value: Value): State {
     const known = this.states.get(value);
     if (known !== undefined) return known;
@@ -146,7 +146,7 @@ class Compilation {
     return stateOfForm(dims, after.bias === null ? form : withBias(form, after.bias, 0));
   }
 
-  /** A new step after `input`, whose output has the shape `dims`; of constants, its value. */
+  /** A new step after `input`, whose output has the shape `dims`; its value where `input` is constant. */
   private stepped(node: Node, input: AffineForm, dims: readonly number[], map: Nonlinearity): State {
     if (input.terms.length === 0) {
       const { value, error } = through(map, { value: input.bias, error: input.biasError });
@@ -158,7 +158,7 @@ class Compilation {
   }
 }
 
-/** A base as it is. */
+/** A base, unchanged. */
 const baseForm = (base: number, size: number): AffineForm => ({
   ...zeroForm(size),
   terms: [{ base, matrix: identityMatrix(size) }],
@@ -192,7 +192,7 @@ function affine(node: Node, action: Extract<SingleAction, { kind: 'affine' }>, i
   );
 }
 
-/** The steps that `output` is computed from, and it, with the bases renumbered; nodes inside an expression are none. */
+/** `output` and the steps it is computed from, with the bases renumbered; steps inside an expression are dropped. */
 function needed(steps: readonly Step[], output: AffineForm): Pick<LeftHalf, 'steps' | 'output'> {
   const used = steps.map(() => false);
   const use = (form: AffineForm): void => {

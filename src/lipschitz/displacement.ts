@@ -11,8 +11,8 @@
  * where I_j keeps the coordinates of base j that can move at all. A map of whole vectors enters by its Lipschitz constant,
  * or by row scalings that hold on the ball (local-map.ts): rho = sum_k sum_j ||diag(slopes_k) A_j diag(I_j)|| rho_j.
  *
- * What moves at all is taken to move by `TINY` at least, and a slope is no less where its coordinate is not known to stand
- * still: norms of 1e-35 multiplied over and over would underflow to a D of 0, which every radius meets.
+ * Whatever moves at all is taken to move by at least `TINY`, and a slope is at least `TINY` unless its coordinate is known
+ * to stand still: norms of 1e-35 multiplied over and over would underflow to a D of 0, which every radius satisfies.
  */
 
 import { inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
@@ -24,17 +24,17 @@ import type { DisplacementBound } from './displacement-bounds.ts';
 import type { Approximation, Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
-/** || diag(rows) matrix diag(columns) ||_2, by whatever method the caller wants: bound or estimate. */
+/** || diag(rows) matrix diag(columns) ||_2, by the method of the caller's choice: bound or estimate. */
 export type NormOf = (matrix: LinearMap, rows: Scales, columns: Scales) => number;
 
 /** 1 for coordinates that can move, 0 for those that cannot; null when all can. */
 function moving(movement: Movement): Scales {
-  // A movement that is NaN is one: compared with 0 alone.
+  // NaN counts as a movement: the comparison is with 0 only.
   if (movement.box === null || movement.box.every((b) => b !== 0)) return null;
   return movement.box.map((b) => (b === 0 ? 0 : 1));
 }
 
-/** Nothing, or at least `TINY`. */
+/** 0, or at least `TINY`. */
 const noLess = (moved: number): number => (moved > 0 ? Math.max(moved, TINY) : moved);
 
 /** T: upper bounds on the displacement of each coordinate of an affine form. */
@@ -70,7 +70,7 @@ function masked(
   return noLess(inflate(rho, form.terms.length + 4));
 }
 
-/** How the output of a step moves. `centre` is its input there; the global bound needs none. */
+/** How the output of a step moves. `centre` is its input there; the global bound does not need one. */
 function stepMovement(
   { input, nonlinearity }: Step,
   centre: Approximation | undefined,
@@ -85,7 +85,7 @@ function stepMovement(
       : Number.POSITIVE_INFINITY;
     return { rho, box: null };
   }
-  // A centre that overflowed, or is not a number, is not known.
+  // A centre that overflowed, or is not a number, is unknown.
   if (centre === undefined || !Number.isFinite(centre.error)) return UNBOUNDED;
   const moving = {
     centre: centre.value,
@@ -143,7 +143,7 @@ export function latentMovement(
   return Number.isFinite(moved) ? moved : Number.POSITIVE_INFINITY;
 }
 
-/** The product bound looks at no centre. */
+/** The product bound does not look at the centre. */
 const NO_CENTRE: Evaluation = { latent: { value: new Float64Array(0), error: 0 }, inputs: [], bases: [] };
 
 /** Upper bound on the Lipschitz constant on all of space (`global` at radius 1), if `normOf` returns upper bounds. */

@@ -26,15 +26,15 @@ export interface Magnitude {
   readonly error: number;
 }
 
-/** f(z), with what its input's error and its own rounding, underflow included, can amount to. */
+/** f(z), with an error that covers its input's error and its own rounding, underflow included. */
 export function through(map: Nonlinearity, z: Approximation): Approximation {
   const value = map.value(z.value);
   return { value, error: outputError(map, z.value, value, atCentre(z.error)) };
 }
 
-/** Upper bound on the l2 error of an affine form's computed value, for computed bases no larger and no worse than given. */
+/** Upper bound on the l2 error of an affine form's computed value, for bases no larger and no less accurate than given. */
 export function formError(form: AffineForm, operands: readonly Magnitude[]): number {
-  // Sums of the terms' results: one more rounding per term.
+  // Summing the terms' results: one more rounding per term.
   let total = form.biasError + gamma(form.terms.length + 1) * normUp(form.bias);
   for (const { base, matrix } of form.terms) {
     const { norm, error } = operands[base]!;

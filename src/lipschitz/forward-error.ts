@@ -1,8 +1,8 @@
 /**
  * η': how far rounding can move the computed f_L(x') for any x' in a ball. Whoever evaluates the smoothed classifier at a
- * perturbed image samples around his own value there, and that may be worse than the one at the centre: a black image makes
- * exact latents, its neighbours do not. The bounds are those of `evaluate-left-half.ts`, with every magnitude raised by how
- * far it moves on the ball.
+ * perturbed image samples around the value computed there, which may be less accurate than the one at the centre: a black
+ * image has exact latents, its neighbours do not. The bounds are those of `evaluate-left-half.ts`, with every magnitude
+ * raised by how far it moves on the ball.
  */
 
 import { inflate, normUp } from '../ground/rounding-error.ts';
@@ -12,7 +12,7 @@ import { reach } from './displacement.ts';
 import { type Evaluation, formError, type Magnitude } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
-/** Upper bound on the l2 movement of a form, from norms that cost nothing. */
+/** Upper bound on the l2 movement of a form, from norms that are known already. */
 function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
   let total = 0;
   for (const { base, matrix } of form.terms)
@@ -42,16 +42,16 @@ export function forwardErrorOnBall(
       outputMoved,
       ...whereabouts(step, z.error + error, bases),
     });
-    // Written so that NaN, from 0 times Infinity, is not a bound either. That errors are among the magnitudes is of second
-    // order, and for written-out matrices within what `absoluteNorm` is raised by: counted, because it costs less than that
-    // argument would for every kind of map.
+    // Written so that NaN, from 0 times Infinity, is not a bound either. Including the errors in the magnitudes is a
+    // second-order effect, and for written-out matrices within the margin of `absoluteNorm`: counted all the same, because
+    // that is cheaper than making this argument for every kind of map.
     if (!(own < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
     magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
   }
   return formError(half.output, magnitudes);
 }
 
-/** How far the computed input of a step can be from the one computed at the centre. `errors`: of both. */
+/** How far the computed input of a step can be from the one computed at the centre. `errors`: the sum of both errors. */
 function whereabouts(
   step: Step,
   errors: number,

@@ -78,7 +78,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   };
 }
 
-/** The published method: masked norms by a few power steps. It certifies nothing, see `isUpperBound`. */
+/** The published method: masked norms by a few power steps. It certifies nothing: see `isUpperBound`. */
 function published(
   half: LeftHalf,
   norms: SegmentNorms,

@@ -33,11 +33,11 @@ export function largestRadius(D: (r: number) => number, target: number, toleranc
     }
     if (!Number.isFinite(high)) {
       const moved = value + target;
-      // A latent that does not move at all is certified for any radius; stop at one no image can be worth.
+      // A latent that does not move at all is certified for any radius; stop at one larger than any image needs.
       if (r > 1e6 * Math.max(1, target)) break;
       r = moved > 0 ? Math.max(r, (target / moved) * r) * (1 + tolerance) : r * 16;
     } else if (low === 0 && !Number.isFinite(value)) {
-      // No bound at all on this ball (it reaches a jump, or leaves a domain): far smaller ones may have one.
+      // This ball has no bound (it reaches a jump, or leaves a domain): far smaller ones may have one.
       if (r < 1e-12 * target) break;
       r = high / 8;
     } else if (low === 0) {

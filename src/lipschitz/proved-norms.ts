@@ -1,7 +1,7 @@
 /**
- * The norms of one proof, or of the few proofs of one image: each masked norm bounded as cheaply as what is known allows. A
- * probabilistic bound costs a share of the failure probability and many products, so one that has been paid for bounds
- * every norm whose masks are no larger, in rows and in columns both: a norm rises with its scales.
+ * The norms of one proof, or of the few proofs of one image: each masked norm bounded as cheaply as what is already known
+ * allows. A probabilistic bound costs a share of the failure probability and many products, so one that has been paid for
+ * bounds every norm whose masks are no larger, in both rows and columns: a norm rises with its scales.
  */
 
 import { inflate, productUp } from '../ground/rounding-error.ts';
@@ -17,14 +17,14 @@ interface Proved {
   readonly bound: number;
 }
 
-/** Whether no scale is above the other's: then the norm is not either. */
+/** Whether no scale exceeds the other's: then neither does the norm. */
 const within = (scales: Scales, other: Scales): boolean =>
   scales === null
     ? other === null || other.every((s) => s >= 1)
     : scales.every((s, i) => s <= (other === null ? 1 : other[i]!));
 
 /**
- * @param wholeNorm bound on the unmasked norm where one was proved before: times the largest scales it bounds any other
+ * @param wholeNorm bound on the unmasked norm where one was proved before; times the largest scales, it bounds any masked norm
  * @param delta failure probability of each bound that is not deterministic
  * @returns upper bounds, each false with probability at most `delta`
  */

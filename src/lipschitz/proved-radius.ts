@@ -9,15 +9,15 @@ import { largestRadius } from './largest-radius.ts';
 export interface InputRadius {
   /** Certified radius in input units; a lower bound. 0 when not even the smallest ball is proved. */
   readonly radius: number;
-  /** D at that radius: an upper bound; with `forwardError` at most the latent radius it was asked for. */
+  /** D at that radius: an upper bound; together with `forwardError`, at most the latent radius given. */
   readonly displacement: number;
   /** η': upper bound on the rounding error of f_L(x') for every x' within the radius. */
   readonly forwardError: number;
 }
 
-/** What one image's balls cost and are bounded by. */
+/** The balls around one image: estimates, proofs and their cost. */
 export interface Balls {
-  /** D(r) + η'(r) from estimates of the norms by so many Lanczos steps: neither bound. */
+  /** An estimate of D(r) + η'(r), from norms estimated by `steps` Lanczos steps; not a bound. */
   estimate(r: number, steps: number): number;
   /** Upper bounds, from proved norms. */
   prove(r: number): BallBound;
@@ -31,12 +31,12 @@ export interface Balls {
 export const PROOFS = 3;
 /** After a failed proof the next one aims this much below what would just do. */
 const RETRY_MARGIN = 6e-4;
-/** A proof that reaches this share of the latent radius is not improved on, where others are left. */
+/** A proof that reaches this share of the latent radius is final, even if attempts remain. */
 const CLOSE = 0.99;
 /** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
 const SEARCH_STEPS = 12;
 const REFINING_STEPS = 36;
-/** Where a product takes a good part of a second: few of them, and a search that stops within a hundredth. */
+/** Where a product takes a good part of a second: fewer of them, and a search that stops within 1 %. */
 const FRUGAL_STEPS = 8;
 const FRUGAL_TOLERANCE = 1e-2;
 
@@ -48,7 +48,7 @@ export const radiusOf = (radius: number, { displacement, forwardError }: BallBou
   forwardError,
 });
 
-/** The largest radius proved with D(r) + η'(r) <= latentRadius; a lower bound of what could be. */
+/** The largest radius found and proved with D(r) + η'(r) <= latentRadius: a lower bound on the largest there is. */
 export function provedRadius(balls: Balls, latentRadius: number): InputRadius {
   if (!(latentRadius > 0)) return NOTHING;
   let radius = firstRadius(balls, latentRadius);
@@ -58,7 +58,7 @@ export function provedRadius(balls: Balls, latentRadius: number): InputRadius {
     const proved = ball.total;
     if (proved <= latentRadius) {
       best = radiusOf(radius, ball);
-      // A latent that does not move is certified at any radius: the search has stopped at one that is enough.
+      // A latent that does not move is certified at any radius: the search has stopped at one that suffices.
       if (balls.costly || ball.displacement === 0 || proved >= CLOSE * latentRadius) break;
       radius = largerRadius(balls, latentRadius, radius, proved);
       // D jumps where a mask switches on: then no ball lies between.
@@ -78,13 +78,13 @@ function firstRadius({ estimate, costly, excess }: Balls, latentRadius: number):
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
   const target = latentRadius / excess;
   const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
-  // The short searches sit a little low; one longer estimate tells by how much.
+  // The short estimates are a little low; one longer estimate shows by how much.
   return radius * Math.min(1, target / estimate(radius, REFINING_STEPS));
 }
 
-/** The radius to try after a proof, of `proved` at `radius`, that left room. */
+/** The radius to try after a proof at `radius` gave `proved` and left room. */
 function largerRadius({ estimate }: Balls, latentRadius: number, radius: number, proved: number): number {
-  // `excess` counts every norm in full, D need not: what this proof exceeded its estimate by is what to aim with.
+  // `excess` counts every norm in full, D need not: aim by the factor that this proof exceeded its estimate by.
   const exceeded = proved / estimate(radius, SEARCH_STEPS);
   const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
   return largestRadius((r) => estimate(r, SEARCH_STEPS), aim);

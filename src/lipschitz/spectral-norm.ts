@@ -3,9 +3,9 @@
  * where the Gram matrix is small or banded, probabilistic (delta from the error budget) elsewhere. Power iteration, which
  * is a lower bound, is offered only to reproduce the published method and is labelled an estimate wherever it shows.
  *
- * The proofs square entries times scales. So that no square leaves the normal range of float64, a matrix is first brought
- * to a largest entry near 1 by a power of two, what is then below 2^-200 is counted as error, and scales below 2^-100 are
- * raised to it, which no norm falls by.
+ * The proofs square entries times scales. So that no square leaves the normal range of float64, a matrix is first scaled by
+ * a power of two to a largest entry near 1, entries then below 2^-200 are counted as error, and scales below 2^-100 are
+ * raised to that, which lowers no norm.
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
@@ -18,15 +18,11 @@ import {
   SMALLEST_CARRIED,
   withoutSmall,
 } from '../operators/compile/carried-range.ts';
-import {
-  type BandedGram,
-  createBandedGram,
-  halfBandwidth,
-  isFactorisable,
-  PROOF_EXCESS,
-} from './banded-gram.ts';
+import { PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
-import { dot, fixedStart, lanczosEstimate } from './lanczos.ts';
+import { factorisedNorm } from './factorised-norm.ts';
+import { lanczosEstimate } from './lanczos.ts';
+import { powerNorm } from './power-norm.ts';
 
 /** Source of independent standard normal vectors, one per call, independent of every matrix they are used on. */
 export type GaussianSource = (size: number) => Float64Array;
@@ -36,7 +32,7 @@ export interface SpectralNorm {
   readonly deterministic: boolean;
   /** Whether a product takes so long that a search has to count them. */
   readonly costly: boolean;
-  /** Factor by which `bound` usually exceeds the norm: what a search should aim lower by. */
+  /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
   excess(delta: number): number;
   /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
   estimate(rows: Scales, columns: Scales, steps: number): number;
@@ -51,45 +47,28 @@ const COSTLY = 8e6;
 /** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
 const THOROUGH = { chebyshev: 128, lanczos: 40 };
 const FRUGAL = { chebyshev: 64, lanczos: 16 };
-
-/** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
-function orders(size: number, dims: readonly number[]): Int32Array[] {
-  const stored = Int32Array.from({ length: size }, (_, i) => i);
-  if (dims.length < 3 || dims[0] !== 1) return [stored];
-  const channels = dims[1]!;
-  const plane = size / channels;
-  return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
-}
-
-function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram | null {
-  const candidates = orders(matrix.cols, dims).map((order) => ({
-    order,
-    band: halfBandwidth(matrix, order),
-  }));
-  const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
-  return isFactorisable(matrix.cols, best.band) ? createBandedGram(matrix, best.order) : null;
-}
+type Effort = typeof THOROUGH;
 
 /** Scales between which squares of scaled entries stay in the normal range. */
 const LEAST_SCALE = 2 ** -100;
 const LARGEST_SCALE = 2 ** 100;
 
-/** No scale lower, and none but 0 below the least. */
+/** The scales with none lowered, and none between 0 and `LEAST_SCALE`. */
 function raised(scales: Scales): Scales {
   if (scales === null || scales.every((s) => s === 0 || s >= LEAST_SCALE)) return scales;
   return scales.map((s) => (s > 0 && s < LEAST_SCALE ? LEAST_SCALE : s));
 }
 
-/** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, but for what its error covers. */
+/** The map as 2^exponent times one whose entries are between 2^-200 and 2^200, except for what its error covers. */
 function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: number } {
   // A convolution keeps to that range (map-products.ts).
   if (!(map instanceof SparseMatrix)) return { map, exponent: 0 };
   const { least, most } = extentOf(map);
-  // Without a finite largest entry there is no norm: the sums below come to Infinity or NaN.
+  // Without a finite largest entry the norm is not finite: the sums below come to Infinity or NaN.
   if (most === 0 || most === Number.POSITIVE_INFINITY) return { map, exponent: 0 };
   if (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED) return { map, exponent: 0 };
   const exponent = exponentOf(most);
-  // In two steps: 2^1074 is beyond float64. What rounds is left out anyway.
+  // In two steps: 2^1074 is beyond float64. Entries that round here are omitted anyway.
   const half = Math.trunc(-exponent / 2);
   const [first, second] = [2 ** half, 2 ** (-exponent - half)];
   const value = map.value.map((v) => v * first * second);
@@ -97,18 +76,34 @@ function brought(map: LinearMap): { readonly map: LinearMap; readonly exponent: 
   return { map: withoutSmall(map.withValues(value).withError(error), SMALLEST_CARRIED), exponent };
 }
 
-/** The factorisable Gram matrix of a matrix's columns or, failing that, of its rows; null when neither is small. */
-function provable(
-  matrix: SparseMatrix,
-  rowDims: readonly number[],
-  columnDims: readonly number[],
-): { gram: BandedGram; columnSide: boolean } | null {
-  const byColumns = matrix.cols <= matrix.rows;
-  for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
-    if (gram !== null) return { gram, columnSide };
-  }
-  return null;
+/** Upper bound on the norm of diag(rows) A diag(columns), loose, but computed without squares. */
+const coarseNorm = (map: LinearMap, rows: Scales, columns: Scales): number =>
+  inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
+
+/** Upper bound from products alone, of the stored map; false with probability at most delta. */
+function matrixFreeNorm(
+  map: LinearMap,
+  rows: Scales,
+  columns: Scales,
+  gaussian: GaussianSource,
+  delta: number,
+  effort: Effort,
+): number {
+  const step = map.gram(rows, columns);
+  const coarse = coarseNorm(map, rows, columns);
+  const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
+  if (!(estimate > 0)) return coarse;
+  const terms = map.longestRow() + map.longestColumn() + 8;
+  const proved = chebyshevBound(
+    step,
+    gaussian(map.cols),
+    estimate,
+    delta,
+    gamma(terms) * coarse * coarse,
+    effort.chebyshev,
+    map.gramUnderflow(largestScale(rows), largestScale(columns)),
+  );
+  return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
 }
 
 /**
@@ -121,42 +116,21 @@ export function createSpectralNorm(
   columnDims: readonly number[],
 ): SpectralNorm {
   const { map, exponent } = brought(given);
-  const proof = map instanceof SparseMatrix ? provable(map, rowDims, columnDims) : null;
+  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims) : null;
   const costly = proof === null && map.work() > COSTLY;
   const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
 
-  /** Adds the composition error of the stored matrix, scaled as the map is. */
+  /** Adds the composition error of the stored matrix, scaled like the map. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
     inflate(stored + productUp(productUp(map.error, largestScale(rows)), largestScale(columns)), 4);
 
-  /** Loose, and in need of no square. */
-  const coarsely = (rows: Scales, columns: Scales): number =>
-    inflate(productUp(productUp(map.absoluteNorm(), largestScale(rows)), largestScale(columns)), 4);
-
-  const matrixFree = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
-    const step = map.gram(rows, columns);
-    const coarse = coarsely(rows, columns);
-    const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
-    if (!(estimate > 0)) return coarse;
-    const terms = map.longestRow() + map.longestColumn() + 8;
-    const proved = chebyshevBound(
-      step,
-      gaussian(map.cols),
-      estimate,
-      delta,
-      gamma(terms) * coarse * coarse,
-      effort.chebyshev,
-      map.gramUnderflow(largestScale(rows), largestScale(columns)),
-    );
-    return Math.min(coarse, proved === null ? coarse : inflate(Math.sqrt(proved), 4));
-  };
-
   const ofStored = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
-      return coarsely(rows, columns);
-    if (proof === null) return matrixFree(rows, columns, gaussian, delta);
-    return proof.columnSide ? proof.gram.bound(rows, columns) : proof.gram.bound(columns, rows);
+      return coarseNorm(map, rows, columns);
+    return proof === null
+      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort)
+      : proof(rows, columns);
   };
 
   return {
@@ -174,20 +148,7 @@ export function createSpectralNorm(
       if (rows === null && columns === null && proof !== null) unscaled = whole;
       return whole;
     },
-    powerEstimate(rows, columns, steps) {
-      const step = map.gram(rows, columns);
-      let vector: Float64Array = fixedStart(map.cols);
-      let value = 0;
-      for (let i = 0; i < steps; i++) {
-        const next = new Float64Array(map.cols);
-        const length = Math.sqrt(dot(vector, vector));
-        for (let j = 0; j < vector.length; j++) vector[j] = vector[j]! / length;
-        step(vector, next);
-        value = Math.sqrt(Math.max(0, dot(vector, next)));
-        if (value === 0) return 0;
-        vector = next;
-      }
-      return value * 2 ** exponent;
-    },
+    powerEstimate: (rows, columns, steps) =>
+      powerNorm(map.gram(rows, columns), map.cols, steps) * 2 ** exponent,
   };
 }

@@ -2,7 +2,7 @@
  * One certificate as a worked derivation, as data: `explain` prints it and a report can draw it. The steps are the
  * method's; what is certified in the end is said here, alike for all.
  */
-import { roundDown } from '../ground/decimal.ts';
+import { roundDown, tidy } from '../ground/decimal.ts';
 import type { CertificateRecord, Guarantee, RunHeader } from '../records/record.ts';
 import { methodOf } from './index.ts';
 import type { DerivationStep, MethodDerivation } from './method.ts';
@@ -17,8 +17,6 @@ export interface Derivation extends Pick<MethodDerivation, 'symbols'> {
   readonly conclusion: string;
 }
 
-/** A probability of a few digits, without the last bits of a sum. */
-const tidy = (p: number): string => String(Number(p.toPrecision(9)));
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /**

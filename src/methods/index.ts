@@ -2,7 +2,7 @@
 import { ToolError, UsageError } from '../ground/errors.ts';
 import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import type { SeriesFormats } from '../records/series-format.ts';
-import type { Method } from './method.ts';
+import { type Method, valuesOf, type WithOrigins } from './method.ts';
 import { smoothing } from './smoothing/method.ts';
 import { splitz } from './splitz/method.ts';
 
@@ -45,6 +45,10 @@ export function methodOf({ method: name }: SeriesHeader): Method {
     });
   return method;
 }
+
+/** Short name of a series in tables and figures. */
+export const labelOf = (series: SeriesHeader): string =>
+  methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
 
 /** The first series of a run, which its results are stated for. */
 export function ownSeries({ series: [own] }: RunHeader): SeriesHeader {

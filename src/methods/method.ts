@@ -245,9 +245,22 @@ export interface Method<S extends object = object, E extends object = object, F 
     seed: bigint,
   ): readonly DisplacementPoint[] | null;
   /** Where a search by gradients adds noise; null for a method without noise. */
-  surrogate(settings: S, subject: Subject): { readonly cut: Cut; readonly sigma: number } | null;
+  surrogate(
+    settings: S,
+    subject: Pick<Subject, 'classifier'>,
+  ): { readonly cut: Cut; readonly sigma: number } | null;
+  /** Figures behind a certificate, for tables: the same names in the same order for all evidence, each value rounded to the safe side. */
+  figures(evidence: E): readonly (readonly [name: string, value: string])[];
+  /** What a report should cite. */
+  readonly references: readonly Reference[];
   /** What `fault` recomputes of a certificate, in words. */
   readonly recomputed: string;
+}
+
+/** A publication. */
+export interface Reference {
+  readonly text: string;
+  readonly url: string;
 }
 
 /** How far a latent moves at most while its image moves by `radius`. */
@@ -258,11 +271,14 @@ export interface DisplacementPoint {
   readonly displacement: number;
 }
 
-/** Plain smoothing that another series is fairly compared with. */
+/** What a series is fairly compared with. */
 export interface FairComparison {
-  /** Deviation of the noise at the input. */
-  readonly sigma: number;
+  /** In a sentence. */
   readonly text: string;
+  /** What to bear in mind, or to run, given the other series of its run. */
+  advice(alongside: readonly SeriesHeader[]): string;
+  /** Whether a series, of this run or another, is that comparison. */
+  matches(series: SeriesHeader): boolean;
 }
 
 type Required = 'name' | 'title' | 'settings' | 'evidence' | 'open' | 'fault' | 'derive';
@@ -305,6 +321,8 @@ export function defineMethod<S extends object, E extends object, F extends objec
     twin: async () => null,
     curve: () => null,
     surrogate: () => null,
+    figures: () => [],
+    references: [],
     recomputed: 'the radius from the evidence',
   };
   return { ...defaults, ...parts };

@@ -101,8 +101,8 @@ function overDependent(
 }
 
 /**
- * Quotients of whole numbers, which may be integers: they are not rounded, or refused. Null where a fraction among the
- * operands says that they are floats.
+ * Quotients of whole numbers, which may be integers: they are kept exact, or refused. Null where a fraction among the
+ * operands shows that they are floats.
  */
 function wholeQuotients(
   node: Node,
@@ -198,7 +198,7 @@ function around(
   return { x, other, first };
 }
 
-/** Producers after which a constant summand is the layer's bias. */
+/** Operators after which a constant summand is the layer's bias. */
 const layers = new Set(['Conv', 'Gemm', 'MatMul']);
 
 /** A constant added to a layer's result is its bias; other summands, factors and divisors are normalisation and stay. */

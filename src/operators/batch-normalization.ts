@@ -1,7 +1,7 @@
 /**
- * BatchNormalization: y = scale (x - mean) / sqrt(var + epsilon) + bias per channel. In inference an affine map with a
- * diagonal matrix; files in training mode are refused, their output depends on the other rows of the batch. While we
- * train, mean and variance are those of the batch.
+ * BatchNormalization: y = scale (x - mean) / sqrt(var + epsilon) + bias per channel. In inference it is an affine map
+ * with a diagonal matrix; files in training mode are refused, since their output depends on the other rows of the batch.
+ * During training, mean and variance are those of the batch.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { gamma, inflate, TINY } from '../ground/rounding-error.ts';
@@ -21,10 +21,10 @@ interface Channels {
   readonly epsilon: number;
 }
 
-/** The operands, those per channel as [1, C, 1, …]. */
+/** The operands, with those per channel as [1, C, 1, …]. */
 function channelsOf(node: Node, operands: TrainingOperands, tf: Tf): Channels {
   if (node.opset < 9 && intAttribute(node, 'spatial', 1) === 0)
-    refuseTraining(node, 'it normalises every cell apart (spatial = 0)', 'Export the model again.');
+    refuseTraining(node, 'it normalises every cell separately (spatial = 0)', 'Export the model again.');
   const x = operandAt(node, operands, 0).tensor;
   const perChannel = (position: number, name: string): Tensor =>
     tf.reshape(weightAt(node, operands, position, name).tensor, [1, -1, ...x.shape.slice(2).map(() => 1)]);

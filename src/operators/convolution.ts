@@ -14,7 +14,7 @@ import type { Tf, TrainingContext, TrainingForm, TrainingOperands } from './trai
 import { operandAt, optionalWeightAt, refuseTraining, weightAt } from './training/operands.ts';
 import { asImage, channelsFirst, channelsLast, fitted, inRankOf, isSame } from './training/window.ts';
 
-/** The convolution without its bias, as TensorFlow's conv2d on [N, rows, columns, C]; groups apart. */
+/** The convolution without its bias, as TensorFlow's conv2d on [N, rows, columns, C]; one call per group. */
 function convolved(node: Node, x: Tensor, kernel: Tensor, tf: Tf): Tensor {
   const windows = slidingWindows(node, x.shape, kernel.shape.slice(2));
   const { y: sweepY, x: sweepX } = windows;
@@ -24,7 +24,7 @@ function convolved(node: Node, x: Tensor, kernel: Tensor, tf: Tf): Tensor {
       'TensorFlow.js has no gradient of a dilated convolution',
       'Train a network without dilations.',
     );
-  // 'same' costs nothing; other paddings are put around the image first, since tfjs-node knows no explicit ones.
+  // 'same' costs nothing; other paddings are put around the image first, since tfjs-node does not support explicit padding.
   const same = isSame(sweepY) && isSame(sweepX);
   const image = same ? asImage(tf, x) : fitted(tf, asImage(tf, x), windows, 0);
   const weight = asImage(tf, kernel);

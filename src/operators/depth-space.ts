@@ -35,7 +35,7 @@ export const depthSpace: Operator = {
     const deepWidth = wideWidth / block;
     const source = new Int32Array(sizeOf(dims));
     let at = 0;
-    // Every cell of the wide tensor, in order, and where the deep one has it.
+    // Every cell of the wide tensor, in order, and its place in the deep one.
     for (let n = 0; n < batch; n++)
       for (let c = 0; c < channels; c++)
         for (let y = 0; y < wideHeight; y++)

@@ -18,7 +18,7 @@ interface Equation {
 const ellipsisLabels = (count: number): Label[] =>
   Array.from({ length: count }, (_, k) => `...${count - 1 - k}`);
 
-/** Labels of one side's term, an ellipsis standing for `hidden` axes. */
+/** Labels of one side's term, where an ellipsis stands for `hidden` axes. */
 function labelsOf(term: string, hidden: number): Label[] {
   const [before = '', after] = term.split('...');
   return after === undefined ? [...before] : [...before, ...ellipsisLabels(hidden), ...after];
@@ -85,7 +85,7 @@ function dependentOperand(node: Node, operands: readonly Operand[]): number {
   return dependent[0] ?? 0;
 }
 
-/** Times that an entry takes, by its labels, longer than one of a convolution by its window. */
+/** How many times longer an entry takes, found by its labels, than one of a convolution, found by its window. */
 const BY_LABELS = 10;
 
 export const einsum: Operator = {

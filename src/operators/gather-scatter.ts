@@ -8,7 +8,7 @@ import { buildMatrix, selection } from './algebra/sparse-matrix.ts';
 import { constantOperand, integers, normalizeAxis, refuse, required } from './compile/compile-errors.ts';
 import type { Action, Constant, Operands, Operator } from './operator.ts';
 
-/** For every cell of the index, the cell of `dims` at the same place but for `axis`, where the index says where. */
+/** For every cell of the index, the cell of `dims` at the same place except along `axis`, where the index gives it. */
 function elementCells(node: Node, index: Constant, dims: readonly number[]): Int32Array {
   const axis = normalizeAxis(node, intAttribute(node, 'axis', 0), dims.length);
   const strides = stridesOf(dims);
@@ -78,7 +78,7 @@ function scattered(node: Node, operands: Operands): Action {
   const updates = required(node, operands, 2);
   const reduction = stringAttribute(node, 'reduction', 'none');
   if (reduction !== 'none' && reduction !== 'add')
-    refuse(node, `reduction '${reduction}' has no bound here ('none' and 'add' have)`);
+    refuse(node, `reduction '${reduction}' has no bound here ('none' and 'add' do)`);
   let cells: Int32Array;
   if (node.opType === 'ScatterND') {
     const { first, slice } = tupleSlices(node, index, dims, 0);
@@ -92,7 +92,11 @@ function scattered(node: Node, operands: Operands): Action {
     targets[cell]!.push(update);
   });
   if (reduction === 'none' && targets.some((list) => list.length > 1))
-    refuse(node, 'it writes a cell twice, and ONNX does not say which value stays', 'Re-export the model.');
+    refuse(
+      node,
+      'it writes a cell twice, and ONNX does not define which value remains',
+      'Re-export the model.',
+    );
   const kept = Int32Array.from(targets, (list, i) => (reduction === 'add' || list.length === 0 ? i : -1));
   const placed = buildMatrix(size, cells.length, cells.length, (row, add) => {
     for (const update of targets[row]!) add(update, 1);

@@ -1,6 +1,6 @@
 /**
  * z times a sigmoid: Gelu (exact and with tanh), Mish, Swish. None is monotone; the derivative of each falls to a valley
- * left of 0, rises to a peak right of it, and falls again. That there are only these two extrema is shown at each; their
+ * left of 0, rises to a peak right of it, and falls again. A comment at each shows that there are only these two extrema; their
  * places and the slopes there were computed with mpmath, the peaks rounded up.
  */
 import { floatAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
@@ -24,7 +24,7 @@ const logisticSlope = (y: number): number => {
 const ACCURACY = { relativeError: 2 ** -44, absoluteError: 2 ** -43 };
 const SLOPE_ERROR = 2 ** -40;
 
-/** Products such as ∞ · 0 far out are what they tend to. */
+/** Products such as ∞ · 0 far out take their limits. */
 const product = (z: number, factor: number): number => (factor === 0 ? 0 : z * factor);
 
 /** Hendrycks & Gimpel 2016: z Φ(z). phi' = Φ + z φ_N, phi'' = φ_N(z) (2 - z²): extrema at ±sqrt 2 and nowhere else. */

@@ -49,7 +49,7 @@ export const hardSwish: Activation = {
 };
 
 /**
- * z max(0, min(1, alpha z + beta)), alpha > 0, as files spell it out: 0 below the lower kink, z above the upper one, and
+ * z max(0, min(1, alpha z + beta)), alpha > 0, as files write it out: 0 below the lower kink, z above the upper one, and
  * between them z (alpha z + beta), whose slope 2 alpha z + beta rises from -beta to 2 - beta.
  */
 export function hardSwishOf(alpha: number, beta: number): Activation {

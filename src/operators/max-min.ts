@@ -42,7 +42,7 @@ function extreme(node: Node, operands: Operands): Action {
     nonlinearity: wholeVectors(sortedGroups(count, parts.length)),
     valueDims: first === 1 && channels !== undefined ? [1, parts.length * channels, ...rest] : [size],
     after: { matrix: selection(size, range(count, largest ? 0 : size - count)), bias: null },
-    // Sorting does not see the order of the operands.
+    // Sorting does not depend on the order of the operands.
     shared: JSON.stringify(['sort', ...node.inputs.map((value) => value?.name ?? '').sort()]),
   };
 }
@@ -58,7 +58,7 @@ function topCells(node: Node, operands: Operands): Action {
   if (!(kept > 0 && kept <= length))
     refuse(node, `k = ${kept} does not fit an axis of ${length}`, 'Re-export the model.');
   if (intAttribute(node, 'sorted', 1) !== 1)
-    refuse(node, 'unsorted (sorted = 0) its cells come in no defined order', 'Export it with sorted = 1.');
+    refuse(node, 'with sorted = 0 its cells come in an undefined order', 'Export it with sorted = 1.');
   const size = sizeOf(dims);
   const inner = stridesOf(dims)[axis]!;
   const count = size / length;

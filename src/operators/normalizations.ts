@@ -1,6 +1,6 @@
 /**
  * InstanceNormalization, LayerNormalization, GroupNormalization, RMSNormalization and LpNormalization: groups of cells
- * brought to unit scale (normalized.ts), then scaled and shifted by constants. The statistics are those of one image, so
+ * brought to unit scale (unit-scale.ts), then scaled and shifted by constants. The statistics are those of one image, so
  * these are not affine maps, and the flatter a group is around the image, the steeper they are there.
  */
 import { floatAttribute, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
@@ -26,7 +26,7 @@ type Scale = 'deviation' | 'root mean square' | 'norm';
 
 /**
  * Operand 0 in groups.
- * @param shape of the tensor as the groups are cut out of it; as many cells as `dims` has
+ * @param shape of the tensor that the groups are cut from; as many cells as `dims` has
  * @param axes of `shape` that a group stretches over
  */
 export function grouped(
@@ -73,7 +73,7 @@ function scaledAndShifted(
   };
 }
 
-/** Per channel, or as GroupNormalization before opset 21 has it, per group of channels. */
+/** Per channel or, for GroupNormalization before opset 21, per group of channels. */
 function perChannel(node: Node, operands: Operands, dims: readonly number[], position: number, name: string) {
   const constant = constantOperand(node, operands, position, name);
   const [channels = 1] = dims.slice(1);
@@ -137,7 +137,7 @@ function overLastAxes(node: Node, operands: Operands): Action {
 function lpNormalization(node: Node, operands: Operands): Action {
   const { dims } = required(node, operands, 0);
   const p = intAttribute(node, 'p', 2);
-  if (p !== 2) refuse(node, `p = ${p} has no bound here (2 has)`);
+  if (p !== 2) refuse(node, `p = ${p} has no bound here (2 does)`);
   const axis = normalizeAxis(node, intAttribute(node, 'axis', -1), dims.length);
   return grouped(dims, dims, [axis], 'norm', 0, null);
 }

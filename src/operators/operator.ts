@@ -67,11 +67,11 @@ export type SingleAction =
       readonly nonlinearity: Nonlinearity;
       /** Shape of f(z); the flat size where cells of several operands are mixed. */
       readonly valueDims: readonly number[];
-      /** What is made of f(z); null: nothing. */
+      /** What is applied to f(z); null for nothing. */
       readonly after: Affine | null;
       /**
        * Nodes with the same key have the same f(z), which is then one step: the Max and the Min of two tensors are
-       * together 1-Lipschitz, apart only sqrt(2). Must determine f(z). null where nothing is shared.
+       * 1-Lipschitz together, but only sqrt(2)-Lipschitz apart. Must determine f(z). null where nothing is shared.
        */
       readonly shared: string | null;
     }
@@ -94,7 +94,7 @@ export interface NodeShapes {
   readonly output: readonly number[];
 }
 
-/** What a type is to the published choice of a split: something to cut behind, or what it has to come after. */
+/** The role of a type in the published choice of a split: something to cut behind, or what must come before it. */
 export type Role = 'activation' | 'weights';
 
 export interface Operator {
@@ -104,7 +104,7 @@ export interface Operator {
    * @throws ModelRefused (through `refuse`) when an attribute or operand has no sound bound
    */
   compile(node: Node, operands: Operands): Action;
-  /** The known expression that ends in this node, or null: compiled in its stead, the nodes inside are not asked. */
+  /** The known expression that ends in this node, or null: compiled in its place, without asking the nodes inside. */
   expression?(node: Node): Expression | null;
   /**
    * Entries that compiling the node writes out one by one, or as many as take that long: an estimate, before it is

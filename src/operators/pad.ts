@@ -52,7 +52,7 @@ function sourceOf(node: Node, mode: string, at: number, length: number): number 
   if (mode === 'constant') return -1;
   const source =
     mode === 'edge' ? Math.min(Math.max(at, 0), length - 1) : at < 0 ? -at : 2 * (length - 1) - at;
-  if (source < 0 || source >= length) refuse(node, 'it reflects further than its input is long');
+  if (source < 0 || source >= length) refuse(node, 'it reflects beyond the length of its input');
   return source;
 }
 

@@ -171,7 +171,7 @@ export const pooling: Operator = {
     if (intAttribute(node, 'storage_order', 0) !== 0) refuse(node, 'storage_order = 1 has no bound here');
     const pattern = windowMatrix(windows, () => 1);
     if (pattern.rowStart.some((start, i) => i > 0 && start === pattern.rowStart[i - 1]))
-      refuse(node, 'one of its windows lies in the padding altogether', 'Re-export the model.');
+      refuse(node, 'one of its windows lies entirely in the padding', 'Re-export the model.');
     return {
       kind: 'nonlinear',
       dims: [...operand.dims.slice(0, 2), ...windows.outputDims],

@@ -1,6 +1,6 @@
 /**
- * Exp, Log, Sqrt, Reciprocal and Pow with a constant exponent: steep without limit somewhere, so bounded only on balls
- * that stay where they are not. For each, the steepest chord through z ends at the steeper end of the reach (they are
+ * Exp, Log, Sqrt, Reciprocal and Pow with a constant exponent: steep without limit somewhere, so bounded only on
+ * balls that stay away from there. For each, the steepest chord through z ends at the steeper end of the reach (they are
  * convex or concave on their domain), so its slope is known in closed form.
  */
 import type { Node } from '../onnx/model/graph.ts';
@@ -49,12 +49,12 @@ function powerChord(p: number, low: number, high: number, T: number): number {
   const nearest = integer ? Math.max(low, -high) - T : low - T;
   if (!integer && !(nearest >= 0)) return NONE;
   if (p === 2) return farthest + Math.max(-low, high);
-  // A power may vanish where p times it does not.
+  // A power may underflow where p times it does not.
   if (p >= 1) return p * (farthest ** (p - 1) + 2 ** -1070);
   return nearest > 0 ? Math.abs(p) * (nearest ** (p - 1) + 2 ** -1070) : NONE;
 }
 
-/** z², whose value is exact but for one rounding. */
+/** z², whose value is exact except for one rounding. */
 export const squared: Activation = {
   ...steepSomewhere(
     (z) => z * z,

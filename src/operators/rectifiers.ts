@@ -57,7 +57,7 @@ function clip(node: Node, operands: Operands): Activation {
 /** min(a, b); the gradient of tfjs's own minimum has the wrong shape where an operand is broadcast. */
 const smaller = (tf: Tf, a: Tensor, b: Tensor): Tensor => tf.sub(a, tf.relu(tf.sub(a, b)));
 
-/** No reach is shorter than this in a quotient: its gradient stays finite. */
+/** Shorter reaches count as this in a quotient, so that its gradient stays finite. */
 const SHORTEST = 1e-12;
 
 /**

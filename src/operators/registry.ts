@@ -74,13 +74,13 @@ export function operatorOf(node: Node): Operator | null {
   return node.domain === '' ? (byType.get(node.opType) ?? null) : null;
 }
 
-/** What a node is to the choice of a split; null for all that is neither. */
+/** The role of a node in the choice of a split; null where it has none. */
 export const roleOf = (node: Node): Role | null => operatorOf(node)?.roles?.[node.opType] ?? null;
 
-/** Constant between jumps: wherever the ball reaches one, no factor bounds the change. */
+/** Constant between jumps: where the ball reaches a jump, no factor bounds the change. */
 const steps = new Set(['Ceil', 'Floor', 'Round', 'Sign']);
 
-/** Why a node without operator cannot be in the left half: one sentence for errors and `inspect`. */
+/** Why a node without an operator cannot be in the left half: one sentence for errors and `inspect`. */
 export function whyUnsupported(node: Node): string {
   if (node.domain === '' && steps.has(node.opType))
     return `${describeNode(node)} is a step function: it jumps, so it has no Lipschitz bound`;

@@ -78,7 +78,7 @@ function renaming(
   return { forward, squaredRows: forward };
 }
 
-/** Dropout is not drawn: the file is trained as it computes in inference. */
+/** Dropout is not applied: the file is trained as it computes in inference. */
 function passing(check: (node: Node, operands: Operands) => void = () => {}): TrainingForm {
   const forward: TrainingForm['forward'] = (node, operands) => {
     check(node, staticOperands(operands));

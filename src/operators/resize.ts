@@ -192,7 +192,7 @@ function linearTaps(at: number, input: number): Tap[] {
       ];
 }
 
-/** Keys' cubic convolution over four neighbours; those outside repeat the border, or are left out and made up for. */
+/** Keys' cubic convolution over four neighbours; those outside repeat the border, or are omitted and the rest rescaled. */
 function cubicTaps(
   at: number,
   input: number,
@@ -244,7 +244,7 @@ function interpolation(node: Node, settings: Settings, axis: Axis): Interpolatio
       'its cubic weights without the outside nearly cancel',
       'Export it with exclude_outside = 0.',
     );
-  // A position is off by a few units relative to the longer length; weights change no faster than 8 (1 + |a|) times that.
+  // A position is off by a few units relative to the longer length; weights change at most 8 (1 + |a|) times as fast.
   const longest = Math.max(axis.input, axis.output) * Math.max(1, 1 / axis.scale) + 4;
   const steepness = mode === 'cubic' ? 8 * (1 + Math.abs(settings.cubic)) : 1;
   return {
@@ -253,7 +253,7 @@ function interpolation(node: Node, settings: Settings, axis: Axis): Interpolatio
   };
 }
 
-/** Whether a position shows the extrapolation value; too close to the border to tell, it is refused. */
+/** Whether a position shows the extrapolation value; a position too close to the border to decide is refused. */
 function isOutside(node: Node, at: number, input: number): boolean {
   const beyond = Math.max(-at, at - (input - 1));
   if (beyond > 0 && beyond < 1e-5 * input)
@@ -265,7 +265,7 @@ function isOutside(node: Node, at: number, input: number): boolean {
   return beyond > 0;
 }
 
-/** Taps of the fullest output position, and readers of the most used input position. */
+/** Most taps of an output position, and most readers of an input position. */
 function fullest({ positions }: Interpolation, input: number): { row: number; column: number } {
   const readers = new Int32Array(input);
   let row = 0;
@@ -286,7 +286,7 @@ export const resize: Operator = {
     const settings = settingsOf(node);
     const axes = axesOf(node, operands, dims, settings.coordinates);
     const out = axes.map((axis) => axis.output);
-    if (out.some((length) => !(length > 0))) refuse(node, 'it leaves nothing', 'Re-export the model.');
+    if (out.some((length) => !(length > 0))) refuse(node, 'its output is empty', 'Re-export the model.');
     const along = axes.map((axis) => interpolation(node, settings, axis));
     const shapes = along.map((axis, k) => fullest(axis, dims[k]!));
     const rows = sizeOf(out);

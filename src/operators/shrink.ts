@@ -1,7 +1,7 @@
 /**
  * Piecewise linear functions with jumps: ThresholdedRelu, Shrink. There is no Lipschitz constant across a jump, but the
  * chords *through the centre* that reach it are at least as long as the distance to it, and so have a steepest one. Only
- * a centre that may lie on the jump itself has none: its displacement is still bounded by the range of phi on the ball.
+ * a centre that may lie on the jump itself has none; the range of phi on the ball still bounds its displacement.
  */
 
 import { gamma, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
@@ -39,7 +39,7 @@ function range(pieces: readonly Piece[], low: number, high: number): number {
 /**
  * For a centre z on piece c and an end z + t on piece j, phi(z + t) - phi(z) = slope_j t + d with
  * d = (slope_j - slope_c) z + offset_j - offset_c, known up to |slope_j - slope_c| e. |slope_j + d/t| is monotone in t on
- * either side of 0, so the ends of the stretch of t in piece j are all the candidates; e lets the stretch begin earlier.
+ * either side of 0, so only the ends of the stretch of t in piece j are candidates; e lets the stretch begin earlier.
  */
 export function jumping(pieces: readonly Piece[], value: (z: number) => number): Activation {
   const secant = (z: number, T: number, e: number): number => {

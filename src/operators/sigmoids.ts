@@ -45,7 +45,7 @@ const elementwise = (name: 'sigmoid' | 'tanh' | 'softplus'): TrainingForm => ({
   forward: (node, operands, { tf }) => tf[name](operandAt(node, operands, 0).tensor),
 });
 
-/** TensorFlow's elu has alpha 1: z is split in its positive part and the rest, which alpha scales. */
+/** TensorFlow's elu has alpha 1: z is split into its positive part and the rest, which alpha scales. */
 const trainedElu: TrainingForm = {
   forward(node, operands, { tf }) {
     const z = operandAt(node, operands, 0).tensor;

@@ -24,33 +24,12 @@ const EXPONENTIAL = 2 ** -41;
 export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean): LocalMap {
   const groups = cells.length / length;
   const steepestOfAll = (logarithm ? Math.sqrt(length) : 0.5) * UP;
-  const slack = 1 + EXPONENTIAL + 2 * gamma(length + 8);
 
-  /** Cells of the group, minus the largest. */
+  /** Cells of the group, less the largest of them. */
   const lowered = (z: Float64Array, g: number): Float64Array => {
     const group = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
     const largest = group.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
     return group.map((v) => v - largest);
-  };
-
-  /** Bounds on every p_i of the group while its cells move by at most `moves`; 0 and 1 where exponentials overflow. */
-  const ranges = (z: Float64Array, moves: Float64Array): { low: Float64Array; high: Float64Array } => {
-    const reach = moves.map((t, k) => t * UP + Math.abs(z[k]!) * 2 ** -50);
-    const up = z.map((v, k) => Math.exp(v + reach[k]!));
-    const down = z.map((v, k) => Math.exp(v - reach[k]!));
-    const [most, fewest] = [up, down].map((e) => e.reduce((sum, v) => sum + v, 0)) as [number, number];
-    // The differences cancel: what they lose of the whole sum is added back.
-    const others = (sum: number, own: number, sign: 1 | -1): number =>
-      Math.max(0, sum - own + sign * sum * gamma(length + 8));
-    const high = up.map((own, k) => {
-      const p = (own / (own + others(fewest, down[k]!, -1))) * slack + 2 ** -1000;
-      return Number.isNaN(p) ? 1 : Math.min(p, 1);
-    });
-    const low = down.map((own, k) => {
-      const p = own / (own + others(most, up[k]!, 1)) / slack - 2 ** -1000;
-      return Number.isNaN(p) ? 0 : Math.max(p, 0);
-    });
-    return { low, high };
   };
 
   return {
@@ -96,6 +75,34 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
       return { slopes: [slopes], box };
     },
   };
+}
+
+/**
+ * Bounds on every p_i of a group while its cells move by at most `moves`; 0 and 1 where exponentials overflow.
+ *
+ * @param z the cells, less the largest of them
+ */
+function ranges(
+  z: Float64Array,
+  moves: Float64Array,
+): { readonly low: Float64Array; readonly high: Float64Array } {
+  const slack = 1 + EXPONENTIAL + 2 * gamma(z.length + 8);
+  const reach = moves.map((t, k) => t * UP + Math.abs(z[k]!) * 2 ** -50);
+  const up = z.map((v, k) => Math.exp(v + reach[k]!));
+  const down = z.map((v, k) => Math.exp(v - reach[k]!));
+  const [most, fewest] = [up, down].map((e) => e.reduce((sum, v) => sum + v, 0)) as [number, number];
+  // The differences cancel: what they lose of the whole sum is added back.
+  const others = (sum: number, own: number, sign: 1 | -1): number =>
+    Math.max(0, sum - own + sign * sum * gamma(z.length + 8));
+  const high = up.map((own, k) => {
+    const p = (own / (own + others(fewest, down[k]!, -1))) * slack + 2 ** -1000;
+    return Number.isNaN(p) ? 1 : Math.min(p, 1);
+  });
+  const low = down.map((own, k) => {
+    const p = own / (own + others(most, up[k]!, 1)) / slack - 2 ** -1000;
+    return Number.isNaN(p) ? 0 : Math.max(p, 0);
+  });
+  return { low, high };
 }
 
 interface Steepness {

@@ -1,6 +1,6 @@
 /**
  * LpPool and GlobalLpPool (p = 1, 2), ReduceL1, ReduceL2, ReduceMax, ReduceMin: one value per window of cells. Windows
- * that share cells cost the root of how many do (vector-map.ts).
+ * that share cells cost a factor of the square root of how many do (vector-map.ts).
  */
 import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { buildMatrix, identityMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
@@ -17,7 +17,7 @@ const perWindow = (dims: readonly number[], size: number, windows: SparseMatrix,
 
 function pooled(node: Node, operand: Operand): Action {
   const p = intAttribute(node, 'p', 2);
-  if (p !== 1 && p !== 2) refuse(node, `p = ${p} has no bound here (1 and 2 have)`);
+  if (p !== 1 && p !== 2) refuse(node, `p = ${p} has no bound here (1 and 2 do)`);
   const windows = slidingWindows(node, operand.dims, kernelOf(node, operand));
   return perWindow(
     [...operand.dims.slice(0, 2), ...windows.outputDims],
@@ -40,7 +40,7 @@ function reduced(node: Node, operands: Operands, of: WindowValue): Action {
   const axes = reducedAxes(node, operands, dims);
   if (axes === null)
     return { kind: 'affine', dims, terms: [{ operand: 0, matrix: identityMatrix(size) }], bias: null };
-  if (size === 0) refuse(node, 'it reduces no cells at all');
+  if (size === 0) refuse(node, 'it has no cells to reduce');
   const cells = reducedCells(dims, axes);
   const windows = buildMatrix(cells.length, size, size, (row, add) => {
     for (const cell of cells[row]!) add(cell, 1);

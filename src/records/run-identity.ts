@@ -37,8 +37,8 @@ const counts = (path: string): boolean =>
 const userName = (path: string): string =>
   path
     .replace(/^(intake|selection)\./u, '')
-    .replace(/^series\.0\.(settings|facts)\./u, '')
-    .replace(/^series\.(\d+)\.(settings|facts)\./u, 'series $1: ')
+    .replace(/^series\.0\.((settings|facts)\.)?/u, '')
+    .replace(/^series\.(\d+)\.((settings|facts)\.)?/u, 'series $1: ')
     .replace(/\.value$/u, '');
 
 /** Every difference that forbids continuing `file`'s run with `now`, as "sigma: 0.5 in the file, 0.25 now". */

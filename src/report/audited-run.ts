@@ -1,48 +1,71 @@
-/** The runs a report is about: result files of ours, or logs in Cohen's format, each as verdicts and their sources. */
+/** The runs a report is about: result files of ours, or logs in Cohen's format, each as series of verdicts and their sources. */
 import { basename } from 'node:path';
-import { isCohenLog, type LoggedVerdict, readBytes, readCohenTsv } from '../records/read-cohen-tsv.ts';
-import { readRun } from '../records/read-results.ts';
-import type { CertificateRecord, RunHeader, Verdict } from '../records/record.ts';
-import { type Score, scoreOf } from '../statistics/accuracy.ts';
+import { FORMATS, labelOf, methodOf } from '../methods/index.ts';
+import type { FairComparison } from '../methods/method.ts';
+import { outcomeOf, readRun } from '../methods/result-files.ts';
+import { isCohenLog, readBytes, readCohenTsv } from '../records/read-cohen-tsv.ts';
+import type {
+  CertificateRecord,
+  Outcome,
+  RunEnd,
+  RunHeader,
+  SeriesHeader,
+  Verdict,
+} from '../records/record.ts';
+import { resultDigest } from '../records/result-digest.ts';
+import { resultLines } from '../records/result-lines.ts';
+import { type Score, scoreOf, verdictOf } from '../statistics/accuracy.ts';
 import { summarise } from '../statistics/summary.ts';
 
-/** Our own file: everything is known. */
-export interface ResultRun {
-  readonly kind: 'result';
-  readonly header: RunHeader;
-  readonly images: readonly CertificateRecord[];
-  /** Whether the run was closed; false when it may go on. Files of the first version do not say: null. */
-  readonly finished: boolean | null;
+/** One image as one series sees it. */
+export interface ImageVerdict extends Pick<Outcome, 'index' | 'label'>, Verdict {}
+
+/** One curve: a method with its settings over the images of a run. */
+export interface Series {
+  /** As in tables and figures, "SPLITZ σ=0.5"; for a log the name of the run. */
+  readonly label: string;
+  /** Its number in the run. */
+  readonly number: number;
+  /** As the header has it; null for a log. */
+  readonly header: SeriesHeader | null;
+  readonly score: Score;
+  /** In the order of the run. */
+  readonly images: readonly ImageVerdict[];
+  /** 95 % allowance for failed certificates; null where a log does not state their failure probability. */
+  readonly failureAllowance: number | null;
+  /** Median of D(r)/r over the certified images; null when none is known or the method has no left half. */
+  readonly medianLocalLipschitz: number | null;
 }
 
-/** A log of someone else's: verdicts only. */
-export interface LoggedRun {
-  readonly kind: 'log';
-  readonly images: readonly LoggedVerdict[];
-}
-
-export type AuditedRun = (ResultRun | LoggedRun) & {
+interface Audited {
   /** What the run is called in the report; no two have the same name. */
   readonly name: string;
   /** The file's name without its folder, and its bytes as they were. */
   readonly file: string;
   readonly bytes: Uint8Array;
-  readonly series: readonly Series[];
-  /** Median of the local Lipschitz bound over the certified images; null when the cut is the input, or none is known. */
-  readonly medianLipschitz: number | null;
-};
-
-/** One curve: a method at one noise level over the images of a run. */
-export interface Series {
-  /** "SPLITZ", "plain smoothing", or "log". */
-  readonly method: 'SPLITZ' | 'plain smoothing' | 'log';
-  /** Noise at the cut (SPLITZ) or at the input; null where a log does not say. */
-  readonly sigma: number | null;
-  readonly score: Score;
-  readonly verdicts: readonly Verdict[];
-  /** 95 % allowance for failed certificates; null where a log does not state their failure probability. */
-  readonly failureAllowance: number | null;
+  /** The run's own first, then what it is compared with. */
+  readonly series: readonly [own: Series, ...alongside: Series[]];
 }
+
+/** Our own file: everything is known. */
+export interface ResultRun extends Audited {
+  readonly kind: 'result';
+  readonly header: RunHeader;
+  readonly records: readonly CertificateRecord[];
+  /** Whether the run was closed; false when it may go on. */
+  readonly finished: boolean;
+  /** The result digest: of a finished run the one its last line states, else of the records so far. */
+  readonly digest: string;
+  /** Images whose label the network alone answers; null without labels. Not certified. */
+  readonly right: number | null;
+}
+
+/** A log of someone else's: verdicts only. */
+export interface LoggedRun extends Audited {
+  readonly kind: 'log';
+}
+
+export type AuditedRun = ResultRun | LoggedRun;
 
 /** Reads result files and logs. Throws UsageError when one is not there, neither, or damaged. */
 export async function readRuns(paths: readonly string[]): Promise<AuditedRun[]> {
@@ -51,47 +74,64 @@ export async function readRuns(paths: readonly string[]): Promise<AuditedRun[]> 
   for (const [i, path] of paths.entries()) {
     const bytes = await readBytes(path);
     const named = { name: names[i] ?? path, file: basename(path), bytes };
-    runs.push(isCohenLog(bytes) ? loggedRun(named, readCohenTsv(bytes, path)) : await resultRun(named, path));
+    if (isCohenLog(bytes)) {
+      runs.push(loggedRun(named, readCohenTsv(bytes, path)));
+      continue;
+    }
+    const { header, records, end } = await readRun(path);
+    runs.push(resultRun(named, header, records, end));
   }
   return runs;
 }
 
 type Named = Pick<AuditedRun, 'name' | 'file' | 'bytes'>;
 
-export function loggedRun(named: Named, images: readonly LoggedVerdict[]): AuditedRun {
+export function loggedRun(named: Named, outcomes: readonly Outcome[]): LoggedRun {
   const series: Series = {
-    ...{ method: 'log', sigma: null, failureAllowance: null },
-    ...{ score: scoreOf(images), verdicts: images },
+    ...{ label: named.name, number: 0, header: null, failureAllowance: null, medianLocalLipschitz: null },
+    ...{ score: scoreOf(outcomes), images: imagesOf(outcomes, 0) },
   };
-  return { ...named, kind: 'log', images, series: [series], medianLipschitz: null };
+  return { ...named, kind: 'log', series: [series] };
 }
 
-async function resultRun(named: Named, path: string): Promise<AuditedRun> {
-  const { header, records, end } = await readRun(path);
-  const chained = Buffer.from(named.bytes.subarray(0, 1 << 20))
-    .toString('utf8')
-    .split('\n', 1)[0]
-    ?.includes('"chain":"');
-  return auditedRun(named, header, records, end !== null ? true : chained === true ? false : null);
-}
-
-export function auditedRun(
+/** @param end the closing line; null where the run is not finished */
+export function resultRun(
   named: Named,
   header: RunHeader,
-  images: readonly CertificateRecord[],
-  finished: boolean | null,
-): AuditedRun {
-  const { series, medianLocalLipschitz } = summarise(header, images);
-  const baselines = images.flatMap(({ baseline }) => (baseline === null ? [] : [baseline]));
+  records: readonly CertificateRecord[],
+  end: RunEnd | null,
+): ResultRun {
+  const outcomes = records.map((record) => outcomeOf(record, header));
+  const summary = summarise(header, outcomes);
+  const [own, ...alongside] = header.series.map((series, k): Series => {
+    const of = summary.series[k];
+    if (of === undefined) throw new RangeError(`no series ${k}`);
+    const { score, failureAllowance, medianLocalLipschitz } = of;
+    return {
+      ...{ label: labelOf(series), number: k, header: series, images: imagesOf(outcomes, k) },
+      ...{ score, failureAllowance, medianLocalLipschitz },
+    };
+  });
+  if (own === undefined) throw new RangeError('a run has a series');
   return {
     ...named,
-    ...{ kind: 'result', header, images, finished, medianLipschitz: medianLocalLipschitz },
-    series: series.map(({ name, sigma, score, failureAllowance }, k) => ({
-      ...{ method: name, sigma, score, failureAllowance },
-      verdicts: k === 0 ? images : baselines,
-    })),
+    ...{ kind: 'result', header, records, finished: end !== null, right: summary.right },
+    digest: end?.digest ?? digestOf(header, records),
+    series: [own, ...alongside],
   };
 }
+
+function digestOf(header: RunHeader, records: readonly CertificateRecord[]): string {
+  const digest = resultDigest(header, resultLines(FORMATS));
+  for (const record of records) digest.add(record);
+  return digest.value();
+}
+
+const imagesOf = (outcomes: readonly Outcome[], k: number): ImageVerdict[] =>
+  outcomes.map((outcome) => ({
+    ...{ index: outcome.index, label: outcome.label },
+    ...verdictOf(outcome, k),
+  }));
 
 /** "a.jsonl" is called "a"; of two with one name the second is called "a (2)". */
 function uniqueNames(files: readonly string[]): string[] {
@@ -105,26 +145,13 @@ function uniqueNames(files: readonly string[]): string[] {
   });
 }
 
-/** Plain smoothing counts as noise-matched to a split when its σ is within this share of σ/L. */
-const MATCHED_WITHIN = 0.05;
+/** Whether an image is certified to be another class than its label. */
+export const isMistake = ({ prediction, label }: ImageVerdict): boolean =>
+  prediction !== null && label !== null && prediction !== label;
 
-/**
- * The noise at which plain smoothing is a fair comparison, σ/L with the median L: at it, a linear left half could not beat
- * plain smoothing (data processing). Null when the run is plain smoothing itself.
- */
-export function matchedSigma({ series: [own], medianLipschitz }: AuditedRun): number | null {
-  if (own?.method !== 'SPLITZ' || own.sigma === null || medianLipschitz === null) return null;
-  return medianLipschitz > 0 ? own.sigma / medianLipschitz : null;
-}
-
-/** Whether this noise is matched to a split among `runs`. */
-export const isMatched = ({ method, sigma }: Series, runs: readonly AuditedRun[]): boolean =>
-  method === 'plain smoothing' &&
-  sigma !== null &&
-  runs.some((run) => {
-    const matched = matchedSigma(run);
-    return matched !== null && Math.abs(sigma / matched - 1) <= MATCHED_WITHIN;
-  });
+/** What a series is fairly compared with; null where there is nothing to name. */
+export const fairnessOf = ({ header, medianLocalLipschitz }: Series): FairComparison | null =>
+  header === null ? null : methodOf(header).fairness(header, medianLocalLipschitz);
 
 /** A series with the name it has in figures and tables. */
 export interface NamedSeries {
@@ -133,15 +160,15 @@ export interface NamedSeries {
   readonly run: AuditedRun;
 }
 
-/** Every series of the report, named: the method and its noise, after the run's name where there are several runs. */
+/** Every series of the report, named: its label, after the run's name where there are several runs. */
 export function namedSeries(runs: readonly AuditedRun[]): NamedSeries[] {
+  const fair = runs.flatMap(({ series: [own] }) => fairnessOf(own) ?? []);
   return runs.flatMap((run) =>
     run.series.map((series) => {
-      const noise = series.sigma === null ? '' : ` σ=${series.sigma}`;
-      const matched = isMatched(series, runs) ? ' (matched noise)' : '';
-      const method = series.method === 'log' ? run.name : `${series.method}${noise}${matched}`;
-      const several = runs.length > 1 && series.method !== 'log';
-      return { name: several ? `${run.name}: ${method}` : method, series, run };
+      const { header, label } = series;
+      const matched = header !== null && fair.some((comparison) => comparison.matches(header));
+      const name = `${label}${matched ? ' (matched noise)' : ''}`;
+      return { name: runs.length > 1 && header !== null ? `${run.name}: ${name}` : name, series, run };
     }),
   );
 }

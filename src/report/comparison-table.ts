@@ -1,4 +1,4 @@
-/** One row per method and run: the figures that sum a run up. */
+/** One row per series and run: the figures that sum a run up. */
 
 import { roundDown, roundUp } from '../ground/decimal.ts';
 import { averageRadius } from '../statistics/accuracy.ts';
@@ -16,11 +16,9 @@ export function comparisonTable(all: readonly NamedSeries[]): Table {
         align: 'right' as const,
       })),
     ],
-    rows: all.map(({ name, series, run }) => {
-      const { score } = series;
+    rows: all.map(({ name, series: { score, medianLocalLipschitz } }) => {
       const { mean, lower, approximateHalfWidth: half } = averageRadius(score);
       const none = score.images === 0;
-      const lipschitz = series.method === 'SPLITZ' ? run.medianLipschitz : null;
       return [
         name,
         String(score.images),
@@ -28,7 +26,7 @@ export function comparisonTable(all: readonly NamedSeries[]): Table {
         none ? '–' : roundDown(mean, 4),
         none ? '–' : roundDown(lower, 4),
         Number.isFinite(half) ? roundUp(half, 4) : '–',
-        lipschitz === null ? '–' : roundUp(lipschitz, 3),
+        medianLocalLipschitz === null ? '–' : roundUp(medianLocalLipschitz, 3),
       ];
     }),
   };

@@ -4,7 +4,7 @@ import { roundDown, shareDown } from '../ground/decimal.ts';
 import { averageRadius, certifiedCount } from '../statistics/accuracy.ts';
 import { escapeLatex } from './escape.ts';
 import type { Report } from './report.ts';
-import { ESTIMATE_WARNING } from './statements.ts';
+import { estimateWarnings } from './statements.ts';
 
 /** σ and ± are not letters of every font; in mathematics they are of all. */
 const text = (plain: string): string => escapeLatex(plain).replaceAll('σ', '$\\sigma$');
@@ -13,15 +13,13 @@ export function latexReport({ title, tool, series, radii, sections }: Report): s
   const measure = series.some(({ series: { score } }) => score.measure === 'certified fraction')
     ? 'Certified fraction'
     : 'Certified accuracy';
-  const estimate = sections.some(
-    ({ run }) => run.kind === 'result' && run.header.guarantee !== 'certificate',
-  );
+  const warnings = [...new Set(sections.flatMap(({ run }) => estimateWarnings(run)))];
   const images = [...new Set(series.map(({ series: { score } }) => score.images))].join(' or ');
   const lines = [
     `% ${text(tool)}; needs \\usepackage{booktabs}. Shares and ACR are rounded down.`,
     '\\begin{table}',
     '\\centering',
-    `\\caption{${text(title)}: ${measure.toLowerCase()} (\\%) at $\\ell_2$ radius, ${images} images.${estimate ? ` \\textbf{${text(ESTIMATE_WARNING)}}` : ''}}`,
+    `\\caption{${text(title)}: ${measure.toLowerCase()} (\\%) at $\\ell_2$ radius, ${images} images.${warnings.map((warning) => ` \\textbf{${text(warning)}}`).join('')}}`,
     `\\begin{tabular}{l${'r'.repeat(radii.length + 2)}}`,
     '\\toprule',
     `Method & ${['ACR', ...radii.map((r) => `$${r}$`), 'abst.'].join(' & ')} \\\\`,

@@ -1,11 +1,20 @@
 /** The report in Markdown (GitHub's): tables and statements, no figures. For a pull request, an issue or a model card. */
+import type { RunHeader } from '../records/record.ts';
 import { abstentions } from './abstentions.ts';
+import type { ResultRun } from './audited-run.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { escapeMarkdown } from './escape.ts';
 import type { Table } from './figure.ts';
 import { leftHalfFigures, type Report, type RunSection } from './report.ts';
-import { settingsTable, sourceTable } from './settings-table.ts';
-import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from './statements.ts';
+import { settingsTables } from './settings-table.ts';
+import {
+  allowances,
+  describeRun,
+  estimateWarnings,
+  NOT_GUARANTEED,
+  networkAlone,
+  references,
+} from './statements.ts';
 import type { WorkedExample } from './worked-example.ts';
 
 export function markdownReport(report: Report): string {
@@ -15,12 +24,12 @@ export function markdownReport(report: Report): string {
   const lines = [
     `# ${escapeMarkdown(title)}`,
     '',
-    ...sections
-      .filter(({ run }) => run.kind === 'result' && run.header.guarantee !== 'certificate')
-      .flatMap(({ run }) => [
-        `> **${several ? `${escapeMarkdown(run.name)}: ` : ''}${ESTIMATE_WARNING}**`,
+    ...sections.flatMap(({ run }) =>
+      estimateWarnings(run).flatMap((warning) => [
+        `> **${escapeMarkdown(several ? `${run.name}: ${warning}` : warning)}**`,
         '',
       ]),
+    ),
     `## ${curve.title}`,
     '',
     ...tableLines(curve.table),
@@ -35,7 +44,9 @@ export function markdownReport(report: Report): string {
     '',
     '## References',
     '',
-    ...REFERENCES.map(([text, url], k) => `${k + 1}. ${escapeMarkdown(text)} <${url}>`),
+    ...references(sections.map(({ run }) => run)).map(
+      ({ text, url }, k) => `${k + 1}. ${escapeMarkdown(text)} <${url}>`,
+    ),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -49,14 +60,17 @@ function runLines(section: RunSection, level: string): string[] {
         ? [escapeMarkdown(part), '']
         : [`${level}# ${part.title}`, '', ...tableLines(part.table)],
   );
-  const allowance = allowanceOf(run);
+  const alone = networkAlone(run);
   const part = (title: string, lines: readonly string[]): string[] => [`${level} ${title}`, '', ...lines];
   return [
-    ...part('Radii', run.images.length === 0 ? ['No image was certified in this run.', ''] : figures),
+    ...part(
+      'Radii',
+      run.series[0].images.length === 0 ? ['No image was certified in this run.', ''] : figures,
+    ),
     ...(example === null ? [] : part(example.title, workedLines(example))),
     ...part(
       'Method',
-      [...methodOf(run), ...(allowance === null ? [] : [allowance])].flatMap((text) => [
+      [...describeRun(run), ...allowances(run), ...(alone === null ? [] : [alone])].flatMap((text) => [
         escapeMarkdown(text),
         '',
       ]),
@@ -64,12 +78,9 @@ function runLines(section: RunSection, level: string): string[] {
     ...(run.kind === 'log'
       ? []
       : [
-          ...part('Abstentions', abstentionLines(run.images)),
+          ...part('Abstentions', abstentionLines(run)),
           ...part('Findings', findingLines(run.header.findings)),
-          ...part('Settings', [
-            ...tableLines(settingsTable(run.header)),
-            ...tableLines(sourceTable(run.header)),
-          ]),
+          ...part('Settings', settingsTables(run).flatMap(tableLines)),
         ]),
   ];
 }
@@ -92,22 +103,19 @@ function workedLines({ chosen, derivation }: WorkedExample): string[] {
   ];
 }
 
-function abstentionLines(records: Parameters<typeof abstentions>[0]): string[] {
-  const reasons = abstentions(records);
+function abstentionLines(run: ResultRun): string[] {
+  const reasons = abstentions(run);
   if (reasons.length === 0) return ['None.', ''];
   return [
     ...reasons.map(
-      ({ reason, remedy, images }) =>
-        `- **${images.length}**: ${escapeMarkdown(`${reason}. What may help: ${remedy}`)}`,
+      ({ reason, remedy, records }) =>
+        `- **${records.length}**: ${escapeMarkdown(`${reason}. What may help: ${remedy}`)}`,
     ),
     '',
   ];
 }
 
-function findingLines(
-  found: readonly { id: string; severity: string; where: string; what: string }[] | undefined,
-): string[] {
-  if (found === undefined) return ['Not recorded.', ''];
+function findingLines(found: RunHeader['findings']): string[] {
   if (found.length === 0) return ['None.', ''];
   return tableLines({
     caption: 'What preflight found in the model file',

@@ -1,61 +1,84 @@
 /** Every setting of a run with its origin, and where model, data and numbers came from, as tables. */
 
-import { roundUp } from '../ground/decimal.ts';
-import type { RunHeader } from '../records/record.ts';
+import type { JsonSchema } from '../ground/json-schema.ts';
+import { labelOf, methodOf } from '../methods/index.ts';
+import { type RunHeader, run, type SeriesHeader, type Sourced } from '../records/record.ts';
+import type { ResultRun } from './audited-run.ts';
 import type { Table } from './figure.ts';
 
-const WORDS: Readonly<Record<keyof RunHeader['settings'], string>> = {
-  sigma: 'σ, noise at the cut',
-  baselineSigma: 'σ of plain smoothing alongside',
-  n0: 'n0, draws that select the class',
-  n: 'n, draws that count votes',
-  alpha: 'α, failure probability of the vote bound',
-  delta: 'δ, failure probability of the norm bounds',
-  bound: 'bound on votes',
-  lipschitz: 'bound of the left half',
-  seed: 'seed of the noise',
-  start: 'first image',
-  skip: 'every … image',
-  max: 'images at most',
-  mean: 'mean the model expects subtracted',
-  std: 'deviation it expects divided by',
-  scale: 'pixels up to',
-  layout: 'layout of an image',
-  channelOrder: 'order of the colours',
-  output: 'output with the class scores',
-  labels: 'file of the labels',
-};
+const left = (headers: readonly string[]): Table['columns'] =>
+  headers.map((header) => ({ header, align: 'left' }));
 
-export function settingsTable({ settings }: RunHeader): Table {
-  const keys = Object.keys(WORDS) as (keyof typeof WORDS)[];
+const SETTING_COLUMNS = left(['setting', 'value', 'origin', 'meaning']);
+const FACT_COLUMNS = left(['what', 'value', 'meaning']);
+
+/** Settings of the run, then for each series its settings and what they come to, then sources. */
+export const settingsTables = (audited: ResultRun): Table[] => [
+  runSettings(audited.header),
+  ...audited.header.series.flatMap((series) => [seriesSettings(series), seriesFacts(series)]),
+  sources(audited),
+];
+
+function runSettings({ selection, intake, seed }: RunHeader): Table {
+  const fields = run.json.properties ?? {};
+  const group = (name: 'selection' | 'intake', settings: object): string[][] =>
+    Object.entries(settings)
+      .filter(([, setting]) => isSourced(setting))
+      .map(([key, setting]) => settingRow(key, setting, valueSchema(fields[name]?.properties?.[key])));
   return {
-    caption: 'Settings, each with where its value came from',
-    columns: ['setting', 'value', 'origin'].map((header) => ({ header, align: 'left' })),
-    rows: keys.flatMap((key) => {
-      const setting = settings[key];
-      if (setting === undefined) return [];
-      const { value, origin } = setting;
-      const text = value === null ? 'none' : Array.isArray(value) ? value.join(', ') : String(value);
-      return [[WORDS[key], text, origin]];
-    }),
+    caption: 'Settings of the run, each with where its value came from',
+    columns: SETTING_COLUMNS,
+    rows: [
+      ...group('selection', selection),
+      settingRow('seed', seed, valueSchema(fields['seed'])),
+      ...group('intake', intake),
+    ],
   };
 }
 
-export function sourceTable({
-  tool,
-  started,
-  guarantee,
-  model,
-  data,
-  split,
-  environment: env,
-  checks,
-}: RunHeader): Table {
+function seriesSettings(series: SeriesHeader): Table {
+  const fields = methodOf(series).settings.json.properties ?? {};
+  return {
+    caption: `Settings of ${labelOf(series)}`,
+    columns: SETTING_COLUMNS,
+    // Every setting of a file was judged to be a value with its origin.
+    rows: Object.entries(series.settings as Readonly<Record<string, Sourced<unknown>>>).map(
+      ([name, setting]) => settingRow(name, setting, fields[name]),
+    ),
+  };
+}
+
+/** What the settings of a series come to on this model, and what was measured when it was opened. */
+function seriesFacts(series: SeriesHeader): Table {
+  const { facts, checks } = methodOf(series);
+  const rows = (values: object, schema: JsonSchema): string[][] =>
+    Object.entries(values).map(([name, value]) => [
+      name,
+      textOf(value),
+      meaningOf(schema.properties?.[name]),
+    ]);
+  return {
+    caption: `${labelOf(series)} on this model, and what was measured before the first certificate`,
+    columns: FACT_COLUMNS,
+    rows: [
+      [
+        'guarantee',
+        series.guarantee,
+        series.guarantee === 'certificate' ? 'What its radii are.' : 'None of its radii is a certificate.',
+      ],
+      ...rows(series.facts, facts.json),
+      ...rows(series.checks, checks.json),
+    ],
+  };
+}
+
+function sources({ header, digest, finished }: ResultRun): Table {
+  const { tool, started, model, data, selection, dependence, environments } = header;
+  const { heldOut, shard } = selection;
   return {
     caption: 'Sources and environment',
-    columns: ['what', 'value'].map((header) => ({ header, align: 'left' })),
+    columns: left(['what', 'value']),
     rows: [
-      ['radii are', guarantee],
       ['model', `${model.name}${model.producer === '' ? '' : `, made by ${model.producer}`}`],
       ...model.files.map(({ name, sha256 }) => [`sha256 of ${name}`, sha256]),
       [
@@ -68,29 +91,42 @@ export function sourceTable({
         `${data.name}, ${data.length} images of ${data.shape.join('×')}, ${data.labelled ? 'labelled' : 'without labels'}`,
       ],
       ['digest of the data', data.digest],
-      [
-        'cut',
-        `${split.cut} (tensor ${split.tensor}, ${split.latentShape.join('×')}; ${split.nodesLeft} nodes before, ${split.nodesRight} behind)`,
-      ],
-      ...(split.heldOut.length === 0
+      ...(heldOut.length === 0
         ? []
-        : [['held out', `${split.heldOut.length} images the cut was chosen on; none of them is certified`]]),
+        : [['held out', `${heldOut.length} images that settings were chosen on; none of them is certified`]]),
+      ...(shard === null ? [] : [['part', `number ${shard.index} of ${shard.of}, counted from 0`]]),
+      ['noise of different images', dependence],
       ['made by', `${tool.name} ${tool.version}, started ${started}`],
-      [
+      ...environments.map(({ onnxruntime, provider, workers, node, platform, cpu }) => [
         'computed by',
-        `ONNX Runtime ${env.onnxruntime}, ${env.provider}, ${env.workers} workers, batch ${env.batch}; Node ${env.node} on ${env.platform}, ${env.cpu}`,
-      ],
-      ['noise', env.noise],
-      [
-        'largest differences in the checks',
-        `left half ${upwards(checks.leftHalf)}${inNoise(checks)}, composition ${upwards(checks.composition)}${checks.provider === null ? '' : `, provider ${upwards(checks.provider)}`}`,
-      ],
+        `ONNX Runtime ${onnxruntime}, ${provider}, ${workers} workers; Node ${node} on ${platform}, ${cpu}`,
+      ]),
+      [finished ? 'result digest' : 'result digest so far', digest],
     ],
   };
 }
 
-/** What the left half's difference is to the noise. */
-const inNoise = ({ leftHalfNorm, leftHalfSigmas }: RunHeader['checks']): string =>
-  ` (in l2 ${upwards(leftHalfNorm)}, that is ${upwards(leftHalfSigmas)} σ)`;
+const isSourced = (value: unknown): value is Sourced<unknown> =>
+  typeof value === 'object' && value !== null && 'origin' in value;
 
-const upwards = (x: number): string => (x === 0 ? '0' : x >= 1e-4 ? roundUp(x, 4) : x.toExponential(1));
+const settingRow = (
+  name: string,
+  { value, origin }: Sourced<unknown>,
+  schema: JsonSchema | undefined,
+): string[] => [name, textOf(value), origin, meaningOf(schema)];
+
+/** The schema of a setting's value. */
+const valueSchema = (setting: JsonSchema | undefined): JsonSchema | undefined =>
+  setting?.properties?.['value'];
+
+/** A nullable value is described inside its union. */
+const meaningOf = (schema: JsonSchema | undefined): string =>
+  schema?.description ??
+  schema?.anyOf?.find(({ description }) => description !== undefined)?.description ??
+  '';
+
+/** A value as the result file has it; numbers are not rounded. */
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,11 +1,11 @@
 /** The certificate that a report works out step by step: the median one, so that it is representative. */
 import { type Derivation, derivationOf } from '../methods/derivation.ts';
-import type { CertificateRecord } from '../records/record.ts';
 import type { AuditedRun } from './audited-run.ts';
 
 export interface WorkedExample {
   readonly title: string;
-  readonly record: CertificateRecord;
+  /** Index of the image. */
+  readonly index: number;
   /** Which image it is and why this one, in a sentence. */
   readonly chosen: string;
   readonly derivation: Derivation;
@@ -13,16 +13,19 @@ export interface WorkedExample {
 
 /**
  * The image with the median radius of those that have one (of two in the middle the smaller); without any, the first
- * image, whose derivation ends with why it has none. Null for logs, which hold no votes, and without images.
+ * image, whose derivation ends with why it has none. Null for logs, which hold no evidence, and without images.
  */
 export function workedExample(run: AuditedRun): WorkedExample | null {
   if (run.kind !== 'result') return null;
-  const certified = run.images
-    .filter(({ abstained, radius }) => !abstained && radius > 0)
-    .sort((a, b) => a.radius - b.radius || a.index - b.index);
-  const record = certified[Math.floor((certified.length - 1) / 2)] ?? run.images[0];
+  const [{ images }] = run.series;
+  const certified = [...images.entries()]
+    .filter(([, { radius }]) => radius > 0)
+    .sort(([, a], [, b]) => a.radius - b.radius || a.index - b.index);
+  const [at] = certified[Math.floor((certified.length - 1) / 2)] ?? [0];
+  const record = run.records[at];
   if (record === undefined) return null;
-  const which = `Image ${record.index}${record.label === null ? '' : `, label ${record.label}`}`;
+  const { index, label } = record;
+  const which = `Image ${index}${label === null ? '' : `, label ${label}`}`;
   const chosen =
     certified.length > 1
       ? `${which}: the median radius of the ${certified.length} images that have one.`
@@ -31,5 +34,5 @@ export function workedExample(run: AuditedRun): WorkedExample | null {
         : `${which}: no image has a radius; this is why the first has none.`;
   const derivation = derivationOf(run.header, record);
   const title = `One ${derivation.abstained ? 'abstention' : 'certificate'}, step by step`;
-  return { title, record, chosen, derivation };
+  return { title, index, chosen, derivation };
 }

@@ -1,31 +1,31 @@
 /** What a report shows beyond the result file, where it is at hand and is what the run was made of: the model and the data. */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { SplitzError, UsageError } from '../ground/errors.ts';
 import { boundability } from '../inspection/boundability.ts';
-import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
-import { type DisplacementPoint, displacementCurve } from '../methods/displacement-curve.ts';
-import { leftHalfBoundAt } from '../methods/smoothed-classifier.ts';
-import { findCut } from '../onnx/cuts.ts';
-import { forceEval } from '../onnx/intake/force-eval.ts';
-import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
-import { loadModel } from '../onnx/model/load.ts';
+import { type Context, note } from '../methods/context.ts';
+import { methodOf, ownSeries } from '../methods/index.ts';
+import { type DisplacementPoint, type Subject, valuesOf, type WithOrigins } from '../methods/method.ts';
+import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { AuditedRun } from '../report/audited-run.ts';
 import { extremes } from '../report/extremes.ts';
 import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
-import { globalLipschitz } from './choose-cut.ts';
-import { labelsPath, outputOf } from './reopen-run.ts';
+import { openModel, recordedModelRequest, sourceOf } from './open-model.ts';
+import { labelsPath, modelDifference, modelPath } from './reopen-subject.ts';
 
-export interface ReportSourceFlags {
+export interface ReportSourcesRequest {
+  /** The result files and logs, by path. */
+  readonly runs: readonly string[];
+  /** Path of the model; one of the recorded name alongside the result file unless given. */
   readonly model?: string | undefined;
+  /** As for `certify`; only data that are built in unless given. */
   readonly data?: string | undefined;
+  /** Path of the label file, where the run had one. */
   readonly labels?: string | undefined;
-  readonly output?: string | undefined;
+  /** Whose norms are proved: of the segments before the cut, or of all. */
   readonly segments: 'left' | 'all';
 }
 
@@ -33,14 +33,13 @@ export interface ReportSourceFlags {
 type Opened = Map<string, Dataset>;
 
 /**
- * Sources of every run. What is not there, or is not what the run was made of, is left out with the reason in words.
+ * Sources of every run. What is not there, or is not what the run was made of, is omitted with the reason in words.
  * Throws UsageError when the user names a model or data that no run was made of.
  */
 export async function reportSources(
   runs: readonly AuditedRun[],
-  paths: readonly string[],
-  flags: ReportSourceFlags,
-  note: (text: string) => void,
+  request: ReportSourcesRequest,
+  context: Pick<Context, 'tell'>,
 ): Promise<RunSources[]> {
   const opened: Opened = new Map();
   const sources: RunSources[] = [];
@@ -50,31 +49,32 @@ export async function reportSources(
       sources.push({ segments: none, curves: none, pictures: none, classNames: null });
       continue;
     }
-    const data = await dataOf(run.header, paths[k] ?? '', flags, opened);
-    const model = await modelOf(run.header, paths[k] ?? '', flags);
+    const path = request.runs[k] ?? '';
+    const data = await dataOf(run.header, path, request, opened);
+    const classifier = await classifierOf(run.header, path, request);
     sources.push({
-      segments: typeof model === 'string' ? model : segmentsOf(run.header, model, flags),
+      segments: typeof classifier === 'string' ? classifier : segmentsOf(run.header, classifier, request),
       curves:
-        typeof model === 'string'
-          ? model
+        typeof classifier === 'string'
+          ? classifier
           : typeof data === 'string'
             ? data
-            : await curvesOf(run, model, data, note),
+            : await curvesOf(run, { classifier, data }, context),
       pictures: typeof data === 'string' ? data : await picturesOf(run, data),
       classNames: typeof data === 'string' ? null : data.classNames,
     });
   }
   const named: [flag: string, unmatched: boolean][] = [
-    ['--data', flags.data !== undefined && sources.every(({ pictures }) => pictures === OTHER_DATA)],
-    ['--model', flags.model !== undefined && sources.every(({ segments }) => segments === OTHER_MODEL)],
+    ['--data', request.data !== undefined && sources.every(({ pictures }) => pictures === OTHER_DATA)],
+    ['--model', request.model !== undefined && sources.every(({ segments }) => segments === OTHER_MODEL)],
   ];
   for (const [flag, unmatched] of named) {
     if (!unmatched) continue;
     throw new UsageError({
       what: `no result file was made from what ${flag} names`,
-      where: `${flag} ${flag === '--data' ? flags.data : flags.model}`,
+      where: `${flag} ${flag === '--data' ? request.data : request.model}`,
       why: 'its digest is in none of them',
-      remedy: `Name the one certify was given, with the same --labels, or leave ${flag} away.`,
+      remedy: `Name the one certify was given, with the same --labels, or omit ${flag}.`,
     });
   }
   return sources;
@@ -87,109 +87,104 @@ const OTHER_MODEL = 'the model named by --model is not that of this run (another
 async function dataOf(
   header: RunHeader,
   runPath: string,
-  flags: ReportSourceFlags,
+  request: ReportSourcesRequest,
   opened: Opened,
 ): Promise<Dataset | string> {
-  const { data, settings } = header;
+  const { data, intake } = header;
   const builtIn = /^glyphs /u.test(data.name);
-  const spec = flags.data ?? (builtIn ? 'glyphs' : undefined);
+  const spec = request.data ?? (builtIn ? 'glyphs' : undefined);
   if (spec === undefined) return 'name the data by --data, as for certify, to see them';
   const subset = data.subset === 'train' ? 'train' : 'test';
-  const labels = labelsPath({ run: runPath, labels: flags.labels }, header);
-  if (labels === undefined && settings.labels !== undefined)
-    return `name their label file (${settings.labels.value}) by --labels, as for certify, to see them`;
+  const labels = labelsPath({ run: runPath, labels: request.labels }, header);
+  if (labels === undefined && intake.labels.value !== null)
+    return `name their label file (${intake.labels.value}) by --labels, as for certify, to see them`;
   const key = `${subset} ${labels ?? ''}`;
   const known = opened.get(key);
   const dataset = known ?? (await openDataset(spec, { subset, ...(labels === undefined ? {} : { labels }) }));
-  if (flags.data !== undefined) opened.set(key, dataset);
+  if (request.data !== undefined) opened.set(key, dataset);
   if (dataset.digest === data.digest) return dataset;
-  return flags.data === undefined ? 'name the data by --data, as for certify, to see them' : OTHER_DATA;
+  return request.data === undefined ? 'name the data by --data, as for certify, to see them' : OTHER_DATA;
 }
 
 async function picturesOf(run: AuditedRun, data: Dataset): Promise<Map<number, string>> {
   const pictures = new Map<number, string>();
-  for (const { images } of extremes(run)) {
-    for (const { index } of images) {
-      if (!pictures.has(index)) pictures.set(index, await thumbnail(await data.image(index), data.shape));
-    }
-  }
+  const indices = extremes(run).flatMap(({ images }) => images.map(({ index }) => index));
+  for (const index of new Set(indices))
+    pictures.set(index, await thumbnail(await data.image(index), data.shape));
   return pictures;
 }
 
 /** The run's model with its preprocessing; or why it is not there. */
-async function modelOf(
+async function classifierOf(
   header: RunHeader,
   runPath: string,
-  flags: ReportSourceFlags,
+  { model }: ReportSourcesRequest,
 ): Promise<PreparedClassifier | string> {
-  const { settings, data, model } = header;
-  const path =
-    flags.model ?? [join(dirname(runPath), model.name), model.name].find((file) => existsSync(file));
-  if (path === undefined) return NO_MODEL;
-  const [channels = 1, rows = 1, columns = 1] = data.shape;
-  const { layout, scale, mean, std, channelOrder } = settings;
+  const path = foundModel(header, runPath, model);
+  if (path === null) return NO_MODEL;
+  const request = { ...recordedModelRequest(header), model: path };
   try {
-    const loaded = await loadModel(path);
-    const digests = (files: readonly { readonly sha256: string }[]): string =>
-      files.map(({ sha256 }) => sha256).join(' ');
-    if (digests(loaded.files) !== digests(model.files))
-      return flags.model === undefined ? NO_MODEL : OTHER_MODEL;
-    const source = model.modified === undefined ? loaded : forceEval(loaded);
-    return await prepareClassifier(source, outputOf({ run: runPath, output: flags.output }, header), {
-      ...{ layout: layout.value, scale: scale.value, imageShape: [channels, rows, columns] },
-      channelOrder: channelOrder?.value ?? 'rgb',
-      ...(mean.value === null ? {} : { mean: mean.value }),
-      ...(std.value === null ? {} : { std: std.value }),
-    });
+    const source = await sourceOf(request);
+    if (modelDifference(header, source) !== null) return model === undefined ? NO_MODEL : OTHER_MODEL;
+    return (await openModel(source, request, header.data.shape)).classifier;
   } catch (error) {
     // A file that lies there by chance must not stop the report; one that was named must say why it cannot be used.
-    if (flags.model !== undefined || !(error instanceof SplitzError)) throw error;
-    return `${model.name} beside the result file cannot be used (${error.report.what})`;
+    if (model !== undefined || !(error instanceof SplitzError)) throw error;
+    return `${header.model.name} alongside the result file cannot be used (${error.report.what})`;
   }
 }
 
-/** Norms of the segments: those before the cut, or all of them. */
+/** Null where the model is nowhere to be found, which a report does without. */
+function foundModel(header: RunHeader, run: string, model: string | undefined): string | null {
+  try {
+    return modelPath({ run, model }, header);
+  } catch (error) {
+    if (error instanceof UsageError) return null;
+    throw error;
+  }
+}
+
+/** Norms of the segments: those before the cut of the run's own series, or all of them. */
 function segmentsOf(
-  { split }: RunHeader,
+  header: RunHeader,
   classifier: PreparedClassifier,
-  flags: ReportSourceFlags,
-): Exclude<RunSources['segments'], string> {
+  { segments }: ReportSourcesRequest,
+): RunSources['segments'] {
+  const series = ownSeries(header);
+  const noise = methodOf(series).surrogate(valuesOf(series.settings as WithOrigins<object>), { classifier });
+  if (noise === null) return 'the method adds no noise behind a cut';
   const upTo = (last: number) => {
     const cuts = classifier.cuts.cuts.filter(({ index }) => index <= last);
     // No limit of time: the same command gives the same report on a slow day.
     return boundability({ ...classifier, cuts: { ...classifier.cuts, cuts } }, Number.POSITIVE_INFINITY)
       .segments;
   };
-  const left = upTo(split.index);
-  return { norms: flags.segments === 'left' ? left : upTo(Number.POSITIVE_INFINITY), left: left.length };
+  const left = upTo(noise.cut.index);
+  return { norms: segments === 'left' ? left : upTo(Number.POSITIVE_INFINITY), left: left.length };
 }
 
-/** Of a report that takes longer than this, the user hears what it is at. */
+/** Reports slower than this print progress. */
 const SILENT_MS = 1000;
 
 /** D(r) of a few images, bounded as `certify` did. */
 async function curvesOf(
   run: AuditedRun,
-  classifier: PreparedClassifier,
-  data: Dataset,
-  note: (text: string) => void,
+  subject: Subject,
+  context: Pick<Context, 'tell'>,
 ): Promise<RunSources['curves']> {
   const images = curveImages(run);
-  if (run.kind !== 'result' || images.length === 0) return new Map();
-  const { split, settings } = run.header;
-  const cut = findCut(classifier.cuts, split.cut);
-  const left = leftHalfBoundAt(classifier, cut, settings.lipschitz.value, DEFAULT_DELTA);
-  if (left === null) return new Map();
-  const seed = settings.seed.value;
-  // Before the first image, as certify does: norms of large left halves are proved once and shared.
-  globalLipschitz(left, seed);
-  const curves = new Map<number, DisplacementPoint[]>();
+  const curves = new Map<number, readonly DisplacementPoint[]>();
+  if (run.kind !== 'result') return curves;
+  const series = ownSeries(run.header);
+  const seed = BigInt(run.header.seed.value);
   const started = performance.now();
-  for (const { record } of images) {
+  for (const [k, { image }] of images.entries()) {
+    const { index, radius } = image;
     if (performance.now() - started > SILENT_MS)
-      note(`note   bounding D(r) around image ${record.index} (${curves.size + 1} of ${images.length})`);
-    const { index, radius } = record;
-    curves.set(index, displacementCurve(left, await data.image(index), radius, BigInt(seed), index));
+      note(context, `note   bounding D(r) around image ${index} (${k + 1} of ${images.length})`);
+    const pixels = await subject.data.image(index);
+    const points = methodOf(series).curve({ index, pixels }, radius, series, subject, seed);
+    if (points !== null) curves.set(index, points);
   }
   return curves;
 }

@@ -7,7 +7,7 @@
  * failed, each with probability at most alpha (Cohen et al. 2019, appendix).
  */
 
-import type { Outcome, Verdict } from '../records/record.ts';
+import type { Outcome, RunHeader, Verdict } from '../records/record.ts';
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
 import { clopperPearsonInterval } from '../smoothing/votes/clopper-pearson.ts';
 
@@ -173,8 +173,13 @@ function stakesOf(y: readonly number[], goal: number): number[] {
  * may fail with probability alpha <= 1/2: k/N for the smallest k with P[Binomial(N, alpha) > k] <= 5 %, since the failures
  * are independent and each at most that likely. (Cohen et al. bound the same quantile by alpha + sqrt(alpha (1-alpha)
  * ln(1/ρ) / N) + ln(1/ρ) / (3N); Bernstein's inequality has 2 alpha (1-alpha) there, and the exact tail needs neither.)
+ *
+ * Failures of certificates that share their noise may come all at once. Then k is the smallest with N alpha / (k+1) <= 5 %,
+ * a bound on P[failures > k] by Markov's inequality, which assumes nothing of how they depend on each other.
  */
-export function failureAllowance(alpha: number, images: number): number {
+export function failureAllowance(alpha: number, images: number, dependence: RunHeader['dependence']): number {
+  if (dependence === 'shared')
+    return Math.min(images, Math.max(0, Math.ceil(((images * alpha) / RHO) * (1 + 2 ** -50)) - 1)) / images;
   let failures = 0;
   while (failures < images && binomialUpperTail(failures + 1, images, alpha) > RHO) failures++;
   return failures / images;

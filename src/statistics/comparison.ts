@@ -15,7 +15,15 @@ import type { Guarantee, Outcome, RunHeader } from '../records/record.ts';
 import { differences } from '../records/run-identity.ts';
 import { keyWords, philox } from '../smoothing/noise/philox.ts';
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
-import { certifiedCount, counts, type Measure, roundRadii, type Score, scoreOf, verdictOf } from './accuracy.ts';
+import {
+  certifiedCount,
+  counts,
+  type Measure,
+  roundRadii,
+  type Score,
+  scoreOf,
+  verdictOf,
+} from './accuracy.ts';
 
 /** Level of the statements "significant" and of the interval. */
 export const LEVEL = 0.05;
@@ -62,7 +70,7 @@ export interface Comparison {
   readonly otherClass: number;
   readonly shares: readonly ShareComparison[];
   readonly average: AverageComparison;
-  /** What differs in the two headers besides time and place. */
+  /** What differs between the two besides time and place; series that are not compared do not count. */
   readonly settings: readonly string[];
 }
 
@@ -96,14 +104,24 @@ export function compareRuns(
     otherClass,
     shares: adjusted(roundRadii(largest).map((radius) => shareAt(radius, first, second, scores))),
     average: averages(a, b),
-    settings: differences(first.header, second.header, ['in the first', 'in the second']),
+    settings: differences(ofItsSeries(first), ofItsSeries(second), ['in the first', 'in the second']),
   };
 }
+
+/** The header of a run that had nothing but the series compared. */
+const ofItsSeries = ({ header, series }: ComparedRun): RunHeader => ({
+  ...header,
+  series: header.series.slice(series, series + 1),
+});
 
 const guaranteeOf = ({ header, series }: ComparedRun): Guarantee =>
   header.series[series]?.guarantee ?? 'certificate';
 
-function requireSameImages(first: ComparedRun, second: ComparedRun, [one, other]: readonly [string, string]): void {
+function requireSameImages(
+  first: ComparedRun,
+  second: ComparedRun,
+  [one, other]: readonly [string, string],
+): void {
   const data = [first.header.data, second.header.data] as const;
   if (data[0].digest !== data[1].digest) {
     throw new UsageError({
@@ -136,7 +154,12 @@ function counting({ outcomes, series }: ComparedRun, radius: number, labelled: b
   );
 }
 
-function shareAt(radius: number, first: ComparedRun, second: ComparedRun, [a, b]: readonly [Score, Score]): ShareComparison {
+function shareAt(
+  radius: number,
+  first: ComparedRun,
+  second: ComparedRun,
+  [a, b]: readonly [Score, Score],
+): ShareComparison {
   const labelled = a.measure === 'certified accuracy';
   const [one, other] = [counting(first, radius, labelled), counting(second, radius, labelled)];
   const onlyFirst = one.filter((counts, k) => counts && other[k] !== true).length;

@@ -41,7 +41,10 @@ export interface RunSummary {
 }
 
 /** Summarises the outcomes of a run; they may be none. */
-export function summarise({ series }: Pick<RunHeader, 'series'>, outcomes: readonly Outcome[]): RunSummary {
+export function summarise(
+  { series, dependence }: Pick<RunHeader, 'series' | 'dependence'>,
+  outcomes: readonly Outcome[],
+): RunSummary {
   const scores = series.map((_, k) => scoreOf(outcomes, k));
   const radii = roundRadii(Math.max(0, ...scores.map((score) => score.radii.at(-1) ?? 0)));
   const labelled = outcomes.every(({ label }) => label !== null);
@@ -57,7 +60,7 @@ export function summarise({ series }: Pick<RunHeader, 'series'>, outcomes: reado
       score,
       shares: radii.map((radius) => certifiedShare(score, radius)),
       averageRadius: averageRadius(score),
-      failureAllowance: failureAllowance(score.alpha, Math.max(1, score.images)),
+      failureAllowance: failureAllowance(score.alpha, Math.max(1, score.images), dependence),
       medianLocalLipschitz: median(
         outcomes.flatMap(({ verdicts }) => {
           const L = verdicts[k]?.localLipschitz ?? null;

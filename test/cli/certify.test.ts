@@ -2,7 +2,9 @@
 import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { leftHalfBoundAt } from '../../src/methods/smoothed-classifier.ts';
+import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { globalLipschitz, leftHalfBoundAt, PILOT_SEED } from '../../src/methods/splitz/left-half.ts';
+import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
@@ -10,15 +12,19 @@ import { tensorInfo } from '../../src/onnx/model/extract.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
 import type { NodeProto } from '../../src/onnx/model/proto.ts';
 import type { CertificateRecord } from '../../src/records/record.ts';
-import { globalLipschitz } from '../../src/runs/choose-cut.ts';
+import { pixelDigest } from '../../src/runs/certify.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 import {
+  countsOf,
+  cutOf,
   newFolder,
   outcome,
+  ownVerdict,
   parseResults,
   readResults,
+  settingsOf,
   splitz,
   start,
   withoutTimes,
@@ -49,16 +55,50 @@ afterAll(remove);
 describe.concurrent('a result file', () => {
   it('holds a header and one valid record per image, and some images are certified', () => {
     const { header, records } = readResults(path('whole.jsonl'));
-    expect(header.guarantee).toBe('certificate');
-    expect(header.split).toMatchObject({ cut: 'Relu_1', latentShape: [3, 8, 8], heldOut: [] });
-    expect(header.settings.sigma).toEqual({ value: 0.08, origin: 'flag' });
-    expect(header.settings.alpha).toEqual({ value: 0.001, origin: 'default' });
+    const [own] = header.series;
+    expect(header.series.map(({ method }) => method)).toEqual(['splitz', 'smoothing']);
+    expect(own?.guarantee).toBe('certificate');
+    expect(own?.facts).toMatchObject({ latentShape: [3, 8, 8] });
+    expect(own?.settings).toMatchObject({
+      split: { value: 'Relu_1', origin: 'default' },
+      sigma: { value: 0.08, origin: 'flag' },
+      alpha: { value: 0.001, origin: 'default' },
+    });
+    expect(header.selection.heldOut).toEqual([]);
     expect(indices(records)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    const large = records.filter(({ radius }) => radius > 0.001);
+    const large = records.map(ownVerdict).filter(({ radius }) => radius > 0.001);
     expect(large.length).toBeGreaterThan(2);
-    for (const { displacement, latentRadius, forwardError } of large)
+    for (const { evidence } of large) {
+      const { displacement, latentRadius, forwardError } = evidence as SplitzEvidence;
       expect(displacement).toBeLessThanOrEqual(latentRadius - 2 * (forwardError ?? Number.NaN));
-    expect(records.every(({ baseline }) => baseline?.displacementBound === 'identity')).toBe(true);
+    }
+  });
+
+  it('says which picture each record is of, and what the network alone answers', async () => {
+    const { records } = readResults(path('whole.jsonl'));
+    expect(new Set(records.map(({ sha256 }) => sha256)).size).toBe(records.length);
+    const glyphs = await openDataset('glyphs', { subset: 'test' });
+    const [first] = records;
+    expect(first?.sha256).toBe(pixelDigest(await glyphs.image(0)));
+    expect(first?.name).toBeNull();
+    expect(records.every(({ answer }) => answer !== null && answer >= 0)).toBe(true);
+  });
+
+  it('ends with the result digest that is printed: the same for the same command, another with another seed', async () => {
+    const printed = (stderr: string) => /^digest ([0-9a-f]{64})$/m.exec(stderr)?.[1];
+    const digestOf = (out: string) => {
+      const last: unknown = JSON.parse(readFileSync(path(out), 'utf8').trimEnd().split('\n').at(-1) ?? '');
+      return (last as { digest?: string }).digest;
+    };
+    const ends = [
+      await certified('digest1.jsonl', '--max', '3', '--workers', '1'),
+      await certified('digest2.jsonl', '--max', '3', '--workers', '2', '--batch', '8'),
+      await certified('digest3.jsonl', '--max', '3', '--seed', '8'),
+    ];
+    const digests = ends.map(({ ended }) => printed(ended.stderr));
+    expect(digests[0]).toBe(digestOf('digest1.jsonl'));
+    expect(digests[1]).toBe(digests[0]);
+    expect(digests[2]).not.toBe(digests[0]);
   });
 
   it.each([
@@ -71,17 +111,20 @@ describe.concurrent('a result file', () => {
       out,
       ...['--max', '12', '--workers', String(workers), '--batch', String(batch)],
     );
-    expect(header.environment).toMatchObject({ workers, batch });
-    expect(withoutTimes(path(out)).replace(/"workers":\d+,"batch":\d+/, '"workers":1,"batch":8')).toBe(
-      withoutTimes(path('whole.jsonl')),
-    );
+    expect(header.environments).toMatchObject([{ workers }]);
+    expect(header.series.map(({ checks }) => checks)).toMatchObject([{ batch }, { batch }]);
+    expect(
+      withoutTimes(path(out))
+        .replace(/"workers":\d+/, '"workers":1')
+        .replaceAll(/"batch":\d+/g, '"batch":8'),
+    ).toBe(withoutTimes(path('whole.jsonl')));
     expect(records.map(outcome)).toEqual(readResults(path('whole.jsonl')).records.map(outcome));
   });
 
   it('is another one with another seed', async () => {
     const { records } = await certified('seed.jsonl', '--max', '3', '--seed', '8');
     const before = readResults(path('whole.jsonl')).records.slice(0, 3);
-    expect(records.map(({ counts }) => counts)).not.toEqual(before.map(({ counts }) => counts));
+    expect(records.map((record) => countsOf(record))).not.toEqual(before.map((record) => countsOf(record)));
   });
 
   it.each([
@@ -128,13 +171,13 @@ describe.concurrent('which images', () => {
     writeFileSync(path('noise.npz'), npz({ images: npy('<f4', [12, 28, 28], pixels) }));
     const auto = ['--data', 'noise.npz', '--split', 'auto', '--sigma', '0.01'];
     const { header, records, ended } = await certified('auto.jsonl', ...auto);
-    expect(header.split.heldOut).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(header.selection.heldOut).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
     expect(indices(records)).toEqual([0, 1, 2, 3]);
-    expect(header.settings.sigma.origin).toBe('derived');
+    expect(header.series[0]?.settings).toMatchObject({ sigma: { origin: 'derived' } });
     const tried = [...ended.stderr.matchAll(/^auto {3}'(.*)': average radius ([\d.]+) on 8 held-out/gm)];
     expect(tried.map(([, cut]) => cut)).toEqual(['input', 'conv', 'Relu_1', 'Flatten_2']);
     const most = Math.max(...tried.map(([, , radius]) => Number(radius)));
-    const chosen = tried.find(([, cut]) => cut === header.split.cut);
+    const chosen = tried.find(([, cut]) => cut === cutOf(header));
     expect(Number(chosen?.[2])).toBe(most);
     expect(most).toBeGreaterThan(0);
   });
@@ -153,8 +196,9 @@ describe.concurrent('which images', () => {
       imageShape: [1, 28, 28],
     });
     const matched = tried.map(([, name]) => {
+      if (name === 'input') return [name, 0.01] as const;
       const left = leftHalfBoundAt(prepared, findCut(prepared.cuts, name ?? ''), 'secant', 1e-6);
-      return [name, 0.01 * globalLipschitz(left, 0)] as const;
+      return [name, 0.01 * globalLipschitz(left, PILOT_SEED)] as const;
     });
     expect(matched.map(([name]) => name)).toEqual(['input', 'conv', 'Relu_1', 'Flatten_2']);
     for (const [k, [, sigma]] of matched.entries()) {
@@ -164,7 +208,7 @@ describe.concurrent('which images', () => {
     expect(matched[1]?.[1]).toBeGreaterThan(0.012);
   });
 
-  it('--split auto ends where only balls have a bound, which match no noise level', async () => {
+  it('--split auto omits cuts where only balls have a bound, which match no noise level', async () => {
     const nodes = (glyphParts.nodes ?? []).map((n) =>
       n.opType === 'Relu' ? node('Mul', ['h', 'h'], 'a', { name: 'Mul_1' }) : n,
     );
@@ -192,7 +236,7 @@ describe.concurrent('which images', () => {
       '--out',
       's.jsonl',
     );
-    expect(ended.stderr).toMatch(/^auto {3}'Mul_1' and everything behind it: bounded on balls only/m);
+    expect(ended.stderr).toMatch(/^pilot {2}'Mul_1' is omitted: its left half has no Lipschitz constant/m);
     expect(ended.code).toBe(0);
   });
 });
@@ -203,27 +247,26 @@ describe.concurrent('which split', () => {
     ['3', 'Flatten_2'],
   ])('--split %s cuts at %s', async (spec, cut) => {
     const { header, records } = await certified(`split-${spec}.jsonl`, '--split', spec, '--max', '2');
-    expect(header.split.cut).toBe(cut);
-    const bound = spec === 'input' ? 'identity' : 'secant';
-    expect(records.map((record) => record.displacementBound)).toEqual([bound, bound]);
-    expect(records.every(({ baseline }) => (baseline === null) === (spec === 'input'))).toBe(true);
+    expect(cutOf(header)).toBe(cut);
+    const methods = header.series.map(({ method }) => method);
+    expect(methods).toEqual(spec === 'input' ? ['smoothing'] : ['splitz', 'smoothing']);
+    expect(records.every(({ series }) => series.length === methods.length)).toBe(true);
   });
 
   it('--no-baseline runs the split alone, with the same votes', async () => {
     const { header, records } = await certified('alone.jsonl', '--no-baseline', '--max', '2');
-    expect(header.settings.baselineSigma).toEqual({ value: null, origin: 'flag' });
-    expect(records.every(({ baseline }) => baseline === null)).toBe(true);
-    expect(records.map(({ counts }) => counts)).toEqual(
+    expect(header.series.map(({ method }) => method)).toEqual(['splitz']);
+    expect(records.map((record) => countsOf(record))).toEqual(
       readResults(path('whole.jsonl'))
         .records.slice(0, 2)
-        .map(({ counts }) => counts),
+        .map((record) => countsOf(record)),
     );
   });
 
   it('--lipschitz power is called an estimate, not a bound, wherever its radii appear', async () => {
     const { header, records, ended } = await certified('power.jsonl', '--lipschitz', 'power', '--max', '2');
-    expect(header.guarantee).toBe('estimate, not a bound');
-    expect(records.every((r) => r.displacementBound === 'power estimate, not a bound')).toBe(true);
+    expect(header.series.map(({ guarantee }) => guarantee)).toEqual(['estimate, not a bound', 'certificate']);
+    expect(records).toHaveLength(2);
     expect(ended.stdout).toContain('ESTIMATE, NOT A BOUND');
     const tsv = await run('--lipschitz', 'power', '--max', '1', '--out', '-', '--format', 'tsv');
     expect(tsv.stdout).toContain('estimate');
@@ -249,9 +292,11 @@ describe.concurrent('what is printed', () => {
       const [index, label, predict, radius, correct] = row.split('\t');
       const record = records[k];
       expect([Number(index), Number(label)]).toEqual([record?.index, record?.label]);
-      expect(Number(predict)).toBe(record?.prediction ?? -1);
-      expect(Number(radius)).toBeLessThanOrEqual(record?.radius ?? 0);
-      expect(correct).toBe(record?.correct ? '1' : '0');
+      if (record === undefined) throw new Error('one row per record');
+      const own = ownVerdict(record);
+      expect(Number(predict)).toBe(own.prediction ?? -1);
+      expect(Number(radius)).toBeLessThanOrEqual(own.radius);
+      expect(correct).toBe(own.prediction === record.label ? '1' : '0');
     }
   });
 
@@ -276,7 +321,11 @@ describe.concurrent('what is printed', () => {
     const { ended, header } = await certified('json.jsonl', '--max', '2', '--json');
     const document: unknown = JSON.parse(ended.stdout);
     expect(ended.stdout.trimEnd()).not.toContain('\n');
-    expect(document).toMatchObject({ run: { split: header.split }, summary: expect.anything() });
+    expect(document).toMatchObject({
+      run: { series: header.series },
+      summary: expect.anything(),
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
   });
 
   it('the file is named after model and cut when --out says nothing', async () => {
@@ -309,10 +358,10 @@ describe.concurrent('defaults in the model', () => {
     );
     expect(ended.code).toBe(0);
     const { header } = readResults(path('described.jsonl'));
-    expect(header.split.cut).toBe('Flatten_2');
+    expect(cutOf(header)).toBe('Flatten_2');
     const origin = 'model metadata';
-    expect(header.settings).toMatchObject({
-      sigma: { value: 0.4, origin },
+    expect(header.series[0]?.settings).toMatchObject({ sigma: { value: 0.4, origin } });
+    expect(header.intake).toMatchObject({
       mean: { value: [0.25], origin },
       std: { value: [0.5], origin },
       scale: { value: 1, origin: 'default' },
@@ -330,9 +379,9 @@ describe.concurrent('defaults in the model', () => {
     );
     expect(ended.code).toBe(0);
     const { header } = readResults(path('overridden.jsonl'));
-    expect(header.split.cut).toBe('input');
-    expect(header.settings).toMatchObject({
-      sigma: { value: 0.2, origin: 'flag' },
+    expect(header.series.map(({ method }) => method)).toEqual(['smoothing']);
+    expect(settingsOf(header)['sigma']).toBe(0.2);
+    expect(header.intake).toMatchObject({
       mean: { value: [0], origin: 'flag' },
       std: { value: [0.5], origin: 'model metadata' },
     });
@@ -371,7 +420,7 @@ describe('a model of uint8 pixels', () => {
     expect(ends.map(({ code }) => code)).toEqual([0, 0]);
     const { records } = readResults(path('uint8.jsonl'));
     expect(records.map(outcome)).toEqual(readResults(path('rounding.jsonl')).records.map(outcome));
-    expect(records.some(({ radius }) => radius > 0)).toBe(true);
+    expect(records.some((record) => ownVerdict(record).radius > 0)).toBe(true);
   });
 
   it('has no bound behind its pixels: refused by name, with the cut that there is', async () => {

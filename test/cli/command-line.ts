@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
-import type { CertificateRecord, RunHeader } from '../../src/records/record.ts';
+import type { CertificateRecord, RunHeader, SeriesCertificate } from '../../src/records/record.ts';
 import { DIGEST_FILE, sourceDigest } from '../../tools/source-digest.mjs';
 import { LINES } from '../records/run.ts';
 
@@ -117,6 +117,27 @@ export function parseResults(text: string): Results {
     records.map((record) => LINES.recordViolation(record, header as RunHeader)).find((p) => p !== null);
   if (problem) throw new Error(problem);
   return { header: header as RunHeader, records: records as CertificateRecord[] };
+}
+
+/** A series' settings as values, by name. */
+export const settingsOf = ({ series }: RunHeader, k = 0): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries((series[k]?.settings ?? {}) as Readonly<Record<string, { readonly value: unknown }>>).map(
+      ([name, { value }]) => [name, value],
+    ),
+  );
+
+/** The cut of a run; "input" where there is none in front of the noise. */
+export const cutOf = (header: RunHeader): unknown => settingsOf(header)['split'] ?? 'input';
+
+/** Votes of the first series. */
+export const countsOf = ({ series }: CertificateRecord, k = 0): readonly number[] =>
+  (series[k]?.evidence as VoteEvidence | undefined)?.counts ?? [];
+
+/** Verdict of the first series. */
+export function ownVerdict({ series: [own] }: CertificateRecord): SeriesCertificate {
+  if (own === undefined) throw new Error('a run has a series');
+  return own;
 }
 
 export const readResults = (path: string): Results => parseResults(readFileSync(path, 'utf8'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { npy, npz } from '../datasets/files.ts';
 import { sharedFolder } from '../onnx/shared.ts';
-import { newFolder, readResults, splitz } from './command-line.ts';
+import { countsOf, newFolder, ownVerdict, readResults, splitz } from './command-line.ts';
 
 const cases = join(sharedFolder, 'cases');
 const absent = existsSync(cases) ? null : 'the shared cases are not on this machine';
@@ -35,7 +35,10 @@ async function attacked(name: string, model: string, out: string): Promise<strin
   return ended.stdout;
 }
 const radii = (out: string) =>
-  readResults(join(folder, out)).records.map(({ prediction, radius }) => ({ prediction, radius }));
+  readResults(join(folder, out)).records.map((record) => {
+    const { prediction, radius } = ownVerdict(record);
+    return { prediction, radius };
+  });
 
 const title = (text: string): string => (absent === null ? text : `${text} (skipped: ${absent})`);
 
@@ -89,7 +92,7 @@ describe.skipIf(absent !== null)(title('a model made to deceive'), () => {
     for (const batch of ['64', '1']) {
       const out = `mix-${batch}.jsonl`;
       expect((await certify('batch-mixing', 'mix.onnx', out, ...settings, '--batch', batch)).code).toBe(0);
-      counts.push(readResults(join(folder, out)).records.map((record) => record.counts));
+      counts.push(readResults(join(folder, out)).records.map((record) => countsOf(record)));
     }
     expect(counts[0]).toEqual(counts[1]);
     const [first, second] = radii('mix-64.jsonl');

@@ -4,20 +4,15 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LeftHalfBound } from '../../src/lipschitz/input-radius.ts';
-import {
-  latentCentre,
-  leftHalfBoundAt,
-  openSmoothedClassifier,
-  probesOf,
-  type SmoothedClassifier,
-} from '../../src/methods/smoothed-classifier.ts';
-import { usableLatentRadius } from '../../src/methods/usable-radius.ts';
+import { latentCentre, leftHalfBoundAt, probesOf } from '../../src/methods/splitz/left-half.ts';
+import { usableLatentRadius } from '../../src/methods/splitz/usable-radius.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
 import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { VOTE_BOUNDS } from '../../src/smoothing/votes/index.ts';
 import { latentRadius } from '../../src/smoothing/votes/latent-radius.ts';
+import { type FlatCertificate, type OpenedSmoothed, openSmoothed } from '../methods/open.ts';
 import { floatTensor, node, tinyModel } from '../onnx/tiny-model.ts';
 
 const SIGMA = 0.5;
@@ -29,29 +24,25 @@ const settings = {
 } as const;
 const IMAGE = Float32Array.of(0.9, 0.2);
 
-const open: SmoothedClassifier[] = [];
+const open: OpenedSmoothed[] = [];
 afterAll(() => Promise.all(open.map((one) => one.close())));
 
 /** Relu(x), then a half-space; the left half as it is, or as `changed` says. */
-async function openedWith(changed: (left: LeftHalfBound) => LeftHalfBound): Promise<SmoothedClassifier> {
+const prepared = () => {
   const model = tinyModel({
     nodes: [node('Relu', ['x'], 'u'), node('Gemm', ['u', 'w', 'b'], 'y')],
     initializers: [floatTensor('w', [2, 2], [0, 1, 0, 0]), floatTensor('b', [2], [0, -0.1])],
     input: ['N', 2],
     output: ['N', 2],
   });
-  const classifier = await prepareClassifier(model, undefined, null);
+  return prepareClassifier(model, undefined, null);
+};
+
+async function openedWith(changed: (left: LeftHalfBound) => LeftHalfBound): Promise<OpenedSmoothed> {
+  const classifier = await prepared();
   const cut = findCut(classifier.cuts, 'u');
   const left = leftHalfBoundAt(classifier, cut, 'secant', 0);
-  if (left === null) throw new Error('a left half');
-  const smoothed = await openSmoothedClassifier(
-    classifier,
-    cut,
-    changed(left),
-    { provider: 'cpu', workers: 1, batch: 50 },
-    [IMAGE],
-    'certified',
-  );
+  const smoothed = await openSmoothed(classifier, cut, changed(left), [IMAGE], { batch: 50 });
   open.push(smoothed);
   return smoothed;
 }
@@ -70,14 +61,15 @@ describe('the rounding errors of the left half', () => {
         return { radius: usable / 3, displacement: usable - NEARBY, forwardError: NEARBY };
       },
     }));
-    const c = await smoothed.certify(IMAGE, 0, 1, settings);
-    expect(c.abstained).toBe(false);
+    const c = await smoothed.certify(IMAGE, 0, settings);
+    expect(c.prediction).not.toBeNull();
     expect(asked).toHaveLength(1);
     expect(asked[0]).toBeLessThanOrEqual(c.latentRadius - ETA);
     expect(asked[0]).toBeGreaterThan(c.latentRadius - ETA - 1e-12);
     expect([c.forwardError, c.forwardErrorNearby]).toEqual([ETA, NEARBY]);
-    expect(c.displacement).toBeLessThanOrEqual(usableLatentRadius(c));
-    expect(c.latentRadius - usableLatentRadius(c)).toBeCloseTo(ETA + NEARBY, 12);
+    const usable = usableLatentRadius(c as Required<FlatCertificate>);
+    expect(c.displacement).toBeLessThanOrEqual(usable);
+    expect(c.latentRadius - usable).toBeCloseTo(ETA + NEARBY, 12);
   });
 
   it('leave nothing where they are larger than it, or unknown', async () => {
@@ -89,16 +81,16 @@ describe('the rounding errors of the left half', () => {
           return { ...evaluation, latent: { ...evaluation.latent, error } };
         },
       }));
-      const c = await smoothed.certify(IMAGE, 0, 1, settings);
+      const c = await smoothed.certify(IMAGE, 0, settings);
       expect([c.radius, c.forwardErrorNearby]).toEqual([0, null]);
       expect(c.forwardError).toBe(error === 10 ? 10 : null);
     }
   });
 
   it('are those of a latent in float64: nothing is rounded on the way to the noise', async () => {
-    const smoothed = await openedWith((left) => left);
-    if (smoothed.left === null) throw new Error('a left half');
-    const { evaluation, latent, eta } = latentCentre(smoothed.left, IMAGE);
+    const classifier = await prepared();
+    const left = leftHalfBoundAt(classifier, findCut(classifier.cuts, 'u'), 'secant', 0);
+    const { evaluation, latent, eta } = latentCentre(left, IMAGE);
     expect(latent).toBe(evaluation.latent.value);
     expect(eta).toBe(evaluation.latent.error);
     expect(latent[0]).toBe(Math.fround(0.9));
@@ -108,7 +100,7 @@ describe('the rounding errors of the left half', () => {
 describe('the error of the noise', () => {
   it('of this latent is taken off p_A, and is in the record with the grid', async () => {
     const smoothed = await openedWith((left) => left);
-    const c = await smoothed.certify(IMAGE, 0, 1, settings);
+    const c = await smoothed.certify(IMAGE, 0, settings);
     const tau = totalVariation(Float64Array.from(IMAGE), SIGMA);
     expect([c.grid, c.tau]).toEqual([gridOf(SIGMA), tau]);
     const votes = { counts: c.counts, nonFinite: c.nonFinite };
@@ -123,8 +115,8 @@ describe('the error of the noise', () => {
 
   it('leaves no certificate where the latent is so large that adding noise rounds by as much as the grid', async () => {
     const smoothed = await openedWith((left) => left);
-    const c = await smoothed.certify(Float32Array.of(2 ** 40, 0), 0, 1, settings);
-    expect(c).toMatchObject({ tau: 1, pA: 0, abstained: true, radius: 0 });
+    const c = await smoothed.certify(Float32Array.of(2 ** 40, 0), 0, settings);
+    expect(c).toMatchObject({ tau: 1, pA: 0, prediction: null, radius: 0 });
     expect(c.counts[1]).toBe(500);
   });
 });

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { UNIT_ROUNDOFF } from '../../src/ground/rounding-error.ts';
 import { plus, transformed, withBias, zeroForm } from '../../src/lipschitz/affine-form.ts';
-import { createBandedGram, provedBound } from '../../src/lipschitz/banded-gram.ts';
+import { BandedGram, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { displacement, type NormOf } from '../../src/lipschitz/displacement.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf, Step } from '../../src/lipschitz/left-half.ts';
@@ -31,7 +31,7 @@ describe('rounding in a norm proved by a factorisation', () => {
     // 1 + 999 x² with x² = 0.49 u: every sum rounds back to 1.
     const x = Math.sqrt(0.49 * u);
     const column = buildMatrix(1000, 1, 1000, (row, add) => add(0, row === 0 ? 1 : x));
-    const bound = createBandedGram(column, Int32Array.of(0)).bound(null, null);
+    const bound = new BandedGram(column, Int32Array.of(0)).bound(null, null);
     const exact = units(1) ** 2n + 999n * units(x) ** 2n;
     expect(units(bound) ** 2n).toBeGreaterThanOrEqual(exact);
     // What a few operations may round by would not have done.

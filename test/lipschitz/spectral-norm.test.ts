@@ -1,6 +1,6 @@
 /** Norm bounds against a dense SVD. */
 import { describe, expect, it } from 'vitest';
-import { createBandedGram, gershgorin, provedBound } from '../../src/lipschitz/banded-gram.ts';
+import { BandedGram, gershgorin, provedBound } from '../../src/lipschitz/banded-gram.ts';
 import { chebyshevBound } from '../../src/lipschitz/chebyshev-bound.ts';
 import { createSpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
 import { buildMatrix, type SparseMatrix, selection } from '../../src/operators/algebra/sparse-matrix.ts';
@@ -87,7 +87,7 @@ describe('a norm proved by factorisation', () => {
       const scales = (): Float64Array => Float64Array.from({ length: size }, () => random.uniform(0.2, 3));
       const [rows, columns] = [scales(), scales()];
       const truth = largestSingularValue(denseColumns(matrix, rows, columns));
-      const bound = createBandedGram(matrix, distinct).bound(rows, columns);
+      const bound = new BandedGram(matrix, distinct).bound(rows, columns);
       expect(bound, `seed ${seed}`).toBeGreaterThanOrEqual(truth * (1 - 1e-13));
       expect(bound, `seed ${seed}`).toBeLessThanOrEqual(truth * 1.02);
     }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/ground/errors.ts';
-import { firstActivationCut } from '../../src/inspection/first-activation.ts';
+import { firstActivationCut } from '../../src/lipschitz/first-activation.ts';
 import { type CutList, findCut, listCuts, separatingValues } from '../../src/onnx/cuts.ts';
 import { makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
 import { measureShapes } from '../../src/onnx/intake/shapes.ts';

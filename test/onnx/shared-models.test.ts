@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SplitzError } from '../../src/ground/errors.ts';
-import { firstActivationCut } from '../../src/inspection/first-activation.ts';
+import { firstActivationCut } from '../../src/lipschitz/first-activation.ts';
 import { type Cut, type CutList, listCuts } from '../../src/onnx/cuts.ts';
 import { type BatchedModel, makeBatchSymbolic } from '../../src/onnx/intake/batch.ts';
 import { openClassifier } from '../../src/onnx/intake/classifier.ts';

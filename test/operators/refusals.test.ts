@@ -143,7 +143,7 @@ const refusals: Refusal[] = [
       }),
     ],
     dims: [1, 1, 2],
-    says: /MaxPool node 'mp': one of its windows lies in the padding/,
+    says: /MaxPool node 'mp': one of its windows lies entirely in the padding/,
   },
   {
     title: 'the indices of MaxPool',

@@ -8,8 +8,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { htmlReport } from '../../src/report/html/page.ts';
 // @ts-expect-error a tool in plain JavaScript
 import { findChromium } from '../../tools/report/find-chromium.mjs';
-import { exampleHeader } from '../records/run.ts';
-import { abstaining, records, reportOf, runOf } from './runs.ts';
+import { abstaining, exampleHeader } from '../records/run.ts';
+import { records, reportOf, runOf } from './runs.ts';
 
 const LOOK = fileURLToPath(new URL('../../tools/report/look.mjs', import.meta.url));
 const absent = findChromium() === null ? ' (skipped: there is no Chromium on this machine)' : '';

@@ -6,11 +6,12 @@ import { shareDown } from '../../src/ground/decimal.ts';
 import { UsageError } from '../../src/ground/errors.ts';
 import { cohenTsv } from '../../src/records/cohen-tsv.ts';
 import { readCohenTsv } from '../../src/records/read-cohen-tsv.ts';
+import type { Outcome } from '../../src/records/record.ts';
 import { loggedRun } from '../../src/report/audited-run.ts';
 import { latexReport } from '../../src/report/latex-report.ts';
 import { averageRadius, certifiedShare } from '../../src/statistics/accuracy.ts';
 import { sharedFolder } from '../onnx/shared.ts';
-import { exampleHeader } from '../records/run.ts';
+import { outcomesOf } from '../records/run.ts';
 import { records, reportOf } from './runs.ts';
 
 const logs = `${sharedFolder}/groundtruth/salman2019_cohen_replication/resnet110`;
@@ -67,27 +68,12 @@ describe.skipIf(absent !== '')(`the replication logs of ../shared${absent}`, () 
 });
 
 describe('a log', () => {
-  const table = cohenTsv(exampleHeader(), records(20));
+  const table = cohenTsv('certificate', outcomesOf(records(20)));
 
   test('of our own has the verdicts of the run it was written from', () => {
     const read = readCohenTsv(Buffer.from(table), 'a.tsv');
-    expect(
-      read.map(({ index, label, prediction, abstained, correct }) => ({
-        index,
-        label,
-        prediction,
-        abstained,
-        correct,
-      })),
-    ).toEqual(
-      records(20).map(({ index, label, prediction, abstained, correct }) => ({
-        index,
-        label,
-        prediction,
-        abstained,
-        correct,
-      })),
-    );
+    const said = ({ index, label, verdicts: [own] }: Outcome) => [index, label, own?.prediction];
+    expect(read.map(said)).toEqual(outcomesOf(records(20)).map(said));
     expect(readCohenTsv(gzipSync(Buffer.from(table)), 'a.gz')).toEqual(read);
   });
 

@@ -10,7 +10,7 @@ import { markdownReport } from '../../src/report/markdown-report.ts';
 import { figuresOf } from '../../src/report/report.ts';
 import { standaloneSvg } from '../../src/report/standalone-svg.ts';
 import { tsvReport } from '../../src/report/tsv-report.ts';
-import { exampleHeader } from '../records/run.ts';
+import { exampleHeader, setting, smoothingSeries, splitzSeries } from '../records/run.ts';
 import { records, reportOf, runOf } from './runs.ts';
 
 /** Text of every kind, with what has a meaning in one of the formats far more often than chance would have it. */
@@ -66,13 +66,26 @@ function headerSaying(text: string): RunHeader {
       modified: [text],
     },
     data: { ...header.data, name: text },
-    split: { ...header.split, cut: text, tensor: text },
-    environment: { ...header.environment, provider: text, cpu: text, platform: text, noise: text },
+    series: [
+      {
+        ...splitzSeries({ split: setting(text) }),
+        facts: { ...splitzSeries().facts, tensor: text, noise: text },
+      },
+      smoothingSeries(),
+    ],
+    environments: header.environments.map((one) => ({
+      ...one,
+      ...{ provider: text, cpu: text, platform: text },
+    })),
     findings: [{ id: text, severity: 'note', where: text, what: text }],
   };
 }
 
-const saying = (text: string) => reportOf(runOf(records(9, headerSaying(text)), headerSaying(text), text));
+const saying = (text: string) => {
+  const header = headerSaying(text);
+  const images = records(9, header).map((record) => ({ ...record, name: text }));
+  return reportOf(runOf(images, header, text));
+};
 
 /** Elements in document order with their attributes' names: the shape of a page, whatever its texts. */
 function shapeOf(page: string): string[] {
@@ -139,7 +152,7 @@ describe('names in result files', () => {
       fc.property(hostile, (text) => {
         expect(escapeTsv(text)).not.toMatch(/[\t\n\r]|^[=+\-@]/);
         const rows = tsvReport(saying(text)).trimEnd().split('\n');
-        expect(new Set(rows.map((row) => row.split('\t').length))).toEqual(new Set([10]));
+        expect(new Set(rows.map((row) => row.split('\t').length))).toEqual(new Set([11]));
       }),
       { numRuns: 40, seed: 4 },
     );

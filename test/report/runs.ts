@@ -1,10 +1,12 @@
 /** Runs to report on, as result files on the disk. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CertificateRecord, lineOf, type RunHeader } from '../../src/records/record.ts';
-import { type AuditedRun, auditedRun } from '../../src/report/audited-run.ts';
+import { object } from '../../src/ground/json-schema.ts';
+import { defineMethod, type Method } from '../../src/methods/method.ts';
+import type { CertificateRecord, RunHeader } from '../../src/records/record.ts';
+import { type ResultRun, resultRun } from '../../src/report/audited-run.ts';
 import { buildReport, type Report, type RunSources } from '../../src/report/report.ts';
-import { exampleHeader, exampleRecord } from '../records/run.ts';
+import { chainedLines, endOf, exampleHeader, exampleRecord, LINES, linesOf } from '../records/run.ts';
 
 export const NOTHING_AT_HAND: RunSources = {
   segments: 'the model was not at hand',
@@ -16,29 +18,20 @@ export const NOTHING_AT_HAND: RunSources = {
 export const records = (count: number, header: RunHeader = exampleHeader()): CertificateRecord[] =>
   Array.from({ length: count }, (_, k) => exampleRecord(k, header));
 
-/** The record turned into an abstention. */
-export function abstaining(record: CertificateRecord): CertificateRecord {
-  const none = { prediction: null, abstained: true, radius: 0, correct: false, latentRadius: 0 } as const;
-  const silent = {
-    ...none,
-    ...{ displacement: null, localLipschitz: null, forwardErrorNearby: null, pA: 0.4 },
-  };
-  return { ...record, ...silent, baseline: record.baseline && { ...record.baseline, ...silent } };
-}
-
+/** A finished run's lines. */
 export const textOf = (header: RunHeader, images: readonly CertificateRecord[]): string =>
-  lineOf(header) + images.map(lineOf).join('');
+  chainedLines([...linesOf(images, header), LINES.lineOf(endOf(images, header))]).join('');
 
 export function runOf(
   images: readonly CertificateRecord[],
   header: RunHeader = exampleHeader(),
   name = 'run',
-): AuditedRun {
+): ResultRun {
   const bytes = Buffer.from(textOf(header, images));
-  return auditedRun({ name, file: `${name}.jsonl`, bytes }, header, images, true);
+  return resultRun({ name, file: `${name}.jsonl`, bytes }, header, images, endOf(images, header));
 }
 
-export const reportOf = (...runs: readonly AuditedRun[]): Report =>
+export const reportOf = (...runs: Parameters<typeof buildReport>[0]): Report =>
   buildReport(
     runs,
     runs.map(() => NOTHING_AT_HAND),
@@ -54,4 +47,34 @@ export function writeRun(
   const path = join(folder, name);
   writeFileSync(path, textOf(header, images));
   return path;
+}
+
+/** A method that says no more than it must: no votes, no left half, no figures. */
+export const bareMethod: Method = defineMethod({
+  name: 'bare',
+  title: 'a bare method',
+  settings: object('Nothing.', {}),
+  evidence: object('Nothing.', {}),
+  open: async () => {
+    throw new Error('runs of it are only read here');
+  },
+  fault: () => null,
+  derive: () => ({
+    steps: [{ title: 'Believe it', formula: 'r', numbers: 'r', meaning: 'There is nothing to derive.' }],
+    ...{ classifier: 'the network', chance: 'over nothing', symbols: [['r', 'the radius']] },
+  }),
+});
+
+/** A run of the bare method alone; it must be registered. */
+export function bareRun(count: number): ResultRun {
+  const header = exampleHeader({
+    series: [{ method: 'bare', guarantee: 'certificate', settings: {}, facts: {}, checks: {} }],
+  });
+  const images = Array.from({ length: count }, (_, k) => {
+    const record = exampleRecord(k);
+    const [own] = record.series;
+    if (own === undefined) throw new Error('a run has a series');
+    return { ...record, series: [{ ...own, failureProbability: 0, evidence: {} }] };
+  });
+  return runOf(images, header, 'bare');
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/records/record.ts';
+import type { Outcome } from '../../src/records/record.ts';
 import {
   averageRadius,
   certifiedCount,
@@ -11,16 +11,17 @@ import {
   scoreOf,
 } from '../../src/statistics/accuracy.ts';
 import { summarise } from '../../src/statistics/summary.ts';
-import { exampleHeader, exampleRecord } from '../records/run.ts';
+import { exampleHeader, exampleRecord, outcomesOf, smoothingSeries } from '../records/run.ts';
 
-const verdict = (radius: number, correct: boolean | null = true, abstained = false): Verdict => ({
-  prediction: abstained ? null : 1,
-  radius,
-  abstained,
-  correct,
-  localLipschitz: null,
-  alphaTotal: 0.001,
-  seconds: 1,
+/** An image whose class is certified to be 1. @param correct null without label */
+const outcome = (radius: number, correct: boolean | null = true, abstained = false): Outcome => ({
+  ...{ index: 0, label: correct === null ? null : correct ? 1 : 2, answer: 1 },
+  verdicts: [
+    {
+      ...{ prediction: abstained ? null : 1, radius, localLipschitz: null },
+      ...{ failureProbability: 0.001, seconds: 1 },
+    },
+  ],
 });
 
 /** Uniform numbers in [0,1) (mulberry32), so that every simulation below is the same each time. */
@@ -34,16 +35,16 @@ function uniforms(seed: number): () => number {
   };
 }
 
-const score = (radii: readonly number[]): Score => scoreOf(radii.map((r) => verdict(r)));
+const score = (radii: readonly number[]): Score => scoreOf(radii.map((r) => outcome(r)));
 
 describe('certified accuracy', () => {
   test('counts what is certified and right, at a radius not below the one asked', () => {
     const one = scoreOf([
-      verdict(0.5),
-      verdict(0.25),
-      verdict(0.9, false),
-      verdict(0, false, true),
-      verdict(0),
+      outcome(0.5),
+      outcome(0.25),
+      outcome(0.9, false),
+      outcome(0, false, true),
+      outcome(0),
     ]);
     expect(one.measure).toBe('certified accuracy');
     expect([0, 0.25, 0.250_001, 0.5, 0.6].map((r) => certifiedCount(one, r))).toEqual([3, 2, 1, 1, 0]);
@@ -52,7 +53,7 @@ describe('certified accuracy', () => {
   });
 
   test('without labels it is a certified fraction, whatever the class', () => {
-    const one = scoreOf([verdict(0.5, null), verdict(0, null, true)]);
+    const one = scoreOf([outcome(0.5, null), outcome(0, null, true)]);
     expect(one.measure).toBe('certified fraction');
     expect(certifiedCount(one, 0)).toBe(1);
   });
@@ -141,7 +142,7 @@ describe('allowance for certificates that fail', () => {
   test('more certificates fail than it allows for with probability at most 5 %, by the exact binomial tail', () => {
     for (const alpha of [1e-4, 0.001, 0.01, 0.1, 0.5]) {
       for (const images of [1, 10, 100, 500, 1000]) {
-        const allowed = Math.round(images * failureAllowance(alpha, images));
+        const allowed = Math.round(images * failureAllowance(alpha, images, 'independent'));
         expect(tailAbove(Math.min(images, allowed), images, alpha), `${alpha} ${images}`).toBeLessThanOrEqual(
           0.05,
         );
@@ -152,12 +153,27 @@ describe('allowance for certificates that fail', () => {
   test('one failure fewer would be too few', () => {
     for (const alpha of [0.001, 0.01, 0.1, 0.5]) {
       for (const images of [10, 100, 1000]) {
-        const allowed = Math.round(images * failureAllowance(alpha, images));
+        const allowed = Math.round(images * failureAllowance(alpha, images, 'independent'));
         if (allowed > 0)
           expect(tailAbove(allowed - 1, images, alpha), `${alpha} ${images}`).toBeGreaterThan(0.05);
       }
     }
-    expect(failureAllowance(0.001, 20)).toBe(0);
+    expect(failureAllowance(0.001, 20, 'independent')).toBe(0);
+  });
+
+  test('where noise is shared, it covers failures that come all at once', () => {
+    // All N fail together with probability alpha: allowing for fewer than N is wrong whenever alpha > 5 %.
+    expect(failureAllowance(0.06, 100, 'shared')).toBe(1);
+    for (const alpha of [1e-4, 0.001, 0.01, 0.1]) {
+      for (const images of [1, 10, 100, 1000]) {
+        const allowed = Math.round(images * failureAllowance(alpha, images, 'shared'));
+        // The worst case that Markov's inequality knows: allowed + 1 fail together, as often as their mean allows.
+        if (allowed < images)
+          expect((images * alpha) / (allowed + 1), `${alpha} ${images}`).toBeLessThanOrEqual(0.05);
+        expect(allowed / images).toBeGreaterThanOrEqual(failureAllowance(alpha, images, 'independent'));
+      }
+    }
+    expect(failureAllowance(0, 100, 'shared')).toBe(0);
   });
 
   test("without Bernstein's factor 2 under the root the published closed form would be too small", () => {
@@ -201,27 +217,34 @@ describe('radii of the table', () => {
 
 describe('summary of a run', () => {
   const header = exampleHeader();
-  const outcomes = Array.from({ length: 20 }, (_, k) => exampleRecord(k));
+  const records = Array.from({ length: 20 }, (_, k) => exampleRecord(k));
+  const outcomes = outcomesOf(records);
 
   test('states both methods at the same radii', () => {
     const summary = summarise(header, outcomes);
     expect(summary.radii).toEqual([0, 0.25, 0.5, 0.75, 1]);
-    expect(summary.series.map(({ name, sigma }) => [name, sigma])).toEqual([
-      ['SPLITZ', 0.5],
-      ['plain smoothing', 0.5],
-    ]);
+    expect(summary.series.map(({ method }) => method)).toEqual(['splitz', 'smoothing']);
     expect(summary.series[0]?.score).toMatchObject({ images: 20, abstained: 2 });
-    expect(summary.medianLocalLipschitz).toBe(1.25);
+    expect(summary.series.map((one) => one.medianLocalLipschitz)).toEqual([1.25, null]);
   });
 
-  test('a run at the input is plain smoothing and has no left half', () => {
-    const plain = { ...header, split: { ...header.split, cut: 'input' } };
-    const summary = summarise(
-      plain,
-      outcomes.map((o) => ({ ...o, baseline: null })),
-    );
-    expect(summary.series.map(({ name }) => name)).toEqual(['plain smoothing']);
-    expect(summary.medianLocalLipschitz).toBeNull();
+  test('a run of plain smoothing alone is one series and has no left half', () => {
+    const plain = exampleHeader({ series: [smoothingSeries()] });
+    const alone = Array.from({ length: 20 }, (_, k) => exampleRecord(k, plain));
+    const summary = summarise(plain, outcomesOf(alone, plain));
+    expect(summary.series.map(({ method }) => method)).toEqual(['smoothing']);
+    expect(summary.series[0]?.medianLocalLipschitz).toBeNull();
+  });
+
+  test('counts on how many images the network alone is right, and does not without labels', () => {
+    const answering = outcomes.map((one, k) => ({ ...one, answer: k < 3 ? null : k < 5 ? 99 : one.label }));
+    expect(summarise(header, answering).right).toBe(15);
+    expect(
+      summarise(
+        header,
+        outcomes.map((one) => ({ ...one, label: null })),
+      ).right,
+    ).toBeNull();
   });
 
   test('no record at all is not an error', () => {

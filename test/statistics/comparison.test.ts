@@ -1,25 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import type { SplitzError } from '../../src/ground/errors.ts';
-import type { Run } from '../../src/records/read-results.ts';
-import type { CertificateRecord } from '../../src/records/record.ts';
-import { compareRuns, mcNemar } from '../../src/statistics/comparison.ts';
+import type { Outcome, RunHeader } from '../../src/records/record.ts';
+import { type ComparedRun, compareRuns, mcNemar } from '../../src/statistics/comparison.ts';
 import { randomSource } from '../operators/random.ts';
-import { exampleHeader, exampleRecord } from '../records/run.ts';
+import { exampleHeader, setting, smoothingSeries, splitzSeries, withSelection } from '../records/run.ts';
 
 const PATHS = ['a.jsonl', 'b.jsonl'] as const;
 
-/** A run of one record per radius; 0 abstains. */
-function runOf(radii: readonly number[], changes: Partial<Run['header']['data']> = {}): Run {
-  const header = exampleHeader({ skip: { value: 1, origin: 'default' } });
-  const records = radii.map((radius, k): CertificateRecord => {
-    const abstained = radius === 0;
-    const prediction = abstained ? null : 1;
-    return {
-      ...exampleRecord(0, header),
-      ...{ index: k, label: 1, radius, abstained, prediction, correct: !abstained },
-    };
+/** A run of one image per radius, all of label 1; 0 abstains. The second series has half of the radii. */
+function runOf(radii: readonly number[], changes: Partial<RunHeader['data']> = {}): ComparedRun {
+  const header = withSelection(exampleHeader(), { skip: setting(1) });
+  const verdict = (radius: number) => ({
+    ...{ prediction: radius === 0 ? null : 1, radius, failureProbability: 0.001 },
+    ...{ seconds: 1, localLipschitz: null },
   });
-  return { header: { ...header, data: { ...header.data, ...changes } }, records, end: null };
+  const outcomes = radii.map(
+    (radius, index): Outcome => ({
+      ...{ index, label: 1, answer: 1 },
+      verdicts: [verdict(radius), verdict(radius / 2)],
+    }),
+  );
+  return { header: { ...header, data: { ...header.data, ...changes } }, outcomes, series: 0 };
 }
 
 describe('two runs', () => {
@@ -42,8 +43,8 @@ describe('two runs', () => {
   test('with the same answer on the same files, whatever was compared before', () => {
     const random = randomSource(1);
     const [a, b] = [0, 1].map(() => runOf(Array.from({ length: 50 }, () => random.uniform(0, 1)))) as [
-      Run,
-      Run,
+      ComparedRun,
+      ComparedRun,
     ];
     const once = compareRuns(a, b, PATHS);
     compareRuns(b, a, PATHS);
@@ -72,9 +73,26 @@ describe('two runs', () => {
 
   test('name the settings that differ', () => {
     const first = runOf([0.5]);
-    const second = { ...first, header: { ...first.header, settings: exampleHeader().settings } };
+    const second = { ...first, header: withSelection(first.header, { skip: setting(10) }) };
     const { settings } = compareRuns(first, second, PATHS);
     expect(settings).toEqual(['skip: 1 in the first, 10 in the second']);
+  });
+
+  test('may be two series of one run, which differ in what their methods are told and in nothing else', () => {
+    const run = runOf([0.4, 0.8, 0]);
+    const { average, abstained, settings } = compareRuns(run, { ...run, series: 1 }, PATHS);
+    expect(average.second).toBeCloseTo(average.first / 2, 12);
+    expect(abstained).toEqual([1, 1]);
+    expect(settings).toContain('method: "splitz" in the first, "smoothing" in the second');
+    expect(settings).toContain('split: "conv1.relu" in the first, absent in the second');
+    expect(settings.join()).not.toContain('sigma');
+  });
+
+  test('do not differ by a series that is not compared', () => {
+    const run = runOf([0.4]);
+    const alongside = smoothingSeries({ sigma: setting(9) });
+    const other = { ...run, header: { ...run.header, series: [splitzSeries(), alongside] } };
+    expect(compareRuns(run, other, PATHS).settings).toEqual([]);
   });
 });
 

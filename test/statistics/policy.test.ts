@@ -4,21 +4,19 @@ import type { SplitzError } from '../../src/ground/errors.ts';
 import type { Outcome, RunHeader } from '../../src/records/record.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from '../../src/smoothing/votes/clopper-pearson.ts';
 import { judge, parseRequirements } from '../../src/statistics/policy.ts';
-import { exampleHeader } from '../records/run.ts';
+import { exampleHeader, smoothingSeries, splitzSeries } from '../records/run.ts';
 
 /** 100 images with radii 0.01 … 1.00: `abstained` of them abstain, then `wrong` of them are wrong. */
 function outcomes(abstained = 0, wrong = 0): Outcome[] {
   return Array.from({ length: 100 }, (_, k) => ({
-    index: k,
-    label: 0,
-    prediction: k < abstained ? null : k < abstained + wrong ? 1 : 0,
-    radius: k < abstained ? 0 : (k + 1) / 100,
-    abstained: k < abstained,
-    correct: k >= abstained + wrong,
-    localLipschitz: 1,
-    alphaTotal: 0.001,
-    seconds: 0,
-    baseline: null,
+    ...{ index: k, label: 0, answer: 0 },
+    verdicts: [
+      {
+        prediction: k < abstained ? null : k < abstained + wrong ? 1 : 0,
+        radius: k < abstained ? 0 : (k + 1) / 100,
+        ...{ localLipschitz: 1, failureProbability: 0.001, seconds: 0 },
+      },
+    ],
   }));
 }
 
@@ -76,7 +74,9 @@ describe('a requirement', () => {
 
   test('is not met by no images, nor by an estimate', () => {
     expect(met('certified@0 >= 0', [])).toEqual([false]);
-    const estimate = { ...exampleHeader(), guarantee: 'estimate, not a bound' as const };
+    const estimate = exampleHeader({
+      series: [{ ...splitzSeries(), guarantee: 'estimate, not a bound' }, smoothingSeries()],
+    });
     expect(met('certified@0 >= 0', outcomes(), estimate)).toEqual([false]);
     expect(met('abstained <= 10%', outcomes(), estimate)).toEqual([true]);
   });

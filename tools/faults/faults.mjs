@@ -252,9 +252,16 @@ export const FAULTS = [
   {
     name: 'policy: an estimate meets requirements',
     file: 'src/statistics/policy.ts',
-    from: "if (quantity !== 'abstained' && header.guarantee !== 'certificate')",
-    to: "if (quantity === 'abstained' && header.guarantee !== 'certificate')",
+    from: "if (quantity !== 'abstained' && header.series[0]?.guarantee !== 'certificate')",
+    to: "if (quantity === 'abstained' && header.series[0]?.guarantee !== 'certificate')",
     tests: 'test/statistics/policy.test.ts',
+  },
+  {
+    name: 'allowance: failures are taken for independent although the noise is shared',
+    file: 'src/statistics/accuracy.ts',
+    from: "if (dependence === 'shared')",
+    to: "if (dependence === 'shared' && images === 0)",
+    tests: 'test/statistics/accuracy.test.ts',
   },
   {
     name: 'product: the slopes are those at the centre, without the second-order term',

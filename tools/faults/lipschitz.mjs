@@ -129,8 +129,8 @@ const SURVIVORS = [
   {
     name: 'Gram matrix: without the rounding of forming it',
     file: banded,
-    from: 'const added = formationError(w, s);',
-    to: 'const added = Math.min(Number.MIN_VALUE, formationError(w, s));',
+    from: 'const added = formationError(this.#matrix, w, s);',
+    to: 'const added = Math.min(Number.MIN_VALUE, formationError(this.#matrix, w, s));',
     tests: TERMS,
   },
   {

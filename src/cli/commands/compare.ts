@@ -1,26 +1,67 @@
-/** `compare`: two runs over the same images, paired: shares at radii, average radius, and what is significant. */
+/** `compare`: one series each of two runs over the same images, paired: shares at radii, average radius, and what is significant. */
 import { basename } from 'node:path';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { UsageError } from '../../ground/errors.ts';
 import { printable, shorten, wrap } from '../../ground/text-width.ts';
-import { readRun } from '../../records/read-results.ts';
+import { labelOf } from '../../methods/index.ts';
+import { outcomeOf, readRun } from '../../methods/result-files.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
-import { type Comparison, compareRuns, LEVEL } from '../../statistics/comparison.ts';
+import { type ComparedRun, type Comparison, compareRuns, LEVEL } from '../../statistics/comparison.ts';
 import type { CompareFlags } from '../declarations/compare.ts';
 import { renderCurves } from '../terminal/curve.ts';
 import { type Screen, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
-export async function run({ first, second, format, json }: CompareFlags): Promise<void> {
-  const comparison = compareRuns(await readRun(first), await readRun(second), [first, second]);
+export async function run({ first, second, series, format, json }: CompareFlags): Promise<void> {
+  const chosen = seriesOf(series);
+  const sides = [await sideOf(first, chosen[0]), await sideOf(second, chosen[1])] as const;
+  const comparison = compareRuns(sides[0], sides[1], [first, second]);
   process.stdout.write(
     (format ?? (json ? 'json' : 'table')) === 'json'
-      ? `${JSON.stringify(documentOf(comparison, first, second))}\n`
-      : asText(comparison, [first, second], screenOf(process.stdout, process.env)),
+      ? `${JSON.stringify(documentOf(comparison, sides))}\n`
+      : asText(comparison, sides, screenOf(process.stdout, process.env)),
   );
 }
 
-function documentOf({ scores: _, ...comparison }: Comparison, first: string, second: string): object {
-  return { first, second, level: LEVEL, ...comparison };
+/** A run by its file, and which of its series is compared. */
+interface Side extends ComparedRun {
+  readonly path: string;
+  readonly label: string;
+}
+
+/** "0,1": the number of a series per side. Throws UsageError when it is anything else. */
+function seriesOf(text = '0,0'): readonly [number, number] {
+  const [, first, second] = /^(\d+),(\d+)$/u.exec(text) ?? [];
+  if (first !== undefined && second !== undefined) return [Number(first), Number(second)];
+  throw new UsageError({
+    what: `--series '${text}' cannot be read`,
+    remedy: 'Write the number of a series of each run: --series 0,1.',
+  });
+}
+
+async function sideOf(path: string, number: number): Promise<Side> {
+  const { header, records } = await readRun(path);
+  const series = header.series[number];
+  if (series === undefined) {
+    throw new UsageError({
+      what: `there is no series ${number}`,
+      where: path,
+      why: `the run has ${header.series.length}, counted from 0: ${header.series.map(labelOf).join(', ')}`,
+      remedy: 'Choose one of them with --series.',
+    });
+  }
+  const outcomes = records.map((record) => outcomeOf(record, header));
+  return { header, outcomes, series: number, path, label: labelOf(series) };
+}
+
+function documentOf(
+  { scores: _, ...comparison }: Comparison,
+  [first, second]: readonly [Side, Side],
+): object {
+  return {
+    ...{ first: first.path, second: second.path, series: [first.series, second.series] },
+    ...{ labels: [first.label, second.label], level: LEVEL, ...comparison },
+  };
 }
 
 /** A p-value in two digits, rounded up. */
@@ -37,15 +78,18 @@ const points = (count: number, images: number): string => {
   return count > 0 ? `+${value}` : value;
 };
 
-function asText(comparison: Comparison, paths: readonly [string, string], screen: Screen): string {
+function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Screen): string {
   const { images, measure, shares, average, settings, scores, abstained, otherClass } = comparison;
   if (images === 0) return 'no image was certified in either run\n';
   const { style, columns } = screen;
-  const same = basename(paths[0]) === basename(paths[1]);
-  const [one, other] = paths.map(
-    (path, k) => `${'AB'[k]}  ${shorten(printable(same ? path : basename(path)), columns - 4)}`,
+  const same = basename(sides[0].path) === basename(sides[1].path);
+  const heads = sides.map(({ path, label, series }, k) => {
+    const file = printable(same ? path : basename(path));
+    return `${'AB'[k]}  ${shorten(series === 0 ? file : `${file}, ${printable(label)}`, columns - 4)}\n`;
+  });
+  const estimates = comparison.guarantees.flatMap((guarantee, k) =>
+    guarantee === 'certificate' ? [] : ['AB'[k]],
   );
-  const estimate = comparison.guarantees.some((guarantee) => guarantee !== 'certificate');
   const percent = (count: number): string => `${shareDown(count, images, 1)} %`;
   const table = renderTable(
     [
@@ -95,8 +139,10 @@ function asText(comparison: Comparison, paths: readonly [string, string], screen
       : []),
   ];
   return [
-    `${one ?? ''}\n${other ?? ''}\n`,
-    ...(estimate ? [style.yellow('ESTIMATE, NOT A BOUND: radii of power iteration prove nothing.\n')] : []),
+    heads.join(''),
+    ...(estimates.length > 0
+      ? [style.yellow(`ESTIMATE, NOT A BOUND: the radii of ${estimates.join(' and ')} prove nothing.\n`)]
+      : []),
     `${style.bold(measure)} at radius (l2), ${images} images\n${table}`,
     totals,
     ...(curve === '' ? [] : [curve]),

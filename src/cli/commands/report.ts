@@ -2,6 +2,7 @@
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError, UsageError } from '../../ground/errors.ts';
+import type { Context } from '../../methods/context.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { ReportFlags } from '../declarations/report.ts';
@@ -43,7 +44,10 @@ async function write(flags: ReportFlags): Promise<void> {
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   };
-  const sources = await reportSources(runs, flags.runs, flags, note);
+  const tell: Context['tell'] = (message) => {
+    if (message.kind === 'note') note(message.text);
+  };
+  const sources = await reportSources(runs, flags, { tell });
   const built = buildReport(runs, sources, `splitz-onnx ${packageVersion()}`, flags.title);
   const stem = flags.out?.replace(/\.(html|svg|png|md|tsv|tex)$/iu, '') ?? runs[0]?.name ?? 'report';
   const documents: [path: string, content: string | Buffer][] = [];

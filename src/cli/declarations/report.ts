@@ -27,8 +27,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('title', { type: 'string', nargs: 1, describe: 'title of the document' })
     .option('data', { type: 'string', nargs: 1, describe: 'the data, as for certify, to draw images' })
     .option('labels', { type: 'string', nargs: 1, describe: 'the label file, if certify was given one' })
-    .option('model', { type: 'string', nargs: 1, describe: 'the model [beside the result file]' })
-    .option('output', { type: 'string', nargs: 1, describe: 'the output, if certify was given one' })
+    .option('model', { type: 'string', nargs: 1, describe: 'the model [alongside the result file]' })
     .option('segments', {
       choices: ['left', 'all'] as const,
       default: 'left' as const,

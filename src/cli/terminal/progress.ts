@@ -45,7 +45,7 @@ function verdicts({ done, certified, measure, sumOfRadii }: ProgressState): stri
   return [`${measure} ${shareDown(certified, done, 1)} %`, `ACR ${roundDown(sumOfRadii / done, 3)}`];
 }
 
-/** The redrawn line, without a line end; parts that do not fit are left out, the last first. */
+/** The redrawn line, without a line end; parts that do not fit are omitted, the last first. */
 export function progressLine(state: ProgressState, { columns, style }: Screen): string {
   const { done, total, partial } = state;
   const left = remaining(state);

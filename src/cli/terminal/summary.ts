@@ -1,13 +1,12 @@
 /**
- * The one screen at the end of a run: certified accuracy at chosen radii for the method and for plain smoothing side by
- * side with bands, abstentions, ACR, the curve, and what was assumed. Lower ends are rounded down, upper ends up.
+ * The one screen at the end of a run: certified accuracy at chosen radii, every series side by side with bands,
+ * abstentions, ACR, the curve, and what was assumed. Lower ends are rounded down, upper ends up.
  */
 
-import { percentDown, percentUp, roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { percentDown, percentUp, roundDown, roundUp, shareDown, tidy } from '../../ground/decimal.ts';
 import { wrap } from '../../ground/text-width.ts';
-import { methodOf } from '../../methods/index.ts';
-import { valuesOf, type WithOrigins } from '../../methods/method.ts';
-import type { RunHeader, SeriesHeader } from '../../records/record.ts';
+import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
+import type { RunHeader } from '../../records/record.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
@@ -21,7 +20,7 @@ const LEVELS = 255;
 export function renderSummary(header: RunHeader, summary: RunSummary, screen: Screen): string {
   if (summary.images === 0) return 'no image was certified\n';
   const parts = [
-    ...(header.series[0]?.guarantee === 'certificate' ? [] : [`${screen.style.yellow(warning)}\n`]),
+    ...warnings(header).map((warning) => `${screen.style.yellow(warning)}\n`),
     radiusTable(header, summary, screen),
     totals(header, summary, screen),
     curve(header, summary, screen),
@@ -32,21 +31,20 @@ export function renderSummary(header: RunHeader, summary: RunSummary, screen: Sc
   return parts.filter((part) => part !== '').join('\n');
 }
 
-/** A probability without the last bits of a sum (0.0010009999999999999). */
-const tidy = (p: number) => String(Number(p.toPrecision(9)));
-
-const warning =
-  'ESTIMATE, NOT A BOUND: the left half was measured by power iteration; these radii prove nothing.';
-
-const named = (series: SeriesHeader): string =>
-  methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
+function warnings({ series }: RunHeader): string[] {
+  const estimates = series.filter(({ guarantee }) => guarantee !== 'certificate');
+  if (estimates.length === 0) return [];
+  const whose =
+    estimates.length === series.length ? 'these radii' : `the radii of ${estimates.map(labelOf).join(', ')}`;
+  return [`ESTIMATE, NOT A BOUND: ${whose} prove nothing.`];
+}
 
 function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, { style }: Screen): string {
   const columns = [
     { header: 'radius', align: 'right' as const },
     { header: `/${LEVELS}`, align: 'right' as const },
     ...header.series.flatMap((one) => [
-      { header: named(one), align: 'right' as const },
+      { header: labelOf(one), align: 'right' as const },
       { header: '95 % band', align: 'right' as const },
     ]),
   ];
@@ -68,7 +66,7 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
 function totals(header: RunHeader, { series, measure }: RunSummary, { style }: Screen): string {
   const columns = [
     { header: '' },
-    ...header.series.map((one) => ({ header: named(one), align: 'right' as const })),
+    ...header.series.map((one) => ({ header: labelOf(one), align: 'right' as const })),
   ];
   const average =
     measure === 'certified accuracy' ? 'ACR (average certified radius)' : 'average certified radius';
@@ -91,7 +89,7 @@ function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen
   const [first, second] = series.map((one, k): Curve => {
     const of = header.series[k];
     return {
-      name: of === undefined ? one.method : named(of),
+      name: of === undefined ? one.method : labelOf(of),
       at: (r) => certifiedCount(one.score, r) / one.score.images,
     };
   });
@@ -100,28 +98,25 @@ function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen
   return renderCurves(second === undefined ? [first] : [first, second], axis, screen);
 }
 
-function notes(header: RunHeader, { series: [first], images, measure, right }: RunSummary): string[] {
-  const [own] = header.series;
-  if (first === undefined || own === undefined) return [];
+function notes(header: RunHeader, { series: [first], images, right }: RunSummary): string[] {
+  const own = ownSeries(header);
+  if (first === undefined) throw new RangeError('a run has a series');
   const { alpha } = first.score;
   const fair = methodOf(own).fairness(own, first.medianLocalLipschitz);
   const failing =
     alpha === 0
-      ? `${images} images; the certificates are deterministic.`
+      ? `${images} images; no certificate rests on chance.`
       : `${images} images; each certificate may fail with probability ${tidy(alpha)}. ` +
         `Allowing for failed ones (95 %): take ${percentUp(first.failureAllowance, 1)} points off.`;
   const alone =
     right === null
       ? 'no labels: this is the share of images with a certificate, whether right or wrong.'
-      : `the network alone, without noise, is right on ${shareDown(right, images, 1)} % (${right} of ${images}); that is not certified.`;
+      : `the network alone, without noise, is right on ${shareDown(right, images, 1)} % of the images (${right} of ${images}); this is not certified.`;
   return [
     failing,
-    ...(measure === 'certified accuracy' || right === null ? [alone] : []),
+    alone,
     ...(fair === null || first.medianLocalLipschitz === null
       ? []
-      : [
-          `left half: median local Lipschitz bound ${roundUp(first.medianLocalLipschitz, 3)}; the matched plain noise, σ/L, is ` +
-            `${fair.sigma.toFixed(3)}. A linear left half could not beat plain smoothing at it.`,
-        ]),
+      : [`median local Lipschitz bound ${roundUp(first.medianLocalLipschitz, 3)}. ${fair.text}`]),
   ];
 }

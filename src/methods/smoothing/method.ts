@@ -1,6 +1,7 @@
 /** Plain randomized smoothing as a method: Cohen, Rosenfeld, Kolter 2019. */
 
 import { defineMethod } from '../method.ts';
+import { COHEN } from '../references.ts';
 import { byDefault, chosen, numberFrom } from '../sourced.ts';
 import { certifierOf } from './certifier.ts';
 import { headerFault, smoothingFault } from './check/check-certificate.ts';
@@ -18,7 +19,7 @@ import {
 } from './open.ts';
 import { DEFAULT_INPUT_SIGMA, resolveVotes, sigmaOf } from './settings.ts';
 import { type VoteEvidence, voteEvidence } from './votes.ts';
-import { ofVotes, whyNoVotes } from './words.ts';
+import { ofVotes, voteFigures, whyNoVotes } from './words.ts';
 
 export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, SmoothingFacts>({
   name: 'smoothing',
@@ -66,5 +67,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   label: ({ sigma }) => `plain smoothing σ=${sigma}`,
   tag: () => 'input',
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
+  figures: voteFigures,
+  references: [COHEN],
   recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
 });

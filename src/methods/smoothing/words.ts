@@ -1,4 +1,5 @@
-/** Votes in words, for reports. */
+/** Votes in words and figures, for reports. */
+import { roundDown } from '../../ground/decimal.ts';
 import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
 import type { AbstentionReason, WithOrigins } from '../method.ts';
@@ -20,6 +21,17 @@ export const ofVotes = ({ n0, n, bound }: WithOrigins<VoteSettings>): string =>
   `The class was selected by ${n0.value} draws and its votes counted among ${
     bound.value === 'anytime' ? 'up to ' : ''
   }${n.value} fresh ones; ${OF_BOUND[bound.value]}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+
+/** The class selected, p_A and R_u, both lower bounds. */
+export const voteFigures = ({
+  selected,
+  pA,
+  latentRadius,
+}: VoteEvidence): (readonly [name: string, value: string])[] => [
+  ['selected', selected === null ? '–' : String(selected)],
+  ['p_A', roundDown(pA, 5)],
+  ['R_u', roundDown(latentRadius, 4)],
+];
 
 /** Why votes gave no radius. */
 export function whyNoVotes(evidence: VoteEvidence): AbstentionReason {

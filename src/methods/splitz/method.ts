@@ -4,17 +4,19 @@ import { roundUp } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
 import { findCut } from '../../onnx/cuts.ts';
 import type { Sourced } from '../../records/record.ts';
-import { defineMethod } from '../method.ts';
+import { defineMethod, type Reference } from '../method.ts';
+import { COHEN } from '../references.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
 import { batchDifferences } from '../smoothing/confirm.ts';
 import { shortened, sigmaOf } from '../smoothing/settings.ts';
-import { ofVotes, whyNoVotes } from '../smoothing/words.ts';
+import { ofVotes, voteFigures, whyNoVotes } from '../smoothing/words.ts';
 import { chosen, derived, numberFrom } from '../sourced.ts';
 import { splitzFault, splitzHeaderFault } from './check/check-certificate.ts';
 import { confirmSplitz, motionDoubt } from './confirm/confirm.ts';
 import { deriveSplitz } from './derivation.ts';
 import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
+import { atMatchedNoise } from './matched-noise.ts';
 import { factsOf, openSplit } from './open.ts';
 import { resolveSplitz } from './resolve.ts';
 import {
@@ -28,6 +30,15 @@ import {
   splitzSettings,
 } from './schema.ts';
 import { usableLatentRadius } from './usable-radius.ts';
+
+const ZHONG_TANDON: Reference = {
+  text: 'M. Zhong, R. Tandon. SPLITZ: Certifiable Robustness via Split Lipschitz Randomized Smoothing. 2024.',
+  url: 'https://arxiv.org/abs/2407.02811',
+};
+const HUANG: Reference = {
+  text: 'Y. Huang et al. Training Certifiably Robust Neural Networks with Efficient Local Lipschitz Bounds. NeurIPS 2021.',
+  url: 'https://arxiv.org/abs/2111.01395',
+};
 
 export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>({
   name: 'splitz',
@@ -94,14 +105,8 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
       `noise  sigma ${sigma.value} (${sigma.origin})${seed === null ? '' : `, ${seed}`}; ${reach}`,
     ];
   },
-  fairness({ settings }, median) {
-    if (median === null || !(median > 0)) return null;
-    const sigma = settings.sigma.value / median;
-    return {
-      sigma,
-      text: `The fair comparison is plain smoothing at the matched noise σ/L = ${Number(sigma.toPrecision(3))} (L the median local bound): at it, a linear left half could never beat plain smoothing.`,
-    };
-  },
+  fairness: ({ settings }, median) =>
+    median !== null && median > 0 ? atMatchedNoise(settings.sigma.value / median) : null,
   whyNone: ({ evidence }) => whyNoVotes(evidence),
   votes: (evidence) => evidence,
   leftHalf(evidence) {
@@ -142,6 +147,11 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   },
 
   surrogate: ({ split, sigma }, { classifier }) => ({ cut: findCut(classifier.cuts, split), sigma }),
+  figures: (evidence) => [
+    ...voteFigures(evidence),
+    ['D(r)/r', evidence.localLipschitz === null ? '–' : roundUp(evidence.localLipschitz, 4)],
+  ],
+  references: [ZHONG_TANDON, COHEN, HUANG],
   recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u and D',
 });
 

@@ -20,7 +20,7 @@ export function broadcastDims(a: readonly number[], b: readonly number[]): numbe
   return dims;
 }
 
-/** For every element of `to`, the flat index of the element of `from` it is broadcast from. */
+/** For every element of `to`, the flat index of the element of `from` that it repeats. */
 export function broadcastIndex(from: readonly number[], to: readonly number[]): Int32Array {
   const strides = stridesOf(from);
   const offset = to.length - from.length;

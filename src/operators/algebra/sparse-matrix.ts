@@ -10,7 +10,7 @@ import { ModelRefused } from '../../ground/errors.ts';
 import { inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
 import type { Scales } from './scales.ts';
 
-/** Matrices above this many entries (12 bytes each) are refused rather than left to exhaust the memory. */
+/** Matrices above this many entries (12 bytes each) are refused rather than allowed to exhaust the memory. */
 export const ENTRY_LIMIT = 120_000_000;
 
 /** Throws ModelRefused, naming the node, before a matrix too large to hold is built. */
@@ -237,7 +237,7 @@ export function identityMatrix(size: number): SparseMatrix {
 /** A sum of products above this has lost nothing to underflow that `inflate` does not cover. */
 const SAFE_SUM = 2 ** -900;
 
-/** The same sum of the entries from `start` to `end`, with what each of its products may have lost; 0 only if all are. */
+/** The sum over the entries from `start` to `end`, raised by what each product may have lost; 0 only if all are 0. */
 function sumUp({ column, value }: SparseMatrix, b: Float64Array, start: number, end: number): number {
   let sum = 0;
   for (let k = start; k < end; k++) sum += productUp(Math.abs(value[k]!), b[column[k]!]!);

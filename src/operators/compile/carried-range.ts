@@ -3,12 +3,12 @@
  * layer; a file whose weights go down to 1e-170 and up again by 1e85 twice computes the identity, while every square on
  * the way is 0. So the maps of a left half, as composed, keep to 2^-200 (6e-61) .. 2^200:
  *
- *   - an entry below that is left out and counted in the map's `error`, where an honest network (a dead channel, whose
- *     weights have decayed to 1e-40) does not notice it, and a later factor of 1e60 makes the bound useless, not false;
- *   - a map with no larger entry, and one with an entry above 2^200, is refused.
+ *   - an entry below that is omitted and counted in the map's `error`: an honest network (a dead channel whose weights have
+ *     decayed to 1e-40) is not affected, and a later factor of 1e60 makes the bound useless, not false;
+ *   - a map whose entries are all below that, or one with an entry above 2^200, is refused.
  *
  * Squares of entries are then at least 2^-400, with two slopes of at least 2^-100 each (spectral-norm.ts) 2^-800: in the
- * normal range of float64, where rounding is relative (rounding.ts).
+ * normal range of float64, where rounding is relative (rounding-error.ts).
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { inflate } from '../../ground/rounding-error.ts';
@@ -36,11 +36,11 @@ const refused = (where: string, weights: string): ModelRefused =>
   new ModelRefused({
     what: `${where}: the weights of the linear map up to here ${weights}`,
     where,
-    why: `a bound carries weights, multiplied out, between ${shown(SMALLEST_CARRIED)} and ${shown(LARGEST_CARRIED)}: beyond, their squares underflow or overflow, and it would be false`,
+    why: `a bound carries weights, multiplied out, between ${shown(SMALLEST_CARRIED)} and ${shown(LARGEST_CARRIED)}: outside that range their squares underflow or overflow, and the bound would be false`,
     remedy: 'Cut the network before this node, or fold its factors with those that undo them before export.',
   });
 
-/** The matrix with its entries in the range above, what was left out in `error`. @throws ModelRefused */
+/** The matrix with its entries in the range above; what was omitted is counted in `error`. @throws ModelRefused */
 export function carried(matrix: SparseMatrix, where: string): SparseMatrix {
   const { least, most } = extentOf(matrix);
   if (most === 0 || (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) return matrix;
@@ -49,14 +49,14 @@ export function carried(matrix: SparseMatrix, where: string): SparseMatrix {
   return withoutSmall(matrix, SMALLEST_CARRIED);
 }
 
-/** Throws ModelRefused for a kernel with a weight outside of the range: it is stored as it is in the file. */
+/** Throws ModelRefused for a kernel with a weight outside the range: it is kept exactly as in the file. */
 export function checkKernel(weights: Float64Array, where: string): void {
   const { least, most } = extent(weights);
   if (most === 0 || (least >= SMALLEST_CARRIED && most <= LARGEST_CARRIED)) return;
   throw refused(where, `go from ${shown(least)} to ${shown(most)}`);
 }
 
-/** Smallest and largest magnitude of the entries other than 0; Infinity and 0 where there are none. */
+/** Smallest and largest magnitude of the entries other than 0; Infinity and 0 when all are 0. */
 export const extentOf = remembered((matrix: SparseMatrix) => extent(matrix.value));
 
 /** The matrix without its entries below `limit`; their Frobenius norm, at most, is added to `error`. */

@@ -1,4 +1,4 @@
-/** Refusals and operand access shared by the operators: each names the node, and says what to do. */
+/** Refusals and operand access shared by the operators: each names the node and says what to do. */
 import { ModelRefused } from '../../ground/errors.ts';
 import { describeNode, type Node } from '../../onnx/model/graph.ts';
 import type { Constant, Operand, Operands } from '../operator.ts';

@@ -1,4 +1,4 @@
-/** The actions of nonlinear operators, as most of them need it. */
+/** The actions of most nonlinear operators. */
 import { sizeOf } from '../../onnx/model/graph.ts';
 import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
 import type { Activation } from '../nonlinear/activation.ts';

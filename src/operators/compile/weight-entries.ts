@@ -3,7 +3,7 @@ import { type Node, sizeOf } from '../../onnx/model/graph.ts';
 import type { NodeShapes } from '../operator.ts';
 
 /**
- * Every value of the output reads one kernel: all weights but for their output axis.
+ * Every value of the output reads one kernel: all weights except along their output axis.
  * @param axis of the output that the weights produce
  * @returns 0 for a second operand that is not a constant matrix or kernel
  */

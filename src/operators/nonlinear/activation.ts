@@ -7,7 +7,7 @@
  * so that ||phi(z + W d) - phi(z)|| <= ||diag(m) W d||. A neuron that must first cross a dead zone of width s before it
  * moves costs (T - s)/T, not 1. `i` is the coordinate, for activations with parameters per channel (PRelu).
  *
- * T is 0 or at least `TINY` (rounding.ts), so that slopes times T do not vanish; `displacement.ts` sees to it.
+ * T is 0 or at least `TINY` (rounding-error.ts), so that slopes times T do not vanish; `displacement.ts` ensures it.
  */
 import { gamma, UNIT_ROUNDOFF } from '../../ground/rounding-error.ts';
 
@@ -17,13 +17,13 @@ export interface Activation {
   readonly relativeError: number;
   readonly absoluteError: number;
   /**
-   * Upper bound on |phi'|: the global Lipschitz constant of coordinate i. Infinity where there is none (Exp, a jump):
+   * Upper bound on |phi'|: the global Lipschitz constant of coordinate i. Infinity where phi has none (Exp, a jump):
    * then only `secant` and `displacement` bound it, on balls where they are finite.
    */
   lipschitz(i: number): number;
   /**
-   * Upper bound on the secant slopes through z' for every z' in [z - e, z + e], over 0 < |t| <= T. Infinity where there
-   * is none, e.g. when the reach leaves the domain of phi.
+   * Upper bound on the secant slopes through z' for every z' in [z - e, z + e], over 0 < |t| <= T. Infinity without
+   * such a bound, e.g. when the reach leaves the domain of phi.
    */
   secant(z: number, T: number, e: number, i: number): number;
   /** Upper bound on |phi(z' + t) - phi(z')| for |t| <= T and |z' - z| <= e. */
@@ -58,7 +58,7 @@ export interface Pieces {
 /**
  * Displacement of a piecewise linear phi from z to z + sign*T, summed piece by piece (not as a difference of values,
  * which cancels), and the largest |displacement|/|t| and |displacement| met at the kinks on the way and at the end.
- * On each piece the secant slope is monotone in t, so kinks, end and the slope at z are all the candidates there are.
+ * On each piece the secant slope is monotone in t, so kinks, end and the slope at z are the only candidates.
  */
 function walk(
   { kinks, slopes }: Pieces,
@@ -149,7 +149,7 @@ function slopeAt({ kinks, slopes }: Pieces, z: number): number {
 /** exp, expm1, log1p and tanh of V8 (fdlibm) are within one unit in the last place; a few of them are combined. */
 const ELEMENTARY = 2 ** -48;
 
-/** Distances from the centre at which a bound on the slope is taken afresh; fixed, so that bounds grow with the reach. */
+/** Distances from the centre at which the bound on the slope is renewed; fixed, so that bounds grow with the reach. */
 const STRETCHES = [0.125, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, Number.POSITIVE_INFINITY];
 
 /**
@@ -185,7 +185,7 @@ export function smooth(
     }
     return { secant, moved };
   };
-  // Secant and displacement of a coordinate are asked for one after the other.
+  // Secant and displacement of a coordinate are requested one after the other.
   let last = { z: Number.NaN, T: 0, e: 0, secant: 0, moved: 0 };
   const both = (z: number, T: number, e: number): { secant: number; moved: number } => {
     if (last.z === z && last.T === T && last.e === e) return last;
@@ -206,7 +206,7 @@ export function smooth(
 
 /**
  * The steepest slope on [low, high] of a phi whose derivative falls, rises and falls again, with extrema at `valley` <
- * `peak` (z times a sigmoid). Between them and outside of them it is monotone: the ends and the extrema are all the
+ * `peak` (z times a sigmoid). Between and outside them it is monotone: the ends and the extrema are the only
  * candidates. At an extremum phi'' = 0, so the rounding of its position does not count.
  */
 export function betweenExtrema(
@@ -244,7 +244,7 @@ export function steepSomewhere(
     lipschitz: () => Number.POSITIVE_INFINITY,
     secant,
     displacement: (z, T, e, i) => (T === 0 ? 0 : secant(z, T, e, i) * T * (1 + 2 ** -40)),
-    // What does not move stays where it is, even where phi is infinitely steep.
+    // A coordinate that does not move leaves phi unchanged, even where phi is infinitely steep.
     isConstant: (_z, T) => T === 0,
   };
 }

@@ -4,7 +4,7 @@
  *   (A + S)(B + T) - AB = S (B + T/2) + (A + S/2) T,
  *
  * whose Frobenius norm is at most (||B|| + ||T||/2) ||S||_F + (||A|| + ||S||/2) ||T||_F with spectral norms, and
- * ||X|| <= min(||X||_F, sqrt(||X||_1 ||X||_inf)). On all of space there is no bound.
+ * ||X|| <= min(||X||_F, sqrt(||X||_1 ||X||_inf)). There is no bound on all of space.
  */
 
 import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
@@ -74,7 +74,7 @@ export function matrixProducts(shape: Blocks): LocalMap {
     },
     on({ centre, error, T }): LocalBound {
       const first = new Float64Array(centre.length);
-      // Only a block that stays where it is has entries that do not move.
+      // Entries are still only where their whole block is still.
       const raised = (slope: number): number => (slope === 0 ? 0 : slope * UP + TINY);
       const second = new Float64Array(centre.length);
       const box = new Float64Array(blocks * size);

@@ -1,6 +1,6 @@
 /**
- * Max and Min of at most one dependent tensor and constants (a clip with one limit per cell): piecewise linear, whatever the
- * shape of the limits. Part of extremes.ts, which sorts several dependent tensors.
+ * Max and Min of at most one dependent tensor and constants (a clip with one limit per cell): piecewise linear for any shape
+ * of the limits. Part of max-min.ts, which sorts several dependent tensors.
  */
 import type { Node } from '../../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from '../algebra/shape.ts';

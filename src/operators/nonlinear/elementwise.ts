@@ -33,19 +33,19 @@ export function elementwise(activation: Activation, size: number): Elementwise {
         slopes[i] = slope + TINY;
         box[i] = activation.displacement(z[i]!, T[i]!, error, i) + TINY;
       }
-      // Where a secant has no bound (a jump, the edge of a domain), what is left is the displacement of the coordinates.
+      // Where a secant has no bound (a jump, the edge of a domain), the displacement of the coordinates remains.
       const rho = slopes.every(Number.isFinite) ? weighted(slopes) : Number.POSITIVE_INFINITY;
       return boxed(rho, box, counted);
     },
     inheritedError(z, { error, reach }: Nearby) {
       if (error === 0) return 0;
       if (Number.isFinite(steepest)) return productUp(steepest, error);
-      // No slope holds everywhere: the chords from the computed value over the error are what counts.
+      // No slope holds everywhere: what counts is the chords from the computed value over the error.
       let local = 0;
       for (let i = 0; i < size; i++)
         local = Math.max(local, activation.secant(z[i]!, error, reach?.[i] ?? 0, i));
       if (reach === null || Number.isFinite(local)) return productUp(local, error);
-      // A jump that some point of the ball is close to: what it is high.
+      // A jump close to some point of the ball counts with its height.
       return normUp(Float64Array.from(reach, (e, i) => activation.displacement(z[i]!, error, e, i)));
     },
     rounding(_, value, _moved, valueMoved) {

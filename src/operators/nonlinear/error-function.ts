@@ -3,12 +3,12 @@
  *
  * |x| < 2.5: erf(x) = 2/sqrt(pi) x e^(-x²) Σ (2x²)^n / (1·3·5···(2n+1)) (Abramowitz & Stegun 7.1.6). All terms are
  * positive, so nothing cancels. Term n carries at most 4n rounding errors and n <= 45 where the sum ends, x² and
- * e^(-x²) add less than 10, the 45 additions 45, the terms left out less than 2^-58: in all under 240 u < 2^-45.
+ * e^(-x²) add less than 10, the 45 additions 45, the omitted terms less than 2^-58: in all under 240 u < 2^-45.
  *
  * x >= 2.5: erfc(x) = e^(-x²)/sqrt(pi) · 1/(x + (1/2)/(x + 1/(x + (3/2)/(x + ...)))) (A&S 7.1.14), whose convergents
  * enclose the value; at 60 terms they differ by a relative 3e-21 at x = 2.5 and by less beyond. Evaluated from the end,
  * an error is multiplied by f/(x + f) < 0.7 per step, so all of them leave less than 10 u; e^(-x²) <= 0.002 has a
- * relative error of at most (x² + 2) u, an absolute one below 2^-58.
+ * relative error of at most (x² + 2) u, and an absolute one below 2^-58.
  */
 
 /** erf(x) is within this relative error. */

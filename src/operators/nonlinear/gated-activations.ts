@@ -9,7 +9,7 @@
  *   x clip(s x + b, 0, m)             HardSwish, also as x HardSigmoid(s x)
  *
  * The recognised node is the product; factors around it (1/2, 1/6) are affine and stay nodes of their own, so every
- * exporter's order is the same expression, and no cut lies inside: x goes around all of it. Constants are taken as the
+ * exporter's order is the same expression, and no cut lies inside it: x bypasses the whole of it. Constants are taken as the
  * file stores them, not as they were meant: the activation is the one that the file computes. Whatever differs (another
  * x in the gate, a constant per channel, 0.9 + erf) is not a match, and the rule for products of dependent tensors applies.
  */
@@ -21,7 +21,7 @@ import { hardSwishOf } from '../hard-sigmoids.ts';
 import type { Expression } from '../operator.ts';
 import type { Activation } from './activation.ts';
 
-/** No exporter takes more nodes for a factor or a gate. */
+/** No exporter uses more nodes for a factor or a gate. */
 const MOST_NODES = 12;
 
 /** The expression that ends in this node, if it is the product of a tensor and its gate. */
@@ -67,7 +67,7 @@ function gated(factor: Value, gate: Value): Gated | null {
  */
 const LEAST_CONSTANT = 2 ** -40;
 
-/** A number that is the same for all cells, if it is one that gates have; its rank is noted. */
+/** A number that is the same for all cells, if gates have such numbers; its rank is noted. */
 function scalar(value: Value | null | undefined, ranks: number[]): number | null {
   const constant = value?.constant;
   if (!constant || sizeOf(constant.dims) !== 1) return null;
@@ -83,7 +83,7 @@ const standard = (value: Value): Node | null =>
     ? value.producer
     : null;
 
-/** The value, and what it is a multiple of: itself, and on through products with numbers. */
+/** The value and everything it is a multiple of, through products with numbers. */
 function multiples(value: Value, ranks: number[]): { x: Value; times: number }[] {
   const found = [{ x: value, times: 1 }];
   for (let last = found[0]; last !== undefined && found.length < MOST_NODES; ) {
@@ -114,7 +114,7 @@ interface AffineInCore {
   readonly offset: number;
 }
 
-/** Takes sums and products with numbers off a value. */
+/** Strips sums and products with numbers from a value. */
 function affineIn(value: Value, ranks: number[], left = MOST_NODES): AffineInCore | null {
   const node = standard(value);
   if (node === null || left === 0) return null;
@@ -179,7 +179,7 @@ function activationOf(gate: AffineInCore, x: Value, times: number, ranks: number
   }
 }
 
-/** a of a x, if the polynomial is that; never 0. */
+/** The a of a x, if the polynomial has that form; never 0. */
 function linear(polynomial: readonly number[] | null): number | null {
   const [constant, slope, ...higher] = polynomial ?? [];
   return constant === 0 && slope && higher.length === 0 ? slope : null;
@@ -193,7 +193,7 @@ function limitsFromZero(clip: Node, ranks: number[]): number | null {
   return low === 0 && high !== null && high > 0 && Number.isFinite(high) ? high : null;
 }
 
-/** Up to the last bits: exporters multiply such constants out in different orders. */
+/** Equal up to the last bits: exporters multiply such constants out in different orders. */
 const sameInFloat32 = (a: number, b: number): boolean => Math.abs(a - b) <= 2 ** -22 * Math.abs(b);
 
 /** Coefficients (constant first, no zero at the end) of a value that is a polynomial of x, up to x³; else null. */
@@ -247,7 +247,7 @@ function sum(a: Polynomial, b: Polynomial): Polynomial {
   return trimmed(Array.from({ length: Math.max(a.length, b.length) }, (_, k) => (a[k] ?? 0) + (b[k] ?? 0)));
 }
 
-/** Null also beyond x³. */
+/** Null beyond x³ as well. */
 function product(a: Polynomial, b: Polynomial): Polynomial {
   if (a === null || b === null || a.length + b.length > 5) return null;
   const found = new Array<number>(Math.max(0, a.length + b.length - 1)).fill(0);

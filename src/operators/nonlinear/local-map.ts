@@ -1,6 +1,6 @@
 /**
  * Nonlinear maps of whole vectors whose bound is that of a ball: products, quotients, normalisations, softmax. Most have
- * no Lipschitz constant on all of space; around a centre they have one, and it is what the bound uses.
+ * no Lipschitz constant on all of space; around a centre they have one, which the bound uses.
  */
 import { inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
 import type { CountedSlopes, Movement, MovingInput, Nearby, Nonlinearity } from './nonlinearity.ts';
@@ -10,9 +10,9 @@ export interface Ball {
   /** The centre as computed; the exact one is within `error` in l2. */
   readonly centre: Float64Array;
   readonly error: number;
-  /** Upper bounds on the movement of each cell: 0, or at least `TINY` (rounding.ts). */
+  /** Upper bounds on the movement of each cell: 0, or at least `TINY` (rounding-error.ts). */
   readonly T: Float64Array;
-  /** Upper bound on the l2 norm of the movement of all cells; asked for only where it counts, since it takes a norm. */
+  /** Upper bound on the l2 norm of the movement of all cells; requested only where it matters, since it takes a norm. */
   rho(): number;
 }
 
@@ -33,7 +33,7 @@ export interface LocalMap {
    * `valueMoved` of `value`, which is value(z).
    */
   rounding(z: Float64Array, value: Float64Array, moved: number, valueMoved: number): number;
-  /** Upper bound on the l2 Lipschitz constant of f on all of space; Infinity where there is none. */
+  /** Upper bound on the l2 Lipschitz constant of f on all of space; Infinity where f has none. */
   readonly lipschitz: number;
   /** How f moves on the ball; null where it has no bound there (a divisor that may become 0). */
   on(ball: Ball): LocalBound | null;
@@ -75,14 +75,14 @@ function movementOf(
   if (local === null) return unbounded;
   let rho = 0;
   for (const slopes of local.slopes) {
-    // What does not move has no slope to count.
+    // A cell that does not move needs no slope.
     const moving = slopes.map((slope, i) => (T[i] === 0 ? 0 : slope));
     if (moving.some((slope) => slope !== 0)) rho += weighted(moving);
   }
   return { rho: Math.min(inflate(rho, 4), normUp(local.box)), box: local.box };
 }
 
-/** An error of the input is a movement by it: the smaller of what all of space and what the ball around it allow. */
+/** An error of the input is a movement by that much: the smaller of what all of space and the ball around it allow. */
 function inherited(map: LocalMap, z: Float64Array, { error, moved }: Nearby): number {
   const T = new Float64Array(z.length).fill(error);
   const bound = map.on({ centre: z, error: moved, T, rho: () => error });

@@ -1,5 +1,5 @@
 /**
- * A nonlinear map z -> f(z) between two affine segments, with everything that the left half asks of it: its value, how far
+ * A nonlinear map z -> f(z) between two affine segments, with everything that the left half needs from it: its value, how far
  * that moves when z does, and how far the computed value is from the exact one. One implementation per way of bounding:
  * elementwise.ts, window-maxima.ts, vector-map.ts, local-map.ts.
  */
@@ -9,7 +9,7 @@ import { inflate, normUp, TINY } from '../../ground/rounding-error.ts';
 export interface Movement {
   /** Upper bound on the l2 displacement. */
   readonly rho: number;
-  /** Upper bounds per coordinate; null where none is kept (global bound, input). */
+  /** Upper bounds per coordinate; null where they are not kept (global bound, input). */
   readonly box: Float64Array | null;
 }
 
@@ -20,14 +20,14 @@ export interface MovingInput {
   readonly error: number;
   /** Upper bounds on |d_i|: 0, or at least `TINY`. */
   readonly T: Float64Array;
-  /** Upper bound on ||diag(rows) d||, null standing for ones; asked for only where it counts, since it takes a norm. */
+  /** Upper bound on ||diag(rows) d||, null standing for ones; requested only where it matters, since it takes a norm. */
   weighted(rows: Float64Array | null): number;
 }
 
 /** Which slopes count: those of coordinates that can move (SPLITZ eq. 18), or of chords through the centre. */
 export type CountedSlopes = 'mask' | 'secant';
 
-/** A point near the centre at which a nonlinearity is evaluated. All are upper bounds; at the centre, none but `error`. */
+/** A point near the centre where a nonlinearity is evaluated: upper bounds; at the centre all but `error` are 0 or null. */
 export interface Nearby {
   /** l2 error of the input there. */
   readonly error: number;
@@ -39,13 +39,13 @@ export interface Nearby {
 }
 
 export interface Nonlinearity {
-  /** The row of the documentation's table it belongs to; nothing is decided by it. */
+  /** The row of the documentation's table it belongs to; it decides nothing. */
   readonly kind: 'activation' | 'maximum' | 'vector' | 'local';
   /** Length of the result. */
   readonly size: number;
   /** f(z) in float64. */
   value(z: Float64Array): Float64Array;
-  /** Upper bound on the l2 Lipschitz constant on all of space; Infinity where only balls have a bound, if they have. */
+  /** Upper bound on the l2 Lipschitz constant on all of space; Infinity where at most balls have a bound. */
   readonly lipschitz: number;
   /** Norms of the segment before it that one bound takes, at most; the failure probability is divided over them. */
   readonly norms: number;
@@ -55,7 +55,7 @@ export interface Nonlinearity {
   movement(input: MovingInput, slopes: CountedSlopes): Movement;
   /** Whether `inheritedError` depends on where the input lies, so that `reach` and `moved` have to be known. */
   readonly looksAtInput: boolean;
-  /** Upper bound on what an l2 error of the input amounts to in the output. `z`: the input computed at the centre. */
+  /** Upper bound on the l2 error of the output due to one of the input. `z`: the input computed at the centre. */
   inheritedError(z: Float64Array, near: Nearby): number;
   /**
    * Upper bound on the l2 error of value(z') itself, underflow included, for every z' within `moved` of z in l2 whose
@@ -67,10 +67,10 @@ export interface Nonlinearity {
 /** The point itself, where the input is known up to `error`. */
 export const atCentre = (error: number): Nearby => ({ error, reach: null, moved: 0, outputMoved: 0 });
 
-/** An error that is not 0 is at least `TINY`: what underflow took is in it, and no further factor makes it vanish. */
+/** An error that is not 0 is at least `TINY`: that covers what underflow took, and no further factor makes it vanish. */
 export const noted = (error: number): number => (error > 0 ? Math.max(error, TINY) : error);
 
-/** Upper bound on the l2 error of the output: what the input's error amounts to, and the map's own rounding. */
+/** Upper bound on the l2 error of the output: what it inherits from the input, and the map's own rounding. */
 export function outputError(map: Nonlinearity, z: Float64Array, value: Float64Array, near: Nearby): number {
   const inherited = map.inheritedError(z, near);
   const own = map.rounding(z, value, near.moved, near.outputMoved + inherited);

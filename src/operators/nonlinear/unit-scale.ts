@@ -1,11 +1,11 @@
 /**
  * Groups of cells brought to unit scale: f(z) = gain v / sqrt(||v||² + floor²) with v = z, or z minus its mean. That is
- * gain u/||u|| for u = (v, floor), without its last entry; u moves by no more than z does (taking off the mean is a
+ * gain u/||u|| for u = (v, floor), without its last entry; u moves by no more than z does (subtracting the mean is a
  * projection). For unit vectors of u, u' with a = ||u||, b = ||u'|| and ||u - u'|| <= d:
  *
  *   ||u/a - u'/b||² = (||u - u'||² - (a - b)²)/(ab)   gives   ||u/a - u'/b|| <= 2 ||u - u'||/(a + b)   (Dunkl & Williams),
  *
- * since with D = ||u/a - u'/b|| <= 2 it amounts to D² (a - b)² <= 4 (a - b)². And for d < a the left side is largest,
+ * since with D = ||u/a - u'/b|| <= 2 it is equivalent to D² (a - b)² <= 4 (a - b)². And for d < a the left side is largest,
  * per unit of ||u - u'||, where u' touches the ball's tangent: 1/(a cos(t/2)) with sin t = d/a. For larger d, b >= floor.
  */
 
@@ -16,7 +16,7 @@ export interface Normalisation {
   /** Cells of group g: `cells[g * length]` and on. */
   readonly cells: Int32Array;
   readonly length: number;
-  /** Whether the mean of the group is taken off first. */
+  /** Whether the mean of the group is subtracted first. */
   readonly centred: boolean;
   /** sqrt(length) for a standard deviation or root mean square, 1 for a norm. */
   readonly gain: number;
@@ -35,29 +35,38 @@ interface Group {
   readonly least: number;
 }
 
-export function normalized({ cells, length, centred, gain, floor }: Normalisation): LocalMap {
+const least = (floor: number): number => floor / UP;
+
+/** Covers the sum of squares, its root, the mean and the products. */
+const relativeError = (length: number): number => gamma(length + 16);
+
+/** @param moved how far the group may move from z with its error still valid */
+function groupOf(
+  { cells, length, centred, floor }: Normalisation,
+  z: Float64Array,
+  g: number,
+  moved = 0,
+): Group {
+  const relative = relativeError(length);
+  const v = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
+  let error = 0;
+  if (centred) {
+    const magnitude = normUp(v) + moved;
+    const mean = v.reduce((sum, x) => sum + x, 0) / length;
+    for (let k = 0; k < length; k++) v[k] = v[k]! - mean;
+    // Each entry of the mean is within gamma(length) ||z||_1 / length <= gamma(length) ||z||/sqrt(length).
+    error = magnitude === 0 ? 0 : inflate(2 * gamma(length + 2) * magnitude + TINY, 4);
+  }
+  const size = normUp(v);
+  // normUp exceeds the norm of the stored v by less than 3 `relative`.
+  const scale = rootOfSquares(size, floor);
+  return { v, scale, error, least: Math.max(least(floor), scale * (1 - 4 * relative) - error) };
+}
+
+export function normalized(normalisation: Normalisation): LocalMap {
+  const { cells, length, centred, gain, floor } = normalisation;
   const groups = cells.length / length;
-  const least = (floor: number) => floor / UP;
-  // The squares' sum, its root, the mean, the products.
-  const relative = gamma(length + 16);
-
-  /** `moved`: how far from z the group may be for which its error has to hold. */
-  const groupOf = (z: Float64Array, g: number, moved = 0): Group => {
-    const v = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
-    let error = 0;
-    if (centred) {
-      const magnitude = normUp(v) + moved;
-      const mean = v.reduce((sum, x) => sum + x, 0) / length;
-      for (let k = 0; k < length; k++) v[k] = v[k]! - mean;
-      // Each entry of the mean is within gamma(length) ||z||_1 / length <= gamma(length) ||z||/sqrt(length).
-      error = magnitude === 0 ? 0 : inflate(2 * gamma(length + 2) * magnitude + TINY, 4);
-    }
-    const size = normUp(v);
-    // normUp exceeds the norm of the stored v by less than 3 `relative`.
-    const scale = rootOfSquares(size, floor);
-    return { v, scale, error, least: Math.max(least(floor), scale * (1 - 4 * relative) - error) };
-  };
-
+  const relative = relativeError(length);
   return {
     size: cells.length,
     lipschitz: floor > 0 ? (gain / floor) * UP : Number.POSITIVE_INFINITY,
@@ -65,8 +74,8 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
     value(z) {
       const out = new Float64Array(cells.length);
       for (let g = 0; g < groups; g++) {
-        const { v, scale } = groupOf(z, g);
-        // ONNX Runtime leaves a vector of norm 0 as it is.
+        const { v, scale } = groupOf(normalisation, z, g);
+        // ONNX Runtime returns a vector of norm 0 unchanged.
         for (let k = 0; k < length; k++)
           out[cells[g * length + k]!] = scale === 0 ? 0 : (gain * v[k]!) / scale;
       }
@@ -74,7 +83,7 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
     },
     rounding(z, value, moved, valueMoved) {
       const errors = Float64Array.from({ length: groups }, (_, g) => {
-        const group = groupOf(z, g, moved);
+        const group = groupOf(normalisation, z, g, moved);
         if (group.error === 0) return 0;
         // Nearby the scale may be smaller by as much as the group moves.
         const nearest = Math.max(least(floor), group.least - moved);
@@ -87,7 +96,7 @@ export function normalized({ cells, length, centred, gain, floor }: Normalisatio
       const box = new Float64Array(cells.length);
       const all = rho();
       for (let g = 0; g < groups; g++) {
-        const group = groupOf(centre, g);
+        const group = groupOf(normalisation, centre, g);
         const a = Math.max(least(floor), (group.least - error) / UP);
         const moves = Float64Array.from({ length }, (_, k) => T[cells[g * length + k]!]!);
         const d = Math.min(normUp(moves), all);

@@ -1,6 +1,6 @@
 /**
  * Nonlinear maps of whole vectors that come with their own Lipschitz constant: sorting within groups, and windows that
- * take a maximum, a minimum or a norm. Each moves a coordinate by no more than what the movements of its cells allow.
+ * take a maximum, a minimum or a norm. Each moves a coordinate by no more than the movements of its cells allow.
  */
 import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
 import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
@@ -72,7 +72,7 @@ export function sortedGroups(count: number, group: number): VectorMap {
   };
 }
 
-/** What a window makes of its cells. */
+/** What a window computes from its cells. */
 export type WindowValue = 'max' | 'min' | 'l1' | 'l2';
 
 /** The l2 norm, scaled so that no square overflows or vanishes. */

@@ -1,6 +1,6 @@
 /**
- * A normalisation that exporters write out in primitives: its parts have bounds too, and the whole has a much better one.
- * Recognised only where every part is exactly as expected; anything else is bounded as it stands.
+ * A normalisation that exporters write out in primitives: its parts have bounds too, but the whole has a much better one.
+ * Recognised only where every part is exactly as expected; anything else is bounded part by part.
  */
 import { intAttribute, type Node, type Value } from '../../onnx/model/graph.ts';
 import { required } from '../compile/compile-errors.ts';
@@ -10,13 +10,13 @@ import { reducedAxes } from '../reduction.ts';
 
 type Maybe = Value | null | undefined;
 
-/** The node that makes a value, if it is of that type. */
+/** The node that produces a value, if it is of that type. */
 function made(value: Maybe, type: string): Node | null {
   const node = value?.producer;
   return node?.domain === '' && node.opType === type ? node : null;
 }
 
-/** The number a constant of one element holds; null for anything else, also where it could add an axis. */
+/** The number a constant of one element holds; null for anything else, and where it could add an axis. */
 function numberOf(value: Maybe): number | null {
   const constant = value?.constant;
   if (!constant || constant.dims.length > 1 || (constant.dims[0] ?? 1) !== 1) return null;

@@ -1,7 +1,7 @@
 /**
  * The interface of an operator in training: the same node as differentiable TensorFlow.js operations. Tensors keep their
  * ONNX layout (batch first, channels second; kernels [out, in, rows, columns]), so a trained weight goes back into the
- * file as it is. tfjs comes in as an argument: only `train` loads it.
+ * file unchanged. tfjs is passed as an argument: only `train` loads it.
  */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Node, Tensor } from '../../onnx/model/graph.ts';

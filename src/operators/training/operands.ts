@@ -1,4 +1,4 @@
-/** Refusals and operand access shared by the training forms: each names the node, and says what to do. */
+/** Refusals and operand access shared by the training forms: each names the node and says what to do. */
 import { ModelRefused } from '../../ground/errors.ts';
 import { describeNode, type Node } from '../../onnx/model/graph.ts';
 import { constantOf, type Operand, type Operands } from '../operator.ts';

@@ -5,8 +5,8 @@ import type { Windows } from '../algebra/window.ts';
 import type { Tf } from './form.ts';
 
 /**
- * Padding at both ends of an axis. The end is what the last window reaches: less than the file's padding where strides
- * leave a rest (negative: cells to crop), more where ceil_mode lets a window reach over it.
+ * Padding at both ends of an axis. The end is where the last window ends: less than the file's padding where strides
+ * leave a remainder (negative: cells to crop), more where ceil_mode lets a window reach over it.
  */
 export function endPadding({ input, output, kernel, stride, padBegin }: Sweep): readonly [number, number] {
   const reached = (output - 1) * stride + kernel;
@@ -24,7 +24,7 @@ export function isSame(sweep: Sweep): boolean {
   );
 }
 
-/** A line [N, C, length] as an image of one row; images stay as they are. */
+/** A line [N, C, length] as an image of one row; images are unchanged. */
 export function asImage(tf: Tf, x: Tensor): Tensor4D {
   if (x.rank === 4) return x as Tensor4D;
   const [batch, channels, length] = x.shape as [number, number, number];

@@ -1,11 +1,10 @@
 /** D(r) of a few images, each drawn a little beyond the radius at which it uses up R_u - η - η′. */
 
 import { roundDown, roundUp } from '../../ground/decimal.ts';
-import type { DisplacementPoint } from '../../methods/displacement-curve.ts';
-import { usableLatentRadius } from '../../methods/usable-radius.ts';
-import type { CertificateRecord } from '../../records/record.ts';
+import type { DisplacementPoint } from '../../methods/method.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, seriesStyle, variable } from '../figure.ts';
+import { type LeftHalfImage, leftHalfImages } from '../left-half-images.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 
 /** An image's curve, by its index in the data set. */
@@ -14,32 +13,28 @@ export type DisplacementCurves = ReadonlyMap<number, readonly DisplacementPoint[
 const RANKS = ['smallest', 'median', 'largest'] as const;
 
 /** The images whose D(r) is worth drawing: of the smallest, the median and the largest radius, each once. */
-export function curveImages(
-  run: AuditedRun,
-): { readonly record: CertificateRecord; readonly rank: string }[] {
-  if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return [];
-  const certified = run.images
+export function curveImages(run: AuditedRun): { readonly image: LeftHalfImage; readonly rank: string }[] {
+  const certified = leftHalfImages(run)
     .filter(({ radius }) => radius > 0)
     .sort((a, b) => a.radius - b.radius || a.index - b.index);
-  const chosen = new Map<CertificateRecord, string>();
+  const chosen = new Map<LeftHalfImage, string>();
   for (const [k, rank] of RANKS.entries()) {
-    const record = certified[Math.floor((k * (certified.length - 1)) / 2)];
-    if (record !== undefined && !chosen.has(record)) chosen.set(record, rank);
+    const image = certified[Math.floor((k * (certified.length - 1)) / 2)];
+    if (image !== undefined && !chosen.has(image)) chosen.set(image, rank);
   }
-  return [...chosen].map(([record, rank]) => ({ record, rank: certified.length === 1 ? 'only' : rank }));
+  return [...chosen].map(([image, rank]) => ({ image, rank: certified.length === 1 ? 'only' : rank }));
 }
 
 /** Null where no curve was computed. */
 export function displacementCurves(run: AuditedRun, curves: DisplacementCurves): Figure | null {
-  if (run.kind !== 'result') return null;
-  const proved = run.header.guarantee === 'certificate';
-  const drawn = curveImages(run).flatMap(({ record, rank }, k) => {
-    const points = (curves.get(record.index) ?? []).filter((p) => Number.isFinite(p.displacement));
-    const usable = usableLatentRadius(record);
-    const name = `image ${record.index} (${rank} radius)`;
+  const proved = run.series[0].header?.guarantee === 'certificate';
+  const drawn = curveImages(run).flatMap(({ image, rank }, k) => {
+    const points = (curves.get(image.index) ?? []).filter((p) => Number.isFinite(p.displacement));
+    const { usable } = image.leftHalf;
+    const name = `image ${image.index} (${rank} radius)`;
     return points.length === 0
       ? []
-      : [{ record, name, usable, ...seriesStyle(k), points: [{ radius: 0, displacement: 0 }, ...points] }];
+      : [{ image, name, usable, ...seriesStyle(k), points: [{ radius: 0, displacement: 0 }, ...points] }];
   });
   if (drawn.length === 0) return null;
   const all = drawn.flatMap(({ points }) => points);
@@ -62,7 +57,7 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
           align: 'right' as const,
         })),
       ],
-      rows: drawn.flatMap(({ record, name, usable, points }) =>
+      rows: drawn.flatMap(({ image, name, usable, points }) =>
         points
           .slice(1)
           .map(({ radius, displacement }) => [
@@ -71,7 +66,7 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
             roundUp(displacement, 4),
             roundUp(displacement / radius, 4),
             roundDown(Math.max(0, usable), 4),
-            radius <= record.radius ? 'yes' : 'no',
+            radius <= image.radius ? 'yes' : 'no',
           ]),
       ),
     },
@@ -95,12 +90,12 @@ export function displacementCurves(run: AuditedRun, curves: DisplacementCurves):
           tickFormat: tickText,
         },
         marks: [
-          ...drawn.flatMap(({ record, usable, points, colour, line }) => [
+          ...drawn.flatMap(({ image, usable, points, colour, line }) => [
             Plot.ruleY([usable], {
-              ...{ x1: 0, x2: record.radius, stroke: variable(colour) },
+              ...{ x1: 0, x2: image.radius, stroke: variable(colour) },
               ...{ strokeWidth: 1, strokeOpacity: 0.8 },
             }),
-            Plot.ruleX([record.radius], {
+            Plot.ruleX([image.radius], {
               ...{ y1: 0, y2: usable, stroke: variable(colour) },
               ...{ strokeWidth: 1, strokeOpacity: 0.8 },
             }),

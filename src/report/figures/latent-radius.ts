@@ -1,7 +1,8 @@
 /** Per image: the latent radius R_u that the votes gave, and the input radius r that D(r) <= R_u - η - η′ made of it. */
 import { roundDown, roundUp } from '../../ground/decimal.ts';
-import type { AuditedRun } from '../audited-run.ts';
+import { type AuditedRun, isMistake } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
+import { leftHalfImages } from '../left-half-images.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 
 /** Images in the table: evenly spread over the radii. All of them are in the table of images. */
@@ -9,15 +10,15 @@ const ROWS = 12;
 /** Dots drawn; more would only hide each other. */
 const DOTS = 1000;
 
-/** Null for plain smoothing, where R_u is the radius, for logs, and when fewer than two images have a certificate. */
+/** Null for methods without left half, for logs, and when fewer than two images have a certificate. */
 export function latentRadius(run: AuditedRun): Figure | null {
-  if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return null;
-  const certified = run.images
-    .filter(({ abstained, displacement }) => !abstained && displacement !== null)
+  const certified = leftHalfImages(run)
+    .filter(({ prediction, leftHalf }) => prediction !== null && leftHalf.displacement !== null)
+    .map((image) => ({ ...image, ...image.leftHalf, wrong: isMistake(image) }))
     .sort((a, b) => a.radius - b.radius || a.index - b.index);
   if (certified.length < 2) return null;
-  const wrong = certified.filter(({ correct }) => correct === false);
-  const labelled = certified.every(({ correct }) => correct !== null);
+  const anyWrong = certified.some(({ wrong }) => wrong);
+  const labelled = certified.every(({ label }) => label !== null);
   const dots = spread(certified, DOTS);
   const largest = {
     x: certified.reduce((m, c) => Math.max(m, c.latentRadius), 0),
@@ -29,18 +30,17 @@ export function latentRadius(run: AuditedRun): Figure | null {
     summary: `Latent radii up to ${roundDown(largest.x, 3)} become certified radii up to ${roundDown(largest.y, 3)} in input units.`,
     legend: [
       { name: labelled ? 'right prediction' : 'certified (no labels)', colour: 'series-1', line: null },
-      ...(wrong.length > 0 ? [{ name: 'wrong prediction', colour: 'wrong' as const, line: null }] : []),
+      ...(anyWrong ? [{ name: 'wrong prediction', colour: 'wrong' as const, line: null }] : []),
     ],
     tableOpen: false,
     table: {
       caption: `${Math.min(ROWS, certified.length)} of ${certified.length} certified images, from the smallest radius to the largest`,
-      columns: ['image', 'p_A', 'R_u', 'radius r', 'D(r)', 'D(r)/r'].map((header) => ({
+      columns: ['image', 'R_u', 'radius r', 'D(r)', 'D(r)/r'].map((header) => ({
         header,
         align: 'right',
       })),
       rows: spread(certified, ROWS).map((c) => [
         String(c.index),
-        roundDown(c.pA, 5),
         roundDown(c.latentRadius, 4),
         roundDown(c.radius, 4),
         c.displacement === null ? '–' : roundUp(c.displacement, 4),
@@ -68,7 +68,7 @@ export function latentRadius(run: AuditedRun): Figure | null {
         },
         marks: [
           Plot.dot(
-            dots.filter(({ correct }) => correct !== false),
+            dots.filter(({ wrong }) => !wrong),
             {
               x: 'latentRadius',
               y: 'radius',
@@ -78,7 +78,7 @@ export function latentRadius(run: AuditedRun): Figure | null {
             },
           ),
           Plot.dot(
-            dots.filter(({ correct }) => correct === false),
+            dots.filter(({ wrong }) => wrong),
             {
               ...{ x: 'latentRadius', y: 'radius', r: 3.5, symbol: 'times' as const },
               ...{ stroke: variable('wrong'), strokeWidth: 1.5 },

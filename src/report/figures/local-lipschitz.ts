@@ -2,6 +2,7 @@
 import { roundUp } from '../../ground/decimal.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
+import { leftHalfImages } from '../left-half-images.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 import { wholeTicks } from './radius-histogram.ts';
 
@@ -9,10 +10,13 @@ const BINS = 20;
 /** Values closer together than this are not worth drawing as a distribution. */
 const SAME = 1e-3;
 
-/** A sentence on the bounds in place of a figure, the figure, or null for plain smoothing. */
-export function localLipschitz({ images, series }: AuditedRun): Figure | string | null {
-  if (series[0]?.method !== 'SPLITZ') return null;
-  const values = images.flatMap(({ localLipschitz: L }) => (L === null ? [] : [L])).sort((a, b) => a - b);
+/** A sentence on the bounds in place of a figure, the figure, or null where there is no left half. */
+export function localLipschitz(run: AuditedRun): Figure | string | null {
+  const images = leftHalfImages(run);
+  if (images.length === 0) return null;
+  const values = images
+    .flatMap(({ leftHalf: { localLipschitz: L } }) => (L === null ? [] : [L]))
+    .sort((a, b) => a - b);
   const [low, high] = [values[0], values.at(-1)];
   if (low === undefined || high === undefined) {
     return 'No image has a certificate, so none has a local Lipschitz bound.';

@@ -1,8 +1,7 @@
 /** How many images have a radius in which range: right and wrong predictions apart, abstentions stated alongside. */
 import { roundRadii } from '../../statistics/accuracy.ts';
-import type { AuditedRun } from '../audited-run.ts';
-import type { Figure } from '../figure.ts';
-import { variable } from '../figure.ts';
+import { type AuditedRun, isMistake } from '../audited-run.ts';
+import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 
 const MOST_BINS = 24;
@@ -15,25 +14,24 @@ interface Bin {
   readonly wrong: number;
 }
 
-/** Null when no image has a certificate. */
-export function radiusHistogram({ images, series }: AuditedRun): Figure | null {
-  const certified = images.filter(({ abstained, radius }) => !abstained && radius > 0);
+/** Of the run's own series. Null when no image has a certificate. */
+export function radiusHistogram({ series: [{ images, score }] }: AuditedRun): Figure | null {
+  const certified = images.filter(({ radius }) => radius > 0);
   if (certified.length === 0) return null;
-  const labelled = series[0]?.score.measure === 'certified accuracy';
+  const labelled = score.measure === 'certified accuracy';
   const edges = roundRadii(Math.max(...certified.map(({ radius }) => radius)), MOST_BINS);
   const step = edges[1] ?? (certified[0]?.radius ?? 1) * 2;
   const bins = edges.map((from, k): Bin => {
     const to = edges[k + 1] ?? Number((from + step).toPrecision(12));
     const within = certified.filter(({ radius }) => radius >= from && radius < to);
-    const wrong = labelled ? within.filter(({ correct }) => correct === false).length : 0;
+    const wrong = labelled ? within.filter(isMistake).length : 0;
     return { from, to, right: within.length - wrong, wrong };
   });
-  const abstained = images.filter((image) => image.abstained).length;
   const right = labelled ? 'right' : 'certified';
   return {
     id: 'radius-histogram',
     title: 'Certified radii',
-    summary: `Images with a certified radius: ${certified.length} of ${images.length}; abstaining: ${abstained}.`,
+    summary: `Images with a certified radius: ${certified.length} of ${images.length}; abstaining: ${score.abstained}.`,
     legend: labelled
       ? [
           { name: 'right prediction', colour: 'series-1', line: null },

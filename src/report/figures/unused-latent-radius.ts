@@ -1,8 +1,8 @@
 /** Per image: R_u, D(r) at the certified radius r, and what of R_u is left unused. */
 import { roundDown, roundUp } from '../../ground/decimal.ts';
-import { usableLatentRadius } from '../../methods/usable-radius.ts';
 import type { AuditedRun } from '../audited-run.ts';
 import { type Figure, variable } from '../figure.ts';
+import { leftHalfImages } from '../left-half-images.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 import { spread } from './latent-radius.ts';
 
@@ -15,16 +15,14 @@ const DOTS = 1000;
 
 /**
  * What is left is the margin of the norms' proofs and of the search, and more where D jumps over R_u (a mask that switches
- * on). Null for plain smoothing, for logs, and when fewer than two images have a radius.
+ * on). Null for methods without left half, for logs, and when fewer than two images have a radius.
  */
 export function unusedLatentRadius(run: AuditedRun): Figure | null {
-  if (run.kind !== 'result' || run.series[0]?.method !== 'SPLITZ') return null;
-  const images = run.images
-    .flatMap((record) => {
-      const { index, radius, latentRadius, displacement, forwardError, forwardErrorNearby } = record;
-      if (!(radius > 0) || displacement === null || forwardError === null) return [];
-      const rounding = forwardError + (forwardErrorNearby ?? 0);
-      const left = Math.max(0, usableLatentRadius(record) - displacement);
+  const images = leftHalfImages(run)
+    .flatMap(({ index, radius, leftHalf }) => {
+      const { latentRadius, usable, displacement, rounding } = leftHalf;
+      if (!(radius > 0) || displacement === null || rounding === null) return [];
+      const left = Math.max(0, usable - displacement);
       const used = { index, radius, latentRadius, displacement, rounding, left };
       return [{ ...used, percent: (100 * left) / latentRadius }];
     })
@@ -50,6 +48,7 @@ export function unusedLatentRadius(run: AuditedRun): Figure | null {
       rows: spread(images, ROWS).map((c) => [
         String(c.index),
         roundDown(c.latentRadius, 5),
+        // The sum of η and η′ was rounded to nearest.
         roundUp(c.rounding * (1 + 2 ** -52), 7),
         roundUp(c.displacement, 5),
         roundDown(c.left, 5),

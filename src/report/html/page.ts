@@ -1,15 +1,21 @@
 /** The report as one self-contained HTML file: no script, nothing loaded, the raw results inside. */
 
 import { roundDown, shareDown } from '../../ground/decimal.ts';
-import { averageRadius } from '../../statistics/accuracy.ts';
-import type { NamedSeries } from '../audited-run.ts';
+import { averageRadius, type Score } from '../../statistics/accuracy.ts';
+import type { AuditedRun, NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
-import { extremes } from '../extremes.ts';
 import { html, Markup } from '../markup.ts';
-import { drawable, type Report, type RunSection } from '../report.ts';
-import { allowanceOf, ESTIMATE_WARNING, methodOf, NOT_GUARANTEED, REFERENCES } from '../statements.ts';
+import { drawable, type Report } from '../report.ts';
+import {
+  allowances,
+  describeRun,
+  estimateWarnings,
+  NOT_GUARANTEED,
+  networkAlone,
+  references,
+} from '../statements.ts';
 import { breakable, figureOf, formula, said, tableOf } from './parts.ts';
-import { runSection } from './run-section.ts';
+import { type Part, runParts } from './run-section.ts';
 import { STYLESHEET } from './stylesheet.ts';
 
 /** Nothing is loaded and nothing runs, whatever a result file says. */
@@ -18,10 +24,10 @@ const POLICY =
 
 export function htmlReport(report: Report): string {
   const { title, curve, sections, series, tool } = report;
-  const estimates = sections.filter(
-    ({ run }) => run.kind === 'result' && run.header.guarantee !== 'certificate',
-  );
   const several = sections.length > 1;
+  const parts = sections.map((section) =>
+    runParts(section, (text) => (several ? html`<h4>${text}</h4>` : html`<h3>${text}</h3>`)),
+  );
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -38,29 +44,31 @@ export function htmlReport(report: Report): string {
 <header>
 <h1>${breakable(title)}</h1>
 <p class="lead">${lead(report)}</p>
-${estimates.map(
-  ({ run }) => html`<p class="warning" role="note">${several ? `${run.name}: ` : ''}${ESTIMATE_WARNING}</p>`,
+${sections.map(({ run }) =>
+  estimateWarnings(run).map(
+    (warning) => html`<p class="warning" role="note">${several ? `${run.name}: ` : ''}${warning}</p>`,
+  ),
 )}${several ? null : tiles(series)}
-${contents(report)}
+${contents(report, parts)}
 </header>
 <main>
 <section><h2 id="curve">${curve.title}</h2>
 ${drawable(report) ? figureOf(curve) : said('No image was certified: there is nothing to draw.')}
-${allowances(report)}
+${underCurve(report)}
 ${tableOf(comparisonTable(series))}
 </section>
-${sections.map((section, k) => runSection(section, { k, of: sections.length }))}
+${sections.map(({ run }, k) => (several ? underItsName(run, k, parts[k] ?? []) : sectionsOf(parts[k] ?? [])))}
 <section><h2 id="method">Method</h2>
 ${sections.map(
   ({ run }) =>
-    html`${several ? html`<h3>${run.name}</h3>` : null}${methodOf(run).map((text) => html`<p>${formula(text)}</p>`)}`,
+    html`${several ? html`<h3>${run.name}</h3>` : null}${describeRun(run).map((text) => html`<p>${formula(text)}</p>`)}`,
 )}
 </section>
 <section><h2 id="limits">What is not guaranteed</h2>
 <ul>${NOT_GUARANTEED.map(([head, text]) => html`<li><strong>${head}</strong> ${text}</li>`)}</ul>
 </section>
 <section><h2 id="references">References</h2>
-<ol class="references">${REFERENCES.map(([text, url]) => html`<li><a href="${url}">${text}</a></li>`)}</ol>
+<ol class="references">${references(sections.map(({ run }) => run)).map(({ text, url }) => html`<li><a href="${url}">${text}</a></li>`)}</ol>
 </section>
 </main>
 <footer><p>Written by ${tool}. Radii and lower bounds are rounded down, upper bounds up.</p></footer>
@@ -74,14 +82,26 @@ function lead({ sections }: Report): string {
   const [only] = sections;
   if (only === undefined || sections.length > 1) return sections.map(({ run }) => run.name).join(', ');
   const { run } = only;
-  const count = `${run.images.length} ${run.images.length === 1 ? 'image' : 'images'}`;
+  const { images } = run.series[0].score;
+  const count = `${images} ${images === 1 ? 'image' : 'images'}`;
   if (run.kind === 'log') return `${count}, from the log ${run.file}`;
-  const { data, started, split } = run.header;
-  const unfinished = run.finished === false ? '; the run is not finished' : '';
-  return `${count} of ${data.name}, cut at ${split.cut}, started ${started.slice(0, 10)}${unfinished}`;
+  const { data, started } = run.header;
+  const unfinished = run.finished ? '' : '; the run is not finished';
+  return `${count} of ${data.name}, ${run.series.map(({ label }) => label).join(' and ')}, started ${started.slice(0, 10)}${unfinished}`;
 }
 
-function contents({ sections }: Report): Markup {
+const sectionsOf = (parts: readonly Part[]): Markup =>
+  html`${parts.map(({ id, title, body }) => html`<section><h2 id="${id}">${title}</h2>${body}</section>`)}`;
+
+/** With several runs the parts of each are a level down, below its name. */
+const underItsName = ({ name, series: [own] }: AuditedRun, k: number, parts: readonly Part[]): Markup =>
+  html`<h2 id="run-${k + 1}">${name}</h2>${
+    own.images.length === 0 ? said('No image was certified in this run: there is nothing to draw.') : null
+  }${parts.map(
+    ({ id, title, body }) => html`<section><h3 id="run-${k + 1}-${id}">${title}</h3>${body}</section>`,
+  )}`;
+
+function contents({ sections }: Report, parts: readonly (readonly Part[])[]): Markup {
   const links: [id: string, text: string][] =
     sections.length > 1
       ? [
@@ -89,7 +109,11 @@ function contents({ sections }: Report): Markup {
           ...sections.map(({ run }, k): [string, string] => [`run-${k + 1}`, run.name]),
           ...LAST,
         ]
-      : [['curve', 'Curve'], ...sections.flatMap(ownLinks), ...LAST];
+      : [
+          ['curve', 'Curve'],
+          ...(parts[0] ?? []).map(({ id, link }): [string, string] => [id, link]),
+          ...LAST,
+        ];
   return html`<nav aria-label="Contents"><ul>${links.map(([id, text]) => html`<li><a href="#${id}">${text}</a></li>`)}</ul></nav>`;
 }
 
@@ -99,53 +123,32 @@ const LAST: readonly [string, string][] = [
   ['references', 'References'],
 ];
 
-function ownLinks({ run, example }: RunSection): [string, string][] {
-  const images = run.images.length > 0;
-  const ours = run.kind === 'result';
-  const links: [id: string, text: string, shown: boolean][] = [
-    ['radii', 'Radii', images],
-    ['left-half', 'Left half', ours],
-    ['images', 'Images', extremes(run).length > 0],
-    ['worked', 'Derivation', example !== null],
-    ['abstentions', 'Abstentions', images],
-    ['findings', 'Findings', ours],
-    ['settings', 'Settings', ours],
-    ['raw', 'Raw results', true],
-  ];
-  return links.filter(([, , shown]) => shown).map(([id, text]) => [id, text]);
-}
-
 /** The headline figures of a single run. */
 function tiles(series: readonly NamedSeries[]): Markup {
-  const [own, beside] = series;
+  const [own, ...alongside] = series;
   if (own === undefined || own.series.score.images === 0) return html``;
   const { score } = own.series;
-  const plain = beside === undefined ? null : beside.series.score;
   const words = score.measure === 'certified accuracy' ? 'certified accuracy' : 'certified fraction';
-  const share = ({ radii, images }: typeof score): string => `${shareDown(radii.length, images, 1)}\u00a0%`;
-  const meanOf = (of: typeof score): string => roundDown(averageRadius(of).mean, 3);
-  const comparedWith = (text: string | null): Markup | null =>
-    text === null ? null : html`<small>plain smoothing ${text}</small>`;
-  const facts: [name: string, value: string, other: string | null][] = [
-    [`${words} at radius 0`, share(score), plain && share(plain)],
-    ['average certified radius', meanOf(score), plain && meanOf(plain)],
-    [
-      'largest certified radius',
-      roundDown(score.radii.at(-1) ?? 0, 3),
-      plain && roundDown(plain.radii.at(-1) ?? 0, 3),
-    ],
-    [`abstained, of ${score.images} images`, String(score.abstained), plain && String(plain.abstained)],
+  const facts: [name: string, of: (score: Score) => string][] = [
+    [`${words} at radius 0`, ({ radii, images }) => `${shareDown(radii.length, images, 1)}\u00a0%`],
+    ['average certified radius', (its) => roundDown(averageRadius(its).mean, 3)],
+    ['largest certified radius', ({ radii }) => roundDown(radii.at(-1) ?? 0, 3)],
+    [`abstained, of ${score.images} images`, ({ abstained }) => String(abstained)],
   ];
   return html`<dl class="tiles">${facts.map(
-    ([name, value, other]) => html`<div><dt>${name}</dt><dd>${value}${comparedWith(other)}</dd></div>`,
+    ([name, of]) =>
+      html`<div><dt>${name}</dt><dd>${of(score)}${alongside.map(
+        ({ name: other, series: { score: its } }) => html`<small>${other}: ${of(its)}</small>`,
+      )}</dd></div>`,
   )}</dl>`;
 }
 
-function allowances({ sections }: Report): Markup[] {
+/** What to keep in mind of the curve. */
+function underCurve({ sections }: Report): Markup[] {
   return sections.flatMap(({ run }) => {
-    const text = allowanceOf(run);
-    return text === null
-      ? []
-      : [html`<p class="soft">${sections.length > 1 ? `${run.name}: ` : ''}${formula(text)}</p>`];
+    const alone = networkAlone(run);
+    return [...allowances(run), ...(alone === null ? [] : [alone])].map(
+      (text) => html`<p class="soft">${sections.length > 1 ? `${run.name}: ` : ''}${formula(text)}</p>`,
+    );
   });
 }

@@ -60,7 +60,7 @@ tbody th{font-weight:400}
 tbody th:not(.r){min-width:8.5rem}
 .r{text-align:right}
 table.wide{width:100%}
-table.wide th[scope=row]{width:36%}
+table.wide th[scope=row]:nth-last-child(2){width:36%}
 details{margin:.6rem 0}
 summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:fit-content}
 .pictures{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(4.75rem,1fr));gap:1rem .75rem;margin:.75rem 0}

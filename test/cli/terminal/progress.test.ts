@@ -9,7 +9,7 @@ import {
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
 import { displayWidth } from '../../../src/ground/text-width.ts';
 import type { Outcome } from '../../../src/records/record.ts';
-import { exampleRecord } from '../../records/run.ts';
+import { exampleRecord, outcomesOf } from '../../records/run.ts';
 
 const state: ProgressState = {
   done: 45,
@@ -28,7 +28,7 @@ function terminal(isTTY: boolean) {
   return { written, stream: stream as unknown as NodeJS.WriteStream, time: { ms: 0 } };
 }
 
-const outcomes = (n: number): Outcome[] => Array.from({ length: n }, (_, k) => exampleRecord(k));
+const outcomes = (n: number): Outcome[] => outcomesOf(Array.from({ length: n }, (_, k) => exampleRecord(k)));
 
 describe('the progress line', () => {
   test('shows bar, count, ETA, speed, certified accuracy and ACR, rounded down', () => {

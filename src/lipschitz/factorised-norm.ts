@@ -1,0 +1,41 @@
+/** The masked norms of matrices whose Gram matrix, of columns or of rows, is cheap enough to factorise (banded-gram.ts). */
+
+import type { Scales } from '../operators/algebra/scales.ts';
+import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
+import { BandedGram, halfBandwidth, isFactorisable } from './banded-gram.ts';
+
+/** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
+function orders(size: number, dims: readonly number[]): Int32Array[] {
+  const stored = Int32Array.from({ length: size }, (_, i) => i);
+  if (dims.length < 3 || dims[0] !== 1) return [stored];
+  const channels = dims[1]!;
+  const plane = size / channels;
+  return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
+}
+
+function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram | null {
+  const candidates = orders(matrix.cols, dims).map((order) => ({
+    order,
+    band: halfBandwidth(matrix, order),
+  }));
+  const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
+  return isFactorisable(matrix.cols, best.band) ? new BandedGram(matrix, best.order) : null;
+}
+
+/** Proved upper bound on || diag(rows) A diag(columns) ||_2 for the stored entries of A. */
+export type FactorisedNorm = (rows: Scales, columns: Scales) => number;
+
+/** By the Gram matrix of the columns or, failing that, of the rows; null when neither is small. */
+export function factorisedNorm(
+  matrix: SparseMatrix,
+  rowDims: readonly number[],
+  columnDims: readonly number[],
+): FactorisedNorm | null {
+  const byColumns = matrix.cols <= matrix.rows;
+  for (const columnSide of [byColumns, !byColumns]) {
+    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
+    if (gram !== null)
+      return (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows));
+  }
+  return null;
+}
