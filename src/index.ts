@@ -82,6 +82,8 @@ export { openContext } from './runs/context.ts';
 export { type OpenedSubject, openSubject, type SubjectRequest } from './runs/open-subject.ts';
 export { type Planned, type PlanRequest, plan } from './runs/plan/plan.ts';
 export { type Predictions, type PredictRequest, predict } from './runs/predict.ts';
+export { type Replay, type Replayed, replay } from './runs/replay.ts';
+export { type Verification, type VerifyRequest, verify } from './runs/verify.ts';
 export { drawnSeed } from './smoothing/noise/drawn-seed.ts';
 export { totalVariation } from './smoothing/noise/noise-error.ts';
 export { gaussianNoise, Stage } from './smoothing/noise/philox.ts';
@@ -113,5 +115,6 @@ export { type StepParts, splitzProgram } from './training/step.ts';
 export {
   type Fault,
   type FileVerification,
+  type PlacedRecord,
   verifyFile,
 } from './verification/verify-file.ts';

@@ -4,7 +4,7 @@
  */
 
 import { percentDown } from '../ground/decimal.ts';
-import { methodOf } from '../methods/index.ts';
+import { labelOf } from '../methods/index.ts';
 import { valuesOf } from '../methods/method.ts';
 import type { RunHeader } from '../records/record.ts';
 import { summarise } from '../statistics/summary.ts';
@@ -115,7 +115,7 @@ function metricsOf({ header, outcomes }: AttestedRun): Metric[] {
   const { series, measure, images } = summarise(header, outcomes);
   return header.series.flatMap((one, k) => {
     const kind = one.guarantee === 'certificate' ? measure : `${measure} (${one.guarantee})`;
-    const label = methodOf(one).label(valuesOf(one.settings));
+    const label = labelOf(one);
     return (series[k]?.shares ?? []).map(({ radius, certified, lower, upper }) => ({
       type: `${kind} at l2 radius ${radius}, ${label}`,
       value: images === 0 ? '0' : fraction(certified / images),

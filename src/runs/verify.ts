@@ -70,10 +70,13 @@ export async function verify(request: VerifyRequest, context?: Context): Promise
   }
   requireModel(request);
   const file = await verifyFile(request.run, request.unfinished ?? false);
-  const found = fileFindings(file);
   const { header, fault } = file;
   if (fault !== null || header === null)
-    return { ...found, file, problem: fault && faultOf(request.run, fault) };
+    return {
+      ...{ file, problem: fault && faultOf(request.run, fault) },
+      ...{ checked: [], unchecked: [], scope: 'file' },
+    };
+  const found = fileFindings(header, file);
   try {
     await checkSignature(request, found);
     await checkSources(request, header, file.records, found, context);
@@ -121,19 +124,18 @@ function seedDoubt({ seed }: RunHeader): string {
 }
 
 /** What a file shows by itself. */
-function fileFindings({ header, records, finished }: FileVerification): Collected {
-  const series = header?.series ?? [];
+function fileFindings(header: RunHeader, { records, finished }: FileVerification): Collected {
   const byNoise = records.some(({ record }) => record.series.some((one) => one.failureProbability > 0));
   return {
     scope: 'file',
     checked: [
-      `${records.length} records: ${series.map((one) => `${methodOf(one).title}: ${methodOf(one).recomputed}`).join('; ')}; classes, order, settings`,
+      `${records.length} records: ${header.series.map((one) => `${methodOf(one).title}: ${methodOf(one).recomputed}`).join('; ')}; classes, order, settings`,
       'the chain over all lines',
       ...(finished ? ["the closing line's figures and its result digest, counted again"] : []),
     ],
     unchecked: [
       'that the certificates were computed as stated: `splitz-onnx replay` computes them again',
-      ...(header !== null && byNoise ? [seedDoubt(header)] : []),
+      ...(byNoise ? [seedDoubt(header)] : []),
       ...(finished ? [] : ['whether records are missing at the end: the run is not finished']),
     ],
   };

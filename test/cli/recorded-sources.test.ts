@@ -49,7 +49,7 @@ test('verify finds the labels beside the run, says so when they are gone, and ta
   expect(gone.code).toBe(4);
   expect(gone.stderr).toMatch(/'mine\.csv' is needed[\s\S]*Add --labels PLACE\/mine\.csv/);
   const report = await splitz(folder, 'report', 'run.jsonl', '--markdown', '--out', '-');
-  expect(report.stdout).toMatch(/file of the labels \| mine\.csv \| flag/);
+  expect(report.stdout).toMatch(/\| labels \| mine\.csv \| flag/);
   expect(report.stdout).toMatch(/One affine segment lies before the cut/);
   // The digest counts, not the name: the run goes on with the same labels under another.
   const resumed = await splitz(

@@ -44,7 +44,11 @@ describe('the rooms below the command line', () => {
     };
     visit('cli/main.ts');
     const heavy = ['cli/commands/', 'methods/', 'onnx/model/', 'operators/', 'report/', 'statistics/'];
-    expect([...seen].filter((file) => heavy.some((room) => file.startsWith(room)))).toEqual([]);
+    // The names of the methods alone, which help lists.
+    const light = ['methods/summaries.ts'];
+    expect(
+      [...seen].filter((file) => !light.includes(file) && heavy.some((room) => file.startsWith(room))),
+    ).toEqual([]);
     expect(seen).toContain('cli/declarations/certify.ts');
   });
 });

@@ -2,8 +2,7 @@
 import { UsageError } from '../../ground/errors.ts';
 import { pad, printable, wrap } from '../../ground/text-width.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
-import { methodOf } from '../../methods/index.ts';
-import { valuesOf } from '../../methods/method.ts';
+import { labelOf } from '../../methods/index.ts';
 import { readRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import type { CertificateRecord, RunHeader } from '../../records/record.ts';
@@ -28,7 +27,7 @@ export async function run(flags: ExplainFlags): Promise<void> {
 }
 
 function noSeries({ series }: RunHeader, k: number, path: string): UsageError {
-  const named = series.map((one, i) => `${i} (${methodOf(one).label(valuesOf(one.settings))})`);
+  const named = series.map((one, i) => `${i} (${labelOf(one)})`);
   return new UsageError({
     what: `this run has no series ${k}`,
     where: path,

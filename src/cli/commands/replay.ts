@@ -1,8 +1,7 @@
 /** `replay`: computes single records again, with the recorded seed and settings, and compares everything. */
 import { roundDown } from '../../ground/decimal.ts';
 import { DoesNotHold } from '../../ground/errors.ts';
-import { methodOf } from '../../methods/index.ts';
-import { valuesOf } from '../../methods/method.ts';
+import { labelOf, methodOf } from '../../methods/index.ts';
 import { readRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import type { Run } from '../../records/read-results.ts';
@@ -53,11 +52,10 @@ const rowsOf = (header: RunHeader, { records }: Replay): Row[] =>
     header.series.flatMap((one, k) => {
       const certificate = record.series[k];
       if (certificate === undefined) return [];
-      const method = methodOf(one);
-      const votes = method.votes(certificate.evidence);
+      const votes = methodOf(one).votes(certificate.evidence);
       return [
         {
-          ...{ image: record.index, series: k, label: method.label(valuesOf(one.settings)), certificate },
+          ...{ image: record.index, series: k, label: labelOf(one), certificate },
           votes: votes && { most: Math.max(0, ...votes.counts), draws: drawsOf(votes) },
           differences: [...(k === 0 ? image : []), ...(series[k] ?? [])],
         },
