@@ -23,9 +23,14 @@ export function askedOf({ name, settings }: Method, asked: Asked): Asked {
         remedy: `Omit it${near === undefined ? '' : `, or write ${option(near)} if that is what you meant`}.`,
       });
     }
-    const problem = violation(schema, given.value, option(setting));
-    if (problem !== null)
-      throw new UsageError({ what: problem, remedy: `Give ${option(setting)} another value, or omit it.` });
+    const problem = violation(schema, given.value, 'it');
+    if (problem !== null) {
+      throw new UsageError({
+        what: `${option(setting)} is ${typeof given.value === 'string' ? `'${given.value}'` : String(given.value)}`,
+        why: problem.replace('it: ', 'it ').replace('is not an integer', 'is not a whole number'),
+        remedy: `Give ${option(setting)} another value, or omit it.`,
+      });
+    }
     kept[setting] = given;
   }
   return kept;

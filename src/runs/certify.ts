@@ -22,7 +22,7 @@ import { withContext } from './context.ts';
 import { describeEnvironment } from './environment.ts';
 import { networkAnswers } from './network-answers.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from './open-subject.ts';
-import { type SeriesRequests, type Settled, settle } from './settle.ts';
+import { checkSettings, type SeriesRequests, type Settled, settle } from './settle.ts';
 import { packageVersion } from './version.ts';
 
 export interface CertifyRequest extends SubjectRequest, SeriesRequests {
@@ -55,17 +55,19 @@ export interface OpenedRun {
   close(): Promise<void>;
 }
 
-/** Throws UsageError for counts that select no image; before anything is opened. */
-export function checkSelection({ start = 0, skip = 1, max, seed }: CertifyRequest): void {
+/** Throws UsageError for what can certify nothing, whatever the model; asked before anything is opened. */
+export function checkRequest(request: CertifyRequest): void {
+  const { start = 0, skip = 1, max, seed } = request;
   requireCount('--start', start, 0);
   requireCount('--skip', skip, 1);
   if (max !== undefined) requireCount('--max', max, 1);
   if (seed !== undefined) requireCount('--seed', seed, 0);
+  checkSettings(request);
 }
 
 /** @throws UsageError, ModelRefused for what cannot be certified as it was asked for */
 export async function settleRun(request: CertifyRequest, context: Context): Promise<SettledRun> {
-  checkSelection(request);
+  checkRequest(request);
   const subject = await openSubject(request);
   return settleOn(subject, request, context);
 }

@@ -44,6 +44,12 @@ export function asked(
   );
 }
 
+/** Throws UsageError for settings that no model could be certified with; asked before one is opened. */
+export function checkSettings({ method, settings, origins }: SeriesRequests): void {
+  const named = methodNamed(method ?? METHODS[0]?.name ?? '');
+  named.preview(askedOf(named, asked(settings, origins)), {}, new Map());
+}
+
 /**
  * Settings of the method asked for, and of those beside it. No part of it depends on the seed.
  * @throws UsageError, ModelRefused for what cannot be certified

@@ -4,11 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModelRefused, SplitzError } from '../../dist/ground/errors.js';
 import { inspectModel } from '../../dist/inspection/inspection.js';
-import { leftHalfBoundAt, openSmoothedClassifier } from '../../dist/methods/smoothed-classifier.js';
+import { openPlain } from '../../dist/methods/smoothing/open.js';
+import { leftHalfBoundAt } from '../../dist/methods/splitz/left-half.js';
+import { openSplit } from '../../dist/methods/splitz/open.js';
 import { sizeOf } from '../../dist/onnx/model/graph.js';
 import { inspectionDocument } from '../../dist/report/findings/document.js';
 import { inspectionMarkdown } from '../../dist/report/findings/markdown.js';
 import { sarifOf } from '../../dist/report/findings/sarif.js';
+import { openContext } from '../../dist/runs/context.js';
 import { mutant } from './mutate.mjs';
 import { randomSource } from './random.mjs';
 import { weightsData } from './seeds.mjs';
@@ -21,16 +24,26 @@ writeFileSync(join(folder, 'weights.data'), weightsData);
 async function certifyOnce({ classifier, cuts }, random) {
   const bounded = cuts.filter(({ why }) => why === null);
   const { cut } = random.pick(bounded);
-  const left = leftHalfBoundAt(classifier, cut, 'secant', 1e-6);
   const image = Float32Array.from({ length: sizeOf(classifier.inputDims) }, () => random.next());
-  const resources = { provider: 'cpu', workers: 1, batch: 4 };
-  const smoothed = await openSmoothedClassifier(classifier, cut, left, resources, [image], 'certified');
+  const context = openContext({ workers: 1, batch: 4 });
   try {
-    const settings = { sigma: 0.5, n0: 8, n: 24, alpha: 0.001, bound: 'clopper-pearson', seed: 1n };
-    const { radius } = await smoothed.certify(image, 0, null, settings);
+    const ready =
+      cut.index === 0
+        ? await openPlain({ classifier }, [image], context)
+        : await openSplit(
+            { classifier },
+            cut,
+            leftHalfBoundAt(classifier, cut, 'secant'),
+            1,
+            [image],
+            context,
+          );
+    const settings = { sigma: 0.5, n0: 8, n: 24, alpha: 0.001, bound: 'clopper-pearson' };
+    const smoothed = ready.at(settings, { seed: 1n, series: 0 });
+    const { radius } = await smoothed.certifyOne({ index: 0, pixels: image }, context);
     if (!(radius >= 0 && radius < Number.POSITIVE_INFINITY)) throw new Error(`a radius of ${radius}`);
   } finally {
-    await smoothed.close();
+    await context.resources.close();
   }
 }
 

@@ -10,7 +10,7 @@ import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
 import {
   type CertifyRequest,
-  checkSelection,
+  checkRequest,
   type OpenedRun,
   openRun,
   type SettledRun,
@@ -33,7 +33,7 @@ import { renderSummary } from '../terminal/summary.ts';
 export async function run(flags: CertifyFlags): Promise<void> {
   const requirements = parseRequirements(flags.require);
   const request: CertifyRequest = { ...flags, ...seriesRequests(flags) };
-  checkSelection(request);
+  checkRequest(request);
   const remedy = 'Run the same command again: it continues after the last whole record.';
   await contextOf(flags, remedy, (context, listen) => within(flags, request, requirements, context, listen));
 }
