@@ -3,8 +3,8 @@
  * method is stands in its folder.
  */
 export const METHOD_SUMMARIES = {
-  splitz: 'a Lipschitz bound in front of a cut, noise at it (Zhong & Tandon 2024)',
-  smoothing: 'randomized smoothing, noise on the image (Cohen et al. 2019)',
+  splitz: 'a Lipschitz bound before a cut, noise at it',
+  smoothing: 'noise on the image',
 } as const;
 
 /** The first is the default. */
