@@ -1,7 +1,6 @@
 /** What somebody asks of a method, held against what it knows. */
 import { UsageError } from '../ground/errors.ts';
 import { violation } from '../ground/json-schema.ts';
-import { nearNames } from '../ground/near-names.ts';
 import type { Asked, Method } from './method.ts';
 
 /**
@@ -16,11 +15,10 @@ export function askedOf({ name, settings }: Method, asked: Asked): Asked {
     const schema = known[setting];
     if (schema === undefined) {
       if (given.origin === 'config file' || given.origin === 'environment') continue;
-      const [near] = nearNames(setting, Object.keys(known), 1);
       throw new UsageError({
         what: `${option(setting)} does not go with --method ${name}`,
         why: `its settings are ${Object.keys(known).join(', ')}`,
-        remedy: `Omit it${near === undefined ? '' : `, or write ${option(near)} if that is what you meant`}.`,
+        remedy: 'Omit it, or choose another --method.',
       });
     }
     const problem = violation(schema, given.value, 'it');

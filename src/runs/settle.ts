@@ -45,9 +45,28 @@ export function asked(
 }
 
 /** Throws UsageError for settings that no model could be certified with; asked before one is opened. */
-export function checkSettings({ method, settings, origins }: SeriesRequests): void {
-  const named = methodNamed(method ?? METHODS[0]?.name ?? '');
-  named.preview(askedOf(named, asked(settings, origins)), {}, new Map());
+export function checkSettings(request: SeriesRequests): void {
+  const { method, given } = dealt(request);
+  const named = methodNamed(method);
+  named.preview(askedOf(named, given), {}, new Map());
+}
+
+/** What was asked for, dealt out: to the method, and to those named beside it what it does not know and they do. */
+function dealt({ method = METHODS[0]?.name ?? '', settings, against = [], origins }: SeriesRequests): {
+  readonly method: string;
+  readonly given: Asked;
+  readonly forOthers: Asked;
+} {
+  const knownBy = (name: string): readonly string[] =>
+    Object.keys(methodNamed(name).settings.json.properties ?? {});
+  const [own, others] = [knownBy(method), against.flatMap(knownBy)];
+  const all = Object.entries(asked(settings, origins));
+  const isForOthers = ([name]: (typeof all)[number]): boolean => !own.includes(name) && others.includes(name);
+  return {
+    method,
+    given: Object.fromEntries(all.filter((one) => !isForOthers(one))),
+    forOthers: Object.fromEntries(all.filter(isForOthers)),
+  };
 }
 
 /**
@@ -55,10 +74,10 @@ export function checkSettings({ method, settings, origins }: SeriesRequests): vo
  * @throws UsageError, ModelRefused for what cannot be certified
  */
 export async function settle(request: SeriesRequests, subject: Subject, context: Context): Promise<Settled> {
-  const { method = METHODS[0]?.name ?? '', settings, against, origins } = request;
-  const given = asked(settings, origins);
+  const { against, origins } = request;
+  const { method, given, forOthers } = dealt(request);
   const own = await resolved({ method, asked: given }, subject, context);
-  const beside = asked(request.beside, origins, 'baseline-');
+  const beside = { ...forOthers, ...asked(request.beside, origins, 'baseline-') };
   const requests: SeriesRequest[] = [];
   const twin = await twinOf(own.series, against, beside, subject, context);
   if (against === undefined) requests.push(...(twin === null ? [] : [twin]));
@@ -92,7 +111,8 @@ function sharedWith(name: string, { settings }: SettledSeries, beside: Asked): A
   const known = Object.keys(methodNamed(name).settings.json.properties ?? {});
   // A level of noise belongs to the place where it is added.
   const common = Object.entries(settings as Asked).filter(([key]) => known.includes(key) && key !== 'sigma');
-  return { ...Object.fromEntries(common), ...beside };
+  const others = Object.entries(beside).filter(([key]) => known.includes(key));
+  return Object.fromEntries([...common, ...others]);
 }
 
 async function resolved(
