@@ -2,11 +2,14 @@
 import { ToolError, UsageError } from '../ground/errors.ts';
 import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import type { SeriesFormats } from '../records/series-format.ts';
+
+import { deterministic } from './deterministic/method.ts';
 import { type Method, valuesOf, type WithOrigins } from './method.ts';
+
 import { smoothing } from './smoothing/method.ts';
 import { splitz } from './splitz/method.ts';
 
-const methods: Method[] = [splitz, smoothing];
+const methods: Method[] = [splitz, smoothing, deterministic];
 
 /** All of them. */
 export const METHODS: readonly Method[] = methods;

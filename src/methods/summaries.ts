@@ -5,6 +5,7 @@
 export const METHOD_SUMMARIES = {
   splitz: 'a Lipschitz bound before a cut, noise at it',
   smoothing: 'noise on the image',
+  deterministic: 'no noise, a Lipschitz margin',
 } as const;
 
 /** The first is the default. */

@@ -1,0 +1,286 @@
+/**
+ * The deterministic certificate: exact where the network is linear, never beyond a point of another answer where it is not, and
+ * refused by `fault` as soon as a number in it is better than the others allow.
+ */
+import { describe, expect, it } from 'vitest';
+import { ModelRefused } from '../../src/ground/errors.ts';
+import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
+import { allowedMovement, answered, marginCertificate } from '../../src/methods/deterministic/certificate.ts';
+import { deterministic } from '../../src/methods/deterministic/method.ts';
+import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
+import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
+import type { Certificate } from '../../src/methods/method.ts';
+import { probesOf } from '../../src/methods/splitz/left-half.ts';
+import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import type { RunHeader, SeriesHeader } from '../../src/records/record.ts';
+import { floatTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
+import { randomSource } from '../operators/random.ts';
+import { exampleHeader, setting } from '../records/run.ts';
+import { openTestContext, subjectOf } from './open.ts';
+
+const prepared = (parts: Parts): Promise<PreparedClassifier> =>
+  prepareClassifier(tinyModel(parts), undefined, null);
+
+/** x [size] → W x + b: `classes` scores. */
+const linear = (W: readonly (readonly number[])[], b: readonly number[]): Parts => ({
+  nodes: [node('Gemm', ['x', 'V', 'd'], 'y')],
+  initializers: [
+    floatTensor(
+      'V',
+      [W[0]?.length ?? 0, W.length],
+      (W[0] ?? []).flatMap((_, k) => W.map((row) => row[k] ?? 0)),
+    ),
+    floatTensor('d', [b.length], b),
+  ],
+  input: ['N', W[0]?.length ?? 0],
+  output: ['N', W.length],
+});
+
+/** x [size] → Linear → activation → Linear → activation → Linear. */
+function deep(seed: number, size: number, classes: number): Parts {
+  const random = randomSource(seed);
+  const width = random.integer(3, 6);
+  const layer = (name: string, from: number, to: number) => [
+    floatTensor(`${name}w`, [from, to], random.float32s(from * to, 0.7)),
+    floatTensor(`${name}b`, [to], random.float32s(to, 0.3)),
+  ];
+  const activation = () => random.pick(['Relu', 'Tanh', 'LeakyRelu', 'Sigmoid']);
+  return {
+    nodes: [
+      node('Gemm', ['x', 'aw', 'ab'], 'h1'),
+      node(activation(), ['h1'], 'u1'),
+      node('Gemm', ['u1', 'bw', 'bb'], 'h2'),
+      node(activation(), ['h2'], 'u2'),
+      node('Gemm', ['u2', 'cw', 'cb'], 'y'),
+    ],
+    initializers: [...layer('a', size, width), ...layer('b', width, width), ...layer('c', width, classes)],
+    input: ['N', size],
+    output: ['N', classes],
+  };
+}
+
+const certificateOf = (
+  classifier: PreparedClassifier,
+  image: Float32Array,
+  bound: DisplacementBound = 'secant',
+) => marginCertificate(boundedNetwork(classifier, bound), image, probesOf(3n, 0));
+
+describe('a linear network', () => {
+  const W = [
+    [1, 2, 0],
+    [-1, 0.5, 1],
+    [0, 0, -2],
+  ];
+  const b = [0.5, 0, 0.25];
+  const image = Float32Array.of(0.5, 0.75, 0.25);
+
+  it('has the distance to the nearest border as its radius, rounded down', async () => {
+    const { prediction, radius } = certificateOf(await prepared(linear(W, b)), image);
+    const score = (k: number): number =>
+      (W[k] ?? []).reduce((sum, w, i) => sum + w * (image[i] ?? 0), b[k] ?? 0);
+    const distance = (k: number): number =>
+      (score(0) - score(k)) / Math.hypot(...(W[0] ?? []).map((w, i) => w - (W[k]?.[i] ?? 0)));
+    const nearest = Math.min(distance(1), distance(2));
+    expect(prediction).toBe(0);
+    expect(radius).toBeLessThanOrEqual(nearest);
+    expect(radius).toBeGreaterThan(nearest * (1 - 1e-3));
+  });
+
+  it('answers no class where the largest scores are equal', async () => {
+    const same = [
+      [1, 1],
+      [1, 1],
+    ];
+    const { prediction, radius, evidence } = certificateOf(
+      await prepared(linear(same, [0, 0])),
+      Float32Array.of(0.5, 0.5),
+    );
+    expect([prediction, radius, evidence.displacement]).toEqual([null, 0, null]);
+  });
+
+  it('keeps its answer everywhere where the rows are equal and only the offsets differ', async () => {
+    const same = [
+      [1, 1],
+      [1, 1],
+    ];
+    const { prediction, radius } = certificateOf(
+      await prepared(linear(same, [1, 0])),
+      Float32Array.of(0.5, 0.5),
+    );
+    expect(prediction).toBe(0);
+    expect(radius).toBeGreaterThan(1000);
+  });
+});
+
+describe('what rounding may have made of the scores', () => {
+  it('is taken off the margin, twice over', () => {
+    expect(answered([1, 0.5], 0.3)).toBe(0);
+    expect(answered([1, 0.5], 0.36)).toBeNull();
+    expect(answered([1, 0.5], Number.POSITIVE_INFINITY)).toBeNull();
+    expect(answered([0.5, 1, 1], 0)).toBeNull();
+    const allowed = allowedMovement([1, 0.5], 0.1, 0, [0, 2]);
+    expect(allowed).toBeLessThan((0.5 - Math.SQRT2 * 0.1) / 2);
+    expect(allowed).toBeGreaterThan(((0.5 - Math.SQRT2 * 0.1) / 2) * (1 - 1e-12));
+  });
+});
+
+describe('a random network', () => {
+  const nets = Array.from({ length: 40 }, (_, seed) => seed + 1);
+
+  it('answers alike everywhere inside the radius that is found', async () => {
+    let tried = 0;
+    let tight = 0;
+    for (const seed of nets) {
+      const random = randomSource(1000 + seed);
+      const [size, classes] = [random.integer(2, 4), random.integer(2, 4)];
+      const network = boundedNetwork(await prepared(deep(seed, size, classes)), 'secant');
+      const image = Float32Array.from(random.float32s(size, 1));
+      const { prediction, radius } = marginCertificate(network, image, probesOf(3n, 0));
+      if (!(radius > 0)) continue;
+      tried++;
+      const lead = (x: Float64Array): number => {
+        const scores = network.evaluate(Float32Array.from(x)).latent.value;
+        return (scores[prediction ?? 0] ?? 0) - Math.max(...scores.filter((_, k) => k !== prediction));
+      };
+      /** The smallest lead found on the sphere: random directions, then descent by differences from the best of them. */
+      const smallest = (r: number): number => {
+        const at = (d: ArrayLike<number>): Float64Array => {
+          const length = Math.hypot(...Array.from(d));
+          return Float64Array.from(image, (v, i) => v + ((r * (1 - 1e-6)) / length) * (d[i] ?? 0));
+        };
+        let best: Float64Array = random.normals(size);
+        for (let k = 0; k < 60; k++) {
+          const d = random.normals(size);
+          if (lead(at(d)) < lead(at(best))) best = d;
+        }
+        for (let step = 0; step < 40; step++) {
+          const turned = best.map((v) => v + 0.3 * 0.9 ** step * (random.normals(1)[0] ?? 0));
+          if (lead(at(turned)) < lead(at(best))) best = turned;
+        }
+        return lead(at(best));
+      };
+      expect(smallest(radius), `net ${seed}`).toBeGreaterThan(0);
+      if (smallest(radius * 6) < 0) tight++;
+    }
+    expect(tried).toBeGreaterThan(25);
+    // The radii are not so small that nothing could fail.
+    expect(tight).toBeGreaterThan(10);
+  });
+
+  it('has the largest radius by secants, then by masks, then by the global bound', async () => {
+    let larger = 0;
+    for (const seed of nets.slice(0, 15)) {
+      const random = randomSource(2000 + seed);
+      const classifier = await prepared(deep(seed, 3, 3));
+      const image = Float32Array.from(random.float32s(3, 1));
+      const [global = 0, mask = 0, secant = 0] = (['global', 'mask', 'secant'] as const).map(
+        (bound) => certificateOf(classifier, image, bound).radius,
+      );
+      expect(mask).toBeGreaterThanOrEqual(global * (1 - 1e-3));
+      expect(secant).toBeGreaterThanOrEqual(mask * (1 - 1e-3));
+      if (secant > 1.1 * global) larger++;
+    }
+    expect(larger).toBeGreaterThan(3);
+  });
+});
+
+describe('a network whose scores are put together from several tensors', () => {
+  it('is refused with another method as the remedy', async () => {
+    const parts = linear(
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [0, 0],
+    );
+    const classifier = await prepared({
+      ...parts,
+      nodes: [
+        node('Gemm', ['x', 'V', 'd'], 'h'),
+        node('Relu', ['h'], 'u'),
+        node('Tanh', ['h'], 't'),
+        node('Add', ['u', 't'], 'y'),
+      ],
+    });
+    expect(() => boundedNetwork(classifier, 'secant')).toThrow(ModelRefused);
+    expect(() => boundedNetwork(classifier, 'secant')).toThrow('not one affine layer');
+  });
+});
+
+describe('the method', () => {
+  const parts = deep(5, 3, 3);
+  const context = openTestContext();
+
+  async function run(): Promise<{
+    readonly header: RunHeader;
+    readonly series: SeriesHeader;
+    readonly certificates: readonly Certificate<DeterministicEvidence>[];
+  }> {
+    const subject = subjectOf(await prepared(parts));
+    const resolved = await deterministic.resolve({}, subject, context);
+    if ('instead' in resolved) throw new Error('it is its own method');
+    const settings = { lipschitz: 'secant', delta: resolved.settings.delta.value } as const;
+    const random = randomSource(9);
+    const images = Array.from({ length: 6 }, (_, index) => ({
+      index,
+      pixels: Float32Array.from(random.float32s(3, 1)),
+    }));
+    async function* stream() {
+      yield* images;
+    }
+    const probes = images.slice(0, 2).map(({ pixels }) => pixels);
+    const opened = await deterministic.open(subject, settings, { seed: 3n, series: 0 }, probes, context);
+    const certificates: Certificate<DeterministicEvidence>[] = [];
+    for await (const certificate of opened.certify(stream(), context)) certificates.push(certificate);
+    const { guarantee, facts, checks } = opened;
+    const series: SeriesHeader = {
+      ...{ method: 'deterministic', guarantee, facts, checks },
+      settings: { lipschitz: setting('secant'), delta: resolved.settings.delta },
+    };
+    const example = exampleHeader();
+    return {
+      header: { ...example, model: { ...example.model, classes: 3 }, series: [series] },
+      series,
+      certificates,
+    };
+  }
+
+  it('gives certificates that follow from their evidence, and refuses any that say more', async () => {
+    const { header, series, certificates } = await run();
+    const typed = series as never;
+    const faultOf = (certificate: Certificate<DeterministicEvidence>) =>
+      deterministic.fault(certificate, typed, header);
+    expect(deterministic.headerFault(typed, header)).toBeNull();
+    const certified = certificates.find(({ radius }) => radius > 0);
+    if (certified === undefined) throw new Error('one has a radius');
+    for (const certificate of certificates) expect(faultOf(certificate)).toBeNull();
+    const { evidence } = certified;
+    const moved = evidence.displacement ?? 0;
+    const with_ = (changes: Partial<DeterministicEvidence>) => ({
+      ...certified,
+      evidence: { ...evidence, ...changes },
+    });
+    expect(faultOf(with_({ displacement: moved * 1.01 }))).toContain('may move by');
+    expect(faultOf(with_({ rounding: moved * 0.01 }))).toContain('may move by');
+    expect(faultOf(with_({ norms: evidence.norms.map((norm) => norm * 1.01) }))).toContain('may move by');
+    expect(faultOf(with_({ scoreError: 1 }))).toContain('behind');
+    expect(faultOf(with_({ scoreError: null }))).toContain('scoreError');
+    expect(faultOf(with_({ scores: evidence.scores.slice(1) }))).toContain('scores of 3 classes');
+    expect(faultOf({ ...certified, prediction: ((certified.prediction ?? 0) + 1) % 3 })).not.toBeNull();
+    expect(faultOf({ ...certified, failureProbability: 0.5 })).toContain('delta');
+    expect(faultOf({ ...certified, prediction: null, radius: 0 })).not.toBeNull();
+  });
+
+  it('explains how a radius comes about', async () => {
+    const { header, series, certificates } = await run();
+    const certified = certificates.find(({ radius }) => radius > 0);
+    if (certified === undefined) throw new Error('one has a radius');
+    const { steps, symbols } = deterministic.derive(certified, series as never, header);
+    expect(steps.map(({ title }) => title)).toEqual([
+      'Compare the scores',
+      'How far the features may move',
+      'Back to the image',
+    ]);
+    expect(symbols.map(([symbol]) => symbol)).toContain('D(r)');
+  });
+});
