@@ -49,6 +49,18 @@ describe('settings', () => {
     ]);
   });
 
+  it('are shared with another method beside it, but not the noise, which belongs to a place', async () => {
+    const [own, beside] = await settled({
+      method: 'smoothing',
+      settings: { sigma: 0.1, n: 500 },
+      against: ['splitz'],
+    });
+    expect(own?.[1]).toMatchObject({ sigma: 0.1, n: 500 });
+    expect(beside?.[0]).toBe('splitz');
+    expect(beside?.[1]).toMatchObject({ n: 500, split: 'Relu_1' });
+    expect(beside?.[1]).not.toMatchObject({ sigma: 0.1 });
+  });
+
   it('that no series has are refused by name; those of a config file, which speaks to many commands, are not', () => {
     const method = 'nearest-mean';
     expect(() => checkSettings({ method, settings: { sigma: 1 } })).toThrow(

@@ -17,7 +17,7 @@ import { openContext } from '../../dist/runs/context.js';
 
 const place = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const IMAGES = 6;
-const TURNS = 3;
+const TURNS = 2;
 const SETTINGS = { n0: 100, n: 10_000, alpha: 0.001, bound: 'clopper-pearson' };
 const NOISE = { seed: 0n, series: 0 };
 const CASES = [

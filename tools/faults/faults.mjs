@@ -2,6 +2,7 @@
 // notice. Run by `node tools/faults/run.mjs`.
 import { CERTIFICATE_FAULTS } from './certificate.mjs';
 import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
+import { METHOD_FAULTS } from './methods.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
 
@@ -307,4 +308,5 @@ export const FAULTS = [
     tests: 'test/cli/recorded-sources.test.ts',
   },
   ...CERTIFICATE_FAULTS,
+  ...METHOD_FAULTS,
 ];
