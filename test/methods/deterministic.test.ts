@@ -86,6 +86,21 @@ describe('a linear network', () => {
     expect(radius).toBeGreaterThan(nearest * (1 - 1e-3));
   });
 
+  it('has its nearest border with a class that is not the second largest score', async () => {
+    const steep = linear(
+      [
+        [1, 0],
+        [0.9, 0],
+        [-5, 10],
+      ],
+      [0, 0, 5],
+    );
+    const { prediction, radius } = certificateOf(await prepared(steep), Float32Array.of(1, 0));
+    expect(prediction).toBe(0);
+    expect(radius).toBeLessThanOrEqual(1 / Math.hypot(6, 10));
+    expect(radius).toBeGreaterThan((1 / Math.hypot(6, 10)) * (1 - 1e-3));
+  });
+
   it('answers no class where the largest scores are equal', async () => {
     const same = [
       [1, 1],
