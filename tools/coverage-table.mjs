@@ -51,8 +51,8 @@ export function coveragePage({ types, operators, counts, bounds }) {
   return `<!-- Written by tools/coverage-table.mjs. -->
 # Operators of the left half
 
-A cut may lie behind these ${types.length} operators of the default ONNX domain. Everything else is refused by name where it
-stands before the cut; behind the cut any operator that ONNX Runtime runs is allowed.
+A cut may come after these ${types.length} operators of the default ONNX domain. Everything else is refused by name where it
+comes before the cut; after the cut any operator that ONNX Runtime runs is allowed.
 
 ${Object.entries(KINDS)
   .filter(([kind]) => rows.some((row) => row[2].includes(kind)))

@@ -1,6 +1,6 @@
 /**
- * The file of an attack, a journal (records/journal.ts) without closing line: which images are attacked is not part of the
- * header, so the same file takes those of a larger --max, or of another --start, too. Images that have their line are not
+ * The file of an attack, a journal (records/journal.ts) without a closing line: which images are attacked is not part of the
+ * header, so the same file takes those of a larger --max, or of another --start, too. Images that already have a line are not
  * attacked again.
  */
 import { headerDifferences } from '../records/header-differences.ts';
@@ -43,7 +43,7 @@ export async function openAttackFile(path: string, header: AttackHeader): Promis
   return { ...journal, records };
 }
 
-/** The settings of the attack that a file holds already; null where `recordedHeader` finds no header. */
+/** The settings of the attack that a file already holds; null where `recordedHeader` finds no header. */
 export async function recordedAttack(path: string): Promise<AttackHeader['settings'] | null> {
   return (await recordedHeader<AttackHeader>(path, attackHeaderViolation))?.settings ?? null;
 }

@@ -4,7 +4,7 @@
  *
  *  - `nearest` walks along the boundary as HopSkipJump does (Chen, Jordan, Wainwright, IEEE S&P 2020): from an image of
  *    another class to the boundary by bisection, then steps along a gradient estimated from random directions, each
- *    followed by a bisection back towards the image. Margins take the place of HopSkipJump's bare decisions, so two
+ *    followed by a bisection back towards the image. Margins replace HopSkipJump's bare decisions, so two
  *    evaluations of a direction give its slope.
  *  - `worstInBall` is a random search in the manner of the Square attack (Andriushchenko et al., ECCV 2020): blocks of
  *    one colour are added, and kept when the margin falls.
@@ -33,7 +33,7 @@ const MEMORY = 0.6;
 const BISECTIONS = 7;
 /** Proposals of a round of the random search. */
 const PROPOSALS = 8;
-/** Sides of the blocks in turn, pixels: images answer to coarse ones more, but only single pixels span everything. */
+/** Sides of the blocks in turn, pixels: coarse ones change answers more, but only single pixels span everything. */
 const BLOCKS = [1, 2, 1, 4] as const;
 
 export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings): Search {

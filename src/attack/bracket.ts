@@ -7,7 +7,7 @@
  *  2. A search for the nearest input of another class gives directions; the distance along them is settled by the judge
  *     alone, by bisection.
  *
- * The upper end is what was found, not what is there: a stronger attack may find less.
+ * The upper end is the smallest perturbation found, not the smallest there is: a stronger attack may find a smaller one.
  */
 import type { Answer } from '../methods/method.ts';
 import type { Judge } from './confirmation.ts';
@@ -83,7 +83,7 @@ export async function bracket(
   const along = async (candidate: Candidate): Promise<void> => {
     const direction = directionTo(image, candidate.input);
     const at = (distance: number) => tryInput(inputAt(image, direction, distance, range));
-    // Inside the ball the first attack looked; what lies below there is only searched when it succeeded.
+    // Inside the ball the first attack looked; the space below is searched only when it succeeded.
     let low = best() <= radius ? 0 : radius;
     const first = Math.max(candidate.distance, low * (1 + TOLERANCE));
     const limit = best() * (1 - GAIN);
@@ -113,13 +113,13 @@ export async function bracket(
 /** Distance per root of the number of pixels where a search begins without a certificate: 0.56 for 28×28. */
 const FIRST_GUESS = 0.02;
 
-/** Whether the answer is another class; an abstention is none. */
+/** Whether the answer is another class; an abstention is not. */
 export const isChanged = ({ answer }: Tried, from: number): boolean =>
   answer.prediction !== null && answer.prediction !== from;
 
 /**
  * What contradicts the certificate: another answer at a distance it covers; null when nothing does. The worst input of
- * the ball comes first: its votes are clearer than those of the smallest success, which lies where they only just decide.
+ * the ball comes first: its votes are clearer than those of the smallest success, where they only just decide.
  */
 export function refutation({ inside, attacked }: Bracket, from: number, radius: number): Tried | null {
   if (inside !== null && isChanged(inside, from) && inside.distance <= radius) return inside;

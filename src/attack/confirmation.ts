@@ -1,7 +1,6 @@
 /**
- * Whether a perturbed image really changes the answer, asked of the object that is certified, with draws of their own
- * where it draws: a class that does not win is answered with probability at most alpha. A soft surrogate or a gradient
- * plays no part here.
+ * Whether a perturbed image really changes the answer, judged by the certified object, with draws of its own where it draws: a
+ * class that does not win is answered with probability at most alpha. A soft surrogate or a gradient plays no part here.
  */
 import type { Context } from '../methods/context.ts';
 import type { Answer, Certifier, Question } from '../methods/method.ts';

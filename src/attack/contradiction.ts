@@ -1,7 +1,7 @@
 /**
- * A success inside a certified radius: what the certificate says cannot be. Either the certificate failed, which it may
- * with its stated probability, or a confirmation did, or something is unsound. The evidence is written so that anybody can
- * repeat it, and two further questions with noise of their own tell chance from fault.
+ * A success inside a certified radius, which the certificate rules out. Either the certificate failed, which it may
+ * with its stated probability, or a confirmation did, or something is unsound. The evidence is written so that it can be
+ * reproduced, and two further questions with noise of their own tell chance from fault.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export interface SecondLook {
   };
 }
 
-/** What the second looks say: chance, a record that claims too much, or something unsound. */
+/** How to read the second looks: chance, a record that claims too much, or something unsound. */
 export function readingOf(prediction: number, distance: number, { answer, certificate }: SecondLook): string {
   if (answer.prediction === null || answer.prediction === prediction)
     return 'fresh draws do not confirm the answer: it is close, or the first confirmation failed by chance';
@@ -33,7 +33,7 @@ export function readingOf(prediction: number, distance: number, { answer, certif
   return `fresh draws confirm the answer, and a certificate under another seed covers only ${certificate.radius}: the recorded one claims too much, by chance or because it was altered`;
 }
 
-/** Where the evidence about an image goes, beside the attack file. */
+/** Where the evidence about an image goes, alongside the attack file. */
 export const evidenceFolder = (attackFile: string, index: number): string =>
   `${attackFile.replace(/\.jsonl$/i, '')}.contradiction-${index}`;
 
@@ -44,7 +44,7 @@ export async function writeEvidence(
     readonly header: AttackHeader;
     readonly record: AttackRecord;
     readonly second: SecondLook;
-    /** The certificate as its result file has it. */
+    /** The certificate as in its result file. */
     readonly certificate: unknown;
     readonly image: Float32Array;
     /** What contradicts the certificate. */

@@ -87,7 +87,7 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
         kernel.exports.fill(out, latentSize, Stage.attack, index, sample, k0, k1);
       }
     }
-    // In place, and handed on where it lies: the next step's draws come only after this one has run.
+    // In place and without a copy: the next step's draws come only after this one has run.
     const values = kernel.floats;
     for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * sigma;
     return values;
@@ -177,7 +177,7 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
           const { image, goal } = starts[i] as AttackStart;
           const margin = softMargin(soft[i] as Float64Array, goal);
           last[i] = { input, margin };
-          // The first input is the image or near it, inside any ball: it says nothing about the ball.
+          // The first input is the image or near it, inside any ball: it is not evidence about the ball.
           if (step > 0)
             balls[i] = (balls[i] as number) * (1 + (margin < 0 ? -1 : 1) * (0.02 + 0.16 * cooling));
           const ball = balls[i] as number;

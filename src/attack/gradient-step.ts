@@ -13,7 +13,7 @@ export interface GradientStepParts {
   readonly network: Network;
   /** Inputs per evaluation. */
   readonly rows: number;
-  /** Noise draws per input; 0 attacks the classifier as it is, without noise. */
+  /** Noise draws per input; 0 attacks the classifier without noise. */
   readonly draws: number;
   readonly imageDims: readonly number[];
   readonly latentDims: readonly number[];

@@ -1,4 +1,4 @@
-/** Soft scores of noisy copies of inputs by ONNX Runtime alone: what a search without gradients looks at. */
+/** Soft scores of noisy copies of inputs by ONNX Runtime alone: what a search without gradients uses. */
 
 import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';

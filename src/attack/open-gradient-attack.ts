@@ -24,8 +24,8 @@ export interface OpenedGradientAttack extends GradientAttack {
 }
 
 /**
- * @throws ModelRefused naming the node that has no gradient here, ToolError where the step cannot be traced; both only
- *   now, not during the attack
+ * @throws ModelRefused naming the node that has no gradient here, ToolError where the step cannot be traced; both here, never
+ *   during the attack
  */
 export async function openGradientAttack(
   classifier: PreparedClassifier,

@@ -1,6 +1,6 @@
 /**
- * Perturbed images and how far they are from the original, in l2. What counts is the float32 input that is really handed
- * to the classifier, and its distance is an upper bound: float64 of the float32 numbers, rounded up.
+ * Perturbed images and how far they are from the original, in l2. What counts is the float32 input that the classifier is
+ * actually given, and its distance is an upper bound: float64 of the float32 numbers, rounded up.
  */
 import { normUp } from '../ground/rounding-error.ts';
 
@@ -29,7 +29,7 @@ export function inputAt(
   const norm = Math.sqrt(sum);
   if (!(norm > 0 && norm < Number.POSITIVE_INFINITY && radius > 0)) return image.slice();
   let scale = radius / norm;
-  // Rounding to float32 may push the input out; each round takes off what it was too far, then ever more.
+  // Rounding to float32 may push the input out; each round takes off the excess, then ever more.
   for (let excess = 2 ** -40; excess < 1; excess *= 2) {
     const input = image.map((pixel, i) => cut(pixel + scale * (direction[i] as number), range));
     const distance = distanceUp(image, input);

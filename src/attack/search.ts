@@ -1,4 +1,4 @@
-/** What every search for adversarial inputs of one image offers; `bracket.ts` makes statements of what it finds. */
+/** What every search for adversarial inputs of one image offers; `bracket.ts` turns what it finds into statements. */
 import type { SEARCHES } from './attack-record.ts';
 import type { AttackStart, Candidate, GradientAttack } from './gradient-attack.ts';
 import { softMargin } from './soft-margin.ts';

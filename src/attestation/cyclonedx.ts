@@ -1,6 +1,6 @@
 /**
  * A CycloneDX 1.6 ML-BOM fragment: the model as a component of type machine-learning-model whose model card carries the certified
- * accuracies with their confidence intervals; the data as a component of their own. To be merged into a bill of materials.
+ * accuracies with their confidence intervals; the data are a component of their own. To be merged into a bill of materials.
  */
 
 import { percentDown } from '../ground/decimal.ts';
@@ -125,7 +125,7 @@ function metricsOf({ header, outcomes }: AttestedRun): Metric[] {
   });
 }
 
-/** A share as a decimal that does not flatter. */
+/** A share as a decimal, rounded down. */
 const fraction = (share: number): string => String(Number(percentDown(share, 4)) / 100);
 
 /** The seed, and of every series the method with its settings. */

@@ -1,6 +1,6 @@
 /**
- * Ed25519 keys in PEM files (PKCS #8, SubjectPublicKeyInfo), as OpenSSL and cosign read them. A private key is written for its
- * owner alone and never over anything; one that others can read is not used.
+ * Ed25519 keys in PEM files (PKCS #8, SubjectPublicKeyInfo), as OpenSSL and cosign read them. A private key is written readable
+ * by its owner alone and never over a file; one that others can read is not used.
  */
 import {
   createHash,
@@ -15,13 +15,13 @@ import { codeOf } from '../ground/system-error.ts';
 
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
-/** Windows has no such bits. */
+/** Windows has no mode bits. */
 const HAS_MODES = process.platform !== 'win32';
 
 /** "key.pem" -> "key.pub.pem". */
 export const publicKeyPath = (path: string): string => `${path.replace(/\.pem$/i, '')}.pub.pem`;
 
-/** SHA-256 (hex) of the public key's DER bytes: what a signature names its key by. */
+/** SHA-256 (hex) of the public key's DER bytes: the name of the key in a signature. */
 export function keyId(key: KeyObject): string {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return createHash('sha256')

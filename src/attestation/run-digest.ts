@@ -1,4 +1,4 @@
-/** A result file read once: its digests, its header, what its records come to. For statements about the file. */
+/** A result file read once, for statements about it: its digests, its header, its results. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';

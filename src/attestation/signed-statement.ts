@@ -26,9 +26,9 @@ export function signedStatement(path: string, run: AttestedRun, key: KeyObject):
 }
 
 /**
- * Verifies that `statementPath` holds a statement signed with `key` about exactly the bytes of `runPath`, and that what it says
- * of model, data, settings and results is what the file says. Names of files do not count. It does not verify the result
- * file itself: `verifyFile` does.
+ * Verifies that `statementPath` holds a statement signed with `key` about exactly the bytes of `runPath`, and that it agrees with
+ * the file on model, data, settings and results. Names of files do not count. It does not verify the result file itself:
+ * `verifyFile` does.
  * @returns the statement
  * @throws DoesNotHold (exit code 1) naming what does not hold; UsageError when a file is not of its kind
  */
@@ -67,12 +67,12 @@ export async function verifySignedStatement(
   return signed as Statement;
 }
 
-/** A series without what is said of it in words. */
+/** A series without its descriptions in words. */
 const withoutProse = ({ method, guarantee, settings, facts }: SeriesStatement): unknown => ({
   ...{ method, guarantee, settings, facts },
 });
 
-/** What the statement must say of the file: later versions may word or add other things. */
+/** What the statement must state about the file: later versions may word things otherwise, or add to them. */
 function firstDifference(expected: Statement, signed: Statement): string | null {
   const digests = ({ subject }: Statement): unknown => subject?.map(({ digest }) => digest);
   const parts: [name: string, of: (statement: Statement) => unknown][] = [

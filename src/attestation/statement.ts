@@ -1,7 +1,7 @@
 /**
  * The in-toto Statement (v1) about a result file. Subjects are the files of the model, the data and the result file itself;
- * the predicate says by which methods and settings the model was certified on the data and what came out. It says nothing
- * that the result file does not: anyone with that file and the key can check all of it.
+ * the predicate states by which methods and settings the model was certified on the data, and the results. It states nothing that
+ * the result file does not: anyone with that file and the key can check all of it.
  */
 import { basename } from 'node:path';
 import { methodOf } from '../methods/index.ts';
@@ -42,7 +42,7 @@ export interface Predicate {
   readonly series: readonly SeriesStatement[];
   readonly environments: RunHeader['environments'];
   readonly results: Omit<ReturnType<typeof runEnd>, 'kind'> & {
-    /** Whether the run came to its end. */
+    /** Whether the run was finished. */
     readonly finished: boolean;
   };
   /** Of statements on the population the images stand for; those on an image have 1 - alpha. */

@@ -2,11 +2,11 @@
 import type { Argv, CommandBuilder } from 'yargs';
 import { recordOptions } from './config/option-table.ts';
 
-/** Options of every command that are rarely asked for. */
+/** Global options that are rarely needed. */
 const GLOBAL = ['debug', 'config', 'version'];
 
 /**
- * The builder of a command whose short help shows `shown` alone.
+ * The builder of a command whose short help shows only `shown`.
  * @param shown names of options as `builder` declares them
  * @throws Error for a name it does not declare
  */

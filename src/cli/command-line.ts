@@ -1,4 +1,4 @@
-/** The command line as yargs knows it: commands, global options, what a usage error says. */
+/** The command line in yargs: commands, global options, usage errors. */
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { UsageError } from '../ground/errors.ts';
 import { packageVersion } from '../runs/version.ts';
@@ -20,7 +20,7 @@ import { split } from './declarations/split.ts';
 import { train } from './declarations/train.ts';
 import { verify } from './declarations/verify.ts';
 
-/** The command with what it does, which is loaded when it is called. */
+/** The command with its implementation, which is loaded when the command is called. */
 const lazily = <Flags>(
   declaration: Declaration<Flags>,
   load: () => Promise<{ run(flags: Flags): Promise<void> }>,
@@ -35,7 +35,7 @@ const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare'])
 /**
  * @param args without node and script
  * @param sources of options outside the command line
- * @throws UsageError from parsing what is not understood
+ * @throws UsageError on parsing arguments that are not understood
  */
 export function commandLine(args: readonly string[], sources: OptionSources): Argv {
   return (
@@ -62,17 +62,17 @@ export function commandLine(args: readonly string[], sources: OptionSources): Ar
         type: 'string',
         describe: 'config file [splitz.config.yaml or .json here]; --no-config for none',
       })
-      // They beat yargs' defaults and lose to the command line.
+      // They override yargs' defaults, and the command line overrides them.
       .config(Object.fromEntries([...sources.outside].map(([option, { value }]) => [option, value])))
       .middleware((argv) => {
         argv['origins'] = sources.origins;
-        // A file that is found, not named, must not work unseen.
+        // A file that was found rather than named must not take effect silently.
         const taken = sources.file !== null && argv._[0] === sources.command && argv['quiet'] !== true;
         if (taken) process.stderr.write(`config ${sources.file}\n`);
       })
       .demandCommand(1, 'Name a command; splitz-onnx --help lists them.')
       .strict()
-      // The last of two equal flags counts, so that a script's own can be overridden.
+      // The last of two equal flags wins, so that flags in a script can be overridden.
       .parserConfiguration({ 'duplicate-arguments-array': false })
       .version(packageVersion())
       .wrap(Math.min(110, process.stdout.columns ?? 100))

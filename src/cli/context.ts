@@ -14,8 +14,8 @@ export interface ContextFlags {
 
 /**
  * @param remedy what to do after Ctrl-C
- * @param use also given a way to take over what is told, from then on
- * @throws UsageError for counts that are none
+ * @param use also given a function that redirects messages from then on
+ * @throws UsageError for invalid counts
  */
 export async function contextOf<T>(
   { provider, workers, batch, quiet = false }: ContextFlags,

@@ -7,6 +7,6 @@ export function inputShapeOption(text: string | undefined): readonly number[] | 
   if (dims.every((dim) => Number.isSafeInteger(dim) && dim > 0)) return dims;
   throw new UsageError({
     what: `--input-shape ${text} is not a shape`,
-    remedy: 'Write the shape of one image without batch axis, e.g. --input-shape 3,32,32.',
+    remedy: 'Write the shape of one image without the batch axis, e.g. --input-shape 3,32,32.',
   });
 }

@@ -14,7 +14,7 @@ export function joinedRequirements(args: readonly string[]): string[] {
       rest.push(...args.slice(i));
       break;
     }
-    // Without a value it stays, for yargs to complain about.
+    // Without a value it stays, for yargs to reject.
     const text = arg.startsWith(`${FLAG}=`) ? arg.slice(FLAG.length + 1) : arg === FLAG ? next : undefined;
     if (text === undefined) {
       rest.push(arg);

@@ -34,12 +34,12 @@ export const preprocessingOptions = <T>(y: Argv<T>) =>
     .option('mean', {
       type: 'string',
       nargs: 1,
-      describe: 'mean per channel the model expects subtracted, e.g. 0.485,0.456,0.406',
+      describe: 'mean per channel to subtract, e.g. 0.485,0.456,0.406',
     })
     .option('std', {
       type: 'string',
       nargs: 1,
-      describe: 'deviation per channel it expects divided by; in units of --scale',
+      describe: 'deviation per channel to divide by, in units of --scale',
     });
 
 export const dataOptions = <T>(y: Argv<T>) =>
@@ -52,7 +52,7 @@ export const dataOptions = <T>(y: Argv<T>) =>
     .option('subset', {
       choices: ['train', 'test'] as const,
       default: 'test' as const,
-      describe: 'part of the data set',
+      describe: 'which part of the data set',
     })
     .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" });
 
@@ -79,7 +79,10 @@ const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`
 /** What certifies, and how it is sampled and bounded. */
 export const drawOptions = <T>(y: Argv<T>) =>
   y
-    .option('method', { choices: METHOD_NAMES, describe: `what certifies: ${methods} [${METHOD_NAMES[0]}]` })
+    .option('method', {
+      choices: METHOD_NAMES,
+      describe: `certification method: ${methods} [${METHOD_NAMES[0]}]`,
+    })
     .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
     .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
     .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
@@ -108,18 +111,18 @@ export const selectionOptions = <T>(y: Argv<T>) =>
     .option('n0', { type: 'number', describe: 'draws that select the class [100]' })
     .option('bound', {
       choices: VOTE_BOUND_NAMES,
-      describe: 'how votes become a latent radius; anytime ends early, n is the most [clopper-pearson]',
+      describe: 'how votes become a latent radius; anytime may end before n draws [clopper-pearson]',
     })
     .option('baseline', {
       type: 'boolean',
       default: true,
-      describe: 'run what it is fairly compared with beside it; --no-baseline to skip',
+      describe: 'run the fair comparison alongside; --no-baseline to skip',
     })
     .option('against', {
       type: 'string',
       choices: METHOD_NAMES,
       array: true,
-      describe: 'methods to run beside it [plain smoothing at the matched noise]',
+      describe: 'methods to run alongside [plain smoothing at the matched noise]',
     })
     .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
     .option('skip', { type: 'number', default: 1, describe: 'take every K-th image' })
@@ -142,7 +145,7 @@ export const runArgument = <T>(y: Argv<T>) =>
 export const sourceOptions = <T>(y: Argv<T>) =>
   y
     .positional('model', { type: 'string', describe: 'the ONNX file that was certified' })
-    .option('data', { type: 'string', describe: 'the data set, as it was given to certify' })
+    .option('data', { type: 'string', describe: 'the data set, as given to certify' })
     .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })
     .option('output', { type: 'string', describe: 'the output, if certify was given one' });
 

@@ -5,8 +5,8 @@ import type { Outcome, RunHeader } from '../records/record.ts';
 import { judge, type Requirement } from '../statistics/policy.ts';
 
 /**
- * Tells each judgement, then throws DoesNotHold naming the requirements that are not met.
- * @param note told one line per requirement
+ * Reports each judgement, then throws DoesNotHold naming the requirements that are not met.
+ * @param note called with one line per requirement
  */
 export function applyPolicy(
   requirements: readonly Requirement[],
@@ -22,6 +22,6 @@ export function applyPolicy(
   throw new DoesNotHold({
     what: failed.length === 1 ? 'the policy is not met' : `${failed.length} requirements are not met`,
     why: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`).join('\n'),
-    remedy: 'The results stand as they are; --require only judges them.',
+    remedy: 'Use another model, or change --require; the results themselves stand.',
   });
 }

@@ -6,12 +6,12 @@ import type { SeriesRequests } from '../runs/settle.ts';
 export interface SeriesFlags extends RequestOrigins {
   readonly method?: string | undefined;
   readonly against?: readonly string[] | undefined;
-  /** False where nothing is run beside the method. */
+  /** False where nothing is run alongside the method. */
   readonly baseline?: boolean | undefined;
   readonly baselineSigma?: number | undefined;
 }
 
-/** Every flag that a method has a setting of that name for, as far as it was set. */
+/** Every flag that was set and bears the name of a method's setting. */
 export function seriesRequests(flags: SeriesFlags): SeriesRequests {
   const values = flags as Readonly<Record<string, unknown>>;
   const names = new Set(METHODS.flatMap(({ settings }) => Object.keys(settings.json.properties ?? {})));

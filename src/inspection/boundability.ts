@@ -1,9 +1,9 @@
 /**
- * Which cuts have a left half with a sound bound, and why the others have none; the global Lipschitz bounds and the norms
+ * Which cuts have a left half with a sound bound, and why the others do not; the global Lipschitz bounds and the norms
  * of the affine segments, as many as fit in the time given. For `inspect`.
  *
- * The time is kept: a matrix is built, or a norm proved, only when what it should take still fits. What is omitted is
- * said to be omitted, never guessed.
+ * The time is kept: a matrix is built, or a norm proved, only when what it should take still fits. What is omitted is reported as
+ * omitted, never guessed.
  */
 import { ModelRefused } from '../ground/errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
@@ -25,9 +25,9 @@ import { type TimeBudget, timeBudget } from './time-budget.ts';
 
 export interface CutBoundability {
   readonly cut: Cut;
-  /** Why the left half has no bound; null when nothing stands in its way. */
+  /** Why the left half has no bound; null when it has, or when nothing found so far rules one out. */
   readonly why: string | null;
-  /** False where time was over before the left half was built: only its operators were looked at then. */
+  /** False where time ran out before the left half was built: then only its operators were checked. */
   readonly checked: boolean;
   /** Upper bound on the left half's Lipschitz constant on all of space; null when there is none, or not in time. */
   readonly latentLipschitz: number | null;
@@ -95,7 +95,7 @@ function unreachedNodes(dependent: ReadonlySet<Value>): (value: Value) => Node[]
       if (node === null || reached.has(node)) continue;
       reached.add(node);
       found.push(node);
-      // An expression is one operator: what lies inside is not compiled, and may have no bound.
+      // An expression is one operator: its inside is not compiled, and may have no bound.
       const whole = operatorOf(node)
         ?.expression?.(node)
         ?.inputs.filter((v) => v !== null);
@@ -119,13 +119,13 @@ function build(
   });
 }
 
-/** A result that is not null, which would say that time was over. */
+/** A result that is not null, since null means that time ran out. */
 function prepared(compile: LeftHalfCompiler, value: Value): true {
   compile.prepare(value);
   return true;
 }
 
-/** What the operator says that compiling the node takes, for the estimate of its time. */
+/** The operator's own measure of compiling the node, for the estimate of its time. */
 function compileWork(node: Node, shapes: Shapes): number {
   const dimsOf = (value: Value | null | undefined): readonly number[] =>
     value?.constant?.dims ?? shapes.get(value?.name ?? '')?.dims ?? [];
@@ -140,7 +140,7 @@ const PRODUCTS = 2 * (40 + 128);
 /** Multiplications of a bound by products, and by its basis; one by a factorisation takes less. */
 const normWork = (map: LinearMap): number => map.work() * PRODUCTS + 3200 * map.cols;
 
-/** Adds the norms of what is new in this left half; false when the time is over before all are known. */
+/** Adds the norms of what is new in this left half; false when time runs out before all are known. */
 function measure(
   half: LeftHalf,
   norms: Map<LinearMap, number>,
@@ -154,7 +154,7 @@ function measure(
         createSpectralNorm(matrix, rowDims, columnDims).bound(
           null,
           null,
-          // Of no known seed: a model can be made for the probes of one.
+          // From a seed that nobody knows: a model can be made for the probes of a known one.
           probesOf(BigInt(drawnSeed()), norms.size),
           DEFAULT_DELTA,
         ),

@@ -1,6 +1,6 @@
 /**
- * Everything that can be said about a model file without images: findings, cuts, bounds, norms. A refused file gets as
- * far as it opens; its refusal is one of the findings.
+ * Everything that can be found out about a model file without images: findings, cuts, bounds, norms. A refused file is inspected
+ * as far as it opens; its refusal is one of the findings.
  */
 import { basename } from 'node:path';
 import { ModelRefused } from '../ground/errors.ts';
@@ -20,7 +20,7 @@ export interface InspectionOptions {
   readonly output?: string | undefined;
   readonly inputShape?: readonly number[] | undefined;
   readonly forceEval?: boolean | undefined;
-  /** What the user says pixels are multiplied by; null when nothing was said. */
+  /** What pixels are multiplied by according to the user; null when not given. */
   readonly scale?: number | null;
   /** Time for left halves and norms. */
   readonly milliseconds: number;
@@ -76,7 +76,7 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
   }
 }
 
-/** What the file itself says of its pixels (metadata splitz.scale), which `certify` goes by. */
+/** The scale of pixels that the file itself states (metadata splitz.scale), which `certify` uses. */
 function statedScale({ metadata }: Model): number | null {
   const value = Number(metadata.get('splitz.scale'));
   return value > 0 ? value : null;

@@ -1,5 +1,5 @@
 /**
- * A time budget that is kept without interrupting anything: a task starts only when it should end in time, by its size and
+ * A time budget kept without interrupting anything: a task starts only when it should end in time, by its size and
  * by how long tasks of its kind took so far.
  */
 

@@ -1,11 +1,11 @@
-/** What somebody asks of a method, held against what it knows. */
+/** Settings asked of a method, checked against those it has. */
 import { UsageError } from '../ground/errors.ts';
 import { violation } from '../ground/json-schema.ts';
 import type { Asked, Method } from './method.ts';
 
 /**
- * @throws UsageError for a setting that the method does not have, unless it stands in a config file or the environment, which say
- *   things for many commands; and for a value that is none of its values
+ * @throws UsageError for a setting that the method does not have, unless it stands in a config file or the environment, which
+ *   serve many commands; and for a value that the setting cannot have
  */
 export function askedOf({ name, settings }: Method, asked: Asked): Asked {
   const known = settings.json.properties ?? {};

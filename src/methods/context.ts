@@ -1,4 +1,4 @@
-/** What every long piece of work is given: where it is computed, when to stop, and whom to tell. */
+/** What every long piece of work is given: where to compute, when to stop, and where to report. */
 import type { SamplerPool } from '../smoothing/sampler-pool.ts';
 
 export type Message =

@@ -1,6 +1,6 @@
 /**
  * One certificate as a worked derivation, as data: `explain` prints it and a report can draw it. The steps are the
- * method's; what is certified in the end is said here, alike for all.
+ * method's; the conclusion is worded here, alike for all.
  */
 import { roundDown, tidy } from '../ground/decimal.ts';
 import type { CertificateRecord, Guarantee, RunHeader } from '../records/record.ts';

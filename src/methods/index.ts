@@ -14,7 +14,7 @@ const methods: Method[] = [splitz, smoothing, deterministic];
 /** All of them. */
 export const METHODS: readonly Method[] = methods;
 
-/** Adds a method of a program's own, for runs and result files of this process; the function returned takes it out again. */
+/** Adds a method of a program's own, for runs and result files of this process; the returned function removes it again. */
 export function registerMethod(method: Method): () => void {
   if (findMethod(method.name) !== null) throw new RangeError(`there is a method '${method.name}' already`);
   methods.push(method);
@@ -28,7 +28,7 @@ const findMethod = (name: string): Method | null => methods.find((method) => met
 /** What reads and writes result files of these methods. */
 export const FORMATS: SeriesFormats = findMethod;
 
-/** A method somebody named. @throws UsageError when there is none of that name */
+/** A method by the name a user gave. @throws UsageError for an unknown name */
 export function methodNamed(name: string): Method {
   const method = findMethod(name);
   if (method !== null) return method;

@@ -1,7 +1,7 @@
 /**
- * What a certification method is to the rest of the product. A method is one folder beside this file and one line in
+ * What a certification method is to the rest of the product. A method is one folder next to this file and one line in
  * `index.ts`; nothing else knows its name. Runs, result files, `verify`, `explain`, `report`, `compare`, `replay` and `attack`
- * iterate over series and ask.
+ * iterate over series and ask their methods.
  */
 import type { Dataset } from '../datasets/dataset.ts';
 import { object, type Schema } from '../ground/json-schema.ts';
@@ -19,7 +19,7 @@ export interface Subject {
   readonly data: Dataset;
 }
 
-/** Settings by name with where they came from; undefined where nobody said anything. */
+/** Settings by name with their origin; undefined where not given. */
 export interface Asked {
   readonly [setting: string]: Sourced<unknown> | undefined;
 }
@@ -48,7 +48,7 @@ export type Resolved<S extends object> =
       /** Images that a setting was chosen on. */
       readonly heldOut?: readonly number[];
     }
-  /** What was asked for is another method. */
+  /** What was asked for is really another method. */
   | { readonly instead: SeriesRequest; readonly heldOut?: readonly number[] };
 
 /** One series of a run, as its method sees it. */
@@ -71,11 +71,11 @@ export interface Certificate<E extends object> extends SeriesCertificate {
 
 /** What the certified classifier answers at a point. */
 export interface Answer {
-  /** Null when it does not decide. */
+  /** Null when the classifier does not decide. */
   readonly prediction: number | null;
   /** Votes of the largest count. */
   readonly votes: number;
-  /** Class with the second largest count; null when that is none. */
+  /** Class with the second largest count; null when it is not a class. */
   readonly runnerUp: number | null;
   readonly runnerUpVotes: number;
   readonly draws: number;
@@ -152,7 +152,7 @@ export interface Confirmation {
   readonly unchecked: readonly string[];
 }
 
-/** How much of it is wanted. */
+/** How much to confirm, and with which draws. */
 export interface ConfirmationRequest {
   /** Certificates whose bounds are proved another way; null for what fits into a minute. */
   readonly bounds: number | null;
@@ -162,7 +162,7 @@ export interface ConfirmationRequest {
   readonly runSeed: bigint;
 }
 
-/** Why images have no certificate, and what could be done. */
+/** Why images have no certificate, and what to do about it. */
 export interface AbstentionReason {
   readonly reason: string;
   readonly remedy: string;
@@ -170,7 +170,7 @@ export interface AbstentionReason {
 
 export interface Method<S extends object = object, E extends object = object, F extends object = object>
   extends SeriesFormat {
-  /** As people know it. */
+  /** The name for people. */
   readonly title: string;
   /** For help: what it certifies, in a line. */
   readonly summary: string;
@@ -199,11 +199,11 @@ export interface Method<S extends object = object, E extends object = object, F 
   headerFault(series: Series<S, F>, header: RunHeader): string | null;
   /** The first thing in a certificate that does not follow from its evidence, or null. Uses nothing that `open` uses. */
   fault(certificate: Certificate<E>, series: Series<S, F>, header: RunHeader): string | null;
-  /** What in a file no file can show, in words; null where there is nothing of the kind. */
+  /** What no file can show, in words; null where there is nothing of the kind. */
   doubt(claims: readonly Claim[], series: Series<S, F>): string | null;
-  /** What the header says of model and data that is not so, as "tensor: 'a' in the file, 'b' now". */
+  /** What the header states of model and data that does not match them, as "tensor: 'a' in the file, 'b' now". */
   differences(series: Series<S, F>, subject: Subject): readonly string[];
-  /** Looks at certificates with model and data at hand. */
+  /** Checks certificates against model and data. */
   confirm(
     claims: readonly Claim[],
     series: Series<S, F>,
@@ -214,7 +214,7 @@ export interface Method<S extends object = object, E extends object = object, F 
   derive(certificate: Certificate<E>, series: Series<S, F>, header: RunHeader): MethodDerivation;
   /** What was certified and how: a paragraph each, without the failure probability. */
   describe(series: Series<S, F>, header: RunHeader): readonly string[];
-  /** For people, as a run starts: a line or two, each beginning with a word of six letters at most and padded to seven. */
+  /** Notes at the start of a run: a line or two, each beginning with a word of six letters at most and padded to seven. */
   notes(series: Series<S, F>, seed: string | null): readonly string[];
   /** The fair comparison for a report, given the median of D(r)/r over the certified images; null where there is none to name. */
   fairness(series: Series<S, F>, medianLocalLipschitz: number | null): FairComparison | null;
@@ -249,13 +249,16 @@ export interface Method<S extends object = object, E extends object = object, F 
     settings: S,
     subject: Pick<Subject, 'classifier'>,
   ): { readonly cut: Cut; readonly sigma: number } | null;
-  /** Figures behind a certificate, for tables: the same names in the same order for all evidence, each value rounded to the safe side. */
+  /**
+   * The figures of a certificate, for tables: the same names in the same order for all evidence, each value rounded to the safe
+   * side.
+   */
   figures(evidence: E): readonly (readonly [name: string, value: string])[];
   /** What a report should cite. */
   readonly references: readonly Reference[];
   /** What `fault` recomputes of a certificate, in words. */
   readonly recomputed: string;
-  /** What an answer rests on unless somebody asks for something else; one draw and alpha 0 where nothing is drawn. */
+  /** What an answer rests on by default; one draw and alpha 0 where nothing is drawn. */
   poll(settings: S): Pick<Question, 'draws' | 'alpha'>;
   /** What is settled before a model is opened, for people. Throws UsageError for values that cannot certify anything. */
   preview(asked: Asked, beside: Asked, metadata: ReadonlyMap<string, string>): SettingsPreview;
@@ -263,7 +266,7 @@ export interface Method<S extends object = object, E extends object = object, F 
   readonly pilot: RunPilot | null;
 }
 
-/** Settings by name, as far as they are known; `beside` are those of what the method is compared with. */
+/** Settings by name, as far as they are known; `beside` holds those of what the method is compared with. */
 export interface SettingsPreview {
   readonly settings: Readonly<Record<string, PreviewedSetting>>;
   readonly beside: Readonly<Record<string, PreviewedSetting>>;
@@ -285,9 +288,9 @@ export interface PilotRequest {
   readonly asked: Asked;
   /** Draws per image and point of the grid. */
   readonly draws: number;
-  /** Cuts to try, as `--split` names them; the method's own choice unless given. */
+  /** Cuts to try, as `--split` names them; by default the method's own choice. */
   readonly cuts?: readonly string[] | undefined;
-  /** Noise to try, at the input, ascending; around the model's own level unless given. */
+  /** Noise to try, at the input, ascending; by default around the model's own level. */
   readonly levels?: readonly number[] | undefined;
   /** The radius at which the certified share decides; null for the average radius. */
   readonly at: number | null;
@@ -318,7 +321,7 @@ export interface PilotEstimate {
   readonly credited: readonly number[];
 }
 
-/** What a pilot found: estimates, no certificates. */
+/** What a pilot found: estimates, not certificates. */
 export interface Pilot {
   readonly grid: readonly PilotEstimate[];
   readonly best: PilotEstimate;
@@ -381,7 +384,7 @@ type Optional<S extends object, E extends object, F extends object> = Omit<Metho
 
 const nothing = object('Nothing.', {});
 
-/** A method from what it cannot do without; the rest says "nothing of the kind". */
+/** A method from its required parts; the defaults of the others stand for "nothing of the kind". */
 export function defineMethod<S extends object, E extends object, F extends object = object>(
   parts: Pick<Method<S, E, F>, Required> & Partial<Optional<S, E, F>>,
 ): Method<S, E, F> {
@@ -396,7 +399,10 @@ export function defineMethod<S extends object, E extends object, F extends objec
     confirm: async (claims) => ({
       fault: null,
       checked: [],
-      unchecked: claims.length === 0 ? [] : [`the evidence of ${parts.title}: the method looks at no model`],
+      unchecked:
+        claims.length === 0
+          ? []
+          : [`the evidence of ${parts.title}: the method does not check it against a model`],
     }),
     describe: () => [`${parts.title}.`],
     notes: ({ settings }, seed) => [

@@ -1,4 +1,4 @@
-/** Result files of the methods listed here: the doors of `records/` with their formats handed down. */
+/** Result files of the methods listed here: the functions of `records/`, given their formats. */
 import type { Writable } from 'node:stream';
 import { type Run, readRun as readRunOf } from '../records/read-results.ts';
 import {
@@ -29,7 +29,7 @@ export const openResultStream = (
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
 
-/** The seed in the first line of a result file, and who chose it; null where there is no such line. */
+/** The seed in the first line of a result file, and its origin; null where there is no such line. */
 export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> =>
   recordedSeedOf(path, FORMATS);
 

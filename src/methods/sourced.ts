@@ -7,7 +7,7 @@ import { UsageError } from '../ground/errors.ts';
 import type { SettingOrigin, Sourced } from '../records/record.ts';
 import type { Asked } from './method.ts';
 
-/** Where options that somebody set were set: those of the config file and the environment reach commands as flags do. */
+/** The origins of the options that were set: those of the config file and the environment reach commands as flags do. */
 export type OptionOrigins = ReadonlyMap<string, OptionOrigin>;
 export type OptionOrigin = Extract<SettingOrigin, 'flag' | 'environment' | 'config file'>;
 
@@ -20,14 +20,14 @@ export interface RequestOrigins {
 export const originOf = ({ origins }: RequestOrigins, option: string): OptionOrigin =>
   origins?.get(option) ?? 'flag';
 
-/** Whether a value of an option with a default was set by anybody; a program that passes the default has not set it. */
+/** The origin of an option that has a default; a program that passes the default has not set it. */
 export const originOrDefault = (flags: RequestOrigins, option: string, isDefault: boolean): SettingOrigin =>
   flags.origins === undefined ? (isDefault ? 'default' : 'flag') : (flags.origins.get(option) ?? 'default');
 
 export const byFlag = <T>(value: T, origin: OptionOrigin = 'flag'): Sourced<T> => ({ value, origin });
 export const byDefault = <T>(value: T): Sourced<T> => ({ value, origin: 'default' });
 export const derived = <T>(value: T): Sourced<T> => ({ value, origin: 'derived' });
-/** Chosen by nobody: random bytes of the operating system. */
+/** Random bytes of the operating system, which nobody chose. */
 export const drawn = <T>(value: T): Sourced<T> => ({ value, origin: 'operating system' });
 
 /** What was asked for, or a default. The values in `Asked` were judged by the schema of the method (`askedOf`). */

@@ -1,6 +1,6 @@
 /**
- * The certification methods that come with the program, by name, for help and usage errors, which load none of them. What a
- * method is stands in its folder.
+ * The certification methods that come with the program, by name, for help and usage errors, which load none of them. Everything
+ * else about a method is in its folder.
  */
 export const METHOD_SUMMARIES = {
   splitz: 'a Lipschitz bound before a cut, noise at it',

@@ -1,11 +1,11 @@
 /**
- * The chain that makes edits of a journal show. Every line ends in a field `chain`, the SHA-256 (hex) of
+ * The chain that reveals edits of a journal. Every line ends in a field `chain`, the SHA-256 (hex) of
  *
  *   the previous line's chain (nothing, for the first line), then the line's own text without newline and `chain` field.
  *
  * So the field of one line covers every byte before it, and nothing in the file can be changed, removed, repeated or
- * moved without breaking the chain from there on. It needs no key: it shows accidents and casual edits. Whoever rewrites
- * all fields behind an edit leaves a chain that holds; only a signature could tell that.
+ * moved without breaking the chain from there on. It needs no key: it shows accidents and casual edits. Someone who rewrites all
+ * fields after an edit leaves a chain that holds; only a signature can reveal that.
  */
 import { createHash } from 'node:crypto';
 import { optional, sha256 } from '../ground/json-schema.ts';

@@ -13,7 +13,7 @@ const UNLABELLED = -1;
 
 const row = (...cells: readonly (string | number)[]) => `${cells.join('\t')}\n`;
 
-/** First line. A run that proves nothing says so in a column of its own, which scripts that go by name pass over. */
+/** First line. A run that proves nothing is marked in a column of its own, which scripts that select columns by name ignore. */
 export function cohenHeader(guarantee: Guarantee): string {
   const columns = ['idx', 'label', 'predict', 'radius', 'correct', 'time'];
   return row(...columns, ...(guarantee === 'certificate' ? [] : ['note']));

@@ -1,6 +1,6 @@
-/** What one kind of journal is: its lines, their order, when a file may be continued, and what messages call it. */
+/** What one kind of journal is: its lines, their order, when a file may be continued, and what it is called in messages. */
 
-/** Anything a journal holds: lines say their kind, and carry `chain` on the disk only. */
+/** Anything a journal holds: lines state their kind, and carry `chain` on the disk only. */
 interface AnyLine {
   readonly kind: string;
   readonly chain?: string;
@@ -32,7 +32,7 @@ export interface JournalFormat<H extends HeaderLine, R extends RecordLine, E ext
   recordViolation(line: unknown, header: H): string | null;
   /** Of a closing line; null where the format has none. */
   readonly closingViolation: ((line: unknown) => string | null) | null;
-  /** The bytes of the header or the closing line, newline included, chain left out. Throws a plain Error if it breaks its schema. */
+  /** The bytes of the header or the closing line, newline included, chain omitted. Throws a plain Error if it breaks its schema. */
   lineOf(line: H | E): string;
   /** The same of a record. */
   recordLine(record: R, header: H): string;
@@ -41,7 +41,7 @@ export interface JournalFormat<H extends HeaderLine, R extends RecordLine, E ext
   order(header: H): RecordOrder;
 }
 
-/** Which images may come, as they come. */
+/** Which images may come next, as they come. */
 export interface RecordOrder {
   /** What is wrong with this image now, as "image 10 where 0 was due"; null when it may come. */
   fault(index: number): string | null;
@@ -49,7 +49,7 @@ export interface RecordOrder {
   pass(index: number): void;
 }
 
-/** What messages call things. */
+/** The names of things in messages. */
 export interface JournalWords {
   /** The file: "result file". */
   readonly file: string;
@@ -57,7 +57,7 @@ export interface JournalWords {
   readonly content: string;
 }
 
-/** How every file of a format begins, whatever its version; what does not begin so is not ours. */
+/** How every file of a format begins, whatever its version; a file that begins otherwise is not ours. */
 export const firstBytes = <H extends HeaderLine, R extends RecordLine, E extends ClosingLine>({
   headerKind,
   schema,

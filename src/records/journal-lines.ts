@@ -1,4 +1,4 @@
-/** The lines of a JSON-lines file as they lie on the disk, before anything is believed of them. */
+/** The lines of a JSON-lines file as they are on the disk, before anything in them is trusted. */
 import type { FileHandle } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';
 
@@ -6,15 +6,15 @@ const CHUNK = 1 << 20;
 const NEWLINE = 0x0a;
 
 /**
- * Bytes a line may have, its newline aside; a record of a million classes is a fifth of that. What is longer is refused
- * as soon as it is, so that a hostile file cannot fill the memory.
+ * Bytes a line may have, its newline aside; a record of a million classes is a fifth of that. A longer line is refused as soon as
+ * it exceeds this, so that a hostile file cannot fill the memory.
  */
 export const LONGEST_LINE = 16 << 20;
 
 export interface Line {
   /** From 1. */
   readonly number: number;
-  /** Without its newline, as it lies on the disk; for digests. */
+  /** Without its newline, as it is on the disk; for digests. */
   readonly bytes: Buffer;
   /** The same as text. */
   readonly text: string;
@@ -82,7 +82,7 @@ export function parseObject(text: string): { readonly [key: string]: unknown } |
   }
 }
 
-/** A parsed line as values in memory are: without its chain field. */
+/** A parsed line as it is kept in memory: without its chain field. */
 export function bare<T extends { readonly chain?: string }>(line: T): Omit<T, 'chain'> {
   const { chain: _, ...rest } = line;
   return rest;

@@ -2,8 +2,8 @@
  * An append-only journal: one header line, then one line per image, each written by a single append as the image ends
  * and flushed to the disk. A process killed at any moment leaves whole lines and at most one torn last line, which the
  * next opening cuts off and computes again; so a resumed file equals an uninterrupted one byte for byte, time fields (and
- * the chain over them) aside. A format may close a finished journal by one more line, which a run that goes on after all
- * (a larger --max) takes back first.
+ * the chain over them) aside. A format may close a finished journal with one more line, which a run that continues after all (a
+ * larger --max) removes first.
  *
  * Nothing that is refused is touched: the file is read and judged to its end before it is changed.
  */
@@ -21,18 +21,18 @@ import { aOrAn, type Refusals, type Scanned, scanJournal } from './scan-journal.
 export interface Journal<H, R, E> {
   /** The header in force: the file's own when resumed. */
   readonly header: H;
-  /** Whether the file held this run already when it was opened, if only its first line. */
+  /** Whether the file already held this run when it was opened, if only its first line. */
   readonly begun: boolean;
   /** How many records the file held when it was opened. */
   readonly resumed: number;
-  /** What had to be cut off when it was opened. */
+  /** What was cut off when it was opened. */
   readonly repaired: 'nothing' | 'a torn last line' | 'a torn header';
   /**
    * Writes and flushes one record. Throws ToolError when the disk refuses; the file then ends in whole lines. A record out
    * of order is a plain Error (a bug of ours).
    */
   append(record: R): Promise<void>;
-  /** Closes the run with the line that says what its records come to. No effect on one that is closed already. */
+  /** Closes the run with the line that sums up its records. No effect on one that is already closed. */
   finish(end: E): Promise<void>;
   /** Closes the file and gives up its lock. May be called twice. */
   close(): Promise<void>;
@@ -42,7 +42,7 @@ export interface Journal<H, R, E> {
  * Opens `path` to write or continue what `header` describes. Throws UsageError when the file belongs to another run
  * (naming each difference), is not of this format, is damaged before its last line, or is being written by another
  * process; ToolError when the disk, the folder or its permissions refuse.
- * @param keep hears of every record, with the header in force: those found in the file, in its order, then each one appended
+ * @param keep called with every record, and the header in force: those found in the file, in its order, then each one appended
  */
 export async function openJournal<H extends HeaderLine, R extends RecordLine, E extends ClosingLine>(
   path: string,
@@ -169,7 +169,7 @@ async function canonical(path: string, words: JournalWords): Promise<string> {
   }
 }
 
-/** An existing regular file as it is, or a new empty one. */
+/** An existing regular file, unchanged, or a new empty one. */
 async function openFile(file: string): Promise<[FileHandle, created: boolean]> {
   try {
     return [await open(file, 'wx+'), true];
@@ -197,7 +197,7 @@ async function appendLine(
   words: JournalWords,
 ): Promise<number> {
   const bytes = Buffer.from(line);
-  // Better no line than one that no reader takes.
+  // No line is better than one that no reader accepts.
   if (bytes.length - 1 > LONGEST_LINE)
     throw new ToolError({
       what: `a line of the ${words.file} would be too long to be read again`,
@@ -257,8 +257,8 @@ function diskError(path: string, { file }: JournalWords, cause: unknown): Splitz
     case 'ENOTDIR':
       return new UsageError({
         ...report,
-        what: `the ${file} lies below a file`,
-        remedy: 'Choose another with --out.',
+        what: `the path of the ${file} leads through a file`,
+        remedy: 'Choose another one with --out.',
       });
     case 'ENOSPC':
     case 'EDQUOT':
@@ -274,7 +274,7 @@ function diskError(path: string, { file }: JournalWords, cause: unknown): Splitz
       return new ToolError({
         ...report,
         what: `the ${file} cannot be written`,
-        remedy: 'Choose another with --out.',
+        remedy: 'Choose another one with --out.',
       });
     default:
       return new ToolError({

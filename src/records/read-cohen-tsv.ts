@@ -1,7 +1,7 @@
 /**
- * Reads the tab-separated logs of Cohen et al. 2019 and of those who use their script (`idx label predict radius correct
- * time`, more columns perhaps), gzipped or not. Such a log states neither noise nor failure probability, and the script
- * prints radii to three significant digits, rounded to the nearest: what is read is what the log says, no more.
+ * Reads the tab-separated logs of Cohen et al. 2019 and of others who use their script (`idx label predict radius correct time`,
+ * perhaps with more columns), gzipped or not. Such a log states neither noise nor failure probability, and the script prints
+ * radii to three significant digits, rounded to nearest: only what the log states is read.
  */
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'fflate';
@@ -10,7 +10,7 @@ import { codeOf } from '../ground/system-error.ts';
 import type { Outcome } from './record.ts';
 
 const COLUMNS = ['idx', 'label', 'predict', 'radius', 'correct'] as const;
-/** How a log says that there is no class. */
+/** How a log marks that there is no class. */
 const NO_CLASS = -1;
 
 /** Whether bytes look like such a log: gzip, or text that begins with the name of the first column. */
@@ -42,7 +42,10 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The verdicts of a log, one series; failure probability and time are 0 where a log does not state them. Throws UsageError naming line and column when it is damaged. */
+/**
+ * The verdicts of a log, one series; failure probability and time are 0 where a log does not state them. Throws UsageError
+ * naming line and column when it is damaged.
+ */
 export function readCohenTsv(bytes: Uint8Array, path: string): Outcome[] {
   const [head = '', ...lines] = textOf(bytes, path).split(/\r?\n/);
   const header = head.split('\t');
@@ -58,7 +61,7 @@ export function readCohenTsv(bytes: Uint8Array, path: string): Outcome[] {
     );
     const why = contradiction(index, label, predict, radius, correct);
     if (why !== null) throw damaged(path, at + 2, why);
-    if (seen.has(index)) throw damaged(path, at + 2, `image ${index} stands there twice`);
+    if (seen.has(index)) throw damaged(path, at + 2, `image ${index} is there twice`);
     seen.add(index);
     return {
       index,

@@ -19,7 +19,7 @@ export interface Run {
 }
 
 /**
- * Reads a result file. A torn last line, as a killed run leaves it, is passed over.
+ * Reads a result file. A torn last line, as a killed run leaves it, is ignored.
  * Throws UsageError when there is no such file, it is not ours, or it is damaged; ToolError when it cannot be read.
  */
 export async function readRun(path: string, formats: SeriesFormats): Promise<Run> {

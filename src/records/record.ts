@@ -4,12 +4,12 @@
  * ends in its `chain` field (`chain.ts`), which values in memory do not carry.
  *
  * A run is a list of series: one method with its settings each. What a run is compared with is another series of it. A
- * record has one verdict per series, in the order of the header; what the verdict rests on is the method's own
+ * record has one verdict per series, in the order of the header; the evidence for the verdict is the method's own
  * (`series-format.ts`).
  *
- * Radii and distances are l2 in raw input units (pixels in [0,1]) unless they are called latent. Numbers are printed
- * so that they read back as the same float64, therefore nothing is rounded here; what was rounded down (a radius, a
- * lower bound) or up (an upper bound) was so when it was computed.
+ * Radii and distances are l2 in raw input units (pixels in [0,1]) unless they are called latent. Numbers are printed so that they
+ * read back as the same float64, so nothing is rounded here; a radius or lower bound was rounded down, and an upper bound up,
+ * when it was computed.
  */
 
 import {
@@ -48,7 +48,7 @@ const origin = oneOf('Where the value came from.', [
 export const setting = <T>(value: Schema<T>) =>
   object('A setting and where its value came from.', { value, origin });
 
-/** A setting's origin, as printed beside its value. */
+/** A setting's origin, as printed with its value. */
 export type SettingOrigin = TypeOf<typeof origin>;
 
 /** A value with its origin. */
@@ -247,13 +247,13 @@ export type RunHeader = TypeOf<typeof run>;
 export type RunEnd = TypeOf<typeof end>;
 /** One image's line. */
 export type CertificateRecord = TypeOf<typeof certificate>;
-/** One series as the header has it. */
+/** One series in the header. */
 export type SeriesHeader = RunHeader['series'][number];
 /** One series' certificate of one image. */
 export type SeriesCertificate = CertificateRecord['series'][number];
 export type Guarantee = SeriesHeader['guarantee'];
 
-/** What one series says of an image, without its evidence. */
+/** What one series states about an image, without its evidence. */
 export interface Verdict
   extends Pick<SeriesCertificate, 'prediction' | 'radius' | 'failureProbability' | 'seconds'> {
   /** D(radius)/radius, an upper bound; null where the method has no left half or the radius is 0. */
@@ -280,7 +280,7 @@ export function outcomeOf(record: CertificateRecord, header: RunHeader, formats:
   return { index, label, answer, verdicts };
 }
 
-/** The images of a run, k = 0, 1, …: every `skip`-th from `start`, omitting those held out; of a shard its own. */
+/** The images of a run, k = 0, 1, …: every `skip`-th from `start`, omitting those held out; for a shard only its own. */
 export function* plannedIndices({
   selection,
   data,

@@ -1,18 +1,18 @@
-/** The header of a journal that is there already, for the command that continues it. */
+/** The header of an existing journal, for the command that continues it. */
 import { open, stat } from 'node:fs/promises';
 import { UsageError } from '../ground/errors.ts';
 import { bare, linesOf, parseObject } from './journal-lines.ts';
 
 /**
  * The first line of the file at `path`, without its chain; null where there is no such file, or its first line is torn or
- * breaks the schema: opening the file to continue it says what is wrong.
+ * breaks the schema: opening the file to continue it reports what is wrong.
  * @param violation what is wrong with a line as a header of type H, or null
  */
 export async function recordedHeader<H extends { readonly chain?: string }>(
   path: string,
   violation: (line: unknown) => string | null,
 ): Promise<H | null> {
-  // Asked first: opening a pipe would wait for who writes to it.
+  // Checked first: opening a pipe would wait for a writer.
   const found = await stat(path).catch(() => null);
   const handle = found?.isFile() ? await open(path, 'r').catch(() => null) : null;
   if (handle === null) return null;

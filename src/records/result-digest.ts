@@ -2,9 +2,9 @@
  * The result digest: SHA-256 of what a run found, without when and where. Two runs of the same command have the same
  * digest, whatever the workers, the batch or the machine's name; so have a run and its continuation.
  *
- * Outside are times (`started`, `seconds`), machines (`environments` and the index into them, `checks`), the version of this
- * program, `findings` (they grow with it), and how the images were dealt out (`selection.max`, `shard`): which images there
- * are, the records say. It is taken over the lines' JSON in schema order, one newline behind each.
+ * Excluded are times (`started`, `seconds`), machines (`environments` and the index into them, `checks`), the version of this
+ * program, `findings` (they grow with it), and how the images were dealt out (`selection.max`, `shard`): the records show which
+ * images there are. It is taken over the lines' JSON in schema order, with a newline after each.
  */
 import { createHash } from 'node:crypto';
 import type { CertificateRecord, RunHeader } from './record.ts';

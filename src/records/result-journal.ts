@@ -1,4 +1,4 @@
-/** The result file as a journal: one record per planned image, in the run's order, closed by what they come to. */
+/** The result file as a journal: one record per planned image, in the run's order, closed by a line that sums them up. */
 import type { JournalFormat, RecordOrder } from './journal-format.ts';
 import {
   type CertificateRecord,

@@ -22,7 +22,7 @@ export interface ResultLines {
   /** What is wrong with a parsed closing line, or null. */
   endViolation(line: unknown): string | null;
   /**
-   * The bytes of a line, newline included, chain left out: keys in schema order, numbers in full precision.
+   * The bytes of a line, newline included, chain omitted: keys in schema order, numbers in full precision.
    * Throws a plain Error (a bug of ours) if the line breaks its schema.
    */
   lineOf(line: RunHeader | RunEnd): string;
@@ -31,7 +31,7 @@ export interface ResultLines {
   recordInOrder(record: CertificateRecord, header: RunHeader): CertificateRecord;
 }
 
-/** The settings of a method as a file has them: each with its origin. */
+/** The settings of a method as in a file: each with its origin. */
 export function sourcedSettings({ settings }: SeriesFormat): JsonSchema {
   const fields = Object.entries(settings.json.properties ?? {}).map(
     ([name, json]) => [name, setting({ json })] as [string, Schema],

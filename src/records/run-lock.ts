@@ -1,7 +1,7 @@
 /**
- * One writer per file. The lock is a file beside it that names the process; it is created exclusively, so of
- * two processes one wins. A lock whose process is gone (kill -9, power cut) is stale and taken over; one held on
- * another host cannot be checked from here and is respected.
+ * One writer per file. The lock is a file alongside that names the process; it is created exclusively, so that of two processes
+ * one wins. A lock whose process is gone (kill -9, power cut) is stale and taken over; one held on another host cannot be checked
+ * from here and is respected.
  */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -19,7 +19,7 @@ const TORN_AFTER_MS = 5_000;
 const held = new Set<string>();
 
 /**
- * Locks `file` (an absolute path; `name` is what messages call it: "result file"). Throws UsageError when another process
+ * Locks `file` (an absolute path; `name` is its name in messages: "result file"). Throws UsageError when another process
  * is writing it, ToolError when the lock file cannot be written.
  */
 export async function lockRun(file: string, name: string): Promise<RunLock> {
@@ -37,7 +37,7 @@ export async function lockRun(file: string, name: string): Promise<RunLock> {
   };
 }
 
-/** True when the lock is ours now, false when the file exists already. */
+/** True when the lock is ours now, false when the file already exists. */
 async function create(lock: string, content: string, name: string): Promise<boolean> {
   try {
     await writeFile(lock, content, { flag: 'wx' });
@@ -45,7 +45,7 @@ async function create(lock: string, content: string, name: string): Promise<bool
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') return false;
     throw new ToolError({
-      what: `cannot write beside the ${name}`,
+      what: `the lock of the ${name} cannot be written`,
       where: lock,
       why: (cause as Error).message,
       remedy: 'Choose a writable folder with --out.',
@@ -59,7 +59,7 @@ async function removeStale(lock: string, file: string, name: string): Promise<vo
   const owner = ownerOf(seen);
   const why = owner === null ? await freshReason(lock) : liveReason(lock, owner);
   if (why !== null) throw inUse(file, name, lock, why);
-  // Renaming has one winner: whoever finds that it moved something else than the stale lock it read puts it back.
+  // Renaming has one winner: a process that finds it moved something other than the stale lock it read puts it back.
   const aside = `${lock}.${process.pid}.stale`;
   try {
     await rename(lock, aside);
@@ -92,7 +92,7 @@ async function freshReason(lock: string): Promise<string | null> {
   return age < TORN_AFTER_MS ? 'another process took it just now' : null;
 }
 
-/** Why the lock counts, or null when its process is gone. */
+/** Why the lock is valid, or null when its process is gone. */
 function liveReason(lock: string, owner: { pid: number; host: string }): string | null {
   if (owner.host !== hostname()) return `process ${owner.pid} on host ${owner.host} holds it`;
   if (owner.pid === process.pid) return held.has(lock) ? 'this process holds it' : null;

@@ -26,7 +26,7 @@ export interface Scanned<H, E> {
   readonly repaired: 'nothing' | 'a torn last line' | 'a torn header';
 }
 
-/** The errors for a file that cannot be used: they depend on whether it was going to be written. */
+/** The errors for a file that cannot be used: they depend on whether it was to be written. */
 export interface Refusals {
   notOurs(why: string): UsageError;
   damaged(line: number, why: string): UsageError;
@@ -70,7 +70,7 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
       if (problem !== null) throw damaged(line.number, problem);
       const closed = bare(parsed as unknown as E) as E;
       if (closed.records !== records)
-        throw damaged(line.number, `it closes ${closed.records} records, but ${records} stand before it`);
+        throw damaged(line.number, `it closes ${closed.records} records, but there are ${records} before it`);
       link(line, chain);
       closing = { line: closed, end: line.end };
       continue;
@@ -108,7 +108,7 @@ export async function scanJournal<H extends HeaderLine, R extends RecordLine, E 
     if (kind !== format.headerKind || typeof schema !== 'string')
       throw notOurs(`its first line is not the header of ${aOrAn(format.words.content)}`);
     if (schema !== format.schema)
-      throw notOurs(`its format is ${schema}, this version knows ${format.schema}`);
+      throw notOurs(`its format is ${schema}, this version reads ${format.schema}`);
     const problem = format.headerViolation(parsed);
     if (problem !== null) throw damaged(1, problem);
     return bare(parsed as unknown as H) as H;

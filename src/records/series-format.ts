@@ -1,10 +1,10 @@
 /**
- * What reading and writing a result file takes to know of a certification method: the schemas of its part of the lines. The
- * methods themselves (methods/method.ts) stand above; they are handed down as `SeriesFormats`.
+ * What reading and writing a result file requires of a certification method: the schemas of its part of the lines. The methods
+ * themselves (methods/method.ts) are on a higher floor; they are handed down as `SeriesFormats`.
  */
 import type { Schema } from '../ground/json-schema.ts';
 
-/** What a certificate says of a left half, for charts and comparisons of runs; distances in units of the cut tensor. */
+/** What a certificate states about a left half, for charts and comparisons of runs; distances in units of the cut tensor. */
 export interface LeftHalfReading {
   /** R_u, a lower bound; 0 when abstaining. */
   readonly latentRadius: number;
@@ -12,7 +12,7 @@ export interface LeftHalfReading {
   readonly usable: number;
   /** D(radius), an upper bound; null when abstaining. */
   readonly displacement: number | null;
-  /** What rounding takes off R_u, an upper bound; null where it has none. */
+  /** The rounding error taken off R_u, an upper bound; null where it has none. */
   readonly rounding: number | null;
   /** D(radius) / radius, an upper bound; null when the radius is 0. */
   readonly localLipschitz: number | null;
@@ -29,7 +29,7 @@ export interface SeriesFormat {
   readonly checks: Schema<object>;
   /** What an image's verdict rests on. */
   readonly evidence: Schema<object>;
-  /** What the evidence says of a left half; null where there is none. */
+  /** What the evidence states about a left half; null where there is none. */
   leftHalf(evidence: object): LeftHalfReading | null;
 }
 

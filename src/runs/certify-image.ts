@@ -1,4 +1,4 @@
-/** One image's certificate, of a certifier that takes them as a stream. */
+/** One image's certificate, from a certifier that takes images as a stream. */
 import type { Context } from '../methods/context.ts';
 import type { Certificate, Certifier, Image } from '../methods/method.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Certifies a data set: opens the subject, settles the settings of every series, and gives one record per image. Nothing here
- * knows a flag, a file or a stream; `records/result-file.ts` keeps what comes out.
+ * knows a flag, a file or a stream; `records/result-file.ts` keeps the records.
  */
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
@@ -36,7 +36,7 @@ export interface CertifyRequest extends SubjectRequest, SeriesRequests {
   readonly seed?: number | undefined;
 }
 
-/** A run whose settings are known and which is not yet opened. */
+/** A run with known settings, not yet opened. */
 export interface SettledRun extends Settled {
   readonly subject: OpenedSubject;
   readonly request: CertifyRequest;
@@ -45,17 +45,17 @@ export interface SettledRun extends Settled {
 
 /** A run that records can be taken from. */
 export interface OpenedRun {
-  /** As a result file begins. */
+  /** The first line of a result file. */
   readonly header: RunHeader;
   /**
-   * The records in the order of the run. @param done how many of them are there already
+   * The records in the order of the run. @param done how many of them already exist
    * @throws the signal's reason when aborted
    */
   records(done: number): AsyncGenerator<CertificateRecord>;
   close(): Promise<void>;
 }
 
-/** Throws UsageError for what can certify nothing, whatever the model; asked before anything is opened. */
+/** Throws UsageError for requests that can certify nothing, whatever the model; called before anything is opened. */
 export function checkRequest(request: CertifyRequest): void {
   const { start = 0, skip = 1, max, seed } = request;
   requireCount('--start', start, 0);
@@ -65,7 +65,7 @@ export function checkRequest(request: CertifyRequest): void {
   checkSettings(request);
 }
 
-/** @throws UsageError, ModelRefused for what cannot be certified as it was asked for */
+/** @throws UsageError, ModelRefused for what cannot be certified as requested */
 export async function settleRun(request: CertifyRequest, context: Context): Promise<SettledRun> {
   checkRequest(request);
   const subject = await openSubject(request);
@@ -81,7 +81,7 @@ export async function settleOn(
   const { start = 0 } = request;
   if (start >= subject.data.length) {
     throw new UsageError({
-      what: `--start ${start} is behind the last image`,
+      what: `--start ${start} is past the last image`,
       why: `the data set has ${subject.data.length}`,
       remedy: `Give a number below ${subject.data.length}.`,
     });
@@ -119,7 +119,7 @@ export async function openRun(settled: SettledRun, context: Context): Promise<Op
 
 /**
  * Certifies images, for programs: records as they come, nothing written.
- * @param context where it is computed; the CPU with a worker per core, saying nothing, unless given
+ * @param context where it is computed; by default the CPU with a worker per core, without messages
  * @throws UsageError, ModelRefused, ToolError
  * @example
  * for await (const { index, series: [own] } of certify({ model: 'model.onnx', data: 'glyphs', max: 10 }))
@@ -247,7 +247,7 @@ async function* recordsOf(
   }
 }
 
-/** The next certificate of every series; of several failures the first series'. */
+/** The next certificate of every series; of several failures, that of the first series is thrown. */
 async function nextOf(streams: readonly AsyncIterator<SeriesCertificate>[]): Promise<SeriesCertificate[]> {
   const steps = await Promise.allSettled(streams.map((stream) => stream.next()));
   return steps.map((step) => {

@@ -8,7 +8,7 @@ import type { Dataset } from '../datasets/dataset.ts';
 import { UsageError } from '../ground/errors.ts';
 import type { Model } from '../onnx/model/model.ts';
 
-/** Null where nothing tells them. Throws UsageError when names are given that do not name every class once. */
+/** Null where there are none. Throws UsageError when names are given that do not name every class once. */
 export async function classNamesFor(
   flag: string | undefined,
   { metadata }: Model,
@@ -21,7 +21,7 @@ export async function classNamesFor(
     const where = 'model metadata splitz.class_names';
     return checked(parsed(text, where), classes, where);
   }
-  // A data set may have more or fewer classes than the model; then its names are no help.
+  // A data set may have more or fewer classes than the model; then its names do not apply.
   return data.classNames?.length === classes ? data.classNames : null;
 }
 
@@ -49,7 +49,7 @@ function parsed(text: string, where: string): string[] {
     value = JSON.parse(trimmed);
   } catch (cause) {
     throw new UsageError({
-      what: 'the class names are damaged JSON',
+      what: 'the class names are not valid JSON',
       where,
       why: (cause as Error).message,
       remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
@@ -59,7 +59,7 @@ function parsed(text: string, where: string): string[] {
   const names = Array.isArray(value) ? value.map(nameOf) : fromMap(value as Record<string, unknown>);
   if (names.every((name) => name !== null)) return names;
   throw new UsageError({
-    what: 'the label map does not give every class from 0 on one name',
+    what: 'the label map does not give each class, from 0 up, exactly one name',
     where,
     remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
   });

@@ -10,7 +10,7 @@ export interface Surroundings extends Partial<PoolSettings> {
 }
 
 /**
- * A context of its own workers, closed at the end: those of the CPU, one per core, with nobody to tell, unless said otherwise.
+ * A context with its own workers, closed at the end: by default one CPU worker per core, and no messages.
  */
 export async function* withContext<T, R>(
   use: (context: Context) => AsyncGenerator<T, R>,
@@ -24,7 +24,7 @@ export async function* withContext<T, R>(
   }
 }
 
-/** The same, to be closed by whoever opened it: `context.resources.close()`. */
+/** The same, to be closed by the caller: `context.resources.close()`. */
 export function openContext({
   provider = 'cpu',
   workers = availableParallelism(),

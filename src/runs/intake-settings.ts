@@ -15,7 +15,7 @@ import type { Preprocessing } from '../onnx/intake/preprocessing.ts';
 import type { Model } from '../onnx/model/model.ts';
 import type { Sourced } from '../records/record.ts';
 
-/** What somebody says of it; undefined where nobody did. Lists are text, as on the command line. */
+/** What was asked for; undefined where nothing was. Lists are text, as on the command line. */
 export interface IntakeRequest extends RequestOrigins {
   readonly layout?: Layout | undefined;
   readonly channels?: ChannelOrder | undefined;

@@ -1,4 +1,4 @@
-/** What the network alone answers, without noise: told beside every certificate, and not certified. */
+/** What the network alone answers, without noise: reported with every certificate, and not certified. */
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../onnx/model/codec.ts';
 import { argmax } from '../onnx/runtime/check-rows.ts';

@@ -1,4 +1,4 @@
-/** The one way from a file to a classifier ready to be cut, for everything that opens models. */
+/** The only path from a file to a classifier ready to be cut, for everything that opens models. */
 import { forceEval } from '../onnx/intake/force-eval.ts';
 import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { loadModel } from '../onnx/model/load.ts';
@@ -25,7 +25,7 @@ export interface OpenedModel {
   readonly intake: IntakeSettings;
 }
 
-/** The file as it is to be used. Throws as `loadModel` does. */
+/** The model as it is to be used. Throws as `loadModel` does. */
 export async function sourceOf({ model, forceEval: force }: ModelRequest): Promise<Model> {
   const loaded = await loadModel(model);
   return force === true ? forceEval(loaded) : loaded;

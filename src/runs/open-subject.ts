@@ -16,7 +16,7 @@ import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
 import { checkScale } from './scale-check.ts';
 
 export interface SubjectRequest extends ModelRequest {
-  /** As `--data` takes it; the data set that the model's metadata name unless given. */
+  /** As for `--data`; by default the data set named in the model's metadata. */
   readonly data?: string | undefined;
   /** `test` unless given. */
   readonly subset?: Subset | undefined;
@@ -29,7 +29,7 @@ export interface SubjectRequest extends ModelRequest {
 export interface OpenedSubject extends Subject {
   readonly subset: Subset;
   readonly intake: IntakeSettings;
-  /** By class index, for people; null where nothing tells them. */
+  /** By class index, for people; null where there are none. */
   readonly classNames: readonly string[] | null;
   /** What preflight found in the model file, and in the answers on some images. */
   readonly findings: readonly Finding[];
@@ -55,7 +55,10 @@ export async function openSubject(request: SubjectRequest): Promise<OpenedSubjec
   return { classifier, data, subset, intake, classNames, findings };
 }
 
-/** The data asked for, or those that the model names. Throws UsageError where neither says what they are, or where. */
+/**
+ * The data asked for, or those that the model names. Throws UsageError where neither names them, or their location is not
+ * given.
+ */
 export function dataSpec({ data, model }: SubjectRequest, { metadata }: Model): string {
   const spec = data ?? metadata.get('splitz.dataset');
   if (spec === undefined) {
@@ -67,7 +70,7 @@ export function dataSpec({ data, model }: SubjectRequest, { metadata }: Model): 
   }
   if (data === undefined && isKindOnly(spec)) {
     throw new UsageError({
-      what: `the model was trained on ${spec}, and this tool has to be told where the data are`,
+      what: `the model was trained on ${spec}, but where these data are is not given`,
       where: model,
       remedy: `Add --data ${spec}:FOLDER.`,
     });

@@ -81,12 +81,12 @@ export async function openTraining(
       remedy: 'Export it with a free batch axis (dynamic_axes or dynamic_shapes).',
     });
   }
-  // Before operator set 11 a clip level is an attribute, which no gradient reaches: asking for it is an error, a recipe's
-  // wish is not.
+  // Before operator set 11 a clip level is an attribute, which no gradient reaches: requesting it is an error, a recipe's default
+  // is not.
   const fixedLimits = (source.opsets.get('') ?? 0) < 11 && flags.learnTheta !== true;
   const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta && !fixedLimits });
   const segments = regularizer === 'none' ? [] : network.segments();
-  const notes = learnTheta && fixedLimits ? ['clip levels are not learned: operator set 11 could'] : [];
+  const notes = learnTheta && fixedLimits ? ['clip levels are not learned: that needs operator set 11'] : [];
   return { data, intake, settings, source, classifier, cut, network, segments, notes };
 }
 
@@ -110,7 +110,7 @@ function isometryCut(split: string | undefined): string {
   });
 }
 
-/** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would be none. */
+/** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would not be an isometry. */
 function refusePreprocessing({ layout, channelOrder, scale, mean, std }: IntakeSettings): void {
   const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
   if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;

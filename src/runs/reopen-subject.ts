@@ -1,4 +1,4 @@
-/** From a result file back to what it was made of: model and data, each checked against the header. */
+/** From a result file back to its model and data, each checked against the header. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
@@ -28,12 +28,12 @@ export function modelPath({ run, model }: SourceFlags, header: RunHeader): strin
   throw new UsageError({
     what: `the model '${name}' is needed and was not found`,
     where: run,
-    why: 'it lies neither beside the result file nor in the working folder',
-    remedy: 'Name it behind the result file: RUN.jsonl MODEL.onnx.',
+    why: 'it is neither beside the result file nor in the working folder',
+    remedy: 'Name it after the result file: RUN.jsonl MODEL.onnx.',
   });
 }
 
-/** The output the run was made of. Throws UsageError when the user names another. */
+/** The output that the run certified. Throws UsageError when the user names another. */
 export function outputOf(
   { run, output }: Pick<SourceFlags, 'run' | 'output'>,
   { intake }: RunHeader,
@@ -41,9 +41,9 @@ export function outputOf(
   const recorded = intake.output.value ?? undefined;
   if (output === undefined || recorded === undefined || output === recorded) return output ?? recorded;
   throw new UsageError({
-    what: `the run was made of the output '${recorded}', not of '${output}'`,
+    what: `the run certified the output '${recorded}', not '${output}'`,
     where: run,
-    remedy: 'Omit --output: the result file says which.',
+    remedy: 'Omit --output: the result file records which.',
   });
 }
 
@@ -66,8 +66,8 @@ export function modelDifference(header: RunHeader, source: Model): string | null
 }
 
 /**
- * Opens model and data of a run as its header says.
- * @throws UsageError when model or data are others than those of the run; what `openSubject` throws
+ * Opens model and data of a run as its header states.
+ * @throws UsageError when model or data are not those of the run; what `openSubject` throws
  */
 export async function reopenSubject(sources: SourceFlags, header: RunHeader): Promise<OpenedSubject> {
   const { intake, data } = header;
@@ -76,8 +76,8 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
     throw new UsageError({
       what: `the label file '${intake.labels.value}' is needed and was not found`,
       where: sources.run,
-      why: 'the run was made with it, and it lies neither beside the result file nor in the working folder',
-      remedy: `Add --labels PLACE/${intake.labels.value}.`,
+      why: 'the run was made with it, and it is neither beside the result file nor in the working folder',
+      remedy: `Add --labels FOLDER/${intake.labels.value}.`,
     });
   }
   const opened = await openSubject({
@@ -110,7 +110,7 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
   return opened;
 }
 
-/** What a header says of model, data and methods that is not so, as "data.length: 10 in the file, 20 of …". */
+/** What a header states of model, data and methods that does not match them, as "data.length: 10 in the file, 20 of …". */
 export function sourceDifferences(header: RunHeader, subject: OpenedSubject): string[] {
   const { classifier, data } = subject;
   const { source } = classifier;
@@ -137,7 +137,7 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
   return [...general, ...ofMethods];
 }
 
-/** What computes here otherwise than there, in words; each may move logits in their last bits. */
+/** How the machine here differs from the one there, in words; each difference may change the last bits of logits. */
 export function environmentDifferences(there: Environment, here: Environment): string[] {
   const facts: [name: string, then: string, now: string][] = [
     ['provider', there.provider, here.provider],

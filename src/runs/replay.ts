@@ -1,4 +1,4 @@
-/** Computes records of a run again, with its seed and settings, and says what comes out differently. */
+/** Computes records of a run again, with its seed and settings, and reports what differs. */
 import { UsageError } from '../ground/errors.ts';
 import { type Context, note } from '../methods/context.ts';
 import { methodOf } from '../methods/index.ts';
@@ -23,7 +23,7 @@ export interface Replayed {
 
 export interface Replay {
   readonly records: readonly Replayed[];
-  /** What computed these records otherwise than this machine does, in words; empty when nothing did. */
+  /** How this machine differs from those that computed these records, in words; empty when it does not. */
   readonly elsewhere: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** What a report shows beyond the result file, where it is at hand and is what the run was made of: the model and the data. */
+/** What a report shows beyond the result file, where it is found and belongs to the run: the model and the data. */
 import type { Dataset } from '../datasets/dataset.ts';
 import { openDataset } from '../datasets/open-dataset.ts';
 import { SplitzError, UsageError } from '../ground/errors.ts';
@@ -33,7 +33,7 @@ export interface ReportSourcesRequest {
 type Opened = Map<string, Dataset>;
 
 /**
- * Sources of every run. What is not there, or is not what the run was made of, is omitted with the reason in words.
+ * Sources of every run. A source that is not found, or not that of the run, is omitted with the reason in words.
  * Throws UsageError when the user names a model or data that no run was made of.
  */
 export async function reportSources(
@@ -80,9 +80,9 @@ export async function reportSources(
   return sources;
 }
 
-const NO_MODEL = 'the model was not at hand (name it by --model)';
-const OTHER_DATA = 'the data named by --data are not those of this run (another digest)';
-const OTHER_MODEL = 'the model named by --model is not that of this run (another digest)';
+const NO_MODEL = 'the model was not found (name it with --model)';
+const OTHER_DATA = 'the data named with --data are not those of this run (another digest)';
+const OTHER_MODEL = 'the model named with --model is not that of this run (another digest)';
 
 async function dataOf(
   header: RunHeader,
@@ -93,17 +93,17 @@ async function dataOf(
   const { data, intake } = header;
   const builtIn = /^glyphs /u.test(data.name);
   const spec = request.data ?? (builtIn ? 'glyphs' : undefined);
-  if (spec === undefined) return 'name the data by --data, as for certify, to see them';
+  if (spec === undefined) return 'name the data with --data, as for certify, to see them';
   const subset = data.subset === 'train' ? 'train' : 'test';
   const labels = labelsPath({ run: runPath, labels: request.labels }, header);
   if (labels === undefined && intake.labels.value !== null)
-    return `name their label file (${intake.labels.value}) by --labels, as for certify, to see them`;
+    return `name their label file (${intake.labels.value}) with --labels, as for certify, to see them`;
   const key = `${subset} ${labels ?? ''}`;
   const known = opened.get(key);
   const dataset = known ?? (await openDataset(spec, { subset, ...(labels === undefined ? {} : { labels }) }));
   if (request.data !== undefined) opened.set(key, dataset);
   if (dataset.digest === data.digest) return dataset;
-  return request.data === undefined ? 'name the data by --data, as for certify, to see them' : OTHER_DATA;
+  return request.data === undefined ? 'name the data with --data, as for certify, to see them' : OTHER_DATA;
 }
 
 async function picturesOf(run: AuditedRun, data: Dataset): Promise<Map<number, string>> {
@@ -128,13 +128,13 @@ async function classifierOf(
     if (modelDifference(header, source) !== null) return model === undefined ? NO_MODEL : OTHER_MODEL;
     return (await openModel(source, request, header.data.shape)).classifier;
   } catch (error) {
-    // A file that lies there by chance must not stop the report; one that was named must say why it cannot be used.
+    // A file that is there by chance must not stop the report; for one that was named, the reason must be reported.
     if (model !== undefined || !(error instanceof SplitzError)) throw error;
     return `${header.model.name} alongside the result file cannot be used (${error.report.what})`;
   }
 }
 
-/** Null where the model is nowhere to be found, which a report does without. */
+/** Null where the model is not found; the report then omits it. */
 function foundModel(header: RunHeader, run: string, model: string | undefined): string | null {
   try {
     return modelPath({ run, model }, header);
@@ -155,7 +155,7 @@ function segmentsOf(
   if (noise === null) return 'the method adds no noise behind a cut';
   const upTo = (last: number) => {
     const cuts = classifier.cuts.cuts.filter(({ index }) => index <= last);
-    // No limit of time: the same command gives the same report on a slow day.
+    // No time limit, so that the same command gives the same report on a slow machine.
     return boundability({ ...classifier, cuts: { ...classifier.cuts, cuts } }, Number.POSITIVE_INFINITY)
       .segments;
   };

@@ -1,6 +1,6 @@
 /**
- * Whether the pixels come on the scale the model was trained with, judged by what it answers on images: a network fed
- * 0..1 where it expects 0..255 (or the other way round) sees almost black (or burnt out) images. Told, never applied.
+ * Whether the pixels are on the scale the model was trained with, judged by what it answers on images: a network fed
+ * 0..1 where it expects 0..255 (or the other way round) sees almost black (or burnt out) images. Reported, never applied.
  */
 import type { Dataset } from '../datasets/dataset.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';

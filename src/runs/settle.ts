@@ -23,15 +23,15 @@ export interface SeriesRequests {
   readonly method?: string | undefined;
   /** Settings of the method by name; those not given come from the model's metadata, or are defaults. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  /** Names of the methods beside it; what the method is fairly compared with unless given. */
+  /** Names of the methods alongside; by default what the method is fairly compared with. */
   readonly against?: readonly string[] | undefined;
-  /** Settings of the methods beside it. */
+  /** Settings of the methods alongside. */
   readonly beside?: Readonly<Record<string, unknown>> | undefined;
-  /** Where the settings were set; all by flags unless given. */
+  /** Where the settings were set; by default all by flags. */
   readonly origins?: OptionOrigins | undefined;
 }
 
-/** Values as somebody asked for them, with their origins. @param prefix of the options that set them */
+/** The values asked for, with their origins. @param prefix of the options that set them */
 export function asked(
   settings: Readonly<Record<string, unknown>> | undefined,
   origins: OptionOrigins | undefined,
@@ -44,14 +44,14 @@ export function asked(
   );
 }
 
-/** Throws UsageError for settings that no model could be certified with; asked before one is opened. */
+/** Throws UsageError for settings that no model could be certified with; called before one is opened. */
 export function checkSettings(request: SeriesRequests): void {
   const { method, given } = dealt(request);
   const named = methodNamed(method);
   named.preview(askedOf(named, given), {}, new Map());
 }
 
-/** What was asked for, dealt out: to the method, and to those named beside it what it does not know and they do. */
+/** What was asked for, dealt out: to the method, and to those alongside what it does not know and they do. */
 function dealt({ method = METHODS[0]?.name ?? '', settings, against = [], origins }: SeriesRequests): {
   readonly method: string;
   readonly given: Asked;
@@ -70,7 +70,7 @@ function dealt({ method = METHODS[0]?.name ?? '', settings, against = [], origin
 }
 
 /**
- * Settings of the method asked for, and of those beside it. No part of it depends on the seed.
+ * Settings of the method asked for, and of those alongside. None of them depends on the seed.
  * @throws UsageError, ModelRefused for what cannot be certified
  */
 export async function settle(request: SeriesRequests, subject: Subject, context: Context): Promise<Settled> {
@@ -95,7 +95,7 @@ export async function settle(request: SeriesRequests, subject: Subject, context:
   };
 }
 
-/** Null where nobody wants one. */
+/** Null where none is wanted. */
 async function twinOf(
   { method, settings }: SettledSeries,
   against: readonly string[] | undefined,
@@ -106,7 +106,7 @@ async function twinOf(
   return against?.length === 0 ? null : method.twin(settings, beside, subject, context);
 }
 
-/** The settings of the first series that another method has too, and what was asked for beside it. */
+/** The settings of the first series that another method has too, and what was asked for alongside. */
 function sharedWith(name: string, { settings }: SettledSeries, beside: Asked): Asked {
   const known = Object.keys(methodNamed(name).settings.json.properties ?? {});
   // A level of noise belongs to the place where it is added.

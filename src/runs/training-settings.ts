@@ -6,7 +6,7 @@ import { describeLoss, parseLoss } from '../training/losses/index.ts';
 import { type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
 
-/** What somebody asked for; undefined where the recipe decides. */
+/** What was asked for; undefined where the recipe decides. */
 export interface TrainingRequest extends RequestOrigins {
   readonly recipe?: RecipeName | undefined;
   readonly sigma?: number | undefined;
@@ -57,7 +57,7 @@ const OPTION_OF: { readonly [setting: string]: string } = {
 export const optionOf = (setting: string): string =>
   OPTION_OF[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Throws UsageError for values that are out of range, schedules that are none, combinations that mean nothing. */
+/** Throws UsageError for values out of range, invalid schedules and meaningless combinations. */
 export function trainingSettings(
   flags: TrainingRequest,
   atInput: boolean,

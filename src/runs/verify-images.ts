@@ -1,4 +1,4 @@
-/** Whether records are of the images of a data set, and say what the network alone answers at them. */
+/** Whether records belong to the images of a data set, and state what the network alone answers at them. */
 import { performance } from 'node:perf_hooks';
 import type { Dataset } from '../datasets/dataset.ts';
 import { shuffled } from '../ground/shuffled.ts';
@@ -47,7 +47,7 @@ export interface AnswersAgain {
   readonly fault: RecordFault | null;
   /** Records looked at: all, unless they take more than a minute. */
   readonly asked: number;
-  /** What differs on another machine than the record's, in words: no fault of the file, and no proof of it. */
+  /** Answers that differ on a machine other than the record's, in words: neither a fault of the file nor a confirmation of it. */
   readonly elsewhere: readonly string[];
 }
 

@@ -25,9 +25,9 @@ import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } f
 import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
 
 export interface VerifyRequest extends SourceFlags {
-  /** Whether a run without closing line holds. */
+  /** Whether a run without a closing line holds. */
   readonly unfinished?: boolean | undefined;
-  /** Certificates per series whose bounds are proved another way; what fits into a minute, as `certify` proves them, unless given. */
+  /** Certificates per series whose bounds are proved another way; by default what fits into a minute, as `certify` proves them. */
   readonly bounds?: number | undefined;
   /** Chooses samples and probes; drawn from the operating system unless given. */
   readonly seed?: number | undefined;
@@ -56,8 +56,8 @@ type Collected = {
 };
 
 /**
- * @param context where it is computed; the CPU with a worker per core, saying nothing, unless given
- * @throws UsageError, ModelRefused, ToolError where something cannot be looked at; what does not hold is part of the result
+ * @param context where it is computed; by default the CPU with a worker per core, without messages
+ * @throws UsageError, ModelRefused, ToolError where something cannot be checked; what does not hold is part of the result
  */
 export async function verify(request: VerifyRequest, context?: Context): Promise<Verification> {
   if (context === undefined) {
@@ -92,7 +92,7 @@ function requireModel({ model, data, bounds = 0 }: VerifyRequest): void {
   if (model !== undefined || (bounds === 0 && data === undefined)) return;
   throw new UsageError({
     what: `${bounds > 0 ? '--bounds' : '--data'} needs the model`,
-    remedy: 'Name it behind the result file: splitz-onnx verify RUN.jsonl MODEL.onnx.',
+    remedy: 'Name it after the result file: splitz-onnx verify RUN.jsonl MODEL.onnx.',
   });
 }
 
@@ -119,8 +119,8 @@ const wrongRecord = (path: string, { line, record, why }: RecordFault): DoesNotH
 /** What a seed leaves open: who knew it before the model was made, or how many were drawn. */
 function seedDoubt({ seed }: RunHeader): string {
   return seed.origin === 'operating system'
-    ? `that the seed ${seed.value} was drawn once (by the operating system, the file says), and not again and again until the result pleased`
-    : `that whoever made the model did not know the seed ${seed.value}: it was chosen (${seed.origin}), and a model can be made for the noise of a known seed`;
+    ? `that the seed ${seed.value} was drawn once (by the operating system, the file states), and not repeatedly until the result pleased`
+    : `that the maker of the model did not know the seed ${seed.value}: it was chosen (${seed.origin}), and a model can be made for the noise of a known seed`;
 }
 
 /** What a file shows by itself. */

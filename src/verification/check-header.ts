@@ -1,4 +1,4 @@
-/** Whether a run's header can be true: what its own fields say of each other. */
+/** Whether a run's header can be true: whether its own fields agree with each other. */
 import { methodOf } from '../methods/index.ts';
 import type { RunHeader } from '../records/record.ts';
 import { ofSeries } from './of-series.ts';

@@ -8,7 +8,7 @@ import { ofSeries } from './of-series.ts';
 /** Counts the records of a run. */
 export interface Tally {
   add(record: CertificateRecord): void;
-  /** What is wrong with a closing line behind the records so far, or null. @param digest the result digest of them */
+  /** What is wrong with a closing line after the records so far, or null. @param digest the result digest of them */
   fault(end: RunEnd, digest: string): string | null;
 }
 
@@ -35,8 +35,9 @@ export function tallyOf(header: RunHeader): Tally {
       }
     },
     fault(end, digest) {
-      if (end.records !== images) return `it closes ${end.records} records, but ${images} stand before it`;
-      // Of no records all are labelled.
+      if (end.records !== images)
+        return `it closes ${end.records} records, but there are ${images} before it`;
+      // Without records, all count as labelled.
       const known = labelled || images === 0;
       if ((end.measure === 'certified accuracy') !== known)
         return `measure is ${end.measure}, but the data are ${labelled ? '' : 'not '}labelled`;
@@ -74,7 +75,7 @@ function seriesFault(
     if (stated.certified[r] !== certified)
       return `certified[${r}] is ${stated.certified[r]}, but ${certified} images count at ${radius}`;
   }
-  if (stated.certified.length !== radii.length) return 'certified has not one count per radius';
+  if (stated.certified.length !== radii.length) return 'certified does not have one count per radius';
   const mean = images === 0 ? 0 : sumOf(tally.radii) / images;
   // Two orders of summation: each is off by at most one rounding per image.
   return Math.abs(stated.averageRadius - mean) <= (images + 4) * 2 ** -51 * mean

@@ -1,8 +1,8 @@
-/** What is said of one series of a run. */
+/** Messages about one series of a run. */
 import { methodOf } from '../methods/index.ts';
 import type { RunHeader } from '../records/record.ts';
 
-/** The text as it is for the first series, which results are stated for; of another one it says which. */
+/** The text unchanged for the first series, which results are stated for; for another one it names the series. */
 export function ofSeries({ series }: RunHeader, k: number, text: string): string {
   const one = series[k];
   if (k === 0 || one === undefined) return text;

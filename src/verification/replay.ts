@@ -1,14 +1,14 @@
-/** What a record computed again differs in from the recorded one. Time aside, nothing should. */
+/** How a record computed again differs from the recorded one. Apart from times, nothing should. */
 import type { CertificateRecord, SeriesCertificate } from '../records/record.ts';
 
-/** Each difference, as "counts: [9900,…] recorded, [9901,…] computed again". Whatever a certificate holds is compared. */
+/** Each difference, as "counts: [9900,…] recorded, [9901,…] computed again". Everything in a certificate is compared. */
 export const certificateDifferences = (recorded: SeriesCertificate, again: SeriesCertificate): string[] =>
   differences(fieldsOf(recorded), fieldsOf(again));
 
-/** What is said of the image itself, of all series alike. */
+/** What a record states of the image itself, for all series alike. */
 export type ImageFacts = Pick<CertificateRecord, 'sha256' | 'answer'>;
 
-/** The same of what a record says of its image. */
+/** The same for what a record states of its image. */
 export const imageDifferences = (recorded: ImageFacts, { sha256, answer }: ImageFacts): string[] =>
   differences({ sha256: recorded.sha256, answer: recorded.answer }, { sha256, answer });
 

@@ -65,7 +65,7 @@ const CLOSING_LINE = 'the closing line';
 const LINES = resultLines(FORMATS);
 
 /**
- * @param acceptUnfinished whether a file without closing line holds: one cannot tell an unfinished run from lost lines
+ * @param acceptUnfinished whether a file without a closing line holds: an unfinished run cannot be told from lost lines
  * @throws UsageError when there is no such file or a line is too long to be one, ToolError when it cannot be read
  */
 export async function verifyFile(path: string, acceptUnfinished: boolean): Promise<FileVerification> {
@@ -166,7 +166,7 @@ function recordFault({ label, answer, series }: CertificateRecord, header: RunHe
   const { classes } = header.model;
   const { labelled } = header.data;
   const noClass = (what: string, value: number | null): string | null =>
-    value === null || value < classes ? null : `${what} ${value} is none of ${classes} classes`;
+    value === null || value < classes ? null : `${what} ${value} is not one of ${classes} classes`;
   if ((label !== null) !== labelled)
     return `label is ${label}, but the data are ${labelled ? '' : 'not '}labelled`;
   const image = noClass('label', label) ?? noClass('answer', answer);

@@ -234,10 +234,7 @@ describe.concurrent('verify', () => {
     );
     for (const args of [[], ['--bounds', '0'], ['--bounds', '1']]) {
       const { code, stderr } = await against('still.jsonl', ...args);
-      expect([code, stderr]).toEqual([
-        1,
-        expect.stringContaining('is said to be 0, but the latent moves by'),
-      ]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining('is stated as 0, but the latent moves by')]);
     }
     // The same with model alone: nothing to evaluate f_L at.
     const model = await splitz(folder, 'verify', 'still.jsonl', 'net.onnx', '--unfinished');

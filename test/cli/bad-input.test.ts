@@ -296,7 +296,7 @@ const data: Case[] = [
     name: 'a start behind the end',
     flags: ['--start', '10000'],
     code: 4,
-    says: /--start 10000 is behind the last image/,
+    says: /--start 10000 is past the last image/,
   },
 ];
 
@@ -348,7 +348,7 @@ const settings: Case[] = [
     model: normalised,
     flags: ['--split', 'Norm_1'],
     code: 4,
-    says: /the cut 'Norm_1' needs a --sigma[\s\S]*first image in all, whose norm is 13\.9[\s\S]*Write --sigma 0\.5, for instance[\s\S]*1\.00 on average/,
+    says: /the cut 'Norm_1' needs a --sigma[\s\S]*first image, 13\.9[\s\S]*Write --sigma 0\.5, for instance[\s\S]*root mean square 1\.00/,
   },
   ...['mask', 'global', 'power'].map(
     (bound): Case => ({
@@ -379,7 +379,7 @@ const settings: Case[] = [
     flags: ['--n', '9'],
     code: 4,
     says: new RegExp(
-      `--n 9 can certify nothing at --alpha 0.001[\\s\\S]*smallest n that can is ${smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], 0.001)};`,
+      `--n 9 can certify nothing at --alpha 0.001[\\s\\S]*Give --n ${smallestUsefulN(VOTE_BOUNDS['clopper-pearson'], 0.001)} or more;`,
     ),
   },
   { name: 'an n that is not a number', flags: ['--n', 'many'], code: 4, says: /--n/ },
@@ -429,11 +429,7 @@ describe.concurrent('the command line', () => {
       ['predict', 'net.onnx', '--data', 'glyphs', '--index', '10000'],
       /no image 10000/,
     ],
-    [
-      'a split with nothing to the left',
-      ['split', 'net.onnx', '--at', 'input'],
-      /nothing is left of the cut/,
-    ],
+    ['a split with nothing to the left', ['split', 'net.onnx', '--at', 'input'], /has no left half/],
     [
       'an input shape that is none',
       ['inspect', 'net.onnx', '--input-shape', '3x3'],
@@ -544,7 +540,7 @@ describe.concurrent('the result file', () => {
     const folder = caseFolder();
     chmodSync(folder, 0o555);
     try {
-      expectWords(await certify(folder), 2, /cannot write beside the result file/);
+      expectWords(await certify(folder), 2, /the lock of the result file cannot be written/);
     } finally {
       chmodSync(folder, 0o755);
     }

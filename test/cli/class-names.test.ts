@@ -48,9 +48,9 @@ describe('class names', () => {
   it.each([
     ['too few names', 'cat,dog', /2 class names for a model of 3 classes/],
     ['no such file', join(folder, 'none'), /cannot be read/],
-    ['damaged JSON', file('damaged.json', '["cat", '), /damaged JSON/],
-    ['a gap', file('gap.json', '{"0": "cat", "1": "dog", "3": "cow"}'), /every class from 0 on/],
-    ['numbers', file('numbers.json', '[1, 2, 3]'), /every class from 0 on/],
+    ['damaged JSON', file('damaged.json', '["cat", '), /not valid JSON/],
+    ['a gap', file('gap.json', '{"0": "cat", "1": "dog", "3": "cow"}'), /each class, from 0 up/],
+    ['numbers', file('numbers.json', '[1, 2, 3]'), /each class, from 0 up/],
   ])('with %s are refused', async (_, flag, what) => {
     await expect(named(flag)).rejects.toThrow(what);
     await expect(named(flag)).rejects.toBeInstanceOf(UsageError);

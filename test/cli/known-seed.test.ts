@@ -124,7 +124,7 @@ describe.concurrent('a model made for the noise of a known seed', () => {
     const verified = async (out: string) =>
       (await splitz(folder, 'verify', out)).stdout.replace(/\s+/gu, ' ');
     expect(await verified('known.jsonl')).toContain(
-      `that whoever made the model did not know the seed ${KNOWN}: it was chosen (flag)`,
+      `that the maker of the model did not know the seed ${KNOWN}: it was chosen (flag)`,
     );
     expect(await verified('drawn.jsonl')).toMatch(
       /that the seed \d+ was drawn once .* until the result pleased/u,
@@ -185,12 +185,12 @@ describe.concurrent('the seed of certify', () => {
     // A first line is all it takes: no record shows that anything was run before.
     writeFileSync(path('begun.jsonl'), `${header}\n`);
     expect(await said()).toContain(
-      'the file was begun before, and its seed is kept; if it was not begun by you',
+      'the file was begun earlier, and its seed is kept; if you did not begin it',
     );
     expect(countsOf('begun.jsonl')).toEqual([DRAWS.n, 0]);
     expect(await said()).toContain('its seed and records are kept');
     rmSync(path('begun.jsonl'));
-    expect(await said()).not.toContain('begun before');
+    expect(await said()).not.toContain('begun earlier');
     expect(countsOf('begun.jsonl')[0]).toBeLessThan(45);
   });
 

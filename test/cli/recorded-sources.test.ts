@@ -43,11 +43,11 @@ test('verify finds the labels beside the run, says so when they are gone, and ta
   expect([found.code, found.stderr]).toEqual([0, '']);
   const other = await verify('--output', 'other');
   expect(other.code).toBe(4);
-  expect(other.stderr).toContain(`the run was made of the output '${OUTPUT}', not of 'other'`);
+  expect(other.stderr).toContain(`the run certified the output '${OUTPUT}', not 'other'`);
   renameSync(LABELS, join(folder, 'away.csv'));
   const gone = await verify();
   expect(gone.code).toBe(4);
-  expect(gone.stderr).toMatch(/'mine\.csv' is needed[\s\S]*Add --labels PLACE\/mine\.csv/);
+  expect(gone.stderr).toMatch(/'mine\.csv' is needed[\s\S]*Add --labels FOLDER\/mine\.csv/);
   const report = await splitz(folder, 'report', 'run.jsonl', '--markdown', '--out', '-');
   expect(report.stdout).toMatch(/\| labels \| mine\.csv \| flag/);
   expect(report.stdout).toMatch(/One affine segment lies before the cut/);

@@ -47,7 +47,7 @@ describe('report', () => {
     }
   });
 
-  test('writes one document of text to stdout, and of two equal flags takes the last', async () => {
+  test('writes one text document to stdout, and of two equal flags takes the last', async () => {
     const flags = ['--out', '-', '--latex', '--title', 'first', '--title', 'second'];
     const { code, stdout } = await splitz(folder, 'report', 'a.jsonl', ...flags);
     expect(code).toBe(0);

@@ -65,6 +65,6 @@ describe('sign', () => {
 
   it('says what is missing', async () => {
     expect((await splitz(work.folder, 'sign')).stderr).toMatch(/result file is missing/);
-    expect((await splitz(work.folder, 'sign', 'run.jsonl')).stderr).toMatch(/nothing is asked for/);
+    expect((await splitz(work.folder, 'sign', 'run.jsonl')).stderr).toMatch(/there is nothing to do/);
   });
 });

@@ -241,7 +241,7 @@ describe('what cannot be trained ends in words', () => {
     const anew = await splitz(folder, ...command, '--epochs', '1', '--restart');
     expect(anew.code, anew.stderr).toBe(0);
     const again = await splitz(folder, ...command, '--epochs', '1');
-    expect(again.stderr).toMatch(/the output file is there already/);
+    expect(again.stderr).toMatch(/the output file already exists/);
     expect(again.code).toBe(4);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { importsOf, importsOfSource } from './imports.ts';
 
-/** From the roof down. A room imports from floors below its own, and from itself; rooms of one floor know nothing of each other. */
+/** From the roof down. A room imports from floors below its own, and from itself; rooms of one floor do not import each other. */
 const FLOORS: readonly (readonly string[])[] = [
   ['cli'],
   ['runs'],

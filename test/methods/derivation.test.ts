@@ -91,7 +91,7 @@ describe('a certificate as a derivation', () => {
 });
 
 describe('an abstention as a derivation', () => {
-  test('says how many votes would have done: one less would not', () => {
+  test('states how many votes would have been enough: one less would not', () => {
     const abstained = images('clopper-pearson').filter(({ own }) => own.prediction === null);
     expect(abstained.length).toBeGreaterThan(3);
     for (const { derivation } of abstained) {

@@ -199,7 +199,7 @@ describe('a random network', () => {
   });
 });
 
-describe('a network whose scores are put together from several tensors', () => {
+describe('a network whose scores are combined from several tensors', () => {
   it('is refused with another method as the remedy', async () => {
     const parts = linear(
       [

@@ -89,7 +89,9 @@ describe('a method of one’s own', () => {
       'the pixels, the name and the label of every image',
       'what the network alone answers, asked again at 8 of 8 images',
     ]);
-    expect(unchecked.join('\n')).toContain('the evidence of nearest mean: the method looks at no model');
+    expect(unchecked.join('\n')).toContain(
+      'the evidence of nearest mean: the method does not check it against a model',
+    );
     // It draws nothing, so no seed is in doubt.
     expect(unchecked.join('\n')).not.toContain('seed');
     expect(readFileSync(path, 'utf8')).toContain(`"digest":"${file.digest}"`);

@@ -418,7 +418,7 @@ describe('what is refused is named and untouched', () => {
     const cases: [string, string][] = [
       [folder, 'the result file is a folder'],
       [join(folder, 'none', 'run.jsonl'), 'the folder for the result file does not exist'],
-      [join(path, 'below.jsonl'), 'the result file lies below a file'],
+      [join(path, 'below.jsonl'), 'the path of the result file leads through a file'],
     ];
     await writeFile(path, whole(0));
     for (const [where, what] of cases) {

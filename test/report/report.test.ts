@@ -345,7 +345,7 @@ describe('the page', () => {
     );
     expect(drawn).toContain(`src="${picture}"`);
     expect(drawn).toContain('nought');
-    expect(page).toContain('These are not drawn: the data were not at hand');
+    expect(page).toContain('These are not drawn: the data were not found');
   });
 });
 

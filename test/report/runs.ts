@@ -9,9 +9,9 @@ import { buildReport, type Report, type RunSources } from '../../src/report/repo
 import { chainedLines, endOf, exampleHeader, exampleRecord, LINES, linesOf } from '../records/run.ts';
 
 export const NOTHING_AT_HAND: RunSources = {
-  segments: 'the model was not at hand',
-  curves: 'the model was not at hand',
-  pictures: 'the data were not at hand',
+  segments: 'the model was not found',
+  curves: 'the model was not found',
+  pictures: 'the data were not found',
   classNames: null,
 };
 

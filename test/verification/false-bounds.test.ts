@@ -81,7 +81,7 @@ const claimOf = (left: LeftHalfBound, radius: number, displacement: number, inde
 });
 
 describe('the radius of 1.4 million of a run made by an earlier version', () => {
-  it('does not hold: the latent moves where D is said to be 0', () => {
+  it('does not hold: the latent moves where D is stated as 0', () => {
     let left: LeftHalfBound;
     try {
       left = vanishing();
@@ -92,7 +92,7 @@ describe('the radius of 1.4 million of a run made by an earlier version', () => 
     }
     const confirm = boundConfirmer(left, SIGMA, randomSource(1).normals);
     expect(confirm(IMAGE, boundOf(left, 1413991.885, 0)).fault).toMatch(
-      /D\(1413991\.885\) is said to be 0, but the latent moves by /,
+      /D\(1413991\.885\) is stated as 0, but the latent moves by /,
     );
   });
 });
@@ -154,7 +154,7 @@ describe('which records are confirmed', () => {
     expect((await run(claims, null)).fault?.claim.index).toBe(17);
     // Consistent with the latent radius, not with the left half.
     const larger = good.map((_, k) => claimOf(left, 1.6, 1, k));
-    expect((await run(larger, 1)).fault?.why).toMatch(/D\(1\.6\) is said to be 1, but the latent moves by/);
+    expect((await run(larger, 1)).fault?.why).toMatch(/D\(1\.6\) is stated as 1, but the latent moves by/);
   });
 
   it('is a draw of those with a radius, by the seed, where a number is given, and says what that is worth', async () => {

@@ -222,8 +222,8 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
   }
 
   const ofImage: [string, (record: Fields) => unknown, RegExp][] = [
-    ['a label that is no class', (r) => raise(r, 'label', 10), /label 10 is none of 10 classes/],
-    ['an answer that is no class', (r) => raise(r, 'answer', 10), /answer 10 is none of 10 classes/],
+    ['a label that is not a class', (r) => raise(r, 'label', 10), /label 10 is not one of 10 classes/],
+    ['an answer that is not a class', (r) => raise(r, 'answer', 10), /answer 10 is not one of 10 classes/],
     [
       'no label, though the data are labelled',
       (r) => {
@@ -365,7 +365,10 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
     const end = endOf(records, header);
     for (const [series, says] of [
       [end.series.slice(0, 1), /figures for 1 series, the run has 2/],
-      [end.series.map((one) => ({ ...one, certified: [...one.certified, 0] })), /not one count per radius/],
+      [
+        end.series.map((one) => ({ ...one, certified: [...one.certified, 0] })),
+        /does not have one count per radius/,
+      ],
     ] as const) {
       const lines = [...honest.slice(0, -1), LINES.lineOf({ ...end, series })];
       expect((await verified(rechained(lines))).fault?.why.join()).toMatch(says);

@@ -1,4 +1,4 @@
-/** `attack`: an empirical upper bound beside every certified radius. */
+/** `attack`: an empirical upper bound for every certified radius. */
 import { basename } from 'node:path';
 import { type AttackFile, openAttackFile, recordedAttack } from '../../attack/attack-file.ts';
 import type { AttackHeader, AttackRecord } from '../../attack/attack-record.ts';
@@ -39,7 +39,7 @@ export async function run(flags: AttackFlags): Promise<void> {
 }
 
 /**
- * The seed that somebody chose, else the one of the file that is continued, else a new one: confirmations, and the certificates
+ * The seed given, else that of the file being continued, else a new one: confirmations, and the certificates
  * of a model certified on the way, rest on a seed that the model's maker could not know, as those of `certify` do.
  */
 async function seeded(
@@ -93,7 +93,7 @@ async function targetOf(flags: AttackFlags, seed: number, context: Context): Pro
 
 const INTAKE = ['layout', 'channels', 'scale', 'mean', 'std'] as const;
 
-/** Throws UsageError for flags that set what a result file holds already. */
+/** Throws UsageError for flags that set what a result file already fixes. */
 function refuseSettings(flags: AttackFlags): void {
   const { method, settings = {} } = seriesRequests(flags);
   const asked = [
@@ -101,7 +101,7 @@ function refuseSettings(flags: AttackFlags): void {
     ...Object.keys(settings),
     ...INTAKE.filter((name) => flags[name] !== undefined),
   ];
-  // A config file that says the same for all commands does not stand in the way.
+  // A config file or the environment may set them for all commands.
   const given = asked.filter((name) => originOf(flags, name) === 'flag').map((name) => `--${name}`);
   if (flags.undefended) given.push('--undefended');
   if (given.length === 0) return;
@@ -144,7 +144,7 @@ async function attackAll(
   }
 }
 
-/** Writes down everything that repeats a contradiction. */
+/** Writes everything needed to reproduce a contradiction. */
 async function keepEvidence(
   { record, contradiction }: AttackedImage,
   { subject }: AttackTarget,

@@ -1,4 +1,4 @@
-/** `certify`: the main job. One record per image, resumed by default; at the end one screen that tells the truth. */
+/** `certify`: one record per image, resumed by default, and a summary screen at the end. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Context } from '../../methods/context.ts';
@@ -83,7 +83,7 @@ async function within(
   }
 }
 
-/** What is run, for people, in the words of the methods. */
+/** The series of the run, for people, in the words of their methods. */
 function seriesNotes(header: RunHeader): string[] {
   const seed = `seed ${header.seed.value} (${header.seed.origin})`;
   return header.series.flatMap((series, k) => {
@@ -92,7 +92,7 @@ function seriesNotes(header: RunHeader): string[] {
   });
 }
 
-/** Images of the run, those done already among them. */
+/** Images of the run, including those already done. */
 function plannedImages({ selection, data }: RunHeader): number {
   const { start, skip, max, heldOut } = selection;
   const last = (index: number): boolean => index >= start.value && (index - start.value) % skip.value === 0;
@@ -116,7 +116,7 @@ function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun)
   return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${tag}.jsonl`;
 }
 
-/** The run with the seed of the file that is continued, unless somebody chose one. */
+/** The run with the seed of the file being continued, unless one was given. */
 async function continued(settled: SettledRun, path: string | null): Promise<SettledRun> {
   if (settled.seed.origin !== 'operating system' || path === null) return settled;
   return { ...settled, seed: (await recordedSeed(path)) ?? settled.seed };
@@ -139,7 +139,7 @@ async function openResults(
   return { file, path, place: placeNote(path, file, repaired) };
 }
 
-/** Certifies what is still missing; records are appended in order, one flush each. */
+/** Certifies the images still missing; records are appended in order, one flush each. */
 async function certifyAll(opened: OpenedRun, results: ResultFile, progress: Progress): Promise<void> {
   try {
     for await (const record of opened.records(results.outcomes.length)) {

@@ -1,4 +1,4 @@
-/** `compare`: one series each of two runs over the same images, paired: shares at radii, average radius, and what is significant. */
+/** `compare`: one series from each of two runs over the same images, paired: shares at radii, average radius, significance. */
 import { basename } from 'node:path';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
@@ -29,13 +29,13 @@ interface Side extends ComparedRun {
   readonly label: string;
 }
 
-/** "0,1": the number of a series per side. Throws UsageError when it is anything else. */
+/** "0,1": one series number per side. Throws UsageError for anything else. */
 function seriesOf(text = '0,0'): readonly [number, number] {
   const [, first, second] = /^(\d+),(\d+)$/u.exec(text) ?? [];
   if (first !== undefined && second !== undefined) return [Number(first), Number(second)];
   throw new UsageError({
     what: `--series '${text}' cannot be read`,
-    remedy: 'Write the number of a series of each run: --series 0,1.',
+    remedy: 'Write one series number per run: --series 0,1.',
   });
 }
 
@@ -152,7 +152,7 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
 
 const shortDigests = (text: string): string => text.replace(/"([0-9a-f]{12})[0-9a-f]{52}"/gu, '$1…');
 
-/** The significance of it all, in plain sentences. */
+/** What is significant, in plain sentences. */
 function statements({ shares, average, images }: Comparison): string[] {
   const significant = shares.filter(({ adjusted }) => adjusted <= LEVEL);
   const list = (better: typeof shares): string => better.map(({ radius }) => radius).join(', ');
@@ -168,7 +168,7 @@ function statements({ shares, average, images }: Comparison): string[] {
   const [low, high] = average.interval;
   const signed = (x: number): string => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(4)}`;
   return [
-    `${verdicts.join(' ')} (Exact McNemar test on the images only one of them certifies, adjusted after Holm over the table, 5 %.)`,
+    `${verdicts.join(' ')} (Exact McNemar test on the images that only one of them certifies, Holm-adjusted over the table, at 5 %.)`,
     `The average certified radius differs by ${signed(average.difference)} (95 % bootstrap interval ${signed(low)} to ${signed(high)}); ` +
       `${average.p <= LEVEL ? 'significant' : 'not significant'}, sign-flip test p = ${pText(average.p)}.`,
   ];

@@ -1,4 +1,4 @@
-/** `doctor`: does everything a certificate needs work here, and what is missing for the GPU providers. */
+/** `doctor`: checks that everything a certificate needs works here, and reports what the GPU providers lack. */
 import { access, constants } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { ToolError } from '../../ground/errors.ts';
@@ -15,7 +15,7 @@ import { renderTable } from '../terminal/table.ts';
 
 interface Check {
   readonly name: string;
-  /** ok; absent: only an optional thing is missing; failed: certificates are not to be trusted or cannot be made. */
+  /** ok; absent: only an optional thing is missing; failed: certificates cannot be made or cannot be trusted. */
   readonly status: 'ok' | 'absent' | 'failed';
   readonly detail: string;
 }
@@ -133,6 +133,6 @@ async function folderCheck(): Promise<Check> {
   return {
     name: 'current folder',
     status: writable ? 'ok' : 'absent',
-    detail: writable ? 'writable' : 'not writable: give --out',
+    detail: writable ? 'writable' : 'not writable: use --out',
   };
 }

@@ -1,6 +1,6 @@
 /**
  * `inspect`: what a file is, what to know about it (findings), where it can be cut, which left halves have a bound (or
- * why not), and how they stretch. A refused model shows all that could be found out, then ends with exit code 3.
+ * why not), and how they stretch. For a refused model it prints all that could be found out and ends with exit code 3.
  */
 import { basename } from 'node:path';
 import { openDataset } from '../../datasets/open-dataset.ts';
@@ -35,7 +35,7 @@ export async function run(flags: InspectFlags): Promise<void> {
   if (inspection.refusal !== null) throw inspection.refusal;
 }
 
-/** With --data: whether the pixels come on the scale the model expects. */
+/** With --data: also checks whether the pixels are on the scale that the model expects. */
 async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
   if (flags.data === undefined || model === null || refusal !== null) return inspection;

@@ -1,4 +1,4 @@
-/** `plan`: a pilot run that says what a certification will take, and at which cut and noise it is best done. */
+/** `plan`: a pilot run that estimates the cost of a certification and finds the best cut and noise for it. */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { numberList } from '../../methods/sourced.ts';

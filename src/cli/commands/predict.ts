@@ -36,7 +36,10 @@ function notesOf({ series, seed, poll: { draws, alpha } }: Predictions): string[
   const lines = methodOf(series).notes(series, `seed ${seed.value} (${seed.origin})`);
   return alpha === 0
     ? [...lines]
-    : [...lines, `answer from ${draws} draws; a class that does not win with probability at most ${alpha}`];
+    : [
+        ...lines,
+        `answer from ${draws} draws; a class that does not win is answered with probability at most ${alpha}`,
+      ];
 }
 
 function asTable(answers: readonly Prediction[], classNames: readonly string[] | null): string {

@@ -28,14 +28,14 @@ export async function run(flags: ReplayFlags): Promise<void> {
   });
 }
 
-/** Of the machine that computed the first of the records. */
+/** The provider of the machine that computed the first of the records. */
 function recordedProvider(file: Run, { image: [first = 0], run: path }: ReplayFlags): Provider {
   const { environment } = findRecord(file, first, path);
   const recorded = file.header.environments[environment]?.provider;
   return PROVIDERS.find((name) => name === recorded) ?? 'cpu';
 }
 
-/** One series of one image, computed again; what is said of the image itself is with its first series. */
+/** One series of one image, computed again; differences in the image itself are listed with its first series. */
 interface Row {
   readonly image: number;
   readonly series: number;
@@ -83,8 +83,8 @@ const differs = (
     why: differences.join('\n'),
     remedy:
       elsewhere.length > 0
-        ? `Replay where the run was made, or take small differences for what they are: ${elsewhere.join('; ')}.`
-        : 'Model, data, runtime and processor are those of the run: the record was not made as it says. Certify the image again.',
+        ? `Replay it where the run was made; small differences may be due to this machine: ${elsewhere.join('; ')}.`
+        : 'Certify the image again: model, data, runtime and processor are those of the run, so the record was not made as it states.',
   });
 
 function asTable(rows: readonly Row[]): string {

@@ -1,4 +1,4 @@
-/** `report`: one or several result files as a document to hand to somebody else: HTML, figures, tables. */
+/** `report`: one or more result files as a document: HTML, figures, tables. */
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError, UsageError } from '../../ground/errors.ts';
@@ -7,14 +7,14 @@ import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { ReportFlags } from '../declarations/report.ts';
 
-/** File name endings by flag. Figures get the figure's name before theirs. */
+/** File name endings by flag. For a figure, its name precedes the ending. */
 const ENDINGS = { html: 'html', svg: 'svg', png: 'png', markdown: 'md', tsv: 'tsv', latex: 'tex' } as const;
 type Format = keyof typeof ENDINGS;
 const FORMATS = Object.keys(ENDINGS) as Format[];
 
 export const run = (flags: ReportFlags): Promise<void> => write(withoutRepeats(flags));
 
-/** Of a flag given more than once, the last. */
+/** Keeps only the last of a flag given more than once. */
 const withoutRepeats = (flags: ReportFlags): ReportFlags =>
   Object.fromEntries(
     Object.entries(flags).map(([name, value]) => [
@@ -29,12 +29,12 @@ async function write(flags: ReportFlags): Promise<void> {
   const toStdout = flags.out === '-';
   if (toStdout && (formats.length > 1 || formats.some((format) => format === 'svg' || format === 'png'))) {
     throw new UsageError({
-      what: 'standard output takes one document of text',
+      what: 'standard output takes one text document',
       where: '--out -',
       remedy: 'Choose one of --html, --markdown, --tsv and --latex, or name files with --out.',
     });
   }
-  // Plotting is loaded here, not with the command line: certify does not pay for it.
+  // Plotting is loaded here, not with the command line: so that certify does not pay for it.
   const [{ readRuns }, { buildReport }, { reportSources }] = await Promise.all([
     import('../../report/audited-run.ts'),
     import('../../report/report.ts'),
@@ -93,7 +93,7 @@ async function documentsIn(
   }
 }
 
-/** A report must not take the place of what it reports on. */
+/** A report must not overwrite its own sources. */
 async function refuseInputs(
   documents: readonly (readonly [path: string, content: unknown])[],
   inputs: readonly string[],
@@ -110,7 +110,7 @@ async function refuseInputs(
   }
 }
 
-/** Writes a file so that it is there whole or not at all. */
+/** Writes a file whole or not at all. */
 async function writeWhole(path: string, content: string | Buffer): Promise<void> {
   const aside = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {

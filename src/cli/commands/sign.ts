@@ -12,7 +12,9 @@ import type { SignFlags } from '../declarations/sign.ts';
 export async function run(flags: SignFlags): Promise<void> {
   if (flags.generateKey !== undefined) {
     const { publicPath, id } = generateKey(flags.generateKey);
-    process.stdout.write(`${flags.generateKey}: private key, keep it\n${publicPath}: public key, id ${id}\n`);
+    process.stdout.write(
+      `${flags.generateKey}: private key, keep it secret\n${publicPath}: public key, id ${id}\n`,
+    );
     if (flags.run === undefined) return;
   }
   if (flags.run === undefined) {
@@ -23,7 +25,7 @@ export async function run(flags: SignFlags): Promise<void> {
   }
   if (flags.key === undefined && flags.cyclonedx === undefined) {
     throw new UsageError({
-      what: 'nothing is asked for',
+      what: 'there is nothing to do',
       remedy: 'Add --key key.pem to sign, --cyclonedx bom.json for a bill of materials, or both.',
     });
   }
@@ -68,7 +70,7 @@ function writeOutput(path: string, text: string, force: boolean): void {
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') {
       throw new UsageError({
-        what: 'the output file is there already',
+        what: 'the output file already exists',
         where: path,
         remedy: 'Name another file, or replace it with --force.',
       });

@@ -17,7 +17,7 @@ export async function run(flags: SplitFlags): Promise<void> {
   const halves = splitModel(classifier.model, cut);
   if (halves.left === null) {
     throw new UsageError({
-      what: "nothing is left of the cut 'input'",
+      what: "the cut 'input' has no left half",
       remedy: `Cut at one of ${classifier.cuts.cuts
         .slice(1)
         .map(({ name }) => name)
@@ -31,7 +31,7 @@ export async function run(flags: SplitFlags): Promise<void> {
   for (const path of [left, right]) {
     if (flags.force || !existsSync(path)) continue;
     throw new UsageError({
-      what: `${path} exists already`,
+      what: `${path} already exists`,
       remedy: 'Add --force to overwrite it, or choose another --out-dir.',
     });
   }

@@ -72,7 +72,7 @@ async function trainInto(out: string, flags: TrainFlags, signal: AbortSignal): P
   const start = flags.restart ? null : await loadCheckpoint(run.checkpointPath, run.identity, program.state);
   const engine = await openEngine(program, flags.engine, flags.device, flags.threads);
   try {
-    note(`engine ${engine.description}; the first step takes longer, it is prepared for the engine`);
+    note(`engine ${engine.description}; the first step takes longer, as it is prepared for the engine`);
     if (start !== null) {
       const { epoch, step } = start.position;
       note(`resume ${run.checkpointPath}: ${epoch} epochs and ${step} steps are done`);
@@ -257,7 +257,7 @@ function report(out: string, opened: OpenedTraining, trained: TrainedState, flag
   }
 }
 
-/** A target that cannot be written, or would be lost, is better found before an hour of training. */
+/** Reports a target that cannot be written, or would be overwritten, before an hour of training rather than after it. */
 async function checkTarget(out: string, force: boolean): Promise<void> {
   const there = await stat(out).then(
     () => true,
@@ -265,7 +265,7 @@ async function checkTarget(out: string, force: boolean): Promise<void> {
   );
   if (there && !force) {
     throw new UsageError({
-      what: 'the output file is there already',
+      what: 'the output file already exists',
       where: out,
       remedy: 'Choose another file with --out, or replace it with --force.',
     });

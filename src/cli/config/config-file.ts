@@ -1,6 +1,6 @@
 /**
- * Reads `splitz.config.yaml` (or .yml, .json): every setting with its line. A key that is not a setting, a value that cannot be
- * one, a key given twice: each is refused where it stands.
+ * Reads `splitz.config.yaml` (or .yml, .json): every setting with its line. An unknown key, an invalid value and a key given
+ * twice are refused, naming the line.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -123,7 +123,10 @@ export function checkedValue(
     what: `${option} cannot be ${JSON.stringify(value)}`,
     where,
     why: problem,
-    remedy: options.describe ?? 'See `splitz-onnx config schema`.',
+    remedy:
+      options.describe === undefined
+        ? 'See `splitz-onnx config schema`.'
+        : `Give another value for: ${options.describe}.`,
   });
 }
 
@@ -160,7 +163,7 @@ function textOf(path: string): string {
   }
 }
 
-/** YAML takes comments and the like, which other readers of a .json file would not. */
+/** YAML accepts comments and the like, which other readers of a .json file would not. */
 function requireJson(text: string, path: string): void {
   try {
     JSON.parse(text);

@@ -2,8 +2,8 @@
  * Which commands take settings from a config file and the environment, and which of their options.
  *
  * A file has top-level settings and a section per command, which wins. Top-level settings are the options that mean the same
- * everywhere; `train` takes of them what concerns model and data, as its sigma, split, batch and seed are those of training, and
- * `report` none, as it may be of any run.
+ * everywhere; `train` takes only those about model and data, since its sigma, split, batch and seed are those of training;
+ * `report` takes none, since it may cover any run.
  */
 import type { Argv } from 'yargs';
 import { attack } from '../declarations/attack.ts';
@@ -21,7 +21,7 @@ import {
 } from '../options.ts';
 import { type OptionTable, optionsOf, recordOptions } from './option-table.ts';
 
-/** What replaces or drops files, and the form of the answer, is said on the command line alone. */
+/** Options that replace or drop files, and the output format, are for the command line alone. */
 const COMMAND_LINE_ONLY = ['force', 'restart', 'json'];
 
 const configurable = (table: OptionTable): OptionTable =>

@@ -1,4 +1,4 @@
-/** Every setting a command would run with, and where each comes from: made by the functions that the commands use. */
+/** Every setting a command would run with, and where each comes from: computed by the functions that the commands use. */
 import { kindOf } from '../../datasets/open-dataset.ts';
 import { askedOf } from '../../methods/asked.ts';
 import { METHODS, methodNamed } from '../../methods/index.ts';
@@ -18,7 +18,7 @@ export interface EffectiveSetting {
   /** Null when nothing is set. */
   readonly value: unknown;
   readonly origin: string;
-  /** File and line, variable, or key of the model's metadata; null where the origin says it all. */
+  /** File and line, variable, or key of the model's metadata; null where the origin is enough. */
   readonly where: string | null;
 }
 
@@ -34,10 +34,10 @@ type Flags = IntakeRequest &
     readonly seed?: number | undefined;
   } & Parameters<typeof trainingSettings>[0] & { readonly [option: string]: unknown };
 
-/** A value and where it comes from; in words where only the model or the run says it. */
+/** A value and where it comes from; in words where only the model or the run determines it. */
 type Settled = Pick<EffectiveSetting, 'value' | 'origin'>;
 
-/** @param model what its metadata say counts too; null omits them */
+/** @param model whose metadata count too; null omits them */
 export function effectiveSettings(
   { command, outside, origins }: OptionSources,
   options: OptionTable,
@@ -119,7 +119,7 @@ function ofMethod(
   };
 }
 
-/** A seed nobody chose is another one in every run: a number would say what no run will use. */
+/** A seed that is not given differs in every run: any number shown here would be one that no run uses. */
 function seedSetting(command: string | null, flags: Flags): Settled {
   if (flags.seed !== undefined) return byFlag(flags.seed, originOf(flags, 'seed'));
   return command === 'plan' ? byDefault(PLAN_SEED) : drawn('drawn for each run');

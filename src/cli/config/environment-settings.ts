@@ -1,6 +1,6 @@
 /**
- * Settings from the environment: SPLITZ_SIGMA for every command that has it, SPLITZ_CERTIFY_N0 for one. A variable of that
- * prefix which names no setting is refused: a misspelt one would go unseen.
+ * Settings from the environment: SPLITZ_SIGMA for every command that has it, SPLITZ_CERTIFY_N0 for one. A variable of that prefix
+ * that names no setting is refused: a misspelt one would go unnoticed.
  */
 import { UsageError } from '../../ground/errors.ts';
 import { nearNames } from '../../ground/near-names.ts';
@@ -32,7 +32,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): ConfigEntry[] {
     if (target === undefined) {
       throw new UsageError({
         what: `the environment variable ${name} names no setting`,
-        remedy: `Did you mean ${nearNames(name, [...known.keys()], 1)[0]}? Unset it otherwise.`,
+        remedy: `Did you mean ${nearNames(name, [...known.keys()], 1)[0]}? Otherwise unset it.`,
       });
     }
     const { section, option } = target;

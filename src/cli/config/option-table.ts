@@ -1,11 +1,13 @@
-/** The options of a command as a table: what its yargs builder declares, recorded. The one truth that flags, schema,
- * config file and environment share. */
+/**
+ * The options of a command as a table: what its yargs builder declares, recorded. The single source for flags, schema, config
+ * file and environment.
+ */
 import type { Argv, Options } from 'yargs';
 import type { Declaration } from '../declarations/declaration.ts';
 
 export type OptionTable = ReadonlyMap<string, Options>;
 
-/** What `build` declares of options, in order. Of yargs it may use what the recorder has. */
+/** The options that `build` declares, in order. It may use only the yargs methods that the recorder has. */
 export function recordOptions(build: (y: Argv) => unknown): OptionTable {
   const table = new Map<string, Options>();
   const unrecorded = () => recorder;

@@ -38,7 +38,7 @@ export function configSchema(): JsonSchema & { readonly $schema: string; readonl
   const sections = [...SECTIONS].map(([name, { options }]): [string, JsonSchema] => [
     name,
     {
-      description: `Settings of ${name} alone; they win over the same at the top.`,
+      description: `Settings of ${name} alone; they override those at the top.`,
       type: 'object',
       properties: properties(options),
       additionalProperties: false,
@@ -48,10 +48,10 @@ export function configSchema(): JsonSchema & { readonly $schema: string; readonl
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'splitz.config.yaml or splitz.config.json of splitz-onnx',
     description:
-      'Settings at the top go to every command that has them (train takes those of model and data only, report none).',
+      'Settings at the top apply to every command that has them (train takes those of model and data only, report none).',
     type: 'object',
     properties: {
-      $schema: { description: 'Where this schema is, for editors.', type: 'string' },
+      $schema: { description: 'Location of this schema, for editors.', type: 'string' },
       ...properties(SHARED),
       ...Object.fromEntries(sections),
     },

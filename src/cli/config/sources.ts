@@ -15,22 +15,22 @@ export interface OutsideSetting {
 }
 
 export interface OptionSources {
-  /** The command that takes them: the one called, or the one that `config show` is asked about; null: none does. */
+  /** The command that takes them: the one called, or the one that `config show` is asked about; null when none does. */
   readonly command: string | null;
   /** The config file read, or null. */
   readonly file: string | null;
-  /** What file and environment say for the command, by option; the command line may say otherwise. */
+  /** Values from file and environment for the command, by option; the command line may override them. */
   readonly outside: ReadonlyMap<string, OutsideSetting>;
-  /** Options somebody set, with who. */
+  /** The origins of the options that were set. */
   readonly origins: OptionOrigins;
 }
 
 const NOTHING: OptionSources = { command: null, file: null, outside: new Map(), origins: new Map() };
 
 /**
- * @param args the command line behind the program's name
+ * @param args the command line after the program's name
  * @param folder where `splitz.config.*` is looked for
- * @throws UsageError for a config file or a variable that is not in order, whatever of it the command takes
+ * @throws UsageError for a config file or variable that is not valid, even in parts that the command does not take
  */
 export function optionSources(
   args: readonly string[],
@@ -69,7 +69,7 @@ function flagsIn(args: readonly string[], table: ReadonlyMap<string, Options>): 
     alias: Object.fromEntries(
       [...table].flatMap(([name, { alias }]) => (alias ? [[name, [alias].flat()]] : [])),
     ),
-    // Without this an option that is not there would be set to its type's nothing.
+    // Without this an absent option would be set to the empty value of its type.
     configuration: { 'set-placeholder-key': false },
   });
   const camelCase = (name: string): string =>

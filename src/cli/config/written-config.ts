@@ -1,4 +1,4 @@
-/** The config file a plan writes: what was decided, and what the plan was asked with. */
+/** The config file a plan writes: its decisions, and the settings it was given. */
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { ToolError, UsageError } from '../../ground/errors.ts';
@@ -38,7 +38,7 @@ export function plannedSettings(
   };
 }
 
-/** @throws UsageError when the file is there and `force` is false; ToolError when it cannot be written */
+/** @throws UsageError when the file exists and `force` is false; ToolError when it cannot be written */
 export function writeConfig(path: string, settings: Settings, why: readonly string[], force: boolean): void {
   const comment = why.map((line) => `# ${line}\n`).join('');
   const text = path.toLowerCase().endsWith('.json')
@@ -61,7 +61,7 @@ export function writeConfig(path: string, settings: Settings, why: readonly stri
 
 export const alreadyThere = (path: string): UsageError =>
   new UsageError({
-    what: 'the config file is there already',
+    what: 'the config file already exists',
     where: path,
     remedy: 'Choose another file with --out, or replace it with --force.',
   });

@@ -24,7 +24,7 @@ const builder = <T>(y: Argv<T>) =>
             })
             .option('image', { type: 'number', describe: 'index of the one image to attack' })
             .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
-            .option('max', { type: 'number', describe: 'attack at most so many images' })
+            .option('max', { type: 'number', describe: 'attack at most this many images' })
             .option('search', {
               choices: ['auto', ...SEARCHES] as const,
               default: 'auto' as const,
@@ -69,7 +69,7 @@ export type AttackFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']
 
 export const attack: Declaration<AttackFlags> = {
   command: 'attack <source> [model]',
-  describe: 'smallest perturbation found, beside every certified radius',
+  describe: 'smallest perturbation found, for every certified radius',
   builder: briefHelp(builder, [
     'image',
     'max',

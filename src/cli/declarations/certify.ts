@@ -26,7 +26,7 @@ const builder = <T>(y: Argv<T>) =>
   )
     .option('baseline-sigma', {
       type: 'number',
-      describe: 'noise of plain smoothing beside it [sigma / Lipschitz bound]',
+      describe: 'noise of plain smoothing alongside [sigma / Lipschitz bound]',
     })
     .option('out', {
       type: 'string',

@@ -11,7 +11,7 @@ export function configCommand(sources: OptionSources): CommandModule {
   const showBuilder = <T>(y: Argv<T>) =>
     y
       .positional('for', { choices: [...SECTIONS.keys()], default: 'certify', describe: 'a command' })
-      .positional('model', { type: 'string', describe: 'a model, for what its metadata say' })
+      .positional('model', { type: 'string', describe: 'a model whose metadata count too' })
       .option('json', { type: 'boolean', default: false, describe: 'print it as one JSON document' })
       .options(Object.fromEntries([...options].map(([name, spec]) => [name, { ...spec, hidden: true }])))
       .example('$0 config show certify net.onnx', 'what certify would run with, and where it is set')

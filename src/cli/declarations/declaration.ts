@@ -1,6 +1,6 @@
 /**
- * A command as the shell declares it: name, help, options. What it does is loaded when it is called, so that help, usage
- * errors and the reading of config files, which need the options of every command, load none of the rooms below.
+ * A command as the shell declares it: name, help, options. Its implementation is loaded when it is called, so that help, usage
+ * errors and config files, which need the options of every command, load nothing from the floors below.
  */
 import type { CommandModule } from 'yargs';
 

@@ -21,7 +21,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('images', {
       type: 'number',
       default: 32,
-      describe: 'pilot images, of the other part of the data',
+      describe: 'pilot images, from the other part of the data',
     })
     .option('draws', { type: 'number', default: 500, describe: 'draws per pilot image and grid point' })
     .option('cuts', { type: 'string', nargs: 1, describe: 'cuts to try, as in input,conv1 [three of them]' })

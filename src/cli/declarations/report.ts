@@ -5,7 +5,7 @@ import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
   y
-    // Every run counts; of two equal flags the last one does, as everywhere (`withoutRepeats`).
+    // Every run counts; of two equal flags the last one wins, as everywhere (`withoutRepeats`).
     .parserConfiguration({ 'duplicate-arguments-array': true })
     .positional('runs', {
       type: 'string',
@@ -31,7 +31,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('segments', {
       choices: ['left', 'all'] as const,
       default: 'left' as const,
-      describe: 'norms of the left half, or of all the network',
+      describe: 'norms of the left half, or of the whole network',
     })
     .option('quiet', { type: 'boolean', default: false, describe: 'no notes on stderr' })
     .example('$0 report run.jsonl --data mnist:DIR', 'run.html, with images drawn')

@@ -34,9 +34,9 @@ const builder = <T>(y: Argv<T>) =>
       type: 'number',
       default: availableParallelism(),
       defaultDescription: 'cores',
-      describe: 'threads of the engine on a CPU; part of what makes a run repeatable to the bit',
+      describe: 'CPU threads of the engine; a run repeats to the bit only with the same number',
     })
-    .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start anew' })
+    .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start again' })
     .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
     .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
     .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');

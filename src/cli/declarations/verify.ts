@@ -9,11 +9,11 @@ const builder = <T>(y: Argv<T>) =>
     .option('bounds', {
       type: 'number',
       describe:
-        'prove the bounds of so many certificates again, in another way [as certify does, all that a minute allows]',
+        'prove the bounds of this many certificates again, in another way [as certify does, for up to a minute]',
     })
     .option('seed', {
       type: 'number',
-      describe: 'seed of what is drawn: which records, which probes [drawn from the operating system]',
+      describe: 'seed that chooses records and probes [drawn from the operating system]',
     })
     .option('key', {
       type: 'string',
@@ -24,7 +24,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('unfinished', {
       type: 'boolean',
       default: false,
-      describe: 'accept a run without closing line (lines may be missing at its end)',
+      describe: 'accept a run without a closing line (lines may be missing at its end)',
     })
     .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
     .example('$0 verify glyphs-splitz.conv1.jsonl', 'the file alone, offline')

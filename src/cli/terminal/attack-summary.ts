@@ -5,7 +5,7 @@ import { roundRadii } from '../../statistics/accuracy.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
 
-/** Images whose own line is shown. */
+/** Images that get a line of their own. */
 const SHOWN = 20;
 
 export interface AttackSummary {
@@ -16,7 +16,7 @@ export interface AttackSummary {
   /** Whose answer a confirmed perturbation changed. */
   readonly changed: number;
   readonly contradictions: number;
-  /** Contradictions that chance alone gives, on average at most. */
+  /** Upper bound on the mean number of contradictions by chance alone. */
   readonly expectedByChance: number;
   readonly medianCertified: number | null;
   readonly medianAttacked: number | null;
@@ -124,9 +124,9 @@ export function renderAttack(
     ...(header.settings.clipped
       ? ['Pixels were kept in [0,1]; the certificate does not assume that.']
       : [
-          'Pixels were not kept in [0,1]: the certificate holds without that, and so the attack is free of it.',
+          'Pixels were not kept in [0,1]: the certificate does not assume that, so the attack does not either.',
         ]),
-    'An attack shows what it found; a stronger one may find less.',
+    'An attack shows only what it found; a stronger one may find smaller perturbations.',
   ];
   const measure = summary.labelled ? 'share of images answered right' : 'share of images answered';
   return `${images}${more}\n${measure}, by l2 radius\n${curve}\n${text.join('\n')}\n`;

@@ -96,7 +96,7 @@ function leverTable({ levers }: Plan, { style }: Screen): string {
 
 function notes({ pilot, usefulN, best, bestAtInput }: Plan, { columns }: Screen): string {
   const text = [
-    `Chosen on ${pilot.images} images (${pilot.from}) with ${pilot.draws} draws each: estimates, no certificates. Smallest useful n: ${usefulN}, where 95 % of what a million draws would buy is reached.`,
+    `Chosen on ${pilot.images} images (${pilot.from}) with ${pilot.draws} draws each: estimates, not certificates. Smallest useful n: ${usefulN}, where 95 % of what a million draws would buy is reached.`,
     ...(bestAtInput?.cut === best.cut ? ['No cut beats plain smoothing here.'] : []),
   ];
   return text.map((line) => `${wrap(line, columns)}\n`).join('');

@@ -77,7 +77,7 @@ export function progressText(state: ProgressState): string {
 export interface Progress {
   /** An image is done. */
   image(outcome: Outcome): void;
-  /** So much of the current image is done, in [0,1). */
+  /** Share of the current image done, in [0,1). */
   partial(share: number): void;
   /** A line of its own, kept. Silent with --quiet. */
   note(text: string): void;

@@ -1,6 +1,6 @@
 /**
  * Errors as people (or, with --json, programs) read them: what, where, why, do. An error that is not a SplitzError is
- * a bug of ours and says so. Stack and causes are shown only with --debug.
+ * a bug of ours and is reported as one. Stack and causes are shown only with --debug.
  */
 import { inspect } from 'node:util';
 import { SplitzError } from '../../ground/errors.ts';
@@ -49,7 +49,10 @@ export function renderError(error: unknown, style: Style, debug = false): string
 
 const indented = (text: string) => text.replaceAll('\n', '\n         ');
 
-/** One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "code" where the error has one, "causes" when debugging. */
+/**
+ * One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "code" where the error has one, "causes" when
+ * debugging.
+ */
 export function errorJson(error: unknown, debug = false): string {
   const { kind, what, where, why, remedy } = factsOf(error);
   const trace = debug ? { causes: causes(error) } : {};
@@ -68,7 +71,7 @@ export function errorJson(error: unknown, debug = false): string {
   })}\n`;
 }
 
-/** The stacks of an error and of what caused it, outermost first. A chain that bites its tail ends there. */
+/** The stacks of an error and of what caused it, outermost first. A circular chain ends where it closes. */
 function causes(error: unknown): string[] {
   const seen = new Set<unknown>();
   const stacks: string[] = [];

@@ -3,10 +3,10 @@ import { styleText } from 'node:util';
 
 const FORMATS = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
 
-/** Functions that colour a text, or leave it as it is. */
+/** Functions that colour a text, or return it unchanged. */
 export type Style = { readonly [F in (typeof FORMATS)[number]]: (text: string) => string };
 
-/** What a renderer must know of the terminal it writes to. */
+/** What a renderer must know about the terminal it writes to. */
 export interface Screen {
   /** Width in cells. */
   readonly columns: number;

@@ -1,10 +1,10 @@
 /**
- * The Lipschitz margin (docs/certificates.md, section 7): with y = W h + c, class j is answered at every x' for which, for
+ * The Lipschitz margin (docs/certificates.md, section 8): with y = W h + c, class j is answered at every x' for which, for
  * every other class i,
  *
  *   ||w_j - w_i|| (D(r) + eta') <= y_j - y_i - sqrt(2) eta,
  *
- * where D(r) bounds how far the features h move while the image moves by r, eta' what rounding takes of them there, and eta
+ * where D(r) bounds how far the features h move while the image moves by r, eta' bounds their rounding error there, and eta
  * bounds the rounding error of the scores at the image. No draw is made; only a norm that is proved with probability 1 - delta
  * can fail.
  */
@@ -25,7 +25,7 @@ export function answered(scores: readonly number[], error: number): number | nul
   return usableMargin(scores, error, first, second) > 0 ? first : null;
 }
 
-/** y_j - y_i less what rounding can have made of it, a lower bound. */
+/** y_j - y_i less its rounding error, a lower bound. */
 export const usableMargin = (scores: readonly number[], error: number, j: number, i: number): number => {
   const margin = (scores[j] ?? Number.NaN) - (scores[i] ?? Number.NaN) - ROOT_TWO * error;
   return margin > 0 ? margin * DOWN : margin;
@@ -48,7 +48,7 @@ export function allowedMovement(
   return least;
 }
 
-/** No image is worth a larger radius, where nothing the features do can change the answer. */
+/** The largest movement considered: the answer of some networks does not change however far the features move. */
 const FAR = 1e6;
 
 export function marginCertificate(

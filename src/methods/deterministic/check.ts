@@ -26,9 +26,9 @@ export function deterministicFault(
     return `failureProbability is ${failureProbability}, but delta is ${delta}`;
   if (scores.length !== model.classes && !(scores.length === 0 && prediction === null))
     return `${scores.length} scores of ${model.classes} classes`;
-  if ((rounding === null) !== (radius === 0)) return 'rounding is null exactly when the radius is 0';
+  if ((rounding === null) !== (radius === 0)) return 'rounding must be null exactly when the radius is 0';
   if ((displacement === null) !== (prediction === null))
-    return 'displacement is null exactly when abstaining';
+    return 'displacement must be null exactly when abstaining';
   const order = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
   const lead = (i: number): number =>
     (scores[prediction ?? -1] ?? Number.NaN) -
@@ -49,7 +49,7 @@ export function deterministicFault(
     if (i === prediction) continue;
     const movable = (norms[i] ?? Number.NaN) * moved;
     if (!(lead(i) > 0 && movable <= lead(i) * SLACK))
-      return `class ${i} is ${lead(i)} behind at least, but the scores may move by ${movable} towards it`;
+      return `class ${i} is at least ${lead(i)} behind, but the scores may move by ${movable} towards it`;
   }
   return null;
 }

@@ -1,4 +1,4 @@
-/** Margins looked at again with model and data: scores and norms afresh, points of the ball, and D(radius) proved again. */
+/** Checks margins against model and data: scores and norms afresh, points of the ball, and D(radius) proved again. */
 import { Stage } from '../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../smoothing/noise/probe.ts';
 import type { Claim, Confirmation, Method } from '../method.ts';
@@ -6,7 +6,7 @@ import { allowedMovement, upToFeatures } from './certificate.ts';
 import { type BoundedNetwork, boundedNetwork } from './network.ts';
 import type { DeterministicEvidence, DeterministicFacts, DeterministicSettings } from './schema.ts';
 
-/** Seconds that are spent when nobody says how many records. */
+/** Seconds spent when the number of records is not given. */
 const SECONDS = 60;
 /** Two evaluations of a score differ by less, relative to the largest. */
 const SAME = 1e-9;
@@ -41,7 +41,7 @@ function described(sample: number, certified: number, proved: boolean): Confirma
             `scores, norms${proved ? ' and D(radius)' : ''} of ${sample} of the ${certified} margins with a radius, and that no point tried in their balls has another answer`,
           ],
     unchecked: [
-      ...(rest === 0 ? [] : [`${rest} margins with a radius: --bounds N looks at N of them`]),
+      ...(rest === 0 ? [] : [`${rest} margins with a radius: --bounds N checks N of them`]),
       ...(proved ? [] : ['the radii: they rest on an estimate, which proves nothing']),
     ],
   };

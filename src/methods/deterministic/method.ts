@@ -1,6 +1,6 @@
 /**
  * A deterministic certificate as a method: the whole network is bounded and nothing is sampled (GloRo, Leino et al. 2021;
- * docs/certificates.md, section 7). It is about the network itself, in exact arithmetic, and not about a smoothed classifier.
+ * docs/certificates.md, section 8). It is about the network itself, in exact arithmetic, and not about a smoothed classifier.
  */
 import { roundDown, roundUp } from '../../ground/decimal.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';

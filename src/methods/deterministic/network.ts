@@ -41,7 +41,7 @@ export function boundedNetwork(
     throw new ModelRefused({
       what: 'the scores are not one affine layer behind the last nonlinearity',
       where: model.path,
-      why: `they are put together from ${more.length + 1} tensors`,
+      why: `they are combined from ${more.length + 1} tensors`,
       remedy: 'Use --method splitz or --method smoothing.',
     });
   }

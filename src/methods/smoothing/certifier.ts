@@ -1,4 +1,4 @@
-/** Whatever is voted on, as a certifier: a stream of certificates, and PREDICT for single answers. */
+/** Anything decided by votes, as a certifier: a stream of certificates, and PREDICT for single answers. */
 import { inOrder } from '../../smoothing/in-order.ts';
 import type { Context } from '../context.ts';
 import type { Certificate, Certifier, Image, SeriesNoise } from '../method.ts';

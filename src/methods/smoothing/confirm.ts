@@ -20,7 +20,7 @@ export function tauFault(
     : `tau is ${tau}, but the point that noise is added to gives ${variation}`;
 }
 
-/** What the number of rows per run cannot be of this model, in a list of one; votes of rows that were mixed count nothing. */
+/** A number of rows per run that this model does not allow, as a list of one difference: votes of mixed rows prove nothing. */
 export const batchDifferences = (
   { batch }: Pick<SmoothingChecks, 'batch'>,
   { whyNotBatchable }: PreparedClassifier,

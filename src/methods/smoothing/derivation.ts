@@ -135,7 +135,7 @@ function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): De
     title: 'Bound its probability from below (Clopper-Pearson)',
     formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α } − τ',
     numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
-    meaning: `Were the true probability of class ${c.selected} below p_A, as many votes would be seen with probability at most ${alpha}. ${OF_TAU}`,
+    meaning: `Were the true probability of class ${c.selected} below p_A, this many votes would be seen with probability at most ${alpha}. ${OF_TAU}`,
   };
 }
 
@@ -153,7 +153,7 @@ function abstention({ evidence: c, settings }: VoteFacts): DerivationStep {
   return {
     title: 'Not enough: abstain',
     formula: 'p_A > 1/2 would be needed',
-    numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have done)`,
+    numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have been enough)`,
     meaning:
       n < settings.n && 2 * (c.counts[c.selected ?? 0] ?? 0) < n
         ? 'Drawing ended because the draws speak against this class having more than half of the votes. Less noise (--sigma) or a network trained with this noise may help.'

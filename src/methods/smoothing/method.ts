@@ -69,7 +69,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
 
 /** Throws UsageError for settings that cannot certify anything. */
 function settle(asked: Asked, metadata: ReadonlyMap<string, string>): WithOrigins<SmoothingSettings> {
-  // The level of the metadata is that of the cut they name; beside it they may name one for the input.
+  // The metadata give the noise at the cut they name, and may give another for the input.
   const key =
     (metadata.get('splitz.split') ?? 'input') === 'input' ? 'splitz.sigma' : 'splitz.baseline_sigma';
   const sigma =

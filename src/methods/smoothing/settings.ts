@@ -1,4 +1,4 @@
-/** The settings of whatever is voted on: noise, draws, failure probability, bound. */
+/** The settings of every method that votes: noise, draws, failure probability, bound. */
 import { UsageError } from '../../ground/errors.ts';
 import { count, number, object, oneOf, type TypeOf } from '../../ground/json-schema.ts';
 import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
@@ -23,7 +23,10 @@ declare const validated: unique symbol;
 /** A standard deviation of noise, in the range whose grid float32 can hold. */
 export type Sigma = number & { readonly [validated]: true };
 
-/** @param name what the user calls it. @throws UsageError unless `value` is positive and its grid is one that float32 holds */
+/**
+ * @param name what the user calls the setting.
+ * @throws UsageError unless `value` is positive and its grid is one that float32 holds
+ */
 export function sigmaOf(value: number, name = '--sigma'): Sigma {
   if (value >= SMALLEST_SIGMA && value <= LARGEST_SIGMA) return value as Sigma;
   throw new UsageError({
@@ -49,13 +52,13 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
     throw new UsageError({
       what: `--n ${settings.n.value} can certify nothing at --alpha ${settings.alpha.value}`,
       why: 'even if all draws agree, the lower bound on the probability of their class stays at or below 1/2',
-      remedy: `The smallest n that can is ${least}; 10000 or more is usual.`,
+      remedy: `Give --n ${least} or more; 10000 or more is usual.`,
     });
   }
   return settings;
 }
 
-/** Two significant digits more than anyone reads, so that a derived noise level prints short and compares equal. */
+/** Two more significant digits than are needed to read it, so that a derived noise level prints short and compares equal. */
 export const shortened = (value: number): number => Number(value.toPrecision(4));
 
 /** Input noise of plain smoothing, and what a cut's default noise is matched to, when neither flag nor model says a level. */

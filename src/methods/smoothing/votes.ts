@@ -71,7 +71,7 @@ export interface NoisyHalf {
   votes(latent: Float64Array, index: number, draw: Draw, signal: AbortSignal): Promise<DrawnVotes>;
   /**
    * Selection, fresh votes and what follows from them, around a point of the cut. Null prediction: it abstains.
-   * @param heard told the share of draws done
+   * @param heard called with the share of draws done
    */
   certify(
     latent: Float64Array,
@@ -104,7 +104,7 @@ export function noisyHalf(sampler: Sampler, classes: number): NoisyHalf {
       let votes = sumOfVotes([], classes);
       for (;;) {
         const drawn = drawsOf(votes);
-        // Without a class all draws are made, to be counted at least.
+        // Without a class all draws are made all the same, so that they can be counted.
         const more = selected === null ? n - drawn : bound.next(votes, selected, n, alpha);
         if (more === 0) break;
         votes = sumOfVotes([votes, await draw(estimation, drawn, drawn + more, n0 + drawn)], classes);
@@ -125,5 +125,5 @@ export function noisyHalf(sampler: Sampler, classes: number): NoisyHalf {
   };
 }
 
-/** A radius that a number of draws may have used up by rounding: R_u and what is taken off it, two operations, rounded down. */
+/** A radius rounded down: R_u less what is taken off it, two operations. */
 export const roundedDown = (radius: number): number => radius * (1 - 2 ** -50);

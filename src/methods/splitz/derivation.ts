@@ -41,21 +41,21 @@ export function deriveSplitz(
 
 function rounding(c: SplitzEvidence): DerivationStep {
   const step = {
-    title: 'Take off what f_L may be off by in floating point, at x and at x′',
+    title: 'Take off the rounding error of f_L in floating point, at x and at x′',
     formula: 'R_u − η − η′',
   };
   if (c.forwardError === null) {
     return {
       ...step,
       numbers: 'η has no bound: nothing is left of R_u',
-      meaning: 'f_L jumps within rounding of this image, or the image lies outside of its domain.',
+      meaning: 'f_L jumps within rounding of this image, or the image lies outside its domain.',
     };
   }
   return {
     ...step,
     numbers: `η ≤ ${small(c.forwardError)},   η′ ≤ ${small(c.forwardErrorNearby ?? 0)},   R_u − η − η′ ≥ ${down(Math.max(0, usableLatentRadius(c) - c.latentRadius * 1e-15))}`,
     meaning:
-      'η bounds the distance between the exact f_L(x) and the latent that is sampled around; η′ bounds it for whoever evaluates f_L at a perturbed image.',
+      'η bounds the distance between the exact f_L(x) and the latent that is sampled around; η′ bounds it where f_L is evaluated at a perturbed image.',
   };
 }
 
@@ -63,7 +63,7 @@ function back(radius: number, c: SplitzEvidence, lipschitz: SplitzSettings['lips
   const estimate = lipschitz === 'power';
   const how = {
     secant: 'each activation by its steepest secant through this image',
-    mask: 'neurons that cannot move on the ball left out (SPLITZ, eq. 18)',
+    mask: 'neurons that cannot move on the ball omitted (SPLITZ, eq. 18)',
     global: 'the product of the layers’ norms',
     power: 'norms by power iteration: an ESTIMATE, NOT A BOUND',
   }[lipschitz];

@@ -1,4 +1,4 @@
-/** The left half at a cut and its bound, compiled once per model however often it is asked for. */
+/** The left half at a cut and its bound, compiled once per model. */
 import { ModelRefused, UsageError } from '../../ground/errors.ts';
 import { compileLeftHalf, leftHalfCompiler } from '../../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
@@ -105,7 +105,7 @@ export function lastBoundableCut({ cuts, input, inputDims }: PreparedClassifier)
 }
 
 /**
- * The left half's bound at a cut that somebody asked for; a refusal says which cut to use instead.
+ * The left half's bound at a cut that was asked for; a refusal names which cut to use instead.
  * @throws UsageError for a bound that no ball has there: every radius would be 0
  */
 export function boundAskedFor(
@@ -134,7 +134,7 @@ export function boundAskedFor(
   throw new UsageError({
     what: `--lipschitz ${lipschitz} certifies nothing at the cut '${cut.name}'`,
     where,
-    why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and of all methods only secant looks at these`,
+    why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and only secant uses these`,
     remedy: 'Use --lipschitz secant (the default), or cut before that node.',
   });
 }

@@ -162,8 +162,8 @@ function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: () => numb
   const matched = shortened(sigma.value / lipschitz());
   if (matched > 0) return derived(matched);
   throw new UsageError({
-    what: `plain smoothing beside the cut '${cut}' needs a --baseline-sigma`,
-    why: 'the default is sigma by the Lipschitz constant of the left half, and only balls around images have a bound here',
+    what: `plain smoothing alongside the cut '${cut}' needs a --baseline-sigma`,
+    why: 'the default is sigma divided by the Lipschitz constant of the left half, and only balls around images have a bound here',
     remedy: 'Write --baseline-sigma 0.25, for instance, or --no-baseline.',
   });
 }

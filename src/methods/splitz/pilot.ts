@@ -82,7 +82,7 @@ export interface BoundedCut {
   readonly lipschitz: number;
 }
 
-/** Null, and said, where a cut has no bound or only balls around images have one. */
+/** Null, and reported, where a cut has no bound or only balls around images have one. */
 function boundedCut(
   subject: Subject,
   cut: Cut,
@@ -103,7 +103,7 @@ function boundedCut(
 }
 
 /**
- * Votes of every image at every cut and level. Told: each cut when it is done, and those that are omitted.
+ * Votes of every image at every cut and level. Reports each cut when it is done, and those omitted.
  * @throws the signal's reason when aborted
  */
 export async function runPilot(
@@ -149,7 +149,7 @@ export function openAt(
     : openSplit(subject, cut, left, lipschitz, probes, context);
 }
 
-/** Null, and said, where the noise is too little for ONNX Runtime's left half. */
+/** Null, and reported, where the noise is too little for ONNX Runtime's left half. */
 function atLevel(
   ready: NoiseReady<VoteEvidence>,
   sigma: number,

@@ -69,7 +69,7 @@ export async function resolveSplitz(
 /** What is settled before the model is opened. */
 interface SettledBefore {
   readonly split: Sourced<string>;
-  /** Noise that somebody asked for; null where it follows from the left half. */
+  /** The noise asked for; null where it follows from the left half. */
   readonly level: Sourced<number> | null;
   readonly votes: WithOrigins<VoteSettings>;
   readonly lipschitz: Sourced<DisplacementBound>;
@@ -83,7 +83,7 @@ function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): Set
   return { split, level, votes: resolveVotes(asked), lipschitz: askedOr(asked, 'lipschitz', 'secant') };
 }
 
-/** The noise of plain smoothing beside it, where somebody asked for one. */
+/** The noise of plain smoothing alongside, where one was asked for. */
 export function twinLevel(beside: Asked, metadata: ReadonlyMap<string, string>): Sourced<number> | null {
   const key = 'splitz.baseline_sigma';
   return chosen(beside['sigma'], metadata, key, numberFrom(`model metadata ${key}`));
@@ -117,7 +117,7 @@ async function chosenByPilot(
   return { cut, level: derived(sigma), heldOut };
 }
 
-/** The noise of plain smoothing by default, times the Lipschitz constant of the left half. Throws UsageError where that is none. */
+/** The noise of plain smoothing by default, times the Lipschitz constant of the left half. Throws UsageError where it has none. */
 async function defaultSigma(
   subject: Subject,
   cut: Cut,
@@ -133,8 +133,8 @@ async function defaultSigma(
 const BEARABLE = 0.5;
 
 /**
- * Throws UsageError for a default noise that is none: infinite, or in every number as large as the latent of an image as
- * a whole, so that nothing is left to see. It says of which size the latent is.
+ * Throws UsageError for an unusable default noise: infinite, or as large in every entry as the whole latent of an image, so that
+ * no signal is left. The message states the size of the latent.
  */
 async function checkFallback({ data }: Subject, cut: Cut, left: LeftHalfBound, sigma: number): Promise<void> {
   const { latent } = latentCentre(left, await data.image(0));
@@ -146,12 +146,12 @@ async function checkFallback({ data }: Subject, cut: Cut, left: LeftHalfBound, s
     what: `the cut '${cut.name}' needs a --sigma`,
     why: `the default is matched to noise at the input by the Lipschitz constant of the left half, and ${
       Number.isFinite(sigma)
-        ? `with it would be ${sigma}: more in every number than the latent of the first image in all, whose norm is ${norm.toPrecision(3)}`
+        ? `with it would be ${sigma}: more in every entry than the norm of the whole latent of the first image, ${norm.toPrecision(3)}`
         : 'only balls around images have a bound here'
     }`,
     remedy:
       suggested > 0 && Number.isFinite(suggested)
-        ? `Write --sigma ${suggested}, for instance, or less: the numbers of that latent are ${each.toPrecision(3)} on average (root mean square). Or cut earlier (inspect lists the bounds).`
-        : 'Write --sigma with a part of what the latent varies by, or cut earlier (inspect lists the bounds).',
+        ? `Write --sigma ${suggested}, for instance, or less (the entries of that latent have root mean square ${each.toPrecision(3)}), or cut earlier (inspect lists the bounds).`
+        : 'Set --sigma to a fraction of what the latent varies by, or cut earlier (inspect lists the bounds).',
   });
 }

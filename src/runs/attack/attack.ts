@@ -36,10 +36,10 @@ export interface AttackRequest extends SearchRequest, ConfirmationRequest {
   readonly seedOrigin: AttackHeader['settings']['seedOrigin'];
 }
 
-/** A success inside a certified radius, with all that repeats it. */
+/** A success inside a certified radius, with everything needed to reproduce it. */
 export interface Contradiction {
   readonly second: SecondLook;
-  /** The certificate as its result file has it. */
+  /** The certificate as in its result file. */
   readonly certificate: object | null;
   readonly image: Float32Array;
   readonly refuting: Tried;
@@ -52,14 +52,14 @@ export interface AttackedImage {
 }
 
 export interface OpenedAttack {
-  /** As an attack file begins. */
+  /** The first line of an attack file. */
   readonly header: AttackHeader;
   /** @throws UsageError for an image that cannot be clipped, the signal's reason when aborted */
   images(indices: readonly number[]): AsyncGenerator<AttackedImage>;
   close(): Promise<void>;
 }
 
-/** Throws UsageError for counts that make no attack; before anything is opened. */
+/** Throws UsageError for invalid counts, before anything is opened. */
 export function checkAttack({ steps, restarts, draws, seed }: Omit<AttackRequest, 'seedOrigin'>): void {
   requireCount('--steps', steps, 1);
   requireCount('--restarts', restarts, 1);
@@ -68,7 +68,7 @@ export function checkAttack({ steps, restarts, draws, seed }: Omit<AttackRequest
   if (restarts > 1000 || draws * steps > 2 ** 21)
     throw new UsageError({
       what: `--restarts ${restarts}, --draws ${draws}, --steps ${steps}: more than one noise stream holds`,
-      remedy: 'At most 1000 restarts, and 2 million draws over the steps of a start.',
+      remedy: 'Use at most 1000 restarts, and 2 million draws over the steps of a start.',
     });
 }
 
@@ -177,7 +177,10 @@ const triedRecord = ({ distance, question, answer }: Tried): TriedRecord => ({
   question,
 });
 
-/** Under a new seed, that nobody could make a model for: its noise and norm probes are neither the certificate's nor the attack's. */
+/**
+ * Under a new seed, for which nobody could make a model: its noise and norm probes are neither the certificate's nor the
+ * attack's.
+ */
 async function certifiedAgain(
   target: AttackTarget,
   image: Image,

@@ -1,4 +1,4 @@
-/** What an attack asks: the certified classifier, or the network alone. */
+/** What an attack queries: the certified classifier, or the network alone. */
 import { certifiedJudge, type Judge, plainJudge } from '../../attack/confirmation.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { Context } from '../../methods/context.ts';
@@ -9,13 +9,13 @@ import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
 import { certifyImage } from '../certify-image.ts';
 import type { AttackTarget, CertifiedTarget } from './target.ts';
 
-/** Fresh draws about a candidate, and the level at which they must speak; one and 0 where nothing is drawn. */
+/** Fresh draws at a candidate, and the level of the test on them; 1 and 0 where nothing is drawn. */
 export type Confirmation = Pick<Question, 'draws' | 'alpha'>;
 
 export interface ConfirmationRequest {
-  /** As many as an answer of the method rests on, at most 10000, unless given. */
+  /** By default as many as an answer of the method rests on, at most 10000. */
   readonly confirm?: number | undefined;
-  /** The method's own unless given. */
+  /** By default the method's own. */
   readonly confirmAlpha?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What is attacked: the certificates of a result file, a model certified on the way, or a network as it is. */
+/** What is attacked: the certificates of a result file, a model certified on the way, or a network alone. */
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../../ground/errors.ts';
 import type { Context } from '../../methods/context.ts';
@@ -20,7 +20,7 @@ export interface ImageChoice {
 export interface AttackTarget {
   readonly subject: OpenedSubject;
   readonly indices: readonly number[];
-  /** Null where the network is attacked as it is. */
+  /** Null where the network alone is attacked. */
   readonly certified: CertifiedTarget | null;
 }
 
@@ -44,7 +44,7 @@ export function isResultFile(path: string): boolean {
   try {
     return readFileSync(path, 'utf8').startsWith(RESULT_START);
   } catch {
-    // Not readable: opening it as a model says why.
+    // Not readable: opening it as a model reports why.
     return false;
   }
 }
@@ -81,7 +81,7 @@ export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Pr
   };
 }
 
-/** The certificates that a model gets on the way, of the method asked for. @throws UsageError, ModelRefused as `settle` does */
+/** Certificates made on the way, by the method asked for. @throws UsageError, ModelRefused as `settle` does */
 export async function targetOfModel(
   request: SubjectRequest & SeriesRequests & { readonly seed: number },
   choice: ImageChoice,

@@ -6,7 +6,7 @@ import { type Forecast, type ImageTimes, totalSeconds } from './forecast.ts';
 export interface Lever {
   readonly name: string;
   readonly seconds: number;
-  /** Null where it stays as it is. */
+  /** Null where it does not change. */
   readonly averageRadius: number | null;
 }
 
@@ -63,7 +63,7 @@ export function planDocument(
   };
 }
 
-/** Mean seconds of an image: of the series planned and those beside it, and the part of the former that drawing takes. */
+/** Mean seconds of an image: of the series planned and those alongside, and the part of the former that drawing takes. */
 function meanTimes(
   found: Pilot,
   { boundSeconds }: PilotOutlook,

@@ -1,6 +1,6 @@
 /**
  * How long `certify` would take, by doing what it does for a few images: the same workers, batch and sessions, every series
- * settled, opened and run. Nothing is assumed of the machine but that it stays as loaded as it was.
+ * settled, opened and run. It assumes only that the load of the machine stays the same.
  */
 import type { Context } from '../../methods/context.ts';
 import {
@@ -15,7 +15,7 @@ import { Stage } from '../../smoothing/noise/philox.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
 import { type SeriesRequests, type SettledSeries, settle } from '../settle.ts';
 
-/** Seconds, each for one image at the number of draws planned: of the series planned, and of those beside it. */
+/** Seconds, each for one image at the number of draws planned: of the series planned, and of those alongside. */
 export interface ImageTimes {
   readonly own: number;
   readonly beside: number;
@@ -33,7 +33,7 @@ export interface Forecast {
   readonly certificates: readonly Certificate<object>[];
 }
 
-/** Longest that one image's draws may take here, about; the rest is extrapolated. */
+/** About the longest that one image's draws may take here; the rest is extrapolated. */
 const SECONDS_PER_IMAGE = 2;
 const TIMED_IMAGES = 12;
 /** Draws of the first, untimed answer; twice as many find out how many fit. */

@@ -16,7 +16,7 @@ export interface PlanImages extends PilotImages {
 
 /**
  * Images spread evenly over the other part of the data (training images, for a test set); where there is no other part,
- * the last images of the data, which the planned run is then to omit.
+ * the last images of the data, which the planned run then omits.
  * @param spec the data as they were named
  */
 export async function pilotImages(

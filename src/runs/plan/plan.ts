@@ -1,4 +1,4 @@
-/** A pilot run that says what a certification will take, and with which settings of its method it is best done. */
+/** A pilot run that estimates the cost of a certification, and finds the best settings of its method. */
 import { UsageError } from '../../ground/errors.ts';
 import { askedOf } from '../../methods/asked.ts';
 import { type Context, note } from '../../methods/context.ts';
@@ -12,7 +12,7 @@ import { type Plan, planDocument } from './document.ts';
 import { forecast } from './forecast.ts';
 import { pilotImages } from './pilot-images.ts';
 
-/** Of the pilot's noise unless given: the same command plans the same. */
+/** Default seed of the pilot's noise: the same command gives the same plan. */
 export const PLAN_SEED = Number(PILOT_SEED);
 
 export interface PlanRequest extends SubjectRequest, SeriesRequests {
@@ -24,7 +24,7 @@ export interface PlanRequest extends SubjectRequest, SeriesRequests {
   readonly cuts?: readonly string[] | undefined;
   /** Noise to try, at the input. */
   readonly levels?: readonly number[] | undefined;
-  /** The radius at which the certified share decides; the average radius does unless given. */
+  /** The radius at which the certified share decides; by default the average radius does. */
   readonly at?: number | undefined;
   /** The run that is planned, as for `certify`. */
   readonly start: number;
@@ -46,7 +46,7 @@ export interface Planned {
   readonly decision: Decision;
 }
 
-/** Throws UsageError for counts and levels that make no pilot; before anything is opened. */
+/** Throws UsageError for invalid counts and levels, before anything is opened. */
 export function checkPlan(request: PlanRequest): void {
   const counts = { images: 2, draws: 10, start: 0, skip: 1 } as const;
   for (const [name, least] of Object.entries(counts))
@@ -68,7 +68,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const method = methodNamed(request.method ?? METHODS[0]?.name ?? '');
   const runPilot = pilotOf(method);
   const given = askedOf(method, asked(request.settings, request.origins));
-  // Judged before anything is opened.
+  // Checked before anything is opened.
   method.preview(given, {}, new Map());
   const subject = await openSubject(request);
   const openedSeconds = performance.now() / 1000;

@@ -1,7 +1,7 @@
 /**
- * The wealth of the betting sequence behind the anytime bound, for checking, by a way `certify` does not go: bet by bet, no
- * gamma function and no logarithm. Bets of the Beta(1/2, 1/2) mixture (Krichevsky & Trofimov, 1981) do not depend on the
- * order of the draws, so the successes may be taken as they come and the wealth against "the probability is p" is
+ * The wealth of the betting sequence behind the anytime bound, for checking, computed in another way than by `certify`: bet by
+ * bet, without a gamma function or logarithm. Bets of the Beta(1/2, 1/2) mixture (Krichevsky & Trofimov, 1981) do not depend on
+ * the order of the draws, so the successes may be taken as they come and the wealth against "the probability is p" is
  *
  *   W(p) = Π_{i=1..H} (i - 1/2)/(i p) · Π_{j=1..F} (j - 1/2)/((H + j)(1 - p)),      H successes, F failures.
  *

@@ -1,5 +1,5 @@
 /**
- * Binomial tails for checking, by a way `certify` does not go: no factorials, no saddle point, no library. With w_j the
+ * Binomial tails for checking, computed in another way than by `certify`: without factorials, saddle point or library. With w_j the
  * probability of j over that of a term near the mode, neighbours differ by
  *
  *   w_{j+1} / w_j = (n - j)/(j + 1) · p/q,        P[X >= k] = Σ_{j >= k} w_j / Σ_j w_j,
@@ -17,7 +17,7 @@ export interface Enclosure {
 
 /** Share of the sum, and of what counts in it, below which the rest of a side is cut off. */
 const NEGLIGIBLE = 1e-18;
-/** Terms below this are not followed: the tail is smaller than any level anyone asks about. */
+/** Terms below this are not followed: the tail is smaller than any level in use. */
 const SMALLEST = 1e-290;
 
 /** One side of the mode: its terms summed, those that count towards the tail, and a bound on what was cut off. */

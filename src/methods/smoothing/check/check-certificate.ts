@@ -4,7 +4,7 @@
  * Every bound is checked from both sides: not beyond what the counts allow, and not short of it by more than rounding
  * explains, so that an edit downwards shows as well.
  *
- * The error of the noise is the exception: its bound is a proof (`noise-error.ts`), with nothing to compute another way.
+ * The error of the noise is the exception: its bound is a proof (`noise-error.ts`), so there is nothing to compute in another way.
  *
  * What the counts cannot tell (that the votes were drawn) is not checked here.
  */
@@ -27,7 +27,7 @@ const MOST_DRAWS = 2 ** 30;
 /** Rounding down of R_u and of a radius stays within this. */
 export const ROUNDING = 1e-9;
 
-/** What the header of a series that votes cannot say, or null. */
+/** The first impossible value in the header of a series that votes, or null. */
 export function settingsFault(
   { sigma, n0, n, alpha }: VotedSettings,
   noise: string,
@@ -101,7 +101,8 @@ function countsFault(
   const votes = counts.reduce((sum, k) => sum + k, nonFinite);
   if (mayEndEarly(settings.bound.value) ? votes < 1 || votes > n : votes !== n)
     return `counts and nonFinite come to ${votes} draws, the run's n is ${n}`;
-  if (selected !== null && selected >= classes) return `selected is ${selected}, none of ${classes} classes`;
+  if (selected !== null && selected >= classes)
+    return `selected is ${selected}, but there are ${classes} classes`;
   return prediction === null || prediction === selected
     ? null
     : `prediction is ${prediction}, but the class selected is ${selected}`;

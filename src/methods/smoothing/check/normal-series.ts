@@ -1,12 +1,13 @@
 /**
- * The standard normal distribution function for checking, by a way `certify` does not go: the alternating Maclaurin series
+ * The standard normal distribution function for checking, computed in another way than by `certify`: the alternating Maclaurin
+ * series
  *
  *   Φ(x) - 1/2 = (2π)^(-1/2) Σ_k (-1)^k x^(2k+1) / (2^k k! (2k+1))
  *
  * in double-double arithmetic (T. Dekker, Numer. Math. 18, 1971; error constants: Joldes, Muller, Popescu, ACM TOMS 44,
  * 2017), 106 bits of which the cancellation at x = 6 takes 24. The error is bounded as the sum is made: term k has seen
  * 2k + 3 operations of relative error at most 8 u² each (u = 2^-53), the sum one more per term, and an alternating series of
- * falling terms errs by less than the first one left out.
+ * falling terms errs by less than the first one omitted.
  *
  * A quantile is never computed by inversion: a candidate from Newton steps is moved until the enclosure of Φ on either
  * side of it proves it too small or too large.

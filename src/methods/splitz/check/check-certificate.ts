@@ -62,7 +62,7 @@ function radiusFault(
   const { displacement, localLipschitz, forwardErrorNearby } = evidence;
   if (evidence.forwardError === null && radius !== 0) return 'radius is not 0 although forwardError is null';
   if ((forwardErrorNearby === null) !== (radius === 0))
-    return 'forwardErrorNearby is null exactly when the radius is 0';
+    return 'forwardErrorNearby must be null exactly when the radius is 0';
   if (prediction === null) {
     if (displacement !== null) return 'displacement is given although it abstained';
     return localLipschitz === null ? null : 'localLipschitz is given although it abstained';

@@ -29,7 +29,7 @@ export interface BoundConfirmation {
   readonly independent: boolean;
 }
 
-/** What a certificate says of the left half. */
+/** What a certificate states about the left half. */
 export interface BoundClaim {
   readonly radius: number;
   readonly evidence: SplitzEvidence;
@@ -90,7 +90,7 @@ export function boundConfirmer(
     const claim = { radius, displacement: stated ?? 0 };
     const refutation = refuted(left, Float64Array.from(image), evaluation, claim, probes);
     if (refutation !== null) {
-      const fault = `D(${radius}) is said to be ${claim.displacement}, but the latent moves by ${refutation.moved} at distance ${refutation.distance}`;
+      const fault = `D(${radius}) is stated as ${claim.displacement}, but the latent moves by ${refutation.moved} at distance ${refutation.distance}`;
       return { fault, displacement: refutation.moved, independent: true };
     }
     if (proof === 'points only') return { fault: null, displacement: claim.displacement, independent: false };

@@ -12,7 +12,7 @@ import { checkLeftHalf, requireHidden } from '../left-half-check.ts';
 import type { SplitzEvidence, SplitzFacts, SplitzSettings } from '../schema.ts';
 import { boundConfirmer, type Proof } from './confirm-bounds.ts';
 
-/** Seconds that are spent when nobody says how many records. */
+/** Seconds spent when the number of records is not given. */
 const SECONDS = 60;
 
 interface Confirmed {
@@ -20,7 +20,7 @@ interface Confirmed {
   readonly fault: Confirmation['fault'];
   /** Claims with a radius. */
   readonly certified: number;
-  /** Of which these were looked at, in the order of the file. */
+  /** Those of them that were checked, in the order of the file. */
   readonly sample: readonly Claim[];
   readonly proof: Proof;
   /** Of the sample, those whose norms were all proved another way. */

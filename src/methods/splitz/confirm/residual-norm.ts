@@ -5,14 +5,14 @@
  *
  *   lambda_max(G) <= mu + || mu I - G - R^T R ||_F,        because R^T R is positive semidefinite.
  *
- * R comes from a Cholesky factorisation, of which nothing is believed: R^T R is multiplied out and the residual measured.
+ * R comes from a Cholesky factorisation, which is not trusted: R^T R is multiplied out and the residual measured.
  * Rounding: an inner product of n terms errs by gamma_n times the product of absolute values (Higham, 3.5), so G is off by at
  * most gamma ||B||_F^2 and the residual by at most gamma (||R||_F^2 + ||mu I - G||_F), both in Frobenius norm.
  *
  * Where every row and every column has one entry at most (a selection), the norm is the largest entry.
  *
  * Squares of small entries vanish in float64. So entries and scales are divided by powers of two near the largest of each;
- * a product that is then below 2^-300 is left out and counted, so that no square is below 2^-600.
+ * a product that is then below 2^-300 is omitted and counted, so that no square is below 2^-600.
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../../../ground/rounding-error.ts';
@@ -26,7 +26,7 @@ const POWER_STEPS = 400;
 /** How far above the estimate mu is tried. */
 const ABOVE = [1e-4, 4e-4, 2e-3, 1e-2];
 
-/** Entries of B, the largest near 1, below which they are left out. */
+/** Entries of B, the largest near 1, below which they are omitted. */
 const LEFT_OUT = 2 ** -300;
 
 const top = (scales: Scales): number =>
@@ -80,7 +80,7 @@ export function residualNorm(map: LinearMap, rows: Scales, columns: Scales): num
   }
   const stored = selectionNorm(scaled, map.cols) ?? denseNorm(scaled, map.cols);
   if (stored === null) return null;
-  // Each entry was rounded twice; the sum of those left out bounds their norm; `error` is what the stored matrix is off by.
+  // Each entry was rounded twice; the sum of those omitted bounds their norm; `error` is what the stored matrix is off by.
   const whole = inflate(stored * (1 + 2 ** -50) + leftOut * 2 * LEFT_OUT, 8);
   const exponent = ofEntries.exponent + ofRows.exponent + ofColumns.exponent;
   return inflate(timesPowerUp(whole, exponent) + error, 8);
