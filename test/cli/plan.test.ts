@@ -72,7 +72,7 @@ describe('plan', () => {
       '--no-config',
     );
     expect(code).toBe(4);
-    expect(stderr).toMatch(/there already/);
+    expect(stderr).toMatch(/already exists/);
     expect(readFileSync(join(work.folder, 'kept.yaml'), 'utf8')).toBe('sigma: 1\n');
   });
 

@@ -92,7 +92,7 @@ describe('report', () => {
     [
       'two documents for stdout',
       ['report', 'a.jsonl', '--out', '-', '--html', '--tsv'],
-      /takes one document/,
+      /takes one text document/,
     ],
     ['a name that is a result file', ['report', 'log.tsv', '--tsv'], /would overwrite/],
     ['data no run was made of', ['report', 'a.jsonl', '--data', 'glyphs:7'], /no result file was made from/],
