@@ -26,7 +26,7 @@ import type { SymmetricProduct } from './lanczos.ts';
 const STEPS = 128;
 
 /**
- * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/probe.ts`) carry
+ * What a probe may lump together at zero: normals made from 52-bit uniforms (`smoothing/noise/probe.ts`) carry
  * no more than a probability of about 2^-51 at any one value. Taken off delta, with room to spare.
  */
 const PROBE_LUMP = 2 ** -46;

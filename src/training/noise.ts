@@ -1,6 +1,6 @@
 /**
  * What is random in a step: standard normals and uniform numbers as a pure function of (seed, epoch, step). They come from
- * the generator that certificates use (smoothing/philox.ts) under stages of their own, so no certificate ever sees the
+ * the generator that certificates use (smoothing/noise/philox.ts) under stages of their own, so no certificate ever sees the
  * noise its network was trained on.
  */
 import { createNoiseKernel } from '../smoothing/noise/noise-kernel.ts';
