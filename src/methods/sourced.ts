@@ -34,6 +34,16 @@ export const drawn = <T>(value: T): Sourced<T> => ({ value, origin: 'operating s
 export const askedOr = <T>(asked: Asked, setting: string, fallback: T): Sourced<T> =>
   (asked[setting] as Sourced<T> | undefined) ?? byDefault(fallback);
 
+/** Throws UsageError where a value was asked for that follows from others. */
+export function refuseDerived(asked: Asked, setting: string, from: string): void {
+  if (asked[setting] === undefined) return;
+  throw new UsageError({
+    what: `${setting} cannot be set`,
+    why: `it follows from ${from}`,
+    remedy: `Omit ${setting}.`,
+  });
+}
+
 /** What was asked for, else `metadata[key]` read by `parse`, else null. */
 export function chosen<T>(
   asked: Sourced<unknown> | undefined,

@@ -106,11 +106,14 @@ async function twinOf(
   return against?.length === 0 ? null : method.twin(settings, beside, subject, context);
 }
 
-/** The settings of the first series that another method has too, and what was asked for alongside. */
+/** What was asked of the first series and another method knows too, and what was asked for alongside. */
 function sharedWith(name: string, { settings }: SettledSeries, beside: Asked): Asked {
   const known = Object.keys(methodNamed(name).settings.json.properties ?? {});
-  // A level of noise belongs to the place where it is added.
-  const common = Object.entries(settings as Asked).filter(([key]) => known.includes(key) && key !== 'sigma');
+  // A level of noise belongs to the place where it is added; what follows from the model is each method's own to derive.
+  const common = Object.entries(settings as Asked).filter(
+    ([key, given]) =>
+      known.includes(key) && key !== 'sigma' && given?.origin !== 'derived' && given?.origin !== 'default',
+  );
   const others = Object.entries(beside).filter(([key]) => known.includes(key));
   return Object.fromEntries([...common, ...others]);
 }

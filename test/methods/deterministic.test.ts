@@ -2,6 +2,7 @@
  * The deterministic certificate: exact where the network is linear, never beyond a point of another answer where it is not, and
  * refused by `fault` as soon as a number in it is better than the others allow.
  */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ModelRefused } from '../../src/ground/errors.ts';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
@@ -11,12 +12,16 @@ import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
 import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
 import type { Certificate } from '../../src/methods/method.ts';
 import { probesOf } from '../../src/methods/splitz/left-half.ts';
+import { splitz } from '../../src/methods/splitz/method.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { loadModel } from '../../src/onnx/model/load.ts';
 import type { RunHeader, SeriesHeader } from '../../src/records/record.ts';
 import { floatTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 import { exampleHeader, setting } from '../records/run.ts';
 import { openTestContext, subjectOf } from './open.ts';
+
+const GLYPHS = fileURLToPath(new URL('../../models/glyphs-lenet.onnx', import.meta.url));
 
 const prepared = (parts: Parts): Promise<PreparedClassifier> =>
   prepareClassifier(tinyModel(parts), undefined, null);
@@ -219,6 +224,73 @@ describe('a network whose scores are combined from several tensors', () => {
     });
     expect(() => boundedNetwork(classifier, 'secant')).toThrow(ModelRefused);
     expect(() => boundedNetwork(classifier, 'secant')).toThrow('not one affine layer');
+  });
+});
+
+describe('a network that is another one in float32', () => {
+  // x + a - a, with a = 2^30 max(0, x - 1/2): x in exact arithmetic, nothing of it in float32 beyond 1/2.
+  const parts: Parts = {
+    nodes: [
+      node('Sub', ['x', 'half'], 's'),
+      node('Relu', ['s'], 'r'),
+      node('Mul', ['r', 'large'], 'a'),
+      node('Add', ['x', 'a'], 'p'),
+      node('Sub', ['p', 'a'], 'q'),
+      node('Relu', ['q'], 'u'),
+      node('Gemm', ['u', 'V', 'd'], 'y'),
+    ],
+    initializers: [
+      floatTensor('half', [], [0.5]),
+      floatTensor('large', [], [2 ** 30]),
+      floatTensor('V', [1, 2], [1, 0]),
+      floatTensor('d', [2], [0, 0.25]),
+    ],
+    input: ['N', 1],
+    output: ['N', 2],
+  };
+
+  it('is refused at the first image that shows it, though the images looked at before did not', async () => {
+    const context = openTestContext();
+    const subject = subjectOf(await prepared(parts));
+    const settings = { lipschitz: 'secant', delta: 0 } as const;
+    const noise = { seed: 3n, series: 0 };
+    const probes = [Float32Array.of(0.2), Float32Array.of(0.4)];
+    const opened = await deterministic.open(subject, settings, noise, probes, context);
+    async function* images() {
+      yield { index: 0, pixels: Float32Array.of(0.4) };
+      yield { index: 1, pixels: Float32Array.of(0.9) };
+    }
+    const seen: (number | null)[] = [];
+    const all = async () => {
+      for await (const { prediction } of opened.certify(images(), context)) seen.push(prediction);
+    };
+    await expect(all()).rejects.toThrow('computes something else in ONNX Runtime');
+    expect(seen).toEqual([0]);
+    await opened.close();
+  });
+});
+
+describe('a norm that is proved with a probability', () => {
+  it('is spent from the certificate, whatever the settings say, and cannot be asked for', async () => {
+    const context = openTestContext();
+    const model = await loadModel(GLYPHS);
+    const preprocessing = { layout: 'nchw', scale: 1, imageShape: [1, 28, 28] } as const;
+    const subject = subjectOf(await prepareClassifier(model, undefined, preprocessing));
+    const resolved = await deterministic.resolve({}, subject, context);
+    expect(resolved).toMatchObject({ settings: { delta: { value: 1e-6, origin: 'default' } } });
+    const settings = { lipschitz: 'global', delta: 0 } as const;
+    const image = new Float32Array(784).fill(0.5);
+    const opened = await deterministic.open(subject, settings, { seed: 3n, series: 0 }, [image], context);
+    async function* images() {
+      yield { index: 0, pixels: image };
+    }
+    for await (const { failureProbability } of opened.certify(images(), context))
+      expect(failureProbability).toBe(1e-6);
+    await opened.close();
+    for (const method of [deterministic, splitz])
+      await expect(method.resolve({ delta: setting(0, 'flag') }, subject, context)).rejects.toThrow(
+        'delta cannot be set',
+      );
   });
 });
 

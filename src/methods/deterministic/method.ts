@@ -5,7 +5,7 @@
 import { roundDown, roundUp } from '../../ground/decimal.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import { defineMethod } from '../method.ts';
-import { askedOr, byDefault, derived } from '../sourced.ts';
+import { askedOr, byDefault, derived, refuseDerived } from '../sourced.ts';
 import { METHOD_SUMMARIES } from '../summaries.ts';
 import { allowedMovement } from './certificate.ts';
 import { deterministicFault, deterministicHeaderFault } from './check.ts';
@@ -32,6 +32,7 @@ export const deterministic = defineMethod<DeterministicSettings, DeterministicEv
   evidence: deterministicEvidence,
 
   async resolve(asked, { classifier }) {
+    refuseDerived(asked, 'delta', 'the norms of the network');
     const lipschitz = askedOr<DeterministicSettings['lipschitz']>(asked, 'lipschitz', 'secant');
     const { failureProbability } = boundedNetwork(classifier, lipschitz.value).features;
     const delta =

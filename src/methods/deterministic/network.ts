@@ -25,14 +25,23 @@ export interface BoundedNetwork {
   normsAgainst(j: number): readonly number[];
 }
 
+/** A network without its bound. */
+type SplitNetwork = Omit<BoundedNetwork, 'features'> & { readonly half: LeftHalf };
+
+const compiled = new WeakMap<PreparedClassifier, SplitNetwork>();
+
 /**
+ * Compiled once per model; the bound is a new one at every call, as its norms are those of one run.
  * @throws ModelRefused naming the operator that has no bound, and where the scores are not one affine layer behind the last
  *         nonlinearity
  */
-export function boundedNetwork(
-  { model, input, inputDims, classes }: PreparedClassifier,
-  lipschitz: DisplacementBound,
-): BoundedNetwork {
+export function boundedNetwork(classifier: PreparedClassifier, lipschitz: DisplacementBound): BoundedNetwork {
+  const network = compiled.get(classifier) ?? splitNetwork(classifier);
+  compiled.set(classifier, network);
+  return { ...network, features: createLeftHalfBound(network.half, lipschitz, DEFAULT_DELTA) };
+}
+
+function splitNetwork({ model, input, inputDims, classes }: PreparedClassifier): SplitNetwork {
   const [scores] = model.graph.outputs;
   if (scores === undefined) throw new Error('a classifier has an output');
   const whole = compileLeftHalf(input, inputDims, scores);
@@ -63,7 +72,7 @@ export function boundedNetwork(
   const known = new Map<number, readonly number[]>();
   return {
     whole,
-    features: createLeftHalfBound(half, lipschitz, DEFAULT_DELTA),
+    half,
     evaluate: (image) => evaluateLeftHalf(whole, Float64Array.from(image)),
     normsAgainst(j) {
       const norms =

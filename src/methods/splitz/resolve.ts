@@ -21,7 +21,7 @@ import {
   sigmaOf,
   type VoteSettings,
 } from '../smoothing/settings.ts';
-import { askedOr, byDefault, chosen, derived, numberFrom } from '../sourced.ts';
+import { askedOr, byDefault, chosen, derived, numberFrom, refuseDerived } from '../sourced.ts';
 import { autoSplit } from './auto-split.ts';
 import { cutFor } from './cut-for.ts';
 import { latentCentre, PILOT_SEED, runBound } from './left-half.ts';
@@ -76,6 +76,7 @@ interface SettledBefore {
 }
 
 function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): SettledBefore {
+  refuseDerived(asked, 'delta', 'the norms of the left half');
   const split = chosen(asked['split'], metadata, 'splitz.split', (text) => text) ?? byDefault('first');
   const read = numberFrom('model metadata splitz.sigma');
   const level = chosen(asked['sigma'], metadata, 'splitz.sigma', read);
