@@ -10,9 +10,6 @@
 /** Unit roundoff of float64. */
 export const UNIT_ROUNDOFF = 2 ** -53;
 
-/** Unit roundoff of float32. */
-export const UNIT_ROUNDOFF_32 = 2 ** -24;
-
 /**
  * More than what underflow can have taken from a vector, or from a matrix's norm, of any network that is not refused
  * (carried-range.ts): 2^-1075 for each of at most 2^60 products, through at most two further factors of norm below 2^250 each.

@@ -20,10 +20,6 @@ export interface RequestOrigins {
 export const originOf = ({ origins }: RequestOrigins, option: string): OptionOrigin =>
   origins?.get(option) ?? 'flag';
 
-/** The origin of an option that has a default; a program that passes the default has not set it. */
-export const originOrDefault = (flags: RequestOrigins, option: string, isDefault: boolean): SettingOrigin =>
-  flags.origins === undefined ? (isDefault ? 'default' : 'flag') : (flags.origins.get(option) ?? 'default');
-
 export const byFlag = <T>(value: T, origin: OptionOrigin = 'flag'): Sourced<T> => ({ value, origin });
 export const byDefault = <T>(value: T): Sourced<T> => ({ value, origin: 'default' });
 export const derived = <T>(value: T): Sourced<T> => ({ value, origin: 'derived' });

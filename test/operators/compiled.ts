@@ -35,7 +35,7 @@ export function leftHalfOf({ graph }: Model, dims: readonly number[], cut = 'y')
 /** The activation of a step that applies one cell by cell. */
 export function activationOf(step: Step | undefined): Activation {
   if (step === undefined || !('activation' in step.nonlinearity))
-    throw new Error('the step is no activation');
+    throw new Error('the step is not an activation');
   return (step.nonlinearity as Elementwise).activation;
 }
 

@@ -151,7 +151,7 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
       },
     ],
     [
-      'a prediction that is no class of the model',
+      'a prediction that is not a class of the model',
       (c, e) => {
         c['prediction'] = 10;
         e['selected'] = 10;

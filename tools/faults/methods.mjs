@@ -97,7 +97,7 @@ export const METHOD_FAULTS = [
     tests: 'test/records/record.test.ts',
   },
   {
-    name: 'digest: the evidence is no part of it',
+    name: 'digest: the evidence is not part of it',
     file: 'src/records/result-digest.ts',
     from: 'seconds: _s, ',
     to: 'seconds: _s, evidence: _e, ',

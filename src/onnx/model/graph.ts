@@ -122,10 +122,6 @@ export function floatsAttribute(node: Node, name: string): readonly number[] | n
   return attribute(node, name, 'floats')?.value ?? null;
 }
 
-export function tensorAttribute(node: Node, name: string): Tensor | null {
-  return attribute(node, name, 'tensor')?.value ?? null;
-}
-
 /** Number of elements of a shape; 1 for a scalar. */
 export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
