@@ -20,8 +20,8 @@ import { lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
 
 /** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */
 const FACTORISATION_LIMIT = 6e8;
-/** Lanczos steps behind the shift of a proof: enough for an estimate within a thousandth. */
-const PROOF_STEPS = 30;
+/** Lanczos steps behind the shift of a proof: enough for an estimate within a thousandth, at less than a factorisation that fails. */
+const PROOF_STEPS = 60;
 /** Factor by which a proof with the smallest slack below usually exceeds the norm, Lanczos' shortfall included. */
 export const PROOF_EXCESS = 1 + 6e-4;
 

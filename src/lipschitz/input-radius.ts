@@ -70,6 +70,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
           estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps)).total,
           prove: (r) => onBall(half, evaluation, r, bound, proving),
           costly: norms.costly,
+          factorised: !norms.probabilistic,
           excess: norms.excess,
         },
         latentRadius,

@@ -33,6 +33,15 @@ function largestTridiagonal(alpha: readonly number[], beta: readonly number[]): 
   return low;
 }
 
+/** Takes out of the vector what it has in common with each of the unit vectors, the newest first. Returns what is left of its length. */
+function orthogonalise(vector: Float64Array, basis: readonly Float64Array[]): number {
+  for (const unit of basis.toReversed()) {
+    const overlap = dot(unit, vector);
+    for (let i = 0; i < vector.length; i++) vector[i] = vector[i]! - overlap * unit[i]!;
+  }
+  return Math.sqrt(dot(vector, vector));
+}
+
 /**
  * @param steps number of products; full reorthogonalisation, so memory is steps * size
  * @returns an estimate of lambda_max(G) from below; 0 for G = 0
@@ -49,13 +58,11 @@ export function lanczosEstimate(product: SymmetricProduct, size: number, steps: 
     const next = new Float64Array(size);
     product(unit, next);
     alpha.push(dot(unit, next));
-    for (let pass = 0; pass < 2; pass++) {
-      for (const previous of basis) {
-        const overlap = dot(previous, next);
-        for (let i = 0; i < size; i++) next[i] = next[i]! - overlap * previous[i]!;
-      }
-    }
-    norm = Math.sqrt(dot(next, next));
+    // Of the exact vectors the two newest are all there is to take out. Against the others, rounding is; once more
+    // where that took much.
+    const before = orthogonalise(next, basis.slice(-2));
+    norm = orthogonalise(next, basis);
+    if (norm < before / 2) norm = orthogonalise(next, basis);
     if (!(norm > 1e-12 * Math.abs(alpha[0]!))) break;
     beta.push(norm);
     vector = next;

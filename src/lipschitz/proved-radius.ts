@@ -23,6 +23,8 @@ export interface Balls {
   prove(r: number): BallBound;
   /** Whether a product takes a good part of a second. */
   readonly costly: boolean;
+  /** Whether a proof is by factorisations alone: then it costs no more than a close estimate. */
+  readonly factorised: boolean;
   /** Factor by which a proof usually exceeds an estimate, at most. */
   readonly excess: number;
 }
@@ -33,11 +35,12 @@ export const PROOFS = 3;
 const RETRY_MARGIN = 6e-4;
 /** A proof that reaches this share of the latent radius is final, even if attempts remain. */
 const CLOSE = 0.99;
-/** Lanczos steps of an estimate while searching, and of the one that corrects the search. */
-const SEARCH_STEPS = 12;
+/** Lanczos steps of an estimate while searching: within about a hundredth of the norm, and so is what it costs to search closer. */
+const SEARCH_STEPS = 8;
+const SEARCH_TOLERANCE = 1e-4;
+/** Lanczos steps of the estimate that corrects the search where a failed proof would cost more. */
 const REFINING_STEPS = 36;
-/** Where a product takes a good part of a second: fewer of them, and a search that stops within 1 %. */
-const FRUGAL_STEPS = 8;
+/** Where a product takes a good part of a second, the search stops within 1 %. */
 const FRUGAL_TOLERANCE = 1e-2;
 
 export const NOTHING: InputRadius = { radius: 0, displacement: 0, forwardError: 0 };
@@ -72,14 +75,14 @@ export function provedRadius(balls: Balls, latentRadius: number): InputRadius {
 }
 
 /** The radius to try first. */
-function firstRadius({ estimate, costly, excess }: Balls, latentRadius: number): number {
+function firstRadius({ estimate, costly, factorised, excess }: Balls, latentRadius: number): number {
   // No need to aim low: a proof that fails bounds the norm at the smaller radius tried next.
-  if (costly) return largestRadius((r) => estimate(r, FRUGAL_STEPS), latentRadius, FRUGAL_TOLERANCE);
+  if (costly) return largestRadius((r) => estimate(r, SEARCH_STEPS), latentRadius, FRUGAL_TOLERANCE);
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
   const target = latentRadius / excess;
-  const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target);
-  // The short estimates are a little low; one longer estimate shows by how much.
-  return radius * Math.min(1, target / estimate(radius, REFINING_STEPS));
+  const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target, SEARCH_TOLERANCE);
+  // The short estimates are a little low: the first proof shows by how much, or one longer estimate.
+  return factorised ? radius : radius * Math.min(1, target / estimate(radius, REFINING_STEPS));
 }
 
 /** The radius to try after a proof at `radius` gave `proved` and left room. */
@@ -87,5 +90,5 @@ function largerRadius({ estimate }: Balls, latentRadius: number, radius: number,
   // `excess` counts every norm in full, D need not: aim by the factor that this proof exceeded its estimate by.
   const exceeded = proved / estimate(radius, SEARCH_STEPS);
   const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
-  return largestRadius((r) => estimate(r, SEARCH_STEPS), aim);
+  return largestRadius((r) => estimate(r, SEARCH_STEPS), aim, SEARCH_TOLERANCE);
 }

@@ -16,7 +16,9 @@ const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'ut
   .split('\0')
   .filter(Boolean);
 for (const file of files) cpSync(join(root, file), join(project, file));
-cpSync(join(root, 'dist'), join(project, 'dist'), { recursive: true });
+const built = join(copy, 'dist');
+cpSync(join(root, 'dist'), built, { recursive: true });
+cpSync(built, join(project, 'dist'), { recursive: true });
 symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
 symlinkSync(join(root, '..', 'shared'), join(copy, 'shared'));
 
@@ -48,7 +50,7 @@ for (const { name, file, from, to, tests, rebuild } of FAULTS.filter((fault) => 
     `${failed.length === 0 ? 'MISSED' : 'caught'}  ${name}\n        ${failed.length} tests; first: ${failed[0]?.fullName ?? '-'}`,
   );
   writeFileSync(path, original);
-  if (rebuild) cpSync(join(root, 'dist'), join(project, 'dist'), { recursive: true });
+  if (rebuild) cpSync(built, join(project, 'dist'), { recursive: true });
 }
 rmSync(copy, { recursive: true });
 process.exitCode = missed === 0 ? 0 : 1;
