@@ -8,6 +8,7 @@ import { wrap } from '../../ground/text-width.ts';
 import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
 import type { RunHeader } from '../../records/record.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import type { Screen } from './style.ts';
@@ -39,7 +40,11 @@ function warnings({ series }: RunHeader): string[] {
   return [`ESTIMATE, NOT A BOUND: ${whose} prove nothing.`];
 }
 
-function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, { style }: Screen): string {
+function radiusTable(
+  header: RunHeader,
+  { radii, series, measure, images, right }: RunSummary,
+  { style }: Screen,
+): string {
   const columns = [
     { header: 'radius', align: 'right' as const },
     { header: `/${LEVELS}`, align: 'right' as const },
@@ -47,6 +52,7 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
       { header: labelOf(one), align: 'right' as const },
       { header: '95 % band', align: 'right' as const },
     ]),
+    ...(right === null ? [] : [{ header: 'alone', align: 'right' as const }]),
   ];
   const rows = radii.map((radius, r) => [
     String(radius),
@@ -59,6 +65,8 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
         `${percentDown(share.lower, 1)}–${percentUp(share.upper, 1)}`,
       ];
     }),
+    // Without noise nothing is certified: an accuracy, at no radius.
+    right !== null && radius === 0 ? `${shareDown(right, images, 1)} %` : '',
   ]);
   return `${style.bold(measure)} at radius (l2)\n${renderTable(columns, rows, style)}`;
 }
@@ -111,7 +119,7 @@ function notes(header: RunHeader, { series: [first], images, right }: RunSummary
   const alone =
     right === null
       ? 'no labels: this is the share of images with a certificate, whether right or wrong.'
-      : `the network alone, without noise, is right on ${shareDown(right, images, 1)} % of the images (${right} of ${images}); this is not certified.`;
+      : `${aloneInWords({ right, images })}; this is not certified.`;
   return [
     failing,
     alone,

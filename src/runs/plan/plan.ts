@@ -70,7 +70,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const given = askedOf(method, asked(request.settings, request.origins));
   // Checked before anything is opened.
   method.preview(given, {}, new Map());
-  const subject = await openSubject(request);
+  const subject = await openSubject(request, (text) => note(context, text));
   const openedSeconds = performance.now() / 1000;
   const { data, subset } = subject;
   const spec = dataSpec(request, subject.classifier.source);

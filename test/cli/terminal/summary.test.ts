@@ -21,8 +21,8 @@ describe('the closing screen', () => {
   test('shows both methods side by side, abstentions, ACR with its bounds, the curve and what was assumed', () => {
     expect(renderSummary(header, summarise(header, outcomes), screen)).toMatchInlineSnapshot(`
       "certified accuracy at radius (l2)
-      radius   /255  SPLITZ σ=0.5  95 % band  plain smoothing σ=0.5  95 % band
-           0    0.0        78.0 %  68.6–85.7                 78.0 %  68.6–85.7
+      radius   /255  SPLITZ σ=0.5  95 % band  plain smoothing σ=0.5  95 % band   alone
+           0    0.0        78.0 %  68.6–85.7                 78.0 %  68.6–85.7  90.0 %
         0.25   63.7        65.0 %  54.8–74.3                 60.0 %  49.7–69.7
          0.5  127.5        46.0 %  35.9–56.3                 34.0 %  24.8–44.2
         0.75  191.2        25.0 %  16.8–34.7                 12.0 %   6.3–20.1
