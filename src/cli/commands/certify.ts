@@ -21,12 +21,14 @@ import { aloneInWords } from '../../statistics/network-alone.ts';
 import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
+import { again } from '../again.ts';
 import { contextOf } from '../context.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
+import { nextSteps } from '../terminal/next-steps.ts';
 import { type Progress, startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
@@ -165,5 +167,8 @@ function report({ file, path }: OpenedResults, flags: CertifyFlags): void {
     process.stdout.write(`${JSON.stringify({ run: header, summary, digest: file.digest() })}\n`);
   else if (flags.format === 'tsv') process.stdout.write(cohenTsv(own?.guarantee ?? 'certificate', outcomes));
   else if (flags.format === 'jsonl') process.stdout.write(readFileSync(path, 'utf8'));
-  else process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env)));
+  else {
+    const steps = nextSteps(header, summary, again(flags));
+    process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env), steps));
+  }
 }

@@ -7,18 +7,25 @@ import { percentDown, percentUp, roundDown, roundUp, shareDown, tidy } from '../
 import { wrap } from '../../ground/text-width.ts';
 import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
 import type { RunHeader } from '../../records/record.ts';
+import { inPlainWords } from '../../report/plain-words.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
+import type { NextStep } from './next-steps.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
 
 /** Largest pixel value of 8-bit images: radii are repeated in its units. */
 const LEVELS = 255;
 
-/** Renders a run's summary; ends in a newline. */
-export function renderSummary(header: RunHeader, summary: RunSummary, screen: Screen): string {
+/** Renders a run's summary, and what to do next; ends in a newline. */
+export function renderSummary(
+  header: RunHeader,
+  summary: RunSummary,
+  screen: Screen,
+  steps: readonly NextStep[] = [],
+): string {
   if (summary.images === 0) return 'no image was certified\n';
   const parts = [
     ...warnings(header).map((warning) => `${screen.style.yellow(warning)}\n`),
@@ -28,8 +35,18 @@ export function renderSummary(header: RunHeader, summary: RunSummary, screen: Sc
     notes(header, summary)
       .map((note) => `${wrap(note, screen.columns)}\n`)
       .join(''),
+    plainWords(header, summary, screen),
+    steps
+      .map(({ why, command }, k) => `${wrap(`${k + 1}. ${why}:`, screen.columns)}\n   ${command}\n`)
+      .join(''),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function plainWords(header: RunHeader, { series: [own], right }: RunSummary, { columns }: Screen): string {
+  if (own === undefined) throw new RangeError('a run has a series');
+  const text = inPlainWords(header, own.score, right).join(' ');
+  return text === '' ? '' : `In plain words\n${wrap(text, columns)}\n`;
 }
 
 function warnings({ series }: RunHeader): string[] {

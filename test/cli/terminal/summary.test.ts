@@ -55,6 +55,14 @@ describe('the closing screen', () => {
       certified.
       median local Lipschitz bound 1.250. The fair comparison is plain smoothing at the matched noise σ/L
       = 0.4 (L the median local bound): at it, a linear left half could never beat plain smoothing.
+
+      In plain words
+      Left undisturbed, the network is right on 90 of 100 images (90.0 %). For 78 of 100 images (78.0 %)
+      the certified answer is right and proved to stay the same under every change of the pixels up to
+      some size; for half of these up to 0.572 at least (l2, pixels from 0 to 1), as much as changing
+      every pixel by 5.2 of 255 brightness levels. Not covered: larger changes, changes of another kind
+      (turning, cropping, other light), images that are not of this set, and what the network answers when
+      it is run in any other way than it was certified.
       "
     `);
   });
