@@ -49,7 +49,9 @@ describe('certify under more noise than the network bears', () => {
     expect(again.code).toBe(0);
     expect(again.stderr).toContain('sigma 2 (flag)');
     // The others take longer than a test may: with less to do, they run too.
-    expect((await run(`${plan} --cuts input --images 2 --draws 10 --levels 0.1 --n 100 --max 1`)).code).toBe(0);
+    expect((await run(`${plan} --cuts input --images 2 --draws 10 --levels 0.1 --n 100 --max 1`)).code).toBe(
+      0,
+    );
     expect((await run(`${train} --epochs 1 --max 64 --batch 32`)).code).toBe(0);
     expect(existsSync(join(work.folder, 'glyphs-lenet-noise-4.onnx'))).toBe(true);
   });
