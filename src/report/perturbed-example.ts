@@ -47,4 +47,4 @@ export const exampleInWords = (
 ): string =>
   `Image ${index}, and the same image moved by its certified radius, ${roundDown(radius, 3)}: the median of the run. ` +
   `The certified answer, ${classInWords(model, prediction)}, is the same for all of these and for every other image this near. ` +
-  `The network alone has no certificate.${adversarial === null ? ' An attack is not shown: it takes long on images of this size.' : ''}`;
+  `Below each is what the network alone answers, without noise.${adversarial === null ? ' An attack is not shown: it takes long on images of this size.' : ''}`;
