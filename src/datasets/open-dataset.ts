@@ -3,9 +3,10 @@
  */
 import { UsageError } from '../ground/errors.ts';
 import { holdsCifar10, openCifar10 } from './cifar10.ts';
+import { holdsImages, requireSameLength } from './class-folders.ts';
 import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './dataset.ts';
 import { DEFAULT_GLYPH_SEED, openGlyphs } from './glyph-set.ts';
-import { holdsImages, openImageFolder, requireSameLength } from './image-folder.ts';
+import { openImageFolder } from './image-folder.ts';
 import { readLabelFile } from './label-file.ts';
 import { holdsIdx, openMnist } from './mnist.ts';
 import { openNpz } from './npz.ts';
@@ -79,7 +80,7 @@ function recognise(path: string): DatasetKind {
     what: there ? 'no data set is recognised at this path' : 'there is no such data set',
     where: `--data ${path}`,
     why: there
-      ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and PNG or JPEG images'
+      ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and images'
       : 'it is neither a path that exists nor a known kind',
     remedy: `Write one of ${FORMS}.`,
   });

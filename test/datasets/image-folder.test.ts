@@ -1,30 +1,11 @@
 /** Folders of PNG and JPEG files that the test draws itself. */
-import { mkdirSync, truncateSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { draw } from './draw.ts';
 import { refusal, temporaryFolder, write } from './files.ts';
-
-interface Drawn {
-  readonly channels?: 1 | 2 | 3 | 4;
-  readonly width?: number;
-  readonly height?: number;
-  readonly pixel?: (x: number, y: number, channel: number) => number;
-}
-
-async function draw(folder: string, name: string, drawn: Drawn = {}): Promise<void> {
-  const { channels = 3, width = 6, height = 4, pixel = () => 128 } = drawn;
-  const bytes = Buffer.from(
-    Array.from({ length: width * height * channels }, (_, i) => {
-      const at = Math.floor(i / channels);
-      return pixel(at % width, Math.floor(at / width), i % channels);
-    }),
-  );
-  mkdirSync(dirname(join(folder, name)), { recursive: true });
-  const picture = sharp(bytes, { raw: { width, height, channels } });
-  await (channels < 3 ? picture.toColourspace('b-w') : picture).toFile(join(folder, name));
-}
 
 const ramp = (x: number, y: number, channel: number): number => 40 * x + 10 * y + channel;
 const open = (folder: string, labels?: string) =>
@@ -89,7 +70,7 @@ describe('image folders', () => {
     expect([test.kind, test.name, test.length]).toEqual(['images', 'images test', 2]);
     const only = temporaryFolder();
     await draw(only, 'train/x/1.png');
-    expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folder train/);
+    expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folders are subsets \(train\)/);
   });
 
   test('labels.csv gives label and order, with a header or without', async () => {

@@ -21,6 +21,7 @@ import { parseRequirements, type Requirement, requireLabels } from '../../statis
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
 import { contextOf } from '../context.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
@@ -51,6 +52,7 @@ async function within(
   requireLabels(requirements, subject.data.labels !== null);
   note(`model  ${basename(flags.model)}${source.producer ? `, ${source.producer}` : ''}`);
   note(`data   ${subject.data.describe()}`);
+  for (const text of dataNotes(subject.data)) note(text);
   for (const text of findingNotes(subject.findings)) note(text);
   const settled = await settleOn(subject, request, context);
   const path = resultPath(flags, settled);

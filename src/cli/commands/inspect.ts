@@ -16,6 +16,7 @@ import { sarifOf } from '../../report/findings/sarif.ts';
 import { openModel } from '../../runs/open-model.ts';
 import { checkScale } from '../../runs/scale-check.ts';
 import { packageVersion } from '../../runs/version.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { InspectFlags } from '../declarations/inspect.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { renderBars } from '../terminal/bars.ts';
@@ -43,6 +44,7 @@ async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Pr
     subset: flags.subset,
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
   });
+  if (!flags.quiet) for (const text of dataNotes(data)) process.stderr.write(`${text}\n`);
   const { classifier, intake } = await openModel(model, flags, data.shape);
   const finding = await checkScale(classifier, data, intake.scale.value);
   return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
