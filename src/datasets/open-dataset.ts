@@ -1,6 +1,8 @@
 /**
  * From what the user writes after `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows.
  */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { holdsCifar10, openCifar10 } from './cifar10.ts';
 import { holdsImages, requireSameLength } from './class-folders.ts';
@@ -8,7 +10,7 @@ import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './
 import { DEFAULT_GLYPH_SEED, openGlyphs } from './glyph-set.ts';
 import { openImageFolder } from './image-folder.ts';
 import { readLabelFile } from './label-file.ts';
-import { holdsIdx, openMnist } from './mnist.ts';
+import { idxKind, openMnist } from './mnist.ts';
 import { openNpz } from './npz.ts';
 import { isFile, isFolder } from './source-file.ts';
 
@@ -57,8 +59,11 @@ function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   if (spec === 'glyphs') return { kind: 'glyphs', place: '' };
   const colon = spec.indexOf(':');
   const kind = KINDS.find((name) => name === spec.slice(0, Math.max(0, colon)));
-  if (kind === undefined) return { kind: recognise(spec), place: spec };
-  const place = spec.slice(colon + 1);
+  if (kind === undefined) {
+    const path = expanded(spec);
+    return { kind: recognise(path), place: path };
+  }
+  const place = expanded(spec.slice(colon + 1));
   if (place !== '') return { kind, place };
   throw new UsageError({
     what: `nothing follows "${kind}:"`,
@@ -67,11 +72,16 @@ function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   });
 }
 
+/** The home folder for a leading "~", which no shell expands behind "images:". */
+function expanded(place: string): string {
+  return /^~(?=$|[/\\])/u.test(place) ? join(homedir(), place.slice(1)) : place;
+}
+
 function recognise(path: string): DatasetKind {
   if (isFile(path) && /\.np[yz]$/i.test(path)) return 'npz';
   if (isFolder(path)) {
-    // The files of MNIST and Fashion-MNIST have the same names: only the folder's name tells them apart.
-    if (holdsIdx(path)) return /fashion/i.test(path) ? 'fashion' : 'mnist';
+    const idx = idxKind(path);
+    if (idx !== null) return idx;
     if (holdsCifar10(path)) return 'cifar10';
     if (holdsImages(path)) return 'images';
   }
