@@ -28,7 +28,8 @@ export const preprocessingOptions = <T>(y: Argv<T>) =>
     .option('layout', { choices: LAYOUTS, describe: 'how the model expects pixels [nchw]' })
     .option('channels', {
       choices: CHANNEL_ORDERS,
-      describe: 'order of the colours it expects; --mean and --std are in that order [rgb]',
+      describe:
+        'order of the colours it expects; --mean and --std are in that order; grey-to-…: grey images as R = G = B [rgb]',
     })
     .option('scale', { type: 'number', describe: 'the model expects pixels in 0..SCALE, e.g. 255 [1]' })
     .option('mean', {

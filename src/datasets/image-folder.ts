@@ -18,17 +18,28 @@ import { decodeImage } from './decode-image.ts';
 import { requireFolder } from './source-file.ts';
 import { subsetFolder } from './subset-folders.ts';
 
+export interface ImageFolderOptions {
+  readonly subset: Subset;
+  /** A label file that takes the place of the folder's own labels. */
+  readonly labels?: string;
+  /** Whether grey images are read as colour ones, R = G = B; otherwise all must be of the kind of the first. */
+  readonly greyAsRgb?: boolean;
+}
+
 /**
  * Lists the images and decodes the first that can be read, for the shape.
- * @param labelFile labels given by the user instead of those of the folder
  * @throws UsageError for a missing folder, what `listImages` throws, and a folder without a readable image
  */
-export async function openImageFolder(folder: string, subset: Subset, labelFile?: string): Promise<Dataset> {
+export async function openImageFolder(
+  folder: string,
+  { subset, labels: labelFile, greyAsRgb = false }: ImageFolderOptions,
+): Promise<Dataset> {
   requireFolder(folder);
   const { home, own } = subsetFolder(folder, subset);
   const { files, labels, classNames, labelsFrom, notes } = listImages(home, labelFile);
   const first = await firstReadable(home, files);
-  const { shape } = first;
+  const [colours, rows, columns] = first.shape;
+  const shape: ImageShape = [greyAsRgb ? 3 : colours, rows, columns];
   return assembleDataset({
     name: own ? `images ${subset}` : 'images',
     kind: 'images',
@@ -42,11 +53,15 @@ export async function openImageFolder(folder: string, subset: Subset, labelFile?
       ['files', files.map((file) => `${sizeOf(join(home, file))} ${JSON.stringify(file)}\n`).join('')],
       ['labels', labels === null ? '' : labels.join('\n')],
     ],
-    origin: `from ${home}${labelsFrom === null ? '' : `, labels from ${labelsFrom}`}`,
+    origin: [
+      `from ${home}`,
+      ...(labelsFrom === null ? [] : [`labels from ${labelsFrom}`]),
+      ...(greyAsRgb ? ['grey read as R = G = B'] : []),
+    ].join(', '),
     image: async (index) => {
       const path = join(home, files[index] as string);
       const picture = await decodeImage(path);
-      requireShape(picture.shape, path, shape, first.path);
+      requireShape(picture.shape, path, { ...first, shape }, greyAsRgb);
       return unitPixelsFromInterleaved(picture.bytes, 0, shape, {
         colours: picture.shape[0],
         stride: picture.stride,
@@ -83,15 +98,20 @@ async function firstReadable(home: string, files: readonly string[]): Promise<Fi
   });
 }
 
-function requireShape(shape: ImageShape, path: string, expected: ImageShape, firstPath: string): void {
+/** @param shape of the image at `path`; one channel for a grey image */
+function requireShape(shape: ImageShape, path: string, first: First, greyAsRgb: boolean): void {
+  const expected = first.shape;
   const sameSize = shape[1] === expected[1] && shape[2] === expected[2];
-  if (sameSize && shape[0] <= expected[0]) return;
+  if (sameSize && (shape[0] === expected[0] || greyAsRgb)) return;
+  const kinds = shape[0] === 1 ? ['a grey image', 'colour ones'] : ['a colour image', 'grey ones'];
   throw new UsageError({
     what: sameSize
-      ? 'a colour image in a set of grey ones'
+      ? `${kinds[0]} in a set of ${kinds[1]}`
       : `an image of ${shape[2]}×${shape[1]} pixels in a set of ${expected[2]}×${expected[1]}`,
     where: path,
-    why: `${firstPath} is ${formatShape(expected)}, this one ${formatShape(shape)} (channels × rows × columns)`,
-    remedy: sameSize ? 'Save them all as RGB or all as grey.' : 'Resize all images to one size first.',
+    why: `${first.path} is ${formatShape(expected)}, this one ${formatShape(shape)} (channels × rows × columns)`,
+    remedy: sameSize
+      ? 'Add --channels grey-to-rgb to read grey images as R = G = B (grey-to-bgr for a model that takes BGR), or save them all as RGB or all as grey.'
+      : 'Resize all images to one size first.',
   });
 }

@@ -18,6 +18,8 @@ export interface DatasetOptions {
   readonly subset: Subset;
   /** A label file that takes the place of the data's own labels. */
   readonly labels?: string;
+  /** Whether grey images are read as colour ones, R = G = B; otherwise grey and colour images do not mix. */
+  readonly greyAsRgb?: boolean;
 }
 
 const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED]';
@@ -29,7 +31,17 @@ const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:
  */
 export async function openDataset(spec: string, options: DatasetOptions): Promise<Dataset> {
   const { kind, place } = parseSpec(spec);
-  const { subset, labels } = options;
+  if (kind === 'images') return openImageFolder(place, options);
+  const data = openStored(kind, place, options);
+  return options.greyAsRgb === true && data.shape[0] === 1 ? withGreyRepeated(data) : data;
+}
+
+/** A data set whose images are stored together. */
+function openStored(
+  kind: Exclude<DatasetKind, 'images'>,
+  place: string,
+  { subset, labels }: DatasetOptions,
+): Dataset {
   switch (kind) {
     case 'mnist':
     case 'fashion':
@@ -40,9 +52,23 @@ export async function openDataset(spec: string, options: DatasetOptions): Promis
       return relabelled(openNpz(place, subset), labels);
     case 'glyphs':
       return relabelled(openGlyphs(glyphSeed(place), subset), labels);
-    case 'images':
-      return openImageFolder(place, subset, labels);
   }
+}
+
+/** The same grey images with three equal channels. */
+function withGreyRepeated(data: Dataset): Dataset {
+  const [, rows, columns] = data.shape;
+  return {
+    ...data,
+    shape: [3, rows, columns],
+    describe: () => `${data.describe()}, grey read as R = G = B`,
+    image: async (index) => {
+      const grey = await data.image(index);
+      const pixels = new Float32Array(3 * grey.length);
+      for (let c = 0; c < 3; c++) pixels.set(grey, c * grey.length);
+      return pixels;
+    },
+  };
 }
 
 const KINDS: readonly DatasetKind[] = ['mnist', 'cifar10', 'fashion', 'images', 'npz', 'glyphs'];

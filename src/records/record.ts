@@ -101,8 +101,15 @@ const intake = object('How pixels are handed to the model, and which of its outp
   mean: setting(nullable(list('Mean per channel the model expects to be subtracted.', number('Mean.')))),
   std: setting(nullable(list('Deviation per channel it expects to be divided by.', number('Deviation.')))),
   scale: setting(number('The model expects pixels in [0, scale].', { minimum: 0 })),
-  layout: setting(oneOf('How the model expects an image.', ['nchw', 'nhwc', 'hw', 'flat'])),
-  channelOrder: setting(oneOf('Order in which it expects the colours.', ['bgr', 'rgb'])),
+  layout: setting(
+    oneOf('How the model expects an image.', ['nchw', 'nhwc', 'hw', 'flat', 'flat-transposed']),
+  ),
+  channelOrder: setting(
+    oneOf(
+      'Order in which it expects the colours; with "grey-to-", grey images are read as colour ones, R = G = B, and the images certified have three channels.',
+      ['bgr', 'grey-to-bgr', 'grey-to-rgb', 'rgb'],
+    ),
+  ),
   output: setting(nullable(text('Output that holds the class scores; null: the only one.'))),
   labels: setting(
     nullable(

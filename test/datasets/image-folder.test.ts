@@ -8,6 +8,7 @@ import { draw } from './draw.ts';
 import { refusal, temporaryFolder, write } from './files.ts';
 
 const ramp = (x: number, y: number, channel: number): number => 40 * x + 10 * y + channel;
+const plane = Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), 0) / 255));
 const open = (folder: string, labels?: string) =>
   openDataset(folder, { subset: 'test', ...(labels === undefined ? {} : { labels }) });
 
@@ -24,20 +25,12 @@ describe('image folders', () => {
     expect([data.length, data.labels]).toEqual([1, null]);
   });
 
-  test('a grey PNG has one channel; among colour ones it is read as R = G = B', async () => {
+  test('a grey PNG has one channel', async () => {
     const grey = temporaryFolder();
     await draw(grey, 'a.png', { channels: 1, pixel: ramp });
     const data = await open(grey);
     expect(data.shape).toEqual([1, 4, 6]);
-    const plane = Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), 0) / 255));
     expect(Array.from(await data.image(0))).toEqual(plane);
-    const mixed = temporaryFolder();
-    await draw(mixed, 'a.png');
-    await draw(mixed, 'b.png', { channels: 1, pixel: ramp });
-    await draw(mixed, 'c.png', { channels: 2, pixel: (x, y, c) => (c === 1 ? 255 : ramp(x, y, 0)) });
-    const mixture = await open(mixed);
-    expect(Array.from(await mixture.image(1))).toEqual([...plane, ...plane, ...plane]);
-    expect(await mixture.image(2)).toEqual(await mixture.image(1));
   });
 
   test('a grey JPEG and an opaque RGBA PNG are read', async () => {
@@ -160,14 +153,29 @@ describe('image folders', () => {
     expect(await refusal(() => data.image(1))).toMatch(said);
   });
 
-  test('a colour image among grey ones is refused', async () => {
+  test.each([
+    ['grey-first', 'a.png', 'b.png'],
+    ['grey last', 'b.png', 'a.png'],
+  ])('grey and colour images mix only on request: %s', async (_, grey, colour) => {
     const folder = temporaryFolder();
-    await draw(folder, 'a.png', { channels: 1 });
-    await draw(folder, 'b.png');
+    await draw(folder, grey, { channels: 1, pixel: ramp });
+    await draw(folder, colour);
     const data = await open(folder);
     expect(await refusal(() => data.image(1))).toMatch(
-      /colour image in a set of grey.*b\.png.*a\.png is 1×4×6, this one 3×4×6/,
+      /(a grey image in a set of colour|a colour image in a set of grey) ones.*b\.png.*--channels grey-to-rgb/,
     );
+    const asked = await openDataset(folder, { subset: 'test', greyAsRgb: true });
+    expect(asked.shape).toEqual([3, 4, 6]);
+    expect(asked.describe()).toContain('grey read as R = G = B');
+    const at = grey === 'a.png' ? 0 : 1;
+    expect(Array.from(await asked.image(at))).toEqual([...plane, ...plane, ...plane]);
+    expect(await asked.image(1 - at)).toEqual(Float32Array.from({ length: 72 }, () => 128 / 255));
+  });
+
+  test('a grey image with an opaque alpha channel is grey', async () => {
+    const folder = temporaryFolder();
+    await draw(folder, 'c.png', { channels: 2, pixel: (x, y, c) => (c === 1 ? 255 : ramp(x, y, 0)) });
+    expect(Array.from(await (await open(folder)).image(0))).toEqual(plane);
   });
 
   test.each<[string, string, RegExp]>([

@@ -101,6 +101,20 @@ describe('a place that begins with ~', () => {
   });
 });
 
+describe('grey images read as colour ones', () => {
+  test('have three equal channels, whatever they are stored in', async () => {
+    const spec = `mnist:${twoImages()}`;
+    const grey = await openDataset(spec, { subset: 'test' });
+    const colour = await openDataset(spec, { subset: 'test', greyAsRgb: true });
+    expect([grey.shape, colour.shape]).toEqual([
+      [1, 1, 1],
+      [3, 1, 1],
+    ]);
+    expect([...(await colour.image(1))]).toEqual([1, 1, 1]);
+    expect(colour.describe()).toContain('grey read as R = G = B');
+  });
+});
+
 describe('--labels', () => {
   test.each<[string, string, string | Uint8Array]>([
     ['one per line', 'l.txt', '5\n\n6\n'],

@@ -35,6 +35,18 @@ describe.skipIf(absent !== null)(titled('shared cases of data'), () => {
       }
   });
 
+  it('grey-first: read as colour images if asked, whatever the order, and refused with the flag if not', async () => {
+    const spec = `images:${join(cases, 'grey-first')}`;
+    const asked = await openDataset(spec, { subset: 'test', greyAsRgb: true });
+    for (let index = 0; index < asked.length; index++)
+      expect(await asked.image(index)).toHaveLength(3 * 32 * 32);
+    const plain = await openDataset(spec, { subset: 'test' });
+    const all = Array.from({ length: plain.length }, (_, index) => index);
+    expect(await refusal(() => Promise.all(all.map((index) => plain.image(index))))).toMatch(
+      /in a set of grey ones.*Add --channels grey-to-rgb/,
+    );
+  });
+
   it('image-folder: drawings named .png are refused', async () => {
     expect(await refusal(() => open('image-folder/svg'))).toMatch(/not read: SVG .*a\/1\.png/);
   });

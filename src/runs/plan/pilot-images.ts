@@ -1,6 +1,6 @@
 /** The images a plan is made on: never those it is made for. */
-import type { Dataset, Subset } from '../../datasets/dataset.ts';
-import { openDataset } from '../../datasets/open-dataset.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { type DatasetOptions, openDataset } from '../../datasets/open-dataset.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { PilotImages } from '../../methods/method.ts';
 
@@ -18,14 +18,15 @@ export interface PlanImages extends PilotImages {
  * Images spread evenly over the other part of the data (training images, for a test set); where there is no other part,
  * the last images of the data, which the planned run then omits.
  * @param spec the data as they were named
+ * @param read how `data` were opened
  */
 export async function pilotImages(
   spec: string,
   data: Dataset,
-  subset: Subset,
+  read: Pick<DatasetOptions, 'subset' | 'greyAsRgb'>,
   count: number,
 ): Promise<PlanImages> {
-  const other = await openOther(spec, subset === 'test' ? 'train' : 'test');
+  const other = await openOther(spec, { ...read, subset: read.subset === 'test' ? 'train' : 'test' });
   const own = other === null || other.digest === data.digest;
   if (own && data.length <= count) {
     throw new UsageError({
@@ -59,9 +60,9 @@ export async function pilotImages(
 }
 
 /** The other part, or null where there is none. */
-async function openOther(spec: string, subset: Subset): Promise<Dataset | null> {
+async function openOther(spec: string, options: DatasetOptions): Promise<Dataset | null> {
   try {
-    return await openDataset(spec, { subset });
+    return await openDataset(spec, options);
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;
