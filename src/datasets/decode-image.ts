@@ -33,7 +33,8 @@ export async function decodeImage(path: string): Promise<Picture> {
     decoded = await picture.raw().toBuffer({ resolveWithObject: true });
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw unreadable(path, messageOf(cause), cause);
+    // The decoder may say the same several times.
+    throw unreadable(path, [...new Set(messageOf(cause).trim().split('\n'))].join('; '), cause);
   }
   const { data, info } = decoded;
   const stride = info.channels;

@@ -15,6 +15,7 @@ import {
   unitPixelsFromInterleaved,
 } from './dataset.ts';
 import { decodeImage } from './decode-image.ts';
+import { isUnreadable } from './readable-images.ts';
 import { requireFolder } from './source-file.ts';
 import { subsetFolder } from './subset-folders.ts';
 
@@ -85,7 +86,7 @@ async function firstReadable(home: string, files: readonly string[]): Promise<Fi
     try {
       return { path, shape: (await decodeImage(path)).shape };
     } catch (error) {
-      if (!(error instanceof UsageError) || error.report.code !== 'unreadable-image') throw error;
+      if (!isUnreadable(error)) throw error;
       why ??= error;
     }
   }

@@ -3,6 +3,7 @@
  * 0..1 where it expects 0..255 (or the other way round) sees almost black (or burnt out) images. Reported, never applied.
  */
 import type { Dataset } from '../datasets/dataset.ts';
+import { readableImages } from '../datasets/readable-images.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../onnx/model/codec.ts';
 import { sizeOf } from '../onnx/model/graph.ts';
@@ -26,15 +27,17 @@ export async function checkScale(
   data: Dataset,
   scale: number,
 ): Promise<Finding | null> {
-  const count = Math.min(sizeOf(data.shape) < LARGE ? IMAGES.usual : IMAGES.large, data.length);
-  const indices = Array.from({ length: count }, (_, k) => Math.floor((k * data.length) / count));
-  const images = await Promise.all(indices.map((index) => data.image(index)));
-  const labels = data.labels && indices.map((index) => data.labels?.[index] ?? -1);
+  const most = Math.min(sizeOf(data.shape) < LARGE ? IMAGES.usual : IMAGES.large, data.length);
+  const indices = Array.from({ length: most }, (_, k) => Math.floor((k * data.length) / most));
+  const images = await readableImages(data, indices);
+  const count = images.length;
+  if (count === 0) return null;
+  const labels = data.labels && images.map(({ index }) => data.labels?.[index] ?? -1);
   const other = scale === 1 ? 255 : 1;
   const [now, then] = await withSession(encodeModel(model.proto), model.path, async (session) => {
     const at = async (wanted: number): Promise<ScaleAnswers> => {
       const found: number[] = [];
-      for (const image of images) {
+      for (const { pixels: image } of images) {
         const pixels = wanted === scale ? image : image.map((v) => v * (wanted / scale));
         found.push(argmax((await runRows(session, [pixels], data.shape)).data));
       }
