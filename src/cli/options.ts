@@ -25,7 +25,10 @@ export const forceEvalOption = <T>(y: Argv<T>) =>
 /** A comma-separated list of numbers; left as text here and read by `numberList`. */
 export const preprocessingOptions = <T>(y: Argv<T>) =>
   y
-    .option('layout', { choices: LAYOUTS, describe: 'how the model expects pixels [nchw]' })
+    .option('layout', {
+      choices: LAYOUTS,
+      describe: 'how the model expects pixels; flat: any shape of as many elements [nchw]',
+    })
     .option('channels', {
       choices: CHANNEL_ORDERS,
       describe:
@@ -62,7 +65,8 @@ export const classNamesOption = <T>(y: Argv<T>) =>
   y.option('class-names', {
     type: 'string',
     nargs: 1,
-    describe: 'names of the classes: cat,dog or a file (one per line, JSON list or label map)',
+    describe:
+      'names of the classes: cat,dog or a file (one per line, JSON list, label map, Hugging Face config.json)',
   });
 
 /** What is sampled, and where. */

@@ -90,6 +90,11 @@ describe('prepended preprocessing', () => {
   it.each([
     ['another number of elements', [25], /24 numbers; the model takes \[25\], 25/],
     ['two open dimensions', ['P', 'Q'], /the model takes \[P,Q\]/],
+    [
+      'the shape of channels last, where colours would land on other pixels',
+      [h, w, c],
+      /the model takes \[2,4,3\]/,
+    ],
     ['an open dimension beside one that does not divide', ['P', 7], /the model takes \[P,7\]/],
   ])('does not lay pixels flat in an input with %s', (_, declared, why) => {
     const flat = tinyModel({ nodes: [node('Flatten', ['x'], 'y')], input: ['N', ...declared] });
@@ -102,6 +107,7 @@ describe('prepended preprocessing', () => {
   it.each<[string, number[], Layout, string]>([
     ['of three channels', [3, h, w], 'nchw', 'Add --channels grey-to-rgb'],
     ['of three channels, last', [h, w, 3], 'nchw', 'and --layout nhwc.'],
+    ['of one channel, last', [h, w, 1], 'nchw', 'Use --layout nhwc.'],
     ['flat', [h * w], 'nchw', 'Use --layout flat.'],
     ['flat with an axis of one', [h * w, 1], 'nchw', 'Use --layout flat.'],
   ])('names the flags with which grey images fit an input %s', (_, row, layout, remedy) => {

@@ -49,10 +49,16 @@ function usualRow(layout: Layout, [c, h, w]: ImageShape): number[] {
 /** Shape of one image in a layout and in the model, whose dimensions may be open; null where the two do not agree. */
 function rowFor(layout: Layout, image: ImageShape, declared: readonly Dim[]): number[] | null {
   const row = usualRow(layout, image);
-  if (isFlat(layout)) return flatRow(row[0] ?? 0, declared);
+  if (isFlat(layout)) return isChannelsLast(image, declared) ? null : flatRow(row[0] ?? 0, declared);
   const fits =
     row.length === declared.length && declared.every((d, k) => typeof d !== 'number' || d === row[k]);
   return fits && (layout !== 'hw' || image[0] === 1) ? row : null;
+}
+
+/** [H,W,C] has the right number of elements, but colours laid flat would land on other pixels. */
+function isChannelsLast(image: ImageShape, declared: readonly Dim[]): boolean {
+  const last = usualRow('nhwc', image);
+  return image[0] > 1 && declared.length === 3 && declared.every((d, k) => d === last[k]);
 }
 
 /** `count` elements in the declared shape; an open dimension takes what the others leave, if there is only one. */
