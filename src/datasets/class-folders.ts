@@ -7,7 +7,13 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { listed } from '../ground/listed.ts';
-import { type ImageFormat, imageFormat, isRead, READ_FORMATS_IN_WORDS } from './image-format.ts';
+import {
+  type ImageFormat,
+  imageFormat,
+  isNamedAsImage,
+  isRead,
+  READ_FORMATS_IN_WORDS,
+} from './image-format.ts';
 import { type LabelFile, readLabelFile } from './label-file.ts';
 import { byCodePoint, isFile, listFolder } from './source-file.ts';
 import { areSubsets, isSubsetName } from './subset-folders.ts';
@@ -68,10 +74,15 @@ export function listImages(home: string, labelFile?: string): ImageListing {
   return { ...listing, notes: [...listing.notes, ...otherFiles([top, ...below])] };
 }
 
-/** Whether the folder holds an image at any depth. */
-export function holdsImages(folder: string): boolean {
-  return walk(folder, '', true).some(({ path, files }) =>
-    files.some((name) => imageFormat(join(folder, path, name)) !== null),
+/** Deep enough for subsets, classes and a folder within; a path that was meant for something else is not searched through. */
+const RECOGNISED_DEPTH = 3;
+
+/** Whether the folder holds an image by name, itself or not far below. */
+export function holdsImages(folder: string, depth = RECOGNISED_DEPTH): boolean {
+  const { files, folders } = listFolder(folder);
+  return (
+    files.some(isNamedAsImage) ||
+    (depth > 0 && folders.some((name) => holdsImages(join(folder, name), depth - 1)))
   );
 }
 

@@ -16,20 +16,28 @@ export interface Picture {
   readonly stride: number;
 }
 
+/** Far above what any network takes as one image; a few bytes of PNG may claim to be thousands of times as much. */
+const MOST_PIXELS = 2 ** 26;
+
 /**
+ * @param accept told the shape that the file states, before anything is unpacked; it may throw
  * @throws UsageError with the code `unreadable-image` for a damaged file, without it for an image that is whole but has no
- * 8-bit grey or RGB pixels of its own (CMYK, 16 bits, transparent, animated)
+ * 8-bit grey or RGB pixels of its own (CMYK, 16 bits, transparent, animated) or is too large; what `accept` throws
  */
-export async function decodeImage(path: string): Promise<Picture> {
+export async function decodeImage(
+  path: string,
+  accept: (shape: ImageShape) => void = () => {},
+): Promise<Picture> {
   // Never what the library makes of other files: it would draw an SVG.
   const format = imageFormat(path);
   if (format === null || !isRead(format)) throw unreadable(path, damageOf(path));
   let metadata: Metadata;
   let decoded: { data: Buffer; info: OutputInfo };
   try {
-    const picture = sharp(path, { ignoreIcc: true, failOn: 'error' });
+    const picture = sharp(path, { ignoreIcc: true, failOn: 'error', limitInputPixels: false });
     metadata = await picture.metadata();
     refuseUnusual(metadata, path);
+    accept(shapeOf(metadata));
     decoded = await picture.raw().toBuffer({ resolveWithObject: true });
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
@@ -39,9 +47,10 @@ export async function decodeImage(path: string): Promise<Picture> {
   const { data, info } = decoded;
   const stride = info.channels;
   if (metadata.hasAlpha) refuseTransparent(data, stride, path);
-  const grey = metadata.space === 'b-w';
-  return { shape: [grey ? 1 : 3, info.height, info.width], bytes: data, stride };
+  return { shape: shapeOf(metadata), bytes: data, stride };
 }
+
+const shapeOf = ({ space, height, width }: Metadata): ImageShape => [space === 'b-w' ? 1 : 3, height, width];
 
 const unreadable = (path: string, why: string, cause?: unknown): UsageError =>
   new UsageError({
@@ -53,10 +62,12 @@ const unreadable = (path: string, why: string, cause?: unknown): UsageError =>
     ...(cause === undefined ? {} : { cause }),
   });
 
-function refuseUnusual({ space, depth, pages }: Metadata, where: string): void {
+function refuseUnusual({ space, depth, pages, width, height }: Metadata, where: string): void {
   const refuse = (what: string, remedy: string): never => {
     throw new UsageError({ what, where, remedy });
   };
+  if (width * height > MOST_PIXELS)
+    refuse(`the image claims ${width}×${height} pixels`, 'Resize all images to what the model takes first.');
   if ((pages ?? 1) > 1) refuse(`the image is an animation of ${pages} frames`, 'Save one frame as PNG.');
   if (space === 'cmyk') refuse('the image is CMYK', 'Save it as RGB.');
   if (depth !== 'uchar')

@@ -61,8 +61,9 @@ export async function openImageFolder(
     ].join(', '),
     image: async (index) => {
       const path = join(home, files[index] as string);
-      const picture = await decodeImage(path);
-      requireShape(picture.shape, path, { ...first, shape }, greyAsRgb);
+      const picture = await decodeImage(path, (stated) =>
+        requireShape(stated, path, { ...first, shape }, greyAsRgb),
+      );
       return unitPixelsFromInterleaved(picture.bytes, 0, shape, {
         colours: picture.shape[0],
         stride: picture.stride,

@@ -74,6 +74,9 @@ export function imageFormat(path: string): ImageFormat | null {
   return SIGNATURES.find(([, holds]) => holds(head))?.[0] ?? byName;
 }
 
+/** Whether the name alone says that the file is an image. */
+export const isNamedAsImage = (name: string): boolean => ENDINGS.has(extname(name).toLowerCase());
+
 /** Why a file that is an image by its name only cannot be read. */
 export function damageOf(path: string): string {
   try {

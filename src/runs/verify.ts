@@ -12,6 +12,7 @@ import { methodOf } from '../methods/index.ts';
 import { loadModel } from '../onnx/model/load.ts';
 import type { RunHeader } from '../records/record.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
+import { leftOutCount } from '../statistics/left-out.ts';
 import { ofSeries } from '../verification/of-series.ts';
 import {
   claimsOf,
@@ -198,12 +199,17 @@ async function checkSources(
   if (complete) found.scope = 'whole';
 }
 
-/** What no file can show, in the words of the methods. */
-const doubts = (header: RunHeader, records: readonly PlacedRecord[]): string[] =>
-  header.series.flatMap((series, k) => {
-    const doubt = methodOf(series).doubt(claimsOf(records, k), series);
-    return doubt === null ? [] : [ofSeries(header, k, doubt)];
-  });
+/** What no file can show: of the images, and in the words of the methods. */
+const doubts = (header: RunHeader, records: readonly PlacedRecord[]): string[] => {
+  const leftOut = leftOutCount(header);
+  return [
+    ...(leftOut === 0 ? [] : [`that the ${leftOut} images left out cannot be read`]),
+    ...header.series.flatMap((series, k) => {
+      const doubt = methodOf(series).doubt(claimsOf(records, k), series);
+      return doubt === null ? [] : [ofSeries(header, k, doubt)];
+    }),
+  ];
+};
 
 /** Images that the run claims to have left out as unreadable must be so: leaving out what fails would flatter a model. */
 async function checkLeftOut(

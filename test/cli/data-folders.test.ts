@@ -141,6 +141,11 @@ describe('jpeg-warnings: an image that cannot be read', () => {
   it('that can be read after all makes verify fail: nothing is left out because it would not be certified', async () => {
     const set = await damaged('forged');
     expect((await certify(set, 'forged.jsonl')).code).toBe(0);
+    const alone = await splitz(folder, 'verify', 'forged.jsonl');
+    expect([alone.code, alone.stdout]).toEqual([
+      0,
+      expect.stringContaining('- that the 2 images left out cannot be read'),
+    ]);
     const verify = () => splitz(folder, 'verify', 'forged.jsonl', model, '--data', `images:${set}`);
     const honest = await verify();
     expect([honest.code, honest.stdout]).toEqual([

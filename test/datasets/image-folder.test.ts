@@ -1,6 +1,7 @@
 /** Folders of PNG and JPEG files that the test draws itself. */
-import { truncateSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
@@ -116,12 +117,37 @@ describe('image folders', () => {
       (f) => draw(f, 'b.png', { width: 7 }),
       /7×4 pixels in a set of 6×4.*b\.png.*a\.png is 3×4×6, this one 3×4×7/,
     ],
+    [
+      'more pixels than any network takes, before they are unpacked',
+      async (f) => {
+        const claimed = Buffer.from(
+          await sharp({ create: { width: 6, height: 4, channels: 3, background: 'red' } })
+            .png()
+            .toBuffer(),
+        );
+        claimed.writeUInt32BE(30_000, 16);
+        claimed.writeUInt32BE(30_000, 20);
+        claimed.writeUInt32BE(crc32(claimed.subarray(12, 29)), 29);
+        write(f, 'b.png', claimed);
+      },
+      /claims 30000×30000 pixels.*b\.png/,
+    ],
+    [
+      'more than one frame',
+      (f) =>
+        sharp(Buffer.from(Array.from({ length: 6 * 8 * 3 }, (_, i) => i)), {
+          raw: { width: 6, height: 8, channels: 3, pageHeight: 4 },
+        })
+          .webp({ loop: 0, delay: [100, 100], lossless: true })
+          .toFile(join(f, 'b.webp')),
+      /animation of 2 frames.*b\.webp/,
+    ],
     ['transparent pixels', (f) => draw(f, 'b.png', { channels: 4, pixel: () => 9 }), /transparent.*b\.png/],
     [
       'a file cut short',
       async (f) => {
-        await draw(f, 'b.jpg', { width: 60, height: 40, pixel: (x, y) => (x * 37 + y * 91) % 256 });
-        truncateSync(join(f, 'b.jpg'), 700);
+        await draw(f, 'b.jpg', { pixel: (x, y) => (x * 37 + y * 91) % 256 });
+        truncateSync(join(f, 'b.jpg'), statSync(join(f, 'b.jpg')).size - 20);
       },
       /cannot be read.*b\.jpg/,
     ],

@@ -78,6 +78,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const greyAsRgb = repeatsGrey(subject.intake.channelOrder.value);
   const pilot = await pilotImages(spec, data, { subset, greyAsRgb }, request.images);
   note(context, `data   ${data.describe()}`);
+  for (const text of data.notes ?? []) note(context, `data   ${text}`);
   note(context, `pilot  ${pilot.from}, ${request.draws} draws each`);
 
   const seed = BigInt(request.seed ?? PLAN_SEED);
