@@ -20,6 +20,8 @@ export function pixelDigest(pixels: Float32Array): string {
 /** Images read at the same time: those of a folder are decoded on several threads. */
 const READ_TOGETHER = 16;
 
+type Telling = Pick<Context, 'signal' | 'tell'>;
+
 interface Seen {
   readonly readable: readonly Identified[];
   readonly unreadable: readonly (readonly [index: number, why: UsageError])[];
@@ -39,20 +41,49 @@ export async function unreadableImages(
   planned: readonly number[],
   max: number,
   strict: boolean,
-  context: Context,
+  context: Telling,
 ): Promise<number[]> {
-  const seen = await lookAt(data, planned, max, context);
-  const { readable, unreadable } = seen;
-  if (unreadable.length > 0) tellUnreadable(data, seen, strict, context);
+  const { readable, unreadable } = await lookAt(data, planned, max, context);
+  if (unreadable.length > 0) {
+    const found = described(data, unreadable);
+    if (strict) {
+      throw new UsageError({
+        what: 'images of the run cannot be read',
+        ...found,
+        remedy: 'Replace or remove them, or omit --strict-images to leave them out of the run.',
+      });
+    }
+    if (readable.length === 0) throw noneReadable(found);
+    note(context, leftOutNote(found, 'Replace them, or use --strict-images to stop here.'));
+  }
   for (const text of equalImagesInWords(equalImages(readable))) note(context, `warning ${text}`);
   return unreadable.map(([index]) => index);
+}
+
+/**
+ * Those of the images that can be decoded, for commands that keep no account of the others; a note names what is left out.
+ * @throws UsageError when none can be decoded, and as `unreadableImages`
+ */
+export async function withoutUnreadable(
+  data: Dataset,
+  indices: readonly number[],
+  context: Telling,
+): Promise<readonly number[]> {
+  // Images that are stored together are not damaged one by one.
+  if (data.names === undefined) return indices;
+  const { readable, unreadable } = await lookAt(data, indices, Infinity, context);
+  if (unreadable.length === 0) return indices;
+  const found = described(data, unreadable);
+  if (readable.length === 0) throw noneReadable(found);
+  note(context, leftOutNote(found, 'Replace them.'));
+  return readable.map(({ index }) => index);
 }
 
 async function lookAt(
   data: Dataset,
   planned: readonly number[],
   max: number,
-  { signal }: Context,
+  { signal }: Telling,
 ): Promise<Seen> {
   const readable: Identified[] = [];
   const unreadable: [number, UsageError][] = [];
@@ -76,29 +107,23 @@ const identified = ({ labels }: Dataset, { index, pixels }: ReadImage): Identifi
   sha256: pixelDigest(pixels),
 });
 
-function tellUnreadable(
-  data: Dataset,
-  { readable, unreadable }: Seen,
-  strict: boolean,
-  context: Context,
-): void {
+interface Described {
+  readonly where: string;
+  readonly why: string;
+}
+
+/** Which images, and what is wrong with the first. */
+function described(data: Dataset, unreadable: Seen['unreadable']): Described {
   const names = unreadable.map(([index]) => data.names?.[index] ?? `image ${index}`);
   const why = unreadable[0]?.[1].report.why ?? '';
-  if (strict || readable.length === 0) {
-    throw new UsageError({
-      what: readable.length === 0 ? 'no image of the run can be read' : 'images of the run cannot be read',
-      where: data.describe(),
-      why: `${listed(names, 'image', 10)}; the first: ${why}`,
-      remedy: strict
-        ? 'Replace or remove them, or omit --strict-images to leave them out of the run.'
-        : 'Replace or remove them.',
-    });
-  }
-  note(
-    context,
-    `warning ${listed(names, 'image', 10)}: cannot be read and left out of the run (the first: ${why}). Replace them, or use --strict-images to stop here.`,
-  );
+  return { where: data.describe(), why: `${listed(names, 'image', 10)}; the first: ${why}` };
 }
+
+const noneReadable = (found: Described): UsageError =>
+  new UsageError({ what: 'no image of the run can be read', ...found, remedy: 'Replace or remove them.' });
+
+const leftOutNote = ({ why }: Described, remedy: string): string =>
+  `warning images that cannot be read are left out: ${why}. ${remedy}`;
 
 /** An image left out of a run as unreadable that can be read after all, or null. Throws the signal's reason when aborted. */
 export async function readableAfterAll(

@@ -98,7 +98,9 @@ describe('jpeg-warnings: an image that cannot be read', () => {
     const set = await damaged('damaged');
     const ended = await certify(set, 'damaged.jsonl');
     expect(ended.code).toBe(0);
-    expect(ended.stderr).toMatch(/warning 2 images: blue\/1\.png, red\/0\.png: cannot be read and left out/);
+    expect(ended.stderr).toMatch(
+      /warning images that cannot be read are left out: 2 images: blue\/1\.png, red\/0\.png; the first: .*--strict-images/,
+    );
     const { header, records } = readResults(join(folder, 'damaged.jsonl'));
     expect(header.selection.unreadable).toEqual(UNREADABLE);
     expect(records.map(({ index }) => index)).toEqual([0, 2, 3, 4, 5, 7, 8]);
@@ -169,7 +171,7 @@ describe('jpeg-warnings: an image that cannot be read', () => {
     ]);
   });
 
-  it('is not the end of a run by --split auto, nor of inspect', async () => {
+  it('is not the end of a run by --split auto, nor of inspect or an attack', async () => {
     const set = await pictures('auto', 8);
     for (const name of ['blue/0.png', 'green/1.png', 'red/7.png']) truncateSync(join(set, name), 60);
     const auto = await splitz(
@@ -180,6 +182,12 @@ describe('jpeg-warnings: an image that cannot be read', () => {
     expect([auto.code, auto.stderr]).toEqual([0, expect.stringContaining('held-out images')]);
     const inspect = await splitz(folder, 'inspect', model, '--data', `images:${set}`);
     expect(inspect.code).toBe(0);
+    const attack = await splitz(
+      folder,
+      ...['attack', model, '--data', `images:${set}`, '--undefended', '--max', '3', '--out', 'attack.jsonl'],
+      ...['--steps', '2', '--restarts', '1', '--seed', '3', '--workers', '1'],
+    );
+    expect([attack.code, attack.stderr]).toEqual([0, expect.stringContaining('1 image: blue/0.png')]);
   });
 });
 

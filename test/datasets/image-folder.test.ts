@@ -1,10 +1,12 @@
 /** Folders of PNG and JPEG files that the test draws itself. */
-import { statSync, truncateSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { firstReadable, readableImages, readImage } from '../../src/datasets/readable-images.ts';
+import { UsageError } from '../../src/ground/errors.ts';
 import { draw } from './draw.ts';
 import { refusal, temporaryFolder, write } from './files.ts';
 
@@ -109,6 +111,71 @@ describe('image folders', () => {
     await draw(folder, 'z/c.png');
     digests.push((await open(folder)).digest);
     expect(new Set(digests).size).toBe(3);
+  });
+
+  test.each<[string, (jpeg: Buffer, scan: number) => Buffer]>([
+    [
+      'six stray bytes before a marker',
+      (jpeg, scan) => Buffer.concat([jpeg.subarray(0, scan), Buffer.alloc(6, 1), jpeg.subarray(scan)]),
+    ],
+    [
+      'the scan parameters of another kind of JPEG, as some phones write them',
+      (jpeg, scan) => {
+        const changed = Buffer.from(jpeg);
+        // Start of spectral selection, its end, and approximation: the last three bytes of the scan header.
+        changed.set([0, 0, 0], scan + 2 + jpeg.readUInt16BE(scan + 2) - 3);
+        return changed;
+      },
+    ],
+  ])('jpeg-warnings: a JPEG with %s is read, to the same pixels', async (_, damage) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.jpg', { pixel: ramp });
+    const jpeg = readFileSync(join(folder, 'a.jpg'));
+    const scan = jpeg.indexOf(Buffer.of(0xff, 0xda));
+    const damaged = damage(jpeg, scan);
+    expect(damaged).not.toEqual(jpeg);
+    write(folder, 'b.jpg', damaged);
+    const data = await open(folder);
+    expect(await data.image(1)).toEqual(await data.image(0));
+  });
+
+  test.each<[string, string, (bytes: Buffer) => Buffer]>([
+    ['an empty file', 'b.png', () => Buffer.alloc(0)],
+    ['a text', 'b.jpg', () => Buffer.from('<html>not found</html>')],
+    ['a Git LFS pointer', 'b.png', () => Buffer.from('version https://git-lfs.github.com/spec/v1\n')],
+    ['a PNG cut short', 'b.png', (png) => png.subarray(0, -20)],
+    [
+      'a PNG with a wrong byte in its pixels',
+      'b.png',
+      (png) => {
+        const changed = Buffer.from(png);
+        const at = changed.indexOf('IDAT') + 12;
+        changed[at] = (changed[at] ?? 0) ^ 0xff;
+        return changed;
+      },
+    ],
+  ])('%s is an image that cannot be read, as programs can tell', async (_, name, contents) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png', { pixel: ramp });
+    write(folder, name, contents(readFileSync(join(folder, 'a.png'))));
+    const data = await open(folder);
+    const read = await readImage(data, 1);
+    expect(read).toBeInstanceOf(UsageError);
+    expect((await readableImages(data, [0, 1])).map(({ index }) => index)).toEqual([0]);
+    expect(await refusal(() => data.image(1))).toMatch(/an image cannot be read.*Replace or remove/);
+  });
+
+  test('the first image that can be read gives the shape; a folder without one is refused', async () => {
+    const folder = temporaryFolder();
+    write(folder, 'a.png', '');
+    write(folder, 'b.png', 'text');
+    expect(await refusal(() => open(folder))).toMatch(
+      /none of the 2 images can be read.*a\.png: the file is empty/,
+    );
+    await draw(folder, 'c.png');
+    const data = await open(folder);
+    expect([data.length, data.shape]).toEqual([3, [3, 4, 6]]);
+    expect((await firstReadable(data, 2)).map(({ index }) => index)).toEqual([2]);
   });
 
   test.each<[string, (folder: string) => Promise<unknown>, RegExp]>([
