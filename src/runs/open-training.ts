@@ -5,6 +5,7 @@ import { openDataset } from '../datasets/open-dataset.ts';
 import { ModelRefused, UsageError } from '../ground/errors.ts';
 import { cutFor } from '../methods/splitz/cut-for.ts';
 import type { Cut } from '../onnx/cuts.ts';
+import { takesBgr } from '../onnx/intake/pixel-layout.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
@@ -12,6 +13,7 @@ import { type Network, type Segment, trainableNetwork } from '../training/networ
 import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
 import { type IntakeSettings, intakeSettings } from './intake-settings.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
+import { datasetOptions } from './open-subject.ts';
 import type { SourcedTrainingSettings } from './training-settings.ts';
 
 export interface TrainingFlags extends ModelRequest {
@@ -46,10 +48,7 @@ export async function openTraining(
   settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
 ): Promise<OpenedTraining> {
   const loaded = await sourceOf(flags);
-  const data = await openDataset(dataSpec(flags, loaded), {
-    subset: 'train',
-    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
-  });
+  const data = await openDataset(dataSpec(flags, loaded), datasetOptions(flags, loaded, 'train'));
   const split =
     flags.recipe === 'warm'
       ? isometryCut(flags.split)
@@ -112,7 +111,7 @@ function isometryCut(split: string | undefined): string {
 
 /** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would not be an isometry. */
 function refusePreprocessing({ layout, channelOrder, scale, mean, std }: IntakeSettings): void {
-  const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
+  const asStored = layout.value === 'nchw' && !takesBgr(channelOrder.value);
   if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;
   throw new UsageError({
     what: '--recipe warm takes a model of pixels in [0,1], layout nchw',

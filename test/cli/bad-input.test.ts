@@ -288,7 +288,7 @@ const data: Case[] = [
   { name: 'a scale of 0', flags: ['--scale', '0'], code: 4, says: /--scale is 0/ },
   {
     name: 'another layout than the model has',
-    flags: ['--layout', 'flat'],
+    flags: ['--layout', 'hw'],
     code: 4,
     says: /Use --layout nchw/,
   },
