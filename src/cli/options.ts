@@ -9,7 +9,10 @@ import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
 export const modelArgument = <T>(y: Argv<T>) =>
-  y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }).option('output', {
+  scoresOption(y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }));
+
+export const scoresOption = <T>(y: Argv<T>) =>
+  y.option('output', {
     type: 'string',
     describe: 'which output holds the class scores, when there are several',
   });

@@ -7,7 +7,11 @@ import { cutFor } from '../methods/splitz/cut-for.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import { takesBgr } from '../onnx/intake/pixel-layout.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { encodeModel } from '../onnx/model/codec.ts';
+import { modelFromBytes } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
+import { buildArchitecture } from '../training/architectures/index.ts';
+import type { ArchitectureName } from '../training/architectures/names.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
 import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
 import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
@@ -17,6 +21,8 @@ import { datasetOptions } from './open-subject.ts';
 import type { SourcedTrainingSettings } from './training-settings.ts';
 
 export interface TrainingFlags extends ModelRequest {
+  /** An untrained network in place of a file; `model` is then its name. */
+  readonly architecture?: ArchitectureName | undefined;
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly split?: string | undefined;
@@ -47,7 +53,7 @@ export async function openTraining(
   flags: TrainingFlags,
   settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
 ): Promise<OpenedTraining> {
-  const loaded = await sourceOf(flags);
+  const loaded = flags.architecture === undefined ? await sourceOf(flags) : untrained(flags.architecture);
   const data = await openDataset(dataSpec(flags, loaded), datasetOptions(flags, loaded, 'train'));
   const split =
     flags.recipe === 'warm'
@@ -88,6 +94,9 @@ export async function openTraining(
   const notes = learnTheta && fixedLimits ? ['clip levels are not learned: that needs operator set 11'] : [];
   return { data, intake, settings, source, classifier, cut, network, segments, notes };
 }
+
+const untrained = (name: ArchitectureName): Model =>
+  modelFromBytes(encodeModel(buildArchitecture(name)), name);
 
 function dataSpec(flags: TrainingFlags, model: Model): string {
   if (flags.data !== undefined) return flags.data;
