@@ -19,6 +19,8 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export type ErrorCode =
   /** The data are not those of the result file: another digest. */
   | 'other-data'
+  /** The model file is not that of the result file: another digest. */
+  | 'other-model'
   /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
   | 'no-gradient';
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
+import { fileName, violation } from '../ground/json-schema.ts';
 import type { Context, Message } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
 import { valuesOf } from '../methods/method.ts';
@@ -139,6 +140,19 @@ export async function* certify(
   }
 }
 
+/** A file's name for the header. Throws UsageError for one that would lead elsewhere on another system. */
+function recordableName(path: string): string {
+  const name = basename(path);
+  const fault = violation(fileName('').json, name, 'its name');
+  if (fault === null) return name;
+  throw new UsageError({
+    what: `the file '${name}' has a name that a result file does not take`,
+    where: path,
+    why: 'with a backslash or a drive letter it would be a path on Windows',
+    remedy: 'Rename the file.',
+  });
+}
+
 /** A few images of the run, for the checks before the first certificate. */
 async function firstImages({ data }: OpenedSubject, start: number): Promise<Float32Array[]> {
   const indices = [start, Math.min(start + 1, data.length - 1)];
@@ -162,7 +176,7 @@ function headerOf(
     tool: { name: 'splitz-onnx', version: packageVersion() },
     started: new Date().toISOString(),
     model: {
-      name: basename(source.path),
+      name: recordableName(source.path),
       files: source.files.map(({ name, sha256 }) => ({ name, sha256 })),
       producer: source.producer,
       irVersion: source.irVersion,
@@ -177,7 +191,7 @@ function headerOf(
     intake: {
       ...intake,
       output: given('output', request.output, null),
-      labels: given('labels', request.labels && basename(request.labels), null),
+      labels: given('labels', request.labels && recordableName(request.labels), null),
     },
     selection: {
       start: given('start', request.start, 0),

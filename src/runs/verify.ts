@@ -20,6 +20,7 @@ import {
   verifyFile,
 } from '../verification/verify-file.ts';
 import { openContext } from './context.ts';
+import { recordedDigest } from './open-model.ts';
 import type { OpenedSubject } from './open-subject.ts';
 import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } from './reopen-subject.ts';
 import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
@@ -169,7 +170,11 @@ async function checkSources(
     );
     return;
   }
-  const source = await loadModel(model);
+  const source = await loadModel(model, recordedDigest(header.model)).catch((error: unknown) => {
+    if (error instanceof UsageError && error.report.code === 'other-model')
+      throw mismatch('the model is not the one certified', model, error.report.why ?? '');
+    throw error;
+  });
   const other = modelDifference(header, source);
   if (other !== null) throw mismatch('the model is not the one certified', model, other);
   found.checked.push('the digest of the model');
