@@ -7,7 +7,7 @@ import {
   outcomeOf as outcomeIn,
   type RunHeader,
 } from '../records/record.ts';
-import { recordedSeed as recordedSeedOf } from '../records/recorded-seed.ts';
+import { recordedRun as recordedRunOf } from '../records/recorded-run.ts';
 import {
   openResultFile as openFile,
   openResultStream as openStream,
@@ -29,9 +29,12 @@ export const openResultStream = (
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
 
-/** The seed in the first line of a result file, and its origin; null where there is no such line. */
-export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> =>
-  recordedSeedOf(path, FORMATS);
+/** The first line of a result file, before the rest is read; null where there is no such line. */
+export const recordedRun = (path: string): Promise<RunHeader | null> => recordedRunOf(path, FORMATS);
+
+/** The seed in it, and its origin. */
+export const recordedSeed = async (path: string): Promise<RunHeader['seed'] | null> =>
+  (await recordedRun(path))?.seed ?? null;
 
 /** A record without its evidence. */
 export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>

@@ -154,7 +154,10 @@ function recordableName(path: string): string {
 }
 
 /** A few images of the run, for the checks before the first certificate. */
-async function firstImages({ data }: OpenedSubject, start: number): Promise<Float32Array[]> {
+export async function firstImages(
+  { data }: Pick<OpenedSubject, 'data'>,
+  start: number,
+): Promise<Float32Array[]> {
   const indices = [start, Math.min(start + 1, data.length - 1)];
   return Promise.all([...new Set(indices)].map((index) => data.image(index)));
 }

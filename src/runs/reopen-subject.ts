@@ -126,6 +126,8 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     ['data.length', header.data.length, data.length],
     ['data.shape', header.data.shape, data.shape],
     ['data.labelled', header.data.labelled, data.labels !== null],
+    ['data.subset', header.data.subset, subject.subset],
+    ['dependence', header.dependence, 'independent'],
   ];
   const general = facts
     .map(([name, then, now]) => [name, JSON.stringify(then), JSON.stringify(now)] as const)
