@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 /** The program: reads the command line, renders errors, sets the exit code. Results go to stdout, everything else to stderr. */
 import { hideBin } from 'yargs/helpers';
+import { ExitCode } from '../ground/errors.ts';
 import { commandLine } from './command-line.ts';
 import { optionSources } from './config/sources.ts';
 import { exitCodeOf } from './exit.ts';
 import { joinedRequirements } from './joined-requirements.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
+import { guardStreams, markTold, outputWasLost } from './terminal/streams.ts';
 import { screenOf } from './terminal/style.ts';
 
+guardStreams();
 const args = joinedRequirements(hideBin(process.argv));
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
 
@@ -19,5 +22,6 @@ try {
     ? errorJson(error, asked('debug'))
     : renderError(error, screenOf(process.stderr, process.env).style, asked('debug'));
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
-  process.exitCode = exitCodeOf(error);
+  markTold(error);
+  process.exitCode = outputWasLost() ? ExitCode.toolError : exitCodeOf(error);
 }

@@ -23,7 +23,7 @@ export function applyPolicy(
   if (failed.length === 0) return;
   throw new DoesNotHold({
     what: failed.length === 1 ? 'the policy is not met' : `${failed.length} requirements are not met`,
-    why: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`).join('\n'),
+    details: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`),
     remedy: 'Use another model, or change --require; the results themselves stand.',
   });
 }

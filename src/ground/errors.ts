@@ -32,6 +32,8 @@ export interface ErrorReport {
   readonly where?: string;
   /** The reason it is a problem, or what the underlying system said. */
   readonly why?: string;
+  /** Further lines of the reason, each about one thing. */
+  readonly details?: readonly string[];
   /** What the user can do now: one or more imperative sentences, capital first letter, full stop. */
   readonly remedy?: string;
   /** Id of the preflight rule (onnx/preflight) that reports this error as a finding, where it has one. */

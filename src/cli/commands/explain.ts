@@ -1,6 +1,7 @@
 /** `explain`: one certificate, or one abstention, as a worked derivation. */
 import { UsageError } from '../../ground/errors.ts';
-import { pad, printable, wrap } from '../../ground/text-width.ts';
+import { pad, wrap } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
 import { labelOf } from '../../methods/index.ts';
 import { readRun } from '../../methods/result-files.ts';
@@ -40,7 +41,7 @@ function asText(derivation: Derivation, { index, label }: CertificateRecord, scr
   const { columns, style } = screen;
   const { method, steps, symbols, conclusion } = derivation;
   const indented = (text: string, by: number): string =>
-    wrap(printable(text), columns - by)
+    wrap(visible(text), columns - by)
       .split('\n')
       .map((line) => `${' '.repeat(by)}${line}\n`)
       .join('');
@@ -58,7 +59,7 @@ function asText(derivation: Derivation, { index, label }: CertificateRecord, scr
     `\n${symbols
       .map(
         ([symbol, meaning]) =>
-          `${pad(symbol, 9)} ${wrap(printable(meaning), columns - 10).replaceAll('\n', `\n${' '.repeat(10)}`)}\n`,
+          `${pad(symbol, 9)} ${wrap(visible(meaning), columns - 10).replaceAll('\n', `\n${' '.repeat(10)}`)}\n`,
       )
       .join('')}`,
   ];

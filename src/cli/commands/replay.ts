@@ -141,7 +141,7 @@ const differs = (
   new DoesNotHold({
     what: `image ${image} (${label}) comes out differently when it is computed again`,
     where: path,
-    why: differences.join('\n'),
+    details: differences,
     remedy: remedyFor(elsewhere),
   });
 
@@ -149,7 +149,7 @@ const headerDiffers = ({ header, elsewhere }: Replay, path: string): DoesNotHold
   new DoesNotHold({
     what: "the run's first line comes out differently when the methods are opened again",
     where: `${path}, line 1`,
-    why: header.join('\n'),
+    details: header,
     remedy: remedyFor(elsewhere),
   });
 

@@ -1,7 +1,9 @@
 /** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
+
 import { access, constants, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
+import { visible } from '../../ground/visible.ts';
 import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
@@ -46,7 +48,7 @@ export async function run(flags: TrainFlags): Promise<void> {
 
 async function trainInto(out: string, flags: TrainFlags, signal: AbortSignal): Promise<void> {
   const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${text}\n`);
+    if (!flags.quiet) process.stderr.write(`${visible(text)}\n`);
   };
   const opened = await openTraining(flags, (atInput, dataset) => trainingSettings(flags, atInput, dataset));
   const { settings, data, classifier, cut } = opened;

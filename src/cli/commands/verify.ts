@@ -1,7 +1,9 @@
 /** `verify`: recomputes what a result file claims, from its own lines and, given them, the model and the data. */
+
 import { readPublicKey } from '../../attestation/keys.ts';
 import { UsageError } from '../../ground/errors.ts';
 import { wrap } from '../../ground/text-width.ts';
+import { onOneLine, visible } from '../../ground/visible.ts';
 import { recordedRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { type Verification, verify } from '../../runs/verify.ts';
@@ -34,7 +36,7 @@ export async function run(flags: VerifyFlags): Promise<void> {
       requirements,
       file.header,
       file.outcomes,
-      (text) => process.stderr.write(`${text}\n`),
+      (text) => process.stderr.write(`${visible(text)}\n`),
       ofFile(verification),
     );
 }
@@ -73,7 +75,7 @@ const VERDICTS = {
 function asText({ file, checked, unchecked, scope }: Verification): string {
   const { columns, style } = screenOf(process.stdout, process.env);
   const lines = (mark: string, texts: readonly string[]): string =>
-    texts.map((text) => `${mark} ${wrap(text, columns - 2).replaceAll('\n', '\n  ')}\n`).join('');
+    texts.map((text) => `${mark} ${wrap(onOneLine(text), columns - 2).replaceAll('\n', '\n  ')}\n`).join('');
   const paint = scope === 'whole' ? style.green : style.yellow;
   return `${paint(VERDICTS[scope])}\n${lines('+', checked)}not checked\n${lines('-', unchecked)}digest ${file.digest}\n`;
 }
