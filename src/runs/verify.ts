@@ -114,7 +114,7 @@ const wrongRecord = (path: string, { line, record, why }: RecordFault): DoesNotH
   mismatch(`the result file does not hold: image ${record.index}`, `${path}, line ${line}`, why);
 
 /** What a file shows by itself. */
-function fileFindings(header: RunHeader, { records, finished }: FileVerification): Collected {
+function fileFindings(header: RunHeader, { records, finished, returned }: FileVerification): Collected {
   const selection = selectionDoubt(header, records.length);
   const byNoise = records.some(({ record }) => record.series.some((one) => one.failureProbability > 0));
   return {
@@ -122,7 +122,7 @@ function fileFindings(header: RunHeader, { records, finished }: FileVerification
     replayed: null,
     checked: [
       `${records.length} records: ${header.series.map((one) => `${methodOf(one).title}: ${methodOf(one).recomputed}`).join('; ')}; classes, order, settings`,
-      'the chain over all lines',
+      `the chain over all lines${returned ? ', which end in CR LF here: something has rewritten the line ends since, and nothing else' : ''}`,
       ...(finished ? ["the closing line's figures and its result digest, counted again"] : []),
     ],
     unchecked: [
