@@ -10,11 +10,14 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { ToolError, UsageError } from '../ground/errors.ts';
 import { codeOf } from '../ground/system-error.ts';
 
 const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
+/** As PEM names it, encrypted or not. */
+const PRIVATE = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/u;
 /** Windows has no mode bits. */
 const HAS_MODES = process.platform !== 'win32';
 
@@ -77,9 +80,17 @@ export function readPrivateKey(path: string): KeyObject {
   return requireEd25519(path, key);
 }
 
-/** Also takes a private key, and uses its public half. @throws UsageError when it is not an Ed25519 key */
+/** @throws UsageError when it is not an Ed25519 key, or a private one: whoever verifies must not need what signs */
 export function readPublicKey(path: string): KeyObject {
   const pem = readKeyFile(path, false);
+  if (PRIVATE.test(pem)) {
+    throw new UsageError({
+      what: 'the key is a private one, where a public one is wanted',
+      where: path,
+      why: 'whoever holds it can sign in the name of its owner, so it is not for verifying',
+      remedy: `Name the public key (${publicKeyPath(basename(path))}). If others gave you this one, ask them for the public key and tell them to make a new pair.`,
+    });
+  }
   return requireEd25519(
     path,
     parsed(path, 'public', () => createPublicKey(pem)),

@@ -11,7 +11,7 @@ import { resultLines } from '../records/result-lines.ts';
 const LINES = resultLines(FORMATS);
 
 export interface AttestedRun {
-  /** SHA-256 (hex) of the file's bytes. */
+  /** SHA-256 (hex) of the file's bytes, its lines ending in LF as they were written. */
   readonly sha256: string;
   readonly header: RunHeader;
   readonly outcomes: readonly Outcome[];

@@ -37,6 +37,8 @@ export function commandLine(args: readonly string[], sources: OptionSources): Ar
       .strict()
       // The last of two equal flags wins, so that flags in a script can be overridden.
       .parserConfiguration({ 'duplicate-arguments-array': false })
+      // An exit of yargs' own would come before a full or closed output is noticed.
+      .exitProcess(false)
       .version(packageVersion())
       .wrap(Math.min(110, process.stdout.columns ?? 100))
       .epilogue(

@@ -1,4 +1,5 @@
 /** The context of a command: workers by its flags, Ctrl-C as the signal, notes on stderr. */
+import { visible } from '../ground/visible.ts';
 import type { Context } from '../methods/context.ts';
 import { requireCount } from '../methods/sourced.ts';
 import { openContext } from '../runs/context.ts';
@@ -25,7 +26,7 @@ export async function contextOf<T>(
   requireCount('--workers', workers, 1);
   requireCount('--batch', batch, 1);
   let heard: Context['tell'] = (message) => {
-    if (!quiet && message.kind === 'note') process.stderr.write(`${message.text}\n`);
+    if (!quiet && message.kind === 'note') process.stderr.write(`${visible(message.text)}\n`);
   };
   return interruptible(remedy, async (signal) => {
     const context = openContext({ provider, workers, batch, signal, tell: (message) => heard(message) });

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program: reads the command line, renders errors, sets the exit code. Results go to stdout, everything else to stderr. */
 import { hideBin } from 'yargs/helpers';
+import { ExitCode } from '../ground/errors.ts';
 import { commandLine } from './command-line.ts';
 import { offers } from './completion/offers.ts';
 import { COMPLETE } from './completion/shells.ts';
@@ -8,8 +9,10 @@ import { optionSources } from './config/sources.ts';
 import { exitCodeOf } from './exit.ts';
 import { joinedRequirements } from './joined-requirements.ts';
 import { errorJson, renderError } from './terminal/report-error.ts';
+import { guardStreams, markTold, outputWasLost } from './terminal/streams.ts';
 import { screenOf } from './terminal/style.ts';
 
+guardStreams();
 const words = hideBin(process.argv);
 // The program alone lists what it can do.
 const args = words.length === 0 ? ['--help'] : joinedRequirements(words);
@@ -27,5 +30,6 @@ try {
     ? errorJson(error, asked('debug'))
     : renderError(error, screenOf(process.stderr, process.env).style, asked('debug'));
   process.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
-  process.exitCode = exitCodeOf(error);
+  markTold(error);
+  process.exitCode = outputWasLost() ? ExitCode.toolError : exitCodeOf(error);
 }

@@ -157,6 +157,18 @@ export const sourceOptions = <T>(y: Argv<T>) =>
     .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })
     .option('output', { type: 'string', describe: 'the output, if certify was given one' });
 
+/** For commands that compute recorded certificates again. */
+export const replayOptions = <T>(y: Argv<T>) =>
+  y
+    .option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' })
+    .option('workers', {
+      type: 'number',
+      default: availableParallelism(),
+      defaultDescription: 'cores',
+      describe: 'worker threads; changes no count',
+    })
+    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' });
+
 /** A policy; every `--require` of a command line arrives here in one text (`joinedRequirements`). */
 export const policyOption = <T>(y: Argv<T>) =>
   y.option('require', {

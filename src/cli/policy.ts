@@ -7,21 +7,23 @@ import { judge, type Requirement } from '../statistics/policy.ts';
 /**
  * Reports each judgement, then throws DoesNotHold naming the requirements that are not met.
  * @param note called with one line per requirement
+ * @param figures whose they are, where that has to be said
  */
 export function applyPolicy(
   requirements: readonly Requirement[],
   header: RunHeader,
   outcomes: readonly Outcome[],
   note: (text: string) => void,
+  figures = '',
 ): void {
   const judgements = requirements.map((requirement) => judge(requirement, header, outcomes));
   for (const { met, requirement, found } of judgements)
-    note(`policy ${met ? 'met' : 'NOT MET'}: ${requirement.text}: ${found}`);
+    note(`policy ${met ? 'met' : 'NOT MET'}: ${requirement.text}: ${found}${figures}`);
   const failed = judgements.filter(({ met }) => !met);
   if (failed.length === 0) return;
   throw new DoesNotHold({
     what: failed.length === 1 ? 'the policy is not met' : `${failed.length} requirements are not met`,
-    why: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`).join('\n'),
+    details: failed.map(({ requirement, found }) => `${requirement.text}, but it is: ${found}`),
     remedy: 'Use another model, or change --require; the results themselves stand.',
   });
 }

@@ -6,7 +6,10 @@
 import { join, resolve, sep } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { assembleDataset, type Dataset, type Subset, unitPixels } from './dataset.ts';
-import { findPacked, isFolder, readUnpacked, requireFolder } from './source-file.ts';
+import { findPacked, isFolder, openPacked, requireFolder } from './source-file.ts';
+
+/** Longest array of bytes there is on every platform. */
+const MOST_BYTES = 2 ** 32;
 
 export type IdxKind = 'mnist' | 'fashion';
 
@@ -139,34 +142,39 @@ interface IdxFile {
   readonly file: Uint8Array;
 }
 
+/** Unpacks no more than the header states. */
 function readIdx(path: string, rank: number): IdxFile {
-  const file = readUnpacked(path);
+  const packed = openPacked(path);
+  const { beginning } = packed;
   const header = 4 + 4 * rank;
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const view = new DataView(beginning.buffer, beginning.byteOffset, beginning.byteLength);
   const magic = 0x0800 + rank;
-  if (file.length < 4 || view.getUint32(0) !== magic) {
+  if (beginning.length < 4 || view.getUint32(0) !== magic) {
     throw new UsageError({
       what: 'not an IDX file of unsigned bytes',
       where: path,
-      why: `it begins with ${hex(file.subarray(0, 4))}, not with ${hex([0, 0, 8, rank])} (${rank} dimensions)`,
+      why: `it begins with ${hex(beginning.subarray(0, 4))}, not with ${hex([0, 0, 8, rank])} (${rank} dimensions)`,
       remedy: 'Give the MNIST files as published.',
     });
   }
-  if (file.length < header) throw wrongLength(path, header, file.length, 'the header alone');
+  if (beginning.length < header) throw wrongLength(path, header, beginning.length, 'the header alone');
   const dimensions = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const count = dimensions.reduce((product, size) => product * size, 1);
-  if (file.length !== header + count) {
-    throw wrongLength(path, header + count, file.length, `dimensions ${dimensions.join('×')}`);
-  }
   if (count === 0) throw new UsageError({ what: 'the IDX file holds no values', where: path });
+  const stated = `dimensions ${dimensions.join('×')}`;
+  const file = packed.content(Math.min(header + count, MOST_BYTES));
+  if (file === null || file.length !== header + count)
+    throw wrongLength(path, header + count, file?.length ?? null, stated);
   return { dimensions, values: file.subarray(header), file };
 }
 
-function wrongLength(path: string, needed: number, found: number, what: string): UsageError {
+/** @param found null: more than can be needed */
+function wrongLength(path: string, needed: number, found: number | null, what: string): UsageError {
+  const short = found === null ? needed > MOST_BYTES : found < needed;
   return new UsageError({
-    what: found < needed ? 'the IDX file is cut short' : 'the IDX file is longer than its header says',
+    what: short ? 'the IDX file is cut short' : 'the IDX file is longer than its header says',
     where: path,
-    why: `${what} need ${needed} bytes, the unpacked file has ${found}`,
+    why: `${what} need ${needed} bytes, the unpacked file has ${found ?? 'more'}`,
     remedy: 'Fetch the file again.',
   });
 }

@@ -3,7 +3,7 @@
  * `x_test`, `y_test`, `x_train`, `y_train` as Keras publishes them), or a single NPY array of images.
  * Images are uint8, or float32/float64 in [0,1]; (N,H,W), (N,C,H,W) or (N,H,W,C) with C = 1 or 3.
  */
-import { unzipSync } from 'fflate';
+import { type UnzipFileInfo, unzipSync } from 'fflate';
 import { UsageError } from '../ground/errors.ts';
 import {
   assembleDataset,
@@ -24,17 +24,19 @@ import { messageOf, readBytes } from './source-file.ts';
  */
 export function openNpz(file: string, subset: Subset): Dataset {
   const bytes = readBytes(file);
-  const arrays = looksLikeNpy(bytes) ? new Map([['x', bytes]]) : unzipArrays(bytes, file);
-  const imagesName = pick(arrays, [`x_${subset}`, `${subset}_images`, 'x', 'images']);
-  const labelsName = pick(arrays, [`y_${subset}`, `${subset}_labels`, 'y', 'labels']);
+  const names = looksLikeNpy(bytes) ? ['x'] : arrayNames(bytes, file);
+  const imagesName = pick(names, [`x_${subset}`, `${subset}_images`, 'x', 'images']);
+  const labelsName = pick(names, [`y_${subset}`, `${subset}_labels`, 'y', 'labels']);
   if (imagesName === undefined) {
     throw new UsageError({
       what: 'there are no images in the NPZ file',
       where: file,
-      why: `it holds ${[...arrays.keys()].join(', ') || 'no arrays'}; looked for x_${subset}, ${subset}_images, x, images`,
+      why: `it holds ${names.join(', ') || 'no arrays'}; looked for x_${subset}, ${subset}_images, x, images`,
       remedy: 'Save it as numpy.savez(file, x=images, y=labels).',
     });
   }
+  const wanted = [imagesName, ...(labelsName === undefined ? [] : [labelsName])];
+  const arrays = looksLikeNpy(bytes) ? new Map([['x', bytes]]) : unzipArrays(bytes, file, wanted);
   const imagesWhere = looksLikeNpy(bytes) ? file : `${file}, array ${imagesName}`;
   const images = parseNpy(arrays.get(imagesName) as Uint8Array, imagesWhere);
   const { shape, interleaved } = imageLayout(images.shape, imagesWhere);
@@ -67,11 +69,58 @@ export function openNpz(file: string, subset: Subset): Dataset {
   });
 }
 
-function unzipArrays(bytes: Uint8Array, file: string): Map<string, Uint8Array> {
+/** An array that unpacks to more than this is unpacked only when it was not packed suspiciously well. */
+const UNSUSPICIOUS = 1 << 26;
+/** Images pack to a half, drawings to a twentieth. */
+const BEST_PACKED = 100;
+
+/** Bytes that an entry takes in the list of an archive, at least. */
+const LEAST_ENTRY = 46;
+
+const ARRAY = /\.npy$/u;
+
+/** The arrays that an archive says it holds; none is unpacked. */
+function arrayNames(bytes: Uint8Array, file: string): string[] {
+  const names: string[] = [];
+  unzipped(bytes, file, ({ name }) => {
+    if (ARRAY.test(name)) names.push(name.replace(ARRAY, ''));
+    return false;
+  });
+  return names;
+}
+
+/** The arrays of these names; the others are not unpacked. Throws UsageError before unpacking one that would fill the memory. */
+function unzipArrays(bytes: Uint8Array, file: string, wanted: readonly string[]): Map<string, Uint8Array> {
+  const entries = unzipped(bytes, file, ({ name, size, originalSize }) => {
+    if (!ARRAY.test(name) || !wanted.includes(name.replace(ARRAY, ''))) return false;
+    const packed = Math.min(size, bytes.length);
+    if (originalSize <= UNSUSPICIOUS || originalSize <= BEST_PACKED * packed) return true;
+    throw new UsageError({
+      what: `the array ${name.replace(ARRAY, '')} would unpack to ${originalSize} bytes`,
+      where: file,
+      why: `it has ${size} in the archive, less than a hundredth: that is not image data, and it was not unpacked`,
+      remedy: 'Get the file again from its source, or save it with numpy.savez, which does not pack.',
+    });
+  });
+  return new Map(Object.entries(entries).map(([name, contents]) => [name.replace(ARRAY, ''), contents]));
+}
+
+function unzipped(
+  bytes: Uint8Array,
+  file: string,
+  filter: (entry: UnzipFileInfo) => boolean,
+): Record<string, Uint8Array> {
+  // An archive may claim four billion entries.
+  let left = bytes.length / LEAST_ENTRY;
   try {
-    const entries = unzipSync(bytes, { filter: (entry) => entry.name.endsWith('.npy') });
-    return new Map(Object.entries(entries).map(([name, contents]) => [name.slice(0, -4), contents]));
+    return unzipSync(bytes, {
+      filter(entry) {
+        if (left-- < 0) throw new Error('it lists more entries than it has room for');
+        return filter(entry);
+      },
+    });
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
     throw new UsageError({
       what: 'not an NPZ or NPY file, or one that is cut short',
       where: file,
@@ -82,8 +131,8 @@ function unzipArrays(bytes: Uint8Array, file: string): Map<string, Uint8Array> {
   }
 }
 
-function pick(arrays: ReadonlyMap<string, unknown>, names: readonly string[]): string | undefined {
-  return names.find((name) => arrays.has(name));
+function pick(held: readonly string[], names: readonly string[]): string | undefined {
+  return names.find((name) => held.includes(name));
 }
 
 function imageLayout(

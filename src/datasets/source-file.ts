@@ -1,27 +1,63 @@
 /** Reading the files a data set is made of: present or not, packed or not, and errors that say which file and why. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { UsageError } from '../ground/errors.ts';
+import { gunzipBeginning, gunzipUpTo, isGzip } from '../ground/unpack.ts';
+
+/** Bytes that a file without a header of its own may unpack to: many times what the published ones have. */
+const LONGEST_UNPACKED = 1 << 28;
+
+/** A data file as it is on the disk, not unpacked yet. */
+export interface PackedFile {
+  /** The first bytes of its content. */
+  readonly beginning: Uint8Array;
+  /** Its content; null where that is longer than `longest` bytes, which are all that is unpacked then. */
+  content(longest: number): Uint8Array | null;
+}
+
+/**
+ * Opens a file that may be packed with gzip.
+ * @throws UsageError when it cannot be read or, now or later, its gzip stream is damaged or cut short
+ */
+export function openPacked(path: string): PackedFile {
+  const bytes = readBytes(path);
+  if (!isGzip(bytes))
+    return { beginning: bytes, content: (longest) => (bytes.length > longest ? null : bytes) };
+  const unpacking = <T>(unpack: () => T): T => {
+    try {
+      return unpack();
+    } catch (cause) {
+      throw new UsageError({
+        what: 'a gzip file cannot be unpacked',
+        where: path,
+        why: messageOf(cause),
+        remedy: 'Fetch the file again: it is damaged or incomplete.',
+        cause,
+      });
+    }
+  };
+  return {
+    beginning: unpacking(() => gunzipBeginning(bytes)),
+    content: (longest) => unpacking(() => gunzipUpTo(bytes, longest)),
+  };
+}
 
 /**
  * The whole file, unpacked when it begins as gzip does.
- * @throws UsageError when it cannot be read or its gzip stream is damaged or cut short
+ * @throws UsageError when it cannot be read, its gzip stream is damaged or cut short, or it unpacks to more than a file of its
+ * kind has
  */
 export function readUnpacked(path: string): Uint8Array {
   const bytes = readBytes(path);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    return gunzipSync(bytes);
-  } catch (cause) {
-    throw new UsageError({
-      what: 'a gzip file cannot be unpacked',
-      where: path,
-      why: messageOf(cause),
-      remedy: 'Fetch the file again: it is damaged or incomplete.',
-      cause,
-    });
-  }
+  if (!isGzip(bytes)) return bytes;
+  const content = openPacked(path).content(LONGEST_UNPACKED);
+  if (content !== null) return content;
+  throw new UsageError({
+    what: `the gzip file unpacks to more than ${LONGEST_UNPACKED >> 20} MiB`,
+    where: path,
+    why: `it has ${bytes.length} bytes; the rest was not unpacked`,
+    remedy: 'Fetch the file again. If it is really that long, unpack it first.',
+  });
 }
 
 /** @throws UsageError when the file cannot be read */

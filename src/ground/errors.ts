@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'other-data'
   /** A file of the data set is an image that cannot be decoded; other images may be fine. */
   | 'unreadable-image'
+  /** The model file is not that of the result file: another digest. */
+  | 'other-model'
   /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
   | 'no-gradient';
 
@@ -32,6 +34,8 @@ export interface ErrorReport {
   readonly where?: string;
   /** The reason it is a problem, or what the underlying system said. */
   readonly why?: string;
+  /** Further lines of the reason, each about one thing. */
+  readonly details?: readonly string[];
   /** What the user can do now: one or more imperative sentences, capital first letter, full stop. */
   readonly remedy?: string;
   /** Id of the preflight rule (onnx/preflight) that reports this error as a finding, where it has one. */

@@ -41,6 +41,27 @@ export const sha256 = (description: string): Schema<string> => ({
   json: { description, type: 'string', pattern: '^[0-9a-f]{64}$' },
 });
 
+/** A file's name without any folder, whatever system reads it: no separators of either kind, no drive, not `.` or `..`. */
+const FILE_NAME = String.raw`^(?!\.{1,2}$|[A-Za-z]:)[^/\\\u0000]+$`;
+/** A path that stays in its folder: relative, and without `..`. */
+const INNER_PATH = String.raw`^(?![/\\]|[A-Za-z]:)(?![^]*(?:^|[/\\])\.\.(?:[/\\]|$))[^\u0000]+$`;
+
+/** What a pattern demands, where the pattern itself would tell a reader nothing. */
+const IN_WORDS: ReadonlyMap<string, string> = new Map([
+  [FILE_NAME, 'is not the name of a file without its folder'],
+  [INNER_PATH, 'is not a relative path without ".."'],
+]);
+
+/** The name of a file that may be looked for: it never leads out of the folder it is looked for in. */
+export const fileName = (description: string): Schema<string> => ({
+  json: { description, type: 'string', pattern: FILE_NAME },
+});
+
+/** The path of a file below another one's folder. */
+export const innerPath = (description: string): Schema<string> => ({
+  json: { description, type: 'string', pattern: INNER_PATH },
+});
+
 export const flag = (description: string): Schema<boolean> => ({ json: { description, type: 'boolean' } });
 
 export const number = (
@@ -113,7 +134,7 @@ export function violation(schema: JsonSchema, value: unknown, path = ''): string
     case 'string':
       if (typeof value !== 'string') return wrong('is not a string');
       return schema.pattern && !new RegExp(schema.pattern, 'u').test(value)
-        ? wrong(`does not match ${schema.pattern}`)
+        ? wrong(IN_WORDS.get(schema.pattern) ?? `does not match ${schema.pattern}`)
         : null;
     case 'boolean':
       return typeof value === 'boolean' ? null : wrong('is not true or false');

@@ -49,13 +49,3 @@ export function wrap(text: string, width: number): string {
   }
   return lines.join('\n');
 }
-
-/**
- * `text` with control characters made visible. Node names and file names are data: a model file must not be able to
- * move the cursor or recolour the terminal of whoever inspects it.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) =>
-    c === '\n' ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}

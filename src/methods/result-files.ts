@@ -7,7 +7,7 @@ import {
   outcomeOf as outcomeIn,
   type RunHeader,
 } from '../records/record.ts';
-import { type RecordedStart, recordedStart as recordedStartOf } from '../records/recorded-start.ts';
+import { recordedRun as recordedRunOf } from '../records/recorded-run.ts';
 import {
   openResultFile as openFile,
   openResultStream as openStream,
@@ -29,8 +29,8 @@ export const openResultStream = (
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
 
-/** What the first line of a result file says of how the run was started; null where there is no such line. */
-export const recordedStart = (path: string): Promise<RecordedStart | null> => recordedStartOf(path, FORMATS);
+/** The first line of a result file, before the rest is read; null where there is no such line. */
+export const recordedRun = (path: string): Promise<RunHeader | null> => recordedRunOf(path, FORMATS);
 
 /** A record without its evidence. */
 export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>

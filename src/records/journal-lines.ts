@@ -4,6 +4,7 @@ import { UsageError } from '../ground/errors.ts';
 
 const CHUNK = 1 << 20;
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 /**
  * Bytes a line may have, its newline aside; a record of a million classes is a fifth of that. A longer line is refused as soon as
@@ -14,7 +15,7 @@ export const LONGEST_LINE = 16 << 20;
 export interface Line {
   /** From 1. */
   readonly number: number;
-  /** Without its newline, as it is on the disk; for digests. */
+  /** Without its line end; for digests, which are over lines that end in LF. */
   readonly bytes: Buffer;
   /** The same as text. */
   readonly text: string;
@@ -22,6 +23,8 @@ export interface Line {
   readonly end: number;
   /** Whether it ends in a newline. */
   readonly whole: boolean;
+  /** Whether a carriage return stands before that: no line as it was written ends so, but git and editors rewrite line ends. */
+  readonly returned: boolean;
 }
 
 /**
@@ -39,11 +42,13 @@ export async function* linesOf(handle: FileHandle, path: string): AsyncGenerator
     pending.push(part);
   };
   const line = (whole: boolean): Line => {
-    const bytes = Buffer.concat(pending);
+    const found = Buffer.concat(pending);
     pending = [];
     held = 0;
-    end += bytes.length + (whole ? 1 : 0);
-    return { number: number++, bytes, text: bytes.toString('utf8'), end, whole };
+    end += found.length + (whole ? 1 : 0);
+    const returned = whole && found.at(-1) === RETURN;
+    const bytes = returned ? found.subarray(0, -1) : found;
+    return { number: number++, bytes, text: bytes.toString('utf8'), end, whole, returned };
   };
   for (let position = 0; ; ) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);

@@ -4,9 +4,9 @@
  * radii to three significant digits, rounded to nearest: only what the log states is read.
  */
 import { readFile } from 'node:fs/promises';
-import { gunzipSync } from 'fflate';
 import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
 import { codeOf } from '../ground/system-error.ts';
+import { gunzipUpTo } from '../ground/unpack.ts';
 import type { Outcome } from './record.ts';
 
 const COLUMNS = ['idx', 'label', 'predict', 'radius', 'correct'] as const;
@@ -102,10 +102,15 @@ function numberIn(cell: string | undefined, column: string, path: string, line: 
   throw damaged(path, line, `${column} is ${cell === undefined ? 'missing' : 'not a number'}`);
 }
 
+/** Bytes that a log may unpack to: a million images. */
+const LONGEST_LOG = 1 << 27;
+
 function textOf(bytes: Uint8Array, path: string): string {
   if (bytes[0] !== 0x1f) return Buffer.from(bytes).toString('utf8');
   try {
-    return Buffer.from(gunzipSync(bytes)).toString('utf8');
+    const text = gunzipUpTo(bytes, LONGEST_LOG);
+    if (text === null) throw damaged(path, 1, `it unpacks to more than ${LONGEST_LOG >> 20} MiB`);
+    return Buffer.from(text).toString('utf8');
   } catch (cause) {
     if (cause instanceof SplitzError) throw cause;
     throw damaged(path, 1, `it does not unpack (${(cause as Error).message})`);

@@ -15,7 +15,9 @@
 import {
   constant,
   count,
+  fileName,
   flag,
+  innerPath,
   list,
   nullable,
   number,
@@ -58,11 +60,11 @@ export interface Sourced<T> {
 }
 
 const model = object('The model file certified.', {
-  name: text('File name, without its folder.'),
+  name: fileName('File name, without its folder.'),
   files: list(
     'The model file and every external data file it refers to.',
     object('One file.', {
-      name: text('Name, relative to the model.'),
+      name: innerPath('Name, relative to the model.'),
       sha256: sha256('SHA-256 of its bytes.'),
     }),
   ),
@@ -119,7 +121,7 @@ const intake = object('How pixels are handed to the model, and which of its outp
   output: setting(nullable(text('Output that holds the class scores; null: the only one.'))),
   labels: setting(
     nullable(
-      text(
+      fileName(
         "Name, without its folder, of the file whose labels took the place of the data's own; the digest of the data covers them. Null: none.",
       ),
     ),

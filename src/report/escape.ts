@@ -2,14 +2,7 @@
  * What comes from files (names, findings, classes) is data in every format: no markup, no formula, no line break, and no
  * control or direction character that would show the reader something other than what is there.
  */
-
-/** Controls, line separators, zero-width and direction characters, lone surrogates: written out instead of obeyed. */
-const UNSEEN =
-  /[\p{Cc}\p{Cs}\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff]/gu;
-
-/** `text` on one line, every invisible character as \uXXXX. */
-export const visible = (text: string): string =>
-  text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+import { visible } from '../ground/visible.ts';
 
 const HTML: Readonly<Record<string, string>> = {
   '&': '&amp;',

@@ -63,11 +63,11 @@ export function buildReport(
   const largest = Math.max(0, ...series.map(({ series: { score } }) => score.radii.at(-1) ?? 0));
   const radii = tableRadii(largest);
   return {
-    title: title ?? defaultTitle(runs),
+    title: (title ?? defaultTitle(runs)) + unfinishedRuns(runs),
     tool,
     series,
     radii,
-    curve: certifiedCurve(series, radii),
+    curve: marked(certifiedCurve(series, radii), unfinishedRuns(runs)),
     sections: runs.map((run, k): RunSection => {
       const its = sources[k] ?? {
         segments: 'not asked for',
@@ -76,7 +76,9 @@ export function buildReport(
       };
       const prefix = runs.length > 1 ? `run-${k + 1}-` : '';
       const own = <F extends Figure | string | null>(figure: F): F =>
-        (figure !== null && typeof figure === 'object' ? { ...figure, id: prefix + figure.id } : figure) as F;
+        (figure !== null && typeof figure === 'object'
+          ? marked({ ...figure, id: prefix + figure.id }, unfinishedMark(run))
+          : figure) as F;
       return {
         run,
         sources: its,
@@ -97,6 +99,20 @@ function defaultTitle(runs: readonly AuditedRun[]): string {
   const [only] = runs;
   if (only === undefined || runs.length > 1) return `Robustness audit of ${runs.length} runs`;
   return `Robustness audit of ${only.kind === 'result' ? only.header.model.name : only.name}`;
+}
+
+const marked = (figure: Figure, mark: string): Figure => ({ ...figure, title: figure.title + mark });
+
+/** A run without its end is called that wherever its figures are read; nothing for one that has it. */
+export const unfinishedMark = (run: AuditedRun): string =>
+  run.kind === 'result' && !run.finished ? ' (unfinished run)' : '';
+
+/** The same of all runs of a report. */
+function unfinishedRuns(runs: readonly AuditedRun[]): string {
+  const [first] = runs;
+  if (first !== undefined && runs.length === 1) return unfinishedMark(first);
+  const open = runs.filter((run) => unfinishedMark(run) !== '').length;
+  return open === 0 ? '' : ` (${open} of ${runs.length} runs unfinished)`;
 }
 
 /** The field's radii, multiples of 0.25, where they are neither too few nor too many; otherwise round numbers. */

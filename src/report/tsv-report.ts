@@ -6,7 +6,7 @@
 import type { SeriesHeader, Sourced } from '../records/record.ts';
 import { curvePoints } from './curve-points.ts';
 import { escapeTsv } from './escape.ts';
-import type { Report } from './report.ts';
+import { type Report, unfinishedMark } from './report.ts';
 
 const COLUMNS = [
   'series',
@@ -25,7 +25,12 @@ const COLUMNS = [
 export function tsvReport({ series }: Report): string {
   const rows = series.flatMap(({ name, run, series: { header, score } }) =>
     curvePoints(score).map(({ radius, certified, lower, upper }) => [
-      ...[name, run.name, header?.method ?? '', header === null ? '' : settingsOf(header)].map(escapeTsv),
+      ...[
+        name,
+        run.name + unfinishedMark(run),
+        header?.method ?? '',
+        header === null ? '' : settingsOf(header),
+      ].map(escapeTsv),
       ...[score.images, radius, certified, certified / score.images, lower, upper].map(String),
       header?.guarantee ?? 'as logged',
     ]),

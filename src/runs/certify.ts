@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import { readableImages } from '../datasets/readable-images.ts';
 import { UsageError } from '../ground/errors.ts';
+import { fileName, violation } from '../ground/json-schema.ts';
 import { type Context, type Message, note } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
 import { valuesOf } from '../methods/method.ts';
@@ -114,7 +115,7 @@ async function leftOut(
 /** Opens every series. @throws ModelRefused when a proof fails, ToolError when the provider is absent */
 export async function openRun(settled: SettledRun, context: Context): Promise<OpenedRun> {
   const { subject, series, seed } = settled;
-  const probes = await firstImages(settled);
+  const probes = await firstImages(subject, settled.request.start ?? 0, settled.unreadable);
   const certifiers: Certifier<object>[] = [];
   const close = async (): Promise<void> => {
     for (const certifier of certifiers) await certifier.close();
@@ -160,12 +161,25 @@ export async function* certify(
 
 export { pixelDigest } from './run-images.ts';
 
-/** A few images of the run, for the checks before the first certificate. */
-async function firstImages({
-  subject: { data },
-  request: { start = 0 },
-  unreadable,
-}: SettledRun): Promise<Float32Array[]> {
+/** A file's name for the header. Throws UsageError for one that would lead elsewhere on another system. */
+function recordableName(path: string): string {
+  const name = basename(path);
+  const fault = violation(fileName('').json, name, 'its name');
+  if (fault === null) return name;
+  throw new UsageError({
+    what: `the file '${name}' has a name that a result file does not take`,
+    where: path,
+    why: 'with a backslash or a drive letter it would be a path on Windows',
+    remedy: 'Rename the file.',
+  });
+}
+
+/** The first images of the run that can be read, for the checks before the first certificate. */
+export async function firstImages(
+  { data }: Pick<OpenedSubject, 'data'>,
+  start: number,
+  unreadable: readonly number[],
+): Promise<Float32Array[]> {
   const indices: number[] = [];
   for (let index = start; index < data.length && indices.length < 2; index++)
     if (!unreadable.includes(index)) indices.push(index);
@@ -190,7 +204,7 @@ function headerOf(
     tool: { name: 'splitz-onnx', version: packageVersion() },
     started: new Date().toISOString(),
     model: {
-      name: basename(source.path),
+      name: recordableName(source.path),
       files: source.files.map(({ name, sha256 }) => ({ name, sha256 })),
       producer: source.producer,
       irVersion: source.irVersion,
@@ -206,7 +220,7 @@ function headerOf(
     intake: {
       ...intake,
       output: given('output', request.output, null),
-      labels: given('labels', request.labels && basename(request.labels), null),
+      labels: given('labels', request.labels && recordableName(request.labels), null),
     },
     selection: {
       start: given('start', request.start, 0),

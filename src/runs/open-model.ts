@@ -14,6 +14,8 @@ import {
 export interface ModelRequest extends IntakeRequest {
   /** Path of the ONNX file. */
   readonly model: string;
+  /** Digest that this file must have; one with another is not parsed. */
+  readonly sha256?: string | undefined;
   /** The output with the class scores, where there are several. */
   readonly output?: string | undefined;
   /** Whether operators in training mode are switched to inference. */
@@ -26,8 +28,8 @@ export interface OpenedModel {
 }
 
 /** The model as it is to be used. Throws as `loadModel` does. */
-export async function sourceOf({ model, forceEval: force }: ModelRequest): Promise<Model> {
-  const loaded = await loadModel(model);
+export async function sourceOf({ model, sha256, forceEval: force }: ModelRequest): Promise<Model> {
+  const loaded = await loadModel(model, sha256);
   return force === true ? forceEval(loaded) : loaded;
 }
 
@@ -50,9 +52,13 @@ export async function openModel(
   };
 }
 
+/** Digest of the model file of a run, which another file is known by before it is parsed. */
+export const recordedDigest = ({ files }: RunHeader['model']): string => files[0]?.sha256 ?? '';
+
 /** How the model of a result file was opened. */
 export function recordedModelRequest({ model, intake }: RunHeader): Omit<ModelRequest, 'model'> {
   return {
+    sha256: recordedDigest(model),
     output: intake.output.value ?? undefined,
     forceEval: model.modified !== undefined,
     layout: intake.layout.value,

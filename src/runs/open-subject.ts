@@ -55,7 +55,7 @@ export async function openSubject(
   const classNames = await classNamesFor(request.classNames, source, data, classifier.classes);
   const name = basename(request.model);
   const ofFile = findingsOf(
-    subjectOfModel(source, name, { scale: intake.scale.value, normalised: isNormalised(intake) }),
+    subjectOfModel(source, name, { scale: intake.scale.value, normalised: isNormalised(intake, source) }),
   );
   const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
   const told = withRewrites(measured, classifier.rewrites, name);
@@ -65,9 +65,9 @@ export async function openSubject(
 }
 
 /** Whether the user has pixels normalised; what the model's metadata state is the model's own. */
-function isNormalised({ mean, std }: IntakeSettings): boolean {
-  return [mean, std].some(({ value, origin }) => value !== null && origin !== 'model metadata');
-}
+const isNormalised = ({ mean, std }: IntakeSettings, { metadata }: Model): boolean =>
+  (mean.value !== null && !metadata.has('splitz.mean')) ||
+  (std.value !== null && !metadata.has('splitz.std'));
 
 /** How the data are read for a model: also whether its --channels ask for grey images as colour ones. */
 export function datasetOptions(

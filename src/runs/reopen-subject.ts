@@ -57,7 +57,7 @@ export function labelsPath(
   return [join(dirname(run), name), name].find((path) => existsSync(path));
 }
 
-/** What distinguishes a model file from the one of the run, or null. */
+/** What distinguishes a model, its external data included, from the one of the run, or null. */
 export function modelDifference(header: RunHeader, source: Model): string | null {
   const digests = (files: readonly { readonly sha256: string }[]): string =>
     files.map(({ sha256 }) => sha256).join(', ');
@@ -90,14 +90,7 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
   });
   const { source } = opened.classifier;
   const other = modelDifference(header, source);
-  if (other !== null) {
-    throw new UsageError({
-      what: 'this is not the model of the result file',
-      where: source.path,
-      why: other,
-      remedy: `Name the model the run was made with (${header.model.name}).`,
-    });
-  }
+  if (other !== null) throw otherModel(source.path, other, header);
   if (opened.data.digest !== data.digest) {
     throw new UsageError({
       code: 'other-data',
@@ -109,6 +102,15 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
   }
   return { ...opened, classNames: header.model.classNames ?? opened.classNames };
 }
+
+const otherModel = (where: string, why: string, { model }: RunHeader): UsageError =>
+  new UsageError({
+    code: 'other-model',
+    what: 'this is not the model of the result file',
+    where,
+    why,
+    remedy: `Name the model the run was made with (${model.name}).`,
+  });
 
 /** What a header states of model, data and methods that does not match them, as "data.length: 10 in the file, 20 of …". */
 export function sourceDifferences(header: RunHeader, subject: OpenedSubject): string[] {
@@ -124,6 +126,8 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     ['data.length', header.data.length, data.length],
     ['data.shape', header.data.shape, data.shape],
     ['data.labelled', header.data.labelled, data.labels !== null],
+    ['data.subset', header.data.subset, subject.subset],
+    ['dependence', header.dependence, 'independent'],
   ];
   const general = facts
     .map(([name, then, now]) => [name, JSON.stringify(then), JSON.stringify(now)] as const)

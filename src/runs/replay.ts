@@ -2,14 +2,20 @@
 import { UsageError } from '../ground/errors.ts';
 import { type Context, note } from '../methods/context.ts';
 import { methodOf } from '../methods/index.ts';
-import { type Image, type Subject, valuesOf } from '../methods/method.ts';
+import { type Certifier, type Image, type Subject, valuesOf } from '../methods/method.ts';
 import type { Run } from '../records/read-results.ts';
 import type { CertificateRecord, RunHeader, SeriesCertificate } from '../records/record.ts';
-import { certificateDifferences, type ImageFacts, imageDifferences } from '../verification/replay.ts';
-import { pixelDigest } from './certify.ts';
-import { describeEnvironment } from './environment.ts';
+import {
+  certificateDifferences,
+  differences,
+  type ImageFacts,
+  imageDifferences,
+} from '../verification/replay.ts';
+import { firstImages, pixelDigest } from './certify.ts';
+import { describeEnvironment, type Environment } from './environment.ts';
 import { findRecord } from './find-record.ts';
 import { networkAnswers } from './network-answers.ts';
+import type { OpenedSubject } from './open-subject.ts';
 import { environmentDifferences, reopenSubject, type SourceFlags } from './reopen-subject.ts';
 
 /** A record computed again. */
@@ -23,6 +29,8 @@ export interface Replayed {
 
 export interface Replay {
   readonly records: readonly Replayed[];
+  /** What the first line says of the methods, as they were opened, that comes out differently. */
+  readonly header: readonly string[];
   /** How this machine differs from those that computed these records, in words; empty when it does not. */
   readonly elsewhere: readonly string[];
 }
@@ -38,9 +46,17 @@ export async function replay(
   images: readonly number[],
   context: Context,
 ): Promise<Replay> {
-  const { header } = run;
   const records = [...new Set(images)].map((image) => findRecord(run, image, sources.run));
-  const subject = await reopenSubject(sources, header);
+  return replayOn(run.header, records, await reopenSubject(sources, run.header), context);
+}
+
+/** The same of records of a run whose model and data are open. */
+export async function replayOn(
+  header: RunHeader,
+  records: readonly CertificateRecord[],
+  subject: OpenedSubject,
+  context: Context,
+): Promise<Replay> {
   const here = describeEnvironment(context.resources);
   const machines = [...new Set(records.map(({ environment }) => environment))];
   const elsewhere = [
@@ -60,10 +76,11 @@ export async function replay(
     records.map(async ({ index }): Promise<Image> => ({ index, pixels: await subject.data.image(index) })),
   );
   const facts = await factsAgain(wanted, subject);
-  const again: SeriesCertificate[][] = [];
+  const again: SeriesAgain[] = [];
   for (const k of header.series.keys()) again.push(await seriesAgain(header, k, wanted, subject, context));
   return {
     elsewhere,
+    header: again.flatMap(({ opened }, k) => openedDifferences(header, k, opened, here)),
     records: records.map((record, i) => {
       const fact = facts[i];
       if (fact === undefined) throw new Error('one look per record');
@@ -71,7 +88,7 @@ export async function replay(
         record,
         image: imageDifferences(record, fact),
         series: record.series.map((recorded, k) => {
-          const certificate = again[k]?.[i];
+          const certificate = again[k]?.certificates[i];
           if (certificate === undefined) throw new Error('one certificate per record and series');
           return certificateDifferences(recorded, certificate);
         }),
@@ -92,6 +109,30 @@ async function factsAgain(images: readonly Image[], { classifier }: Subject): Pr
   return facts;
 }
 
+/** A series opened again, and its certificates. */
+interface SeriesAgain {
+  readonly opened: Pick<Certifier<object>, 'facts' | 'checks'>;
+  readonly certificates: readonly SeriesCertificate[];
+}
+
+/** What a header says of an opened method, against the one opened here; what is measured only where the machine is the same. */
+function openedDifferences(
+  { series, environments }: RunHeader,
+  k: number,
+  { facts, checks }: SeriesAgain['opened'],
+  here: Environment,
+): string[] {
+  const [opener] = environments;
+  const recorded = series[k];
+  if (recorded === undefined || opener === undefined) return [];
+  const measured = ({ batch: _, ...rest }: Readonly<Record<string, unknown>>): object => rest;
+  const same = environmentDifferences(opener, here).length === 0;
+  return [
+    ...differences(recorded.facts, facts),
+    ...(same ? differences(measured({ ...recorded.checks }), measured({ ...checks })) : []),
+  ].map((text) => `series[${k}]: ${text}`);
+}
+
 /** The certificates of one series, as `certify` makes them. */
 async function seriesAgain(
   header: RunHeader,
@@ -99,11 +140,11 @@ async function seriesAgain(
   images: readonly Image[],
   subject: Subject,
   context: Context,
-): Promise<SeriesCertificate[]> {
+): Promise<SeriesAgain> {
   const series = header.series[k];
   if (series === undefined) throw new RangeError(`the run has no series ${k}`);
   const noise = { seed: BigInt(header.seed.value), series: k };
-  const probes = images.slice(0, 2).map(({ pixels }) => pixels);
+  const probes = await firstImages(subject, header.selection.start.value, header.selection.unreadable ?? []);
   const certifier = await methodOf(series).open(subject, valuesOf(series.settings), noise, probes, context);
   try {
     if (certifier.guarantee !== series.guarantee)
@@ -111,9 +152,11 @@ async function seriesAgain(
         what: `series ${k} of the run is called "${series.guarantee}", but its method gives "${certifier.guarantee}"`,
         remedy: 'Run `splitz-onnx verify` on the file.',
       });
-    const again: SeriesCertificate[] = [];
-    for await (const certificate of certifier.certify(stream(images), context)) again.push(certificate);
-    return again;
+    const certificates: SeriesCertificate[] = [];
+    for await (const certificate of certifier.certify(stream(images), context))
+      certificates.push(certificate);
+    const { facts, checks } = certifier;
+    return { opened: { facts, checks }, certificates };
   } finally {
     await certifier.close();
   }

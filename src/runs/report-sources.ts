@@ -134,6 +134,8 @@ async function classifierOf(
     if (modelDifference(header, source) !== null) return model === undefined ? NO_MODEL : OTHER_MODEL;
     return (await openModel(source, request, header.data.shape)).classifier;
   } catch (error) {
+    if (error instanceof UsageError && error.report.code === 'other-model')
+      return model === undefined ? NO_MODEL : OTHER_MODEL;
     // A file that is there by chance must not stop the report; for one that was named, the reason must be reported.
     if (model !== undefined || !(error instanceof SplitzError)) throw error;
     return `${header.model.name} alongside the result file cannot be used (${error.report.what})`;

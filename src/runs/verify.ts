@@ -21,16 +21,24 @@ import {
   verifyFile,
 } from '../verification/verify-file.ts';
 import { openContext } from './context.ts';
+import { recordedDigest } from './open-model.ts';
 import type { OpenedSubject } from './open-subject.ts';
 import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } from './reopen-subject.ts';
+import type { SampleSize } from './replay-sample.ts';
 import { readableAfterAll } from './run-images.ts';
+import { STATED_ONLY, seedDoubt, selectionDoubt } from './verify-doubts.ts';
+import { checkFindings } from './verify-findings.ts';
 import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
+import { type Collected, type Findings, mismatch, type Replayed } from './verify-outcome.ts';
+import { NOT_REPLAYED, replayRecords } from './verify-replay.ts';
 
 export interface VerifyRequest extends SourceFlags {
   /** Whether a run without a closing line holds. */
   readonly unfinished?: boolean | undefined;
   /** Certificates per series whose bounds are proved another way; by default what fits into a minute, as `certify` proves them. */
   readonly bounds?: number | undefined;
+  /** Certificates that are computed again, noise and all; none by default. */
+  readonly replay?: SampleSize | undefined;
   /** Chooses samples and probes; drawn from the operating system unless given. */
   readonly seed?: number | undefined;
   /** The key that must have signed a statement about the file. */
@@ -39,23 +47,18 @@ export interface VerifyRequest extends SourceFlags {
   readonly statement?: string | undefined;
 }
 
-/** What was found to hold, and what was not looked at, in words. */
-export interface Findings {
-  readonly checked: readonly string[];
-  readonly unchecked: readonly string[];
-  /** What the file was compared with: nothing but itself, some of what it claims, or all that model and data can show. */
-  readonly scope: 'file' | 'part' | 'whole';
-}
-
 export interface Verification extends Findings {
   readonly file: FileVerification;
   /** The first thing that does not hold; null when all that was looked at does. */
   readonly problem: DoesNotHold | null;
+  /** What chose samples and probes. */
+  readonly seed: number;
+  /** Records computed again, of how many; null where none were. */
+  readonly replayed: Replayed | null;
 }
 
-type Collected = {
-  -readonly [K in keyof Findings]: Findings[K] extends readonly string[] ? string[] : Findings[K];
-};
+/** A request whose seed is settled. */
+type Seeded = VerifyRequest & { readonly seed: number };
 
 /**
  * @param context where it is computed; by default the CPU with a worker per core, without messages
@@ -73,27 +76,29 @@ export async function verify(request: VerifyRequest, context?: Context): Promise
   requireModel(request);
   const file = await verifyFile(request.run, request.unfinished ?? false);
   const { header, fault } = file;
+  const seeded: Seeded = { ...request, seed: request.seed ?? drawnSeed() };
+  const { seed } = seeded;
   if (fault !== null || header === null)
     return {
-      ...{ file, problem: fault && faultOf(request.run, fault) },
-      ...{ checked: [], unchecked: [], scope: 'file' },
+      ...{ file, problem: fault && faultOf(request.run, fault), seed },
+      ...{ checked: [], unchecked: [], scope: 'file', replayed: null },
     };
   const found = fileFindings(header, file);
   try {
     await checkSignature(request, found);
-    await checkSources(request, header, file.records, found, context);
-    return { ...found, file, problem: null };
+    await checkSources(seeded, header, file.records, found, context);
+    return { ...found, file, problem: null, seed };
   } catch (error) {
     if (!(error instanceof DoesNotHold)) throw error;
-    return { ...found, file, problem: error };
+    return { ...found, file, problem: error, seed };
   }
 }
 
 /** Throws UsageError where model and data are needed and none is named. */
-function requireModel({ model, data, bounds = 0 }: VerifyRequest): void {
-  if (model !== undefined || (bounds === 0 && data === undefined)) return;
+function requireModel({ model, data, bounds = 0, replay = 0 }: VerifyRequest): void {
+  if (model !== undefined || (bounds === 0 && replay === 0 && data === undefined)) return;
   throw new UsageError({
-    what: `${bounds > 0 ? '--bounds' : '--data'} needs the model`,
+    what: `${bounds > 0 ? '--bounds' : replay !== 0 ? '--replay' : '--data'} needs the model`,
     remedy: 'Name it after the result file: splitz-onnx verify RUN.jsonl MODEL.onnx.',
   });
 }
@@ -107,37 +112,26 @@ const faultOf = (path: string, { record, line, why }: NonNullable<FileVerificati
       'Trust nothing from this line on. Get the file again from its source, or certify the images again.',
   });
 
-const mismatch = (what: string, where: string, why: string): DoesNotHold =>
-  new DoesNotHold({
-    what,
-    where,
-    why,
-    remedy: 'Compare with what was certified; trust neither until they agree.',
-  });
-
 const wrongRecord = (path: string, { line, record, why }: RecordFault): DoesNotHold =>
   mismatch(`the result file does not hold: image ${record.index}`, `${path}, line ${line}`, why);
 
-/** What a seed leaves open: who knew it before the model was made, or how many were drawn. */
-function seedDoubt({ seed }: RunHeader): string {
-  return seed.origin === 'operating system'
-    ? `that the seed ${seed.value} was drawn once (by the operating system, the file states), and not repeatedly until the result pleased`
-    : `that the maker of the model did not know the seed ${seed.value}: it was chosen (${seed.origin}), and a model can be made for the noise of a known seed`;
-}
-
 /** What a file shows by itself. */
-function fileFindings(header: RunHeader, { records, finished }: FileVerification): Collected {
+function fileFindings(header: RunHeader, { records, finished, returned }: FileVerification): Collected {
+  const selection = selectionDoubt(header, records.length);
   const byNoise = records.some(({ record }) => record.series.some((one) => one.failureProbability > 0));
   return {
     scope: 'file',
+    replayed: null,
     checked: [
       `${records.length} records: ${header.series.map((one) => `${methodOf(one).title}: ${methodOf(one).recomputed}`).join('; ')}; classes, order, settings`,
-      'the chain over all lines',
+      `the chain over all lines${returned ? ', which end in CR LF here: something has rewritten the line ends since, and nothing else' : ''}`,
       ...(finished ? ["the closing line's figures and its result digest, counted again"] : []),
     ],
     unchecked: [
-      'that the certificates were computed as stated: `splitz-onnx replay` computes them again',
+      NOT_REPLAYED,
+      ...(selection === null ? [] : [selection]),
       ...(byNoise ? [seedDoubt(header)] : []),
+      STATED_ONLY,
       ...(finished ? [] : ['whether records are missing at the end: the run is not finished']),
     ],
   };
@@ -157,13 +151,13 @@ async function checkSignature({ run, key, statement }: VerifyRequest, found: Col
 
 /** Digests, images, answers and certificates, as far as model and data are given. */
 async function checkSources(
-  request: VerifyRequest,
+  request: Seeded,
   header: RunHeader,
   records: readonly PlacedRecord[],
   found: Collected,
   context: Context,
 ): Promise<void> {
-  const { run, model, data, bounds } = request;
+  const { run, model, data, bounds = 0, replay = 0 } = request;
   if (model === undefined) {
     found.unchecked.push(
       'the digests of model and data, the images, and what model and data show of the certificates: no model was named',
@@ -171,15 +165,19 @@ async function checkSources(
     );
     return;
   }
-  const source = await loadModel(model);
+  const source = await loadModel(model, recordedDigest(header.model)).catch((error: unknown) => {
+    if (error instanceof UsageError && error.report.code === 'other-model')
+      throw mismatch('the model is not the one certified', model, error.report.why ?? '');
+    throw error;
+  });
   const other = modelDifference(header, source);
   if (other !== null) throw mismatch('the model is not the one certified', model, other);
   found.checked.push('the digest of the model');
   found.scope = 'part';
   const spec = data ?? source.metadata.get('splitz.dataset');
   const unnamed = spec === undefined || (data === undefined && isKindOnly(spec));
-  // With --bounds, opening the data says what is missing.
-  if (unnamed && (bounds ?? 0) === 0) {
+  // With --bounds or --replay, opening the data says what is missing.
+  if (unnamed && bounds === 0 && replay === 0) {
     found.unchecked.push(
       'the data, the images, what the header says of the model, and what both show of the certificates: no --data was given',
       ...doubts(header, records),
@@ -195,8 +193,10 @@ async function checkSources(
   if (differences.length > 0)
     throw mismatch("the run's first line does not hold", `${run}, line 1`, differences.join('; '));
   found.checked.push('the digest of the data; what the header says of model, data and settings');
+  const known = checkFindings(run, header, subject, found, context);
   const complete = await checkRecords(request, header, records, subject, found, context);
-  if (complete) found.scope = 'whole';
+  if (replay !== 0) await replayRecords({ ...request, replay }, header, records, subject, found, context);
+  if (known && complete) found.scope = 'whole';
 }
 
 /** What no file can show: of the images, and in the words of the methods. */
@@ -233,7 +233,7 @@ async function checkLeftOut(
 
 /** The records against model and data; whether nothing was left open. */
 async function checkRecords(
-  { run, bounds, seed = drawnSeed() }: VerifyRequest,
+  { run, bounds, seed }: Seeded,
   header: RunHeader,
   records: readonly PlacedRecord[],
   subject: OpenedSubject,
@@ -263,7 +263,8 @@ async function checkRecords(
     if (fault !== null) {
       const { line, index } = fault.claim;
       const what = `the result file does not hold: image ${index}`;
-      throw mismatch(what, `${run}, line ${line}`, ofSeries(header, k, fault.why));
+      const sampled = bounds === undefined ? '' : ` (drawn by the seed ${seed})`;
+      throw mismatch(what, `${run}, line ${line}`, ofSeries(header, k, `${fault.why}${sampled}`));
     }
     found.checked.push(...checked.map((text) => ofSeries(header, k, text)));
     left.push(...unchecked.map((text) => ofSeries(header, k, text)));

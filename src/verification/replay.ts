@@ -18,7 +18,8 @@ function fieldsOf({ seconds: _, evidence, ...verdict }: SeriesCertificate): obje
   return { ...verdict, ...Object.fromEntries(named) };
 }
 
-function differences(recorded: object, again: object): string[] {
+/** Of any two objects, field by field. */
+export function differences(recorded: object, again: object): string[] {
   const text = (fields: object): Map<string, string> =>
     new Map(Object.entries(fields).map(([field, value]) => [field, JSON.stringify(value)]));
   const [then, now] = [text(recorded), text(again)];

@@ -50,6 +50,8 @@ export interface FileVerification {
   readonly digest: string | null;
   /** Whether the closing line is there. */
   readonly finished: boolean;
+  /** Whether line ends are CR LF somewhere; chain and digests are over LF, so that nothing else may have changed. */
+  readonly returned: boolean;
 }
 
 /** The certificates of one series, by its number. */
@@ -85,7 +87,7 @@ async function verifyLines(
   const opening = first.done ? { why: ['the file is empty'] } : headerOf(first.value);
   if ('why' in opening) {
     const fault = { line: 1, record: FIRST_LINE, why: opening.why };
-    return { fault, header: null, records: [], outcomes: [], digest: null, finished: false };
+    return { fault, header: null, records: [], outcomes: [], digest: null, finished: false, returned: false };
   }
   const { header } = opening;
   const records: PlacedRecord[] = [];
@@ -95,13 +97,15 @@ async function verifyLines(
   const planned = plannedIndices(header);
   let { chain } = opening;
   let finished = false;
+  let returned = first.value?.returned ?? false;
   let last = 1;
   const result = (fault: Fault | null): FileVerification => ({
-    ...{ fault, header, records, outcomes, digest: digest.value(), finished },
+    ...{ fault, header, records, outcomes, digest: digest.value(), finished, returned },
   });
 
   for await (const line of lines) {
     last = line.number;
+    returned ||= line.returned;
     const parsed = parseObject(line.text);
     const isEnd = parsed?.['kind'] === 'end';
     const why: string[] = [];

@@ -83,6 +83,24 @@ describe('keys', () => {
   });
 });
 
+it('a private key is refused where a public one is wanted, encrypted or not: nobody needs it to verify', () => {
+  const locked = generateKeyPairSync('ed25519').privateKey.export({
+    ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' },
+  } as const);
+  for (const path of [keyPath, file('locked-private.pem', locked.toString())]) {
+    let refused: unknown;
+    try {
+      readPublicKey(path);
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toMatchObject({
+      exitCode: 4,
+      report: { what: expect.stringContaining('private one'), remedy: expect.stringContaining('.pub.pem') },
+    });
+  }
+});
+
 describe('the envelope', () => {
   it('encodes the example of the DSSE protocol', () => {
     const encoded = preAuthEncoding('http://example.com/HelloWorld', Buffer.from('hello world'));

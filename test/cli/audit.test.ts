@@ -58,7 +58,7 @@ describe.concurrent('verify', () => {
     const { holds, scope, records, checked, digest } = JSON.parse(stdout);
     expect({ holds, scope, records }).toEqual({ holds: true, scope: 'part', records: 8 });
     expect(checked.join('\n')).toMatch(
-      /digest of the model\n.*digest of the data.*\n.*pixels.*\n.*network alone.* 8 of 8 images\n.* 3 of the \d records .* seed 4 .* 3 of them by.*\nplain smoothing \(series 1\): τ of every record$/u,
+      /digest of the model\n.*digest of the data.*\n.*preflight.*\n.*pixels.*\n.*network alone.* 8 of 8 images\n.* 3 of the \d records .* seed 4 .* 3 of them by.*\nplain smoothing \(series 1\): τ of every record$/u,
     );
     expect(linesOf('run.jsonl').at(-1)).toContain(`"digest":"${digest}"`);
     const again = await splitz(
@@ -245,6 +245,35 @@ describe.concurrent('verify', () => {
     expect(model.stdout).toContain('constant within the radius');
   });
 
+  it('one command is the whole audit: bounds and votes of a draw, what it is worth, and the policy', async () => {
+    const whole = ['run.jsonl', 'net.onnx', '--data', 'glyphs', '--bounds', '3', '--replay'];
+    const { code, stdout, stderr } = await splitz(
+      folder,
+      ...['verify', ...whole, '3', '--seed', '5', '--require', 'certified@0 >= 0'],
+    );
+    expect(code).toBe(0);
+    const text = stdout.replace(/\s+/gu, ' ');
+    expect(text).toMatch(
+      /every field computed again, of 3 of the (\d) records with a radius, drawn by the seed 5 \(images [\d, ]+\)/u,
+    );
+    expect(text).toMatch(/a file in which 1 of these \d are false passes with probability 0\.\d+/u);
+    expect(text).toContain('how the images were chosen: 8 of 10,000, the first');
+    expect(stderr).toContain('votes of 3 of 8 records drawn again');
+    const all = await splitz(folder, 'verify', ...whole, 'all', '--json');
+    expect(all.code).toBe(0);
+    const { replayed, unchecked, seed } = JSON.parse(all.stdout);
+    expect([replayed, typeof seed]).toEqual([8, 'number']);
+    expect(unchecked.join()).not.toContain('computed as stated');
+  });
+
+  it.each([
+    ['--replay', 'some', 'is not a number of records'],
+    ['--replay', '3', '--replay needs the model'],
+  ])('%s %s without more is a mistake in the command', async (flag, value, what) => {
+    const { code, stderr } = await splitz(folder, 'verify', 'run.jsonl', flag, value);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(what)]);
+  });
+
   it('draws its sample anew each time, and says by which seed', async () => {
     const seeds = await Promise.all(
       [1, 2].map(
@@ -349,6 +378,31 @@ describe.concurrent('replay', () => {
       expect(replayed.every((one: { same: boolean }) => one.same)).toBe(true);
     },
   );
+
+  it('--sample draws records with a radius, prints the seed and what the draw is worth', async () => {
+    const of = ['replay', 'run.jsonl', '--data', 'glyphs', '--sample'];
+    const { code, stdout } = await splitz(folder, ...of, '2');
+    expect(code).toBe(0);
+    const [, drawn, all, seed = ''] =
+      /(\d) of the (\d) records with a radius, drawn by the seed (\d+)/u.exec(stdout.replace(/\s+/gu, ' ')) ??
+      [];
+    expect([drawn, Number(all) > 2]).toEqual(['2', true]);
+    expect(stdout.replace(/\s+/gu, ' ')).toContain(`a file in which 1 of these ${all} are false passes`);
+    expect((await splitz(folder, ...of, '2', '--seed', seed)).stdout).toBe(stdout);
+    const json = JSON.parse((await splitz(folder, ...of, '2', '--seed', seed, '--json')).stdout);
+    expect(json.sample).toMatchObject({ drawn: 2, of: Number(all), seed: Number(seed) });
+    const every = await splitz(folder, ...of, 'all', '--json');
+    expect(JSON.parse(every.stdout).replayed).toHaveLength(16);
+  });
+
+  it.each([
+    [['--sample', '2', '--image', '1'], 'exclude each other'],
+    [['--seed', '2'], 'draws a sample, and none is asked for'],
+    [['--sample', '-2'], 'is not a number of records'],
+  ])('%j is a mistake in the command', async (args, what) => {
+    const { code, stderr } = await splitz(folder, 'replay', 'run.jsonl', '--data', 'glyphs', ...args);
+    expect([code, stderr]).toEqual([4, expect.stringContaining(what)]);
+  });
 
   it('a record whose votes are not those of its seed is found out', async () => {
     // Without the closing line, whose digest covers the seed.
@@ -496,6 +550,7 @@ describe.concurrent('--require', () => {
       ...['verify', '--require', `abstained <= ${abstained / 8}`, 'run.jsonl', '--require=certified@0 >= 0'],
     );
     expect(ok.code).toBe(0);
+    expect(ok.stderr).toContain('of the file as written; votes not drawn again');
     expect(ok.stderr.split('\n').filter((line) => line.startsWith('policy met: '))).toHaveLength(2);
     const { code, stdout, stderr } = await splitz(
       folder,

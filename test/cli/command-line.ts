@@ -29,26 +29,30 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts `splitz-onnx ARGS` in `folder`, with more variables in its environment, by way of another command perhaps. */
+/**
+ * Starts `splitz-onnx ARGS` in `folder`, with more variables in its environment, by way of another command perhaps, its standard
+ * output to a descriptor perhaps.
+ */
 export function start(
   folder: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   via: readonly string[] = [],
+  out: number | 'pipe' = 'pipe',
 ): Started {
   const began = performance.now();
   const [command = process.execPath, ...words] = [...via, process.execPath, MAIN, ...args];
   const child = spawn(command, words, {
     cwd: folder,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', out, 'pipe'],
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   const ended = new Promise<Ended>((resolve, reject) => {

@@ -51,6 +51,12 @@ const hostile = fc
   )
   .map((parts) => parts.join(''));
 
+/** The same as a name that a header takes: it leads nowhere. */
+const nameOf = (text: string): string => {
+  const name = text.replaceAll(/[/\\]/g, '∕').replaceAll('\0', '0');
+  return /^\.{0,2}$|^[A-Za-z]:/u.test(name) ? `_${name}` : name;
+};
+
 /** A header whose every free text is `text`. */
 function headerSaying(text: string): RunHeader {
   const header = exampleHeader();
@@ -59,9 +65,9 @@ function headerSaying(text: string): RunHeader {
     started: text,
     model: {
       ...header.model,
-      name: text,
+      name: nameOf(text),
       producer: text,
-      files: [{ name: text, sha256: 'a'.repeat(64) }],
+      files: [{ name: nameOf(text), sha256: 'a'.repeat(64) }],
       opsets: [{ domain: text, version: 17 }],
       modified: [text],
     },
@@ -112,9 +118,9 @@ describe('names in result files', () => {
   });
 
   test('can be read on the page as they are, invisible characters written out', () => {
-    const text = '<b>"a" & \'b\'</b>\u202e';
+    const text = '<b>"a" & \'b\'<br>\u202e';
     const { document } = parseHTML(htmlReport(saying(text)));
-    expect(document.querySelector('h1')?.textContent).toContain('<b>"a" & \'b\'</b>\\u202e');
+    expect(document.querySelector('h1')?.textContent).toContain('<b>"a" & \'b\'<br>\\u202e');
   });
 
   test('add no row and no column to Markdown tables, and no HTML or link', () => {

@@ -191,6 +191,28 @@ describe('the result digest', () => {
     expect(settingsTables(unfinished).at(-1)?.rows.at(-1)).toEqual(['result digest so far', end.digest]);
     expect(htmlReport(reportOf(unfinished))).toContain(end.digest);
   });
+
+  test('a run that is not finished is called that in every format, in the title', () => {
+    const header = exampleHeader();
+    const whole = resultRun(named, header, records(7), endOf(records(7)));
+    const open = resultRun({ ...named, name: 'open' }, header, records(7), null);
+    for (const [runs, mark] of [
+      [[open], '(unfinished run)'],
+      [[whole, open], '(1 of 2 runs unfinished)'],
+    ] as const) {
+      const report = reportOf(...runs);
+      const title = (text: string, pattern: RegExp) => pattern.exec(text)?.[1]?.replaceAll('\\', '');
+      expect(title(htmlReport(report), /<title>([^<]*)/u)).toContain(mark);
+      expect(title(markdownReport(report), /^# (.*)$/mu)).toContain(mark);
+      expect(title(latexReport(report), /\\caption\{(.*)\}$/mu)).toContain(mark);
+      expect(tsvReport(report)).toContain('open (unfinished run)');
+      expect(title(standaloneSvg(report.curve), /<title>([^<]*)/u)).toContain(mark);
+      expect(report.sections.at(-1)?.histogram?.title).toContain('(unfinished run)');
+    }
+    const finished = reportOf(whole);
+    for (const text of [htmlReport(finished), tsvReport(finished), markdownReport(finished)])
+      expect(text).not.toContain('unfinished');
+  });
 });
 
 describe('a run of a method that says no more than it must', () => {

@@ -7,7 +7,6 @@ import {
   confirmedBounds,
   described,
   leftOpen,
-  missing,
   motionDoubt,
 } from '../../src/methods/splitz/confirm/confirm.ts';
 import { boundConfirmer } from '../../src/methods/splitz/confirm/confirm-bounds.ts';
@@ -16,6 +15,7 @@ import { latentCentre } from '../../src/methods/splitz/left-half.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
+import { missing, worthOf } from '../../src/statistics/sample-worth.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { randomSource } from '../operators/random.ts';
@@ -170,7 +170,7 @@ describe('which records are confirmed', () => {
       `5 of the 40 records with a radius, drawn by the seed 5 (images ${indices.join(', ')}), 5 of them by another proof`,
     );
     expect(leftOpen(confirmed)).toContain(
-      '35 records with a radius: --bounds N proves those of N records again; were 4 of the 40 false, such a draw would miss them all with probability 0.57',
+      '35 records with a radius: --bounds N proves those of N records again; a file in which 4 of these 40 are false passes with probability 0.57',
     );
   });
 
@@ -186,6 +186,11 @@ describe('which records are confirmed', () => {
 
 it('a file with a tenth of false records passes a draw of five with probability 0.59', () => {
   expect(missing(10_000, 1000, 5)).toBeCloseTo(0.9 ** 5, 3);
+  expect(worthOf(10_000, 5)).toBe(
+    'a file in which 1000 of these 10000 are false passes with probability 0.59',
+  );
+  // 36·35·34·33·32 of 40·39·38·37·36: drawn without putting back.
+  expect(worthOf(40, 20)).toBe('a file in which 4 of these 40 are false passes with probability 0.053');
   expect(missing(10, 1, 3)).toBeCloseTo(0.7, 12);
   expect(missing(10, 1, 10)).toBe(0);
   expect(missing(10, 1, 0)).toBe(1);

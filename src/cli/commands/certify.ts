@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Context } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf } from '../../methods/method.ts';
-import { openResultFile, openResultStream, recordedStart } from '../../methods/result-files.ts';
+import { openResultFile, openResultStream, recordedRun } from '../../methods/result-files.ts';
 import { cohenTsv } from '../../records/cohen-tsv.ts';
 import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
@@ -125,13 +125,13 @@ function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun)
 
 /** The run with the seed of the file being continued, unless one was given, and without the images it left out. */
 async function continued(settled: SettledRun, path: string | null): Promise<SettledRun> {
-  const recorded = path === null ? null : await recordedStart(path);
+  const recorded = path === null ? null : await recordedRun(path);
   if (recorded === null) return settled;
   const { seed, unreadable } = settled;
   return {
     ...settled,
     seed: seed.origin === 'operating system' ? recorded.seed : seed,
-    unreadable: [...new Set([...recorded.unreadable, ...unreadable])].sort((a, b) => a - b),
+    unreadable: [...new Set([...(recorded.selection.unreadable ?? []), ...unreadable])].sort((a, b) => a - b),
   };
 }
 

@@ -2,7 +2,8 @@
 import { basename } from 'node:path';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
-import { printable, shorten, wrap } from '../../ground/text-width.ts';
+import { shorten, wrap } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import { labelOf } from '../../methods/index.ts';
 import { outcomeOf, readRun } from '../../methods/result-files.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
@@ -84,8 +85,8 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
   const { style, columns } = screen;
   const same = basename(sides[0].path) === basename(sides[1].path);
   const heads = sides.map(({ path, label, series }, k) => {
-    const file = printable(same ? path : basename(path));
-    return `${'AB'[k]}  ${shorten(series === 0 ? file : `${file}, ${printable(label)}`, columns - 4)}\n`;
+    const file = visible(same ? path : basename(path));
+    return `${'AB'[k]}  ${shorten(series === 0 ? file : `${file}, ${visible(label)}`, columns - 4)}\n`;
   });
   const estimates = comparison.guarantees.flatMap((guarantee, k) =>
     guarantee === 'certificate' ? [] : ['AB'[k]],
@@ -135,7 +136,7 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
     ...statements(comparison),
     ...(otherClass > 0 ? [`${otherClass} images are certified by both, as different classes.`] : []),
     ...(settings.length > 0
-      ? [`What differs between the runs: ${printable(settings.map(shortDigests).join('; '))}.`]
+      ? [`What differs between the runs: ${visible(settings.map(shortDigests).join('; '))}.`]
       : []),
   ];
   return [

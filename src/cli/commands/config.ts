@@ -1,5 +1,6 @@
 /** `config`: what a command would run with and where each value comes from; and the schema of config files. */
-import { printable, shorten } from '../../ground/text-width.ts';
+import { shorten } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import { loadModel } from '../../onnx/model/load.ts';
 import { SECTIONS } from '../config/configurable.ts';
 import { type EffectiveSetting, effectiveSettings } from '../config/effective-settings.ts';
@@ -39,9 +40,9 @@ function asTable(
 ): string {
   const rows = settings.map(({ name, value, origin, where }) => [
     name,
-    shorten(printable(value === null ? '-' : String(value)), LONGEST_VALUE),
+    shorten(visible(value === null ? '-' : String(value)), LONGEST_VALUE),
     origin,
-    where === null ? '' : printable(where),
+    where === null ? '' : visible(where),
   ]);
   const columns = [{ header: 'setting' }, { header: 'value' }, { header: 'origin' }, { header: 'where' }];
   return `${style.bold(`settings of ${command}`)}; config file: ${file ?? 'none'}\n${renderTable(columns, rows, style)}`;

@@ -1,6 +1,7 @@
 /** `explain`: one certificate, or one abstention, as a worked derivation. */
 import { UsageError } from '../../ground/errors.ts';
-import { pad, printable, wrap } from '../../ground/text-width.ts';
+import { pad, wrap } from '../../ground/text-width.ts';
+import { onOneLine, visible } from '../../ground/visible.ts';
 import { type Derivation, derivationOf } from '../../methods/derivation.ts';
 import { labelOf } from '../../methods/index.ts';
 import { readRun } from '../../methods/result-files.ts';
@@ -47,12 +48,12 @@ function asText(
   const { label, answer } = record;
   const { method, steps, symbols, conclusion, mistake } = derivation;
   const indented = (text: string, by: number): string =>
-    wrap(printable(text), columns - by)
+    wrap(visible(text), columns - by)
       .split('\n')
       .map((line) => `${' '.repeat(by)}${line}\n`)
       .join('');
   const parts = [
-    `${style.bold(printable(`${imageInWords(record)}${label === null ? '' : `, label ${classInWords(model, label)}`}, ${method}`))}\n`,
+    `${style.bold(onOneLine(`${imageInWords(record)}${label === null ? '' : `, label ${classInWords(model, label)}`}, ${method}`))}\n`,
     indented(
       `The network alone, without noise, answers ${answer === null ? 'nothing: a score is not finite' : classInWords(model, answer)}; this is not certified.`,
       0,
@@ -70,7 +71,7 @@ function asText(
     `\n${symbols
       .map(
         ([symbol, meaning]) =>
-          `${pad(symbol, 9)} ${wrap(printable(meaning), columns - 10).replaceAll('\n', `\n${' '.repeat(10)}`)}\n`,
+          `${pad(symbol, 9)} ${wrap(visible(meaning), columns - 10).replaceAll('\n', `\n${' '.repeat(10)}`)}\n`,
       )
       .join('')}`,
   ];

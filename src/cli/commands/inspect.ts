@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
-import { printable } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import { type Inspection, inspectModel } from '../../inspection/inspection.ts';
 import { describeType } from '../../onnx/model/graph.ts';
 import type { Model } from '../../onnx/model/model.ts';
@@ -72,7 +72,7 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
     ...(classifier === null
       ? []
       : [
-          `classes  ${classifier.classes}; rows ${classifier.whyNotBatchable === null ? 'independent, any batch size' : `run one at a time: ${classifier.whyNotBatchable}`}\n`,
+          `classes  ${classifier.classes}; rows ${classifier.whyNotBatchable === null ? 'independent, any batch size' : `run one at a time: ${visible(classifier.whyNotBatchable)}`}\n`,
         ]),
     ...(alone === null ? [] : [`alone    ${aloneInWords(alone)}\n`]),
     renderFindings(findings, screen),
@@ -91,10 +91,10 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
       ],
       cuts.map((one) => {
         const { cut, why } = one;
-        const bound = printable(boundInWords(one));
+        const bound = visible(boundInWords(one));
         return [
           String(cut.index),
-          printable(cut.name),
+          visible(cut.name),
           cut.dims.slice(1).join('×'),
           `${cut.nodesLeft}/${cut.nodesRight}`,
           `${cut.parametersLeft}/${cut.parametersRight}`,
@@ -104,7 +104,7 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
       screen.style,
     ),
     ...classifier.cuts.ineligible.map(
-      ({ name, reason }) => `no cut at '${printable(name)}': ${printable(reason)}\n`,
+      ({ name, reason }) => `no cut at '${visible(name)}': ${visible(reason)}\n`,
     ),
   );
   if (segments.length > 0) {
@@ -119,18 +119,18 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
 
 function describeModel(source: Model, style: Style): string {
   const opsets = [...source.opsets]
-    .map(([domain, version]) => `${domain || 'ai.onnx'} ${version}`)
+    .map(([domain, version]) => `${visible(domain) || 'ai.onnx'} ${version}`)
     .join(', ');
   const value = (v: Model['graph']['inputs'][number]): string =>
-    printable(`${v.name} ${describeType(v.declaredType, v.declaredShape)}`);
+    visible(`${v.name} ${describeType(v.declaredType, v.declaredShape)}`);
   const lines = [
-    `${style.bold(basename(source.path))}  IR ${source.irVersion}, opset ${opsets}${source.producer ? `, ${printable(source.producer)}` : ''}`,
+    `${style.bold(visible(basename(source.path)))}  IR ${source.irVersion}, opset ${opsets}${source.producer ? `, ${visible(source.producer)}` : ''}`,
     ...source.files.map(
-      (file) => `file     ${printable(file.name)}  ${file.bytes} bytes  sha256 ${file.sha256}`,
+      (file) => `file     ${visible(file.name)}  ${file.bytes} bytes  sha256 ${file.sha256}`,
     ),
     `input    ${source.graph.inputs.map(value).join('; ')}`,
     `output   ${source.graph.outputs.map(value).join('; ')}`,
-    ...[...source.metadata].map(([key, text]) => `meta     ${printable(`${key} = ${text}`)}`),
+    ...[...source.metadata].map(([key, text]) => `meta     ${visible(`${key} = ${text}`)}`),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 /** `predict`: what the certified classifier answers, or that it abstains. */
+import { visible } from '../../ground/visible.ts';
 import { note } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf, type WithOrigins } from '../../methods/method.ts';
@@ -44,7 +45,7 @@ function notesOf({ series, seed, poll: { draws, alpha } }: Predictions): string[
 }
 
 function asTable(answers: readonly Prediction[], classNames: readonly string[] | null): string {
-  const name = (k: number | null): string => (k === null ? '-' : (classNames?.[k] ?? String(k)));
+  const name = (k: number | null): string => (k === null ? '-' : visible(classNames?.[k] ?? String(k)));
   return renderTable(
     [
       { header: 'image', align: 'right' },

@@ -1,7 +1,9 @@
 /** `report`: one or more result files as a document: HTML, figures, tables. */
+
 import { realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError, UsageError } from '../../ground/errors.ts';
+import { visible } from '../../ground/visible.ts';
 import type { Context } from '../../methods/context.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
@@ -42,7 +44,7 @@ async function write(flags: ReportFlags): Promise<void> {
   ]);
   const runs = await readRuns(flags.runs);
   const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${text}\n`);
+    if (!flags.quiet) process.stderr.write(`${visible(text)}\n`);
   };
   const tell: Context['tell'] = (message) => {
     if (message.kind === 'note') note(message.text);

@@ -1,7 +1,9 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
+
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
+import { visible } from '../../ground/visible.ts';
 import { cutFor } from '../../methods/splitz/cut-for.ts';
 import { prepareClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { saveModel } from '../../onnx/model/save.ts';
@@ -46,10 +48,10 @@ export async function run(flags: SplitFlags): Promise<void> {
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
-    process.stdout.write(`left   ${left}\nright  ${right}\n`);
+    process.stdout.write(`left   ${visible(left)}\nright  ${visible(right)}\n`);
     if (!flags.quiet) {
       process.stderr.write(
-        `cut '${cut.name}' [${cut.dims.join(',')}]; right(left(x)) = model(x) on ${proof.rows} rows, largest relative difference ${proof.largestDifference.toExponential(1)}\n`,
+        `cut '${visible(cut.name)}' [${cut.dims.join(',')}]; right(left(x)) = model(x) on ${proof.rows} rows, largest relative difference ${proof.largestDifference.toExponential(1)}\n`,
       );
     }
   }

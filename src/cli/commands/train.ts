@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { access, constants, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
+import { visible } from '../../ground/visible.ts';
 import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
@@ -77,7 +78,7 @@ function networkOf({ model, architecture }: TrainFlags): string {
 
 async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${text}\n`);
+    if (!flags.quiet) process.stderr.write(`${visible(text)}\n`);
   };
   const opened = await openTraining(flags, (atInput, dataset) => trainingSettings(flags, atInput, dataset));
   const { settings, data, classifier, cut } = opened;

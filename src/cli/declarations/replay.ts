@@ -1,34 +1,29 @@
 /** `replay` on the command line: its options and its help. */
-import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import { PROVIDERS } from '../../smoothing/providers.ts';
 import { briefHelp } from '../brief-help.ts';
-import { runArgument, sourceOptions } from '../options.ts';
+import { replayOptions, runArgument, sourceOptions } from '../options.ts';
 import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  sourceOptions(runArgument(y))
-    .option('image', {
-      type: 'number',
-      array: true,
-      default: [0],
-      describe: 'indices of the images in the data set',
+  replayOptions(sourceOptions(runArgument(y)))
+    .option('image', { type: 'number', array: true, describe: 'indices of the images in the data set [0]' })
+    .option('sample', {
+      type: 'string',
+      nargs: 1,
+      describe: 'a draw of N records with a radius, or all records, in place of --image',
     })
-    .option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' })
-    .option('workers', {
+    .option('seed', {
       type: 'number',
-      default: availableParallelism(),
-      defaultDescription: 'cores',
-      describe: 'worker threads; changes no count',
+      describe: 'seed that draws the sample [drawn from the operating system]',
     })
-    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' })
     .option('json', { type: 'boolean', default: false, describe: 'print the result as one JSON document' })
-    .example('$0 replay glyphs-splitz.conv1.jsonl models/glyphs-splitz.onnx --image 3 17', 'two records');
+    .example('$0 replay glyphs-splitz.conv1.jsonl models/glyphs-splitz.onnx --image 3 17', 'two records')
+    .example('$0 replay run.jsonl net.onnx --data mnist:DIR --sample 20', 'twenty that nobody could foresee');
 
 export type ReplayFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & { run: string };
 
 export const replay: Declaration<ReplayFlags> = {
   command: 'replay <run> [model]',
   describe: 'compute records again, noise and all; exit 1 if one differs',
-  builder: briefHelp(builder, ['data', 'image', 'json']),
+  builder: briefHelp(builder, ['data', 'image', 'sample', 'json']),
 };

@@ -1,5 +1,7 @@
 /** Progress of an attack, on stderr: one redrawn line on a terminal, a line every 10 % or 30 s elsewhere. */
+
 import type { AttackRecord } from '../../attack/attack-record.ts';
+import { visible } from '../../ground/visible.ts';
 import { clock } from './progress.ts';
 import { screenOf } from './style.ts';
 
@@ -43,7 +45,7 @@ export function startAttackProgress(
     },
     alarm(text) {
       const { style } = screenOf(stream, process.env);
-      stream.write(`${redraws && !quiet ? CLEAR_LINE : ''}${style.red(text)}\n`);
+      stream.write(`${redraws && !quiet ? CLEAR_LINE : ''}${style.red(visible(text))}\n`);
     },
     finish() {
       if (!quiet && redraws && done > 0) stream.write('\n');

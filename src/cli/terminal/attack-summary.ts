@@ -1,7 +1,7 @@
 /** What an attack showed: image by image while they fit, and the bracket of the whole set. */
 import type { AttackHeader, AttackRecord } from '../../attack/attack-record.ts';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
-import { printable } from '../../ground/text-width.ts';
+import { onOneLine } from '../../ground/visible.ts';
 import { classInWords } from '../../records/names.ts';
 import { roundRadii } from '../../statistics/accuracy.ts';
 import type { Screen } from './style.ts';
@@ -84,12 +84,12 @@ export function renderAttack(
   const rows = records
     .slice(0, SHOWN)
     .map(({ index, label, prediction, radius, attacked, contradiction }) => [
-      printable(names.files?.[index] === undefined ? String(index) : `${index} (${names.files[index]})`),
-      label === null ? '' : printable(classInWords(names, label)),
-      prediction === null ? 'abstains' : printable(classInWords(names, prediction)),
+      onOneLine(names.files?.[index] === undefined ? String(index) : `${index} (${names.files[index]})`),
+      label === null ? '' : onOneLine(classInWords(names, label)),
+      prediction === null ? 'abstains' : onOneLine(classInWords(names, prediction)),
       ...(plain ? [] : [radius > 0 ? roundDown(radius, 3) : '-']),
       attacked === null ? '-' : roundUp(attacked.distance, 3),
-      attacked === null ? '' : printable(classInWords(names, attacked.prediction)),
+      attacked === null ? '' : onOneLine(classInWords(names, attacked.prediction)),
       ...(plain ? [] : [attacked === null || radius === 0 ? '' : (attacked.distance / radius).toFixed(2)]),
       contradiction ? style.red('CONTRADICTS') : '',
     ]);

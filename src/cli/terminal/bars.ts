@@ -1,6 +1,7 @@
 /** Horizontal bar charts in eighths of a cell. */
 
-import { displayWidth, pad, printable, shorten } from '../../ground/text-width.ts';
+import { displayWidth, pad, shorten } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import type { Screen } from './style.ts';
 
 export interface Bar {
@@ -17,7 +18,7 @@ const WIDEST = 60;
 /** One line per bar: label, value, bar; the largest fills the width. A positive value is never an empty bar. */
 export function renderBars(bars: readonly Bar[], { columns, style }: Screen): string {
   const labelWidth = Math.min(
-    Math.max(0, ...bars.map(({ label }) => displayWidth(printable(label)))),
+    Math.max(0, ...bars.map(({ label }) => displayWidth(visible(label)))),
     Math.max(8, Math.floor(columns / 2)),
   );
   const textWidth = Math.max(0, ...bars.map(({ text }) => displayWidth(text)));
@@ -28,7 +29,7 @@ export function renderBars(bars: readonly Bar[], { columns, style }: Screen): st
       const eighths = largest > 0 ? Math.round((value / largest) * room * 8) : 0;
       const length = value > 0 ? Math.max(1, eighths) : 0;
       const bar = '█'.repeat(length >> 3) + EIGHTHS[length & 7];
-      return `${pad(shorten(printable(label), labelWidth), labelWidth)}  ${pad(text, textWidth, 'right')}  ${style.cyan(bar)}`;
+      return `${pad(shorten(visible(label), labelWidth), labelWidth)}  ${pad(text, textWidth, 'right')}  ${style.cyan(bar)}`;
     })
     .map((line) => `${line.trimEnd()}\n`)
     .join('');

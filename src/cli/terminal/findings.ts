@@ -1,6 +1,7 @@
 /** Preflight findings as people read them: at the head of `inspect`, and as warnings of the commands that run a model. */
 
-import { printable, wrap } from '../../ground/text-width.ts';
+import { wrap } from '../../ground/text-width.ts';
+import { onOneLine } from '../../ground/visible.ts';
 import type { Finding, Severity } from '../../onnx/preflight/finding.ts';
 import type { Screen, Style } from './style.ts';
 
@@ -14,7 +15,7 @@ export function renderFindings(findings: readonly Finding[], { columns, style }:
   if (findings.length === 0) return `${style.bold('findings')}  none\n`;
   const width = Math.max(40, columns - INDENT);
   const indented = (text: string): string =>
-    wrap(printable(text), width).replaceAll('\n', `\n${' '.repeat(INDENT)}`);
+    wrap(onOneLine(text), width).replaceAll('\n', `\n${' '.repeat(INDENT)}`);
   const lines = findings.flatMap(({ id, severity, what, why, remedy }) => [
     `${painted(severity, severity.padEnd(8), style)} ${style.bold(id)}  ${indented(what)}`,
     ...(severity === 'note' ? [] : [`${' '.repeat(INDENT)}${style.dim(indented(`why: ${why}`))}`]),
@@ -27,5 +28,5 @@ export function renderFindings(findings: readonly Finding[], { columns, style }:
 export function warningLines(findings: readonly Finding[]): string[] {
   return findings
     .filter(({ severity }) => severity !== 'note')
-    .map(({ severity, id, what, remedy }) => `${severity} ${id} ${printable(what)}. ${printable(remedy)}`);
+    .map(({ severity, id, what, remedy }) => `${severity} ${id} ${onOneLine(what)}. ${onOneLine(remedy)}`);
 }

@@ -1,6 +1,7 @@
 /** A plan on the screen: the grid, the trade-off of its best points drawn, time and memory, and what each lever costs. */
 
-import { printable, wrap } from '../../ground/text-width.ts';
+import { wrap } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import type { PilotEstimate } from '../../methods/method.ts';
 import type { Plan } from '../../runs/plan/document.ts';
 import { roundRadii } from '../../statistics/accuracy.ts';
@@ -34,7 +35,7 @@ function nothing({ pilot, alone, grid }: Plan, { columns, style }: Screen): stri
   return `${style.yellow(wrap(text, columns))}\n`;
 }
 
-const label = ({ cut, sigma }: PilotEstimate): string => `${printable(cut)} σ=${sigma}`;
+const label = ({ cut, sigma }: PilotEstimate): string => `${visible(cut)} σ=${sigma}`;
 
 /** Rows: cuts; columns: noise at the input; cells: expected average radius. */
 function gridTable({ grid, best, n, labelled }: Plan, { style }: Screen): string {
@@ -43,7 +44,7 @@ function gridTable({ grid, best, n, labelled }: Plan, { style }: Screen): string
   const rows = cuts.map((cut) => {
     const own = grid.filter((point) => point.cut === cut);
     return [
-      printable(cut),
+      visible(cut),
       (own[0]?.lipschitz ?? 1).toPrecision(3),
       ...levels.map((level) => {
         const point = own.find(({ inputSigma }) => inputSigma === level);
@@ -84,7 +85,7 @@ function forecastLines({ forecast, best }: Plan): string {
   const { images, seconds, halfWidth, drawsPerSecond, boundSecondsPerImage, memoryBytes } = forecast;
   const range = `${clock(Math.max(0, seconds - halfWidth))}–${clock(seconds + halfWidth)}`;
   return [
-    `best   --split ${printable(best.cut)} --sigma ${best.sigma}`,
+    `best   --split ${visible(best.cut)} --sigma ${best.sigma}`,
     `time   ${clock(seconds)} for ${images.toLocaleString('en-US')} images (${range} by the spread of the pilot images), if the machine stays as it is`,
     `speed  ${Math.round(drawsPerSecond).toLocaleString('en-US')} draws/s; left half ${(1000 * boundSecondsPerImage).toFixed(1)} ms per image; ${megabytes(memoryBytes)} of memory at most so far`,
     '',

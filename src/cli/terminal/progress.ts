@@ -5,6 +5,7 @@
 
 import { roundDown, shareDown } from '../../ground/decimal.ts';
 import { displayWidth } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import type { Outcome } from '../../records/record.ts';
 import type { Measure } from '../../statistics/accuracy.ts';
 import { type Screen, screenOf } from './style.ts';
@@ -166,7 +167,7 @@ export function startProgress(
     },
     note: (text) => {
       if (quiet) return;
-      stream.write(`${redraws ? CLEAR_LINE : ''}${text}\n`);
+      stream.write(`${redraws ? CLEAR_LINE : ''}${visible(text)}\n`);
       if (redraws && shownAt !== null) draw();
     },
     finish: () => {

@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { SplitzError } from '../../ground/errors.ts';
-import { printable } from '../../ground/text-width.ts';
+import { onOneLine } from '../../ground/visible.ts';
 import { exitCodeOf } from '../exit.ts';
 import type { Style } from './style.ts';
 
@@ -12,21 +12,22 @@ interface Facts {
   readonly kind: string;
   readonly what: string;
   readonly where: string | undefined;
-  readonly why: string | undefined;
+  /** Lines. */
+  readonly why: readonly string[];
   readonly remedy: string | undefined;
 }
 
 function factsOf(error: unknown): Facts {
   if (error instanceof SplitzError) {
-    const { what, where, why, remedy } = error.report;
-    return { kind: error.name, what, where, why, remedy };
+    const { what, where, why, details = [], remedy } = error.report;
+    return { kind: error.name, what, where, why: [...(why === undefined ? [] : [why]), ...details], remedy };
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     kind: 'InternalError',
     what: 'this is a bug in splitz-onnx, not in your model or data',
     where: undefined,
-    why: message,
+    why: [message],
     remedy: 'Run the same command with --debug and report what it prints.',
   };
 }
@@ -35,19 +36,18 @@ function factsOf(error: unknown): Facts {
 export function renderError(error: unknown, style: Style, debug = false): string {
   const { kind, what, where, why, remedy } = factsOf(error);
   const title = kind === 'InternalError' ? 'internal error:' : 'error:';
-  const detail = (name: string, value: string | undefined) =>
-    value === undefined ? [] : [`  ${style.bold(`${name}:`.padEnd(6))} ${indented(printable(value))}`];
+  const detail = (name: string, ...values: readonly string[]) =>
+    values.map((value, k) => `  ${style.bold((k === 0 ? `${name}:` : '').padEnd(6))} ${onOneLine(value)}`);
+  const present = (value: string | undefined) => (value === undefined ? [] : [value]);
   const lines = [
-    `${style.red(title)} ${indented(printable(what))}`,
-    ...detail('where', where),
-    ...detail('why', why),
-    ...detail('do', remedy),
-    ...(debug ? ['', ...causes(error).map((cause) => style.dim(printable(cause)))] : []),
+    `${style.red(title)} ${onOneLine(what)}`,
+    ...detail('where', ...present(where)),
+    ...detail('why', ...why),
+    ...detail('do', ...present(remedy)),
+    ...(debug ? ['', ...causes(error).map((cause) => style.dim(cause))] : []),
   ];
   return `${lines.join('\n')}\n`;
 }
-
-const indented = (text: string) => text.replaceAll('\n', '\n         ');
 
 /**
  * One JSON line: {"error":{"kind","what","where","why","do","exitCode"}}, with "code" where the error has one, "causes" when
@@ -62,7 +62,7 @@ export function errorJson(error: unknown, debug = false): string {
       kind,
       what,
       where: where ?? none,
-      why: why ?? none,
+      why: why.length === 0 ? none : why.join('\n'),
       do: remedy ?? none,
       exitCode: exitCodeOf(error),
       ...(error instanceof SplitzError && error.report.code !== undefined ? { code: error.report.code } : {}),

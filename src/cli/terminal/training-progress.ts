@@ -1,6 +1,7 @@
 /** Progress of a training run, on stderr: a redrawn line per step on a terminal, one kept line per epoch everywhere. */
 
 import { displayWidth } from '../../ground/text-width.ts';
+import { visible } from '../../ground/visible.ts';
 import type { EpochReport, StepReport } from '../../training/train.ts';
 import { clock } from './progress.ts';
 import { screenOf } from './style.ts';
@@ -61,7 +62,7 @@ export function startTrainingProgress(
   let drawn = false;
   const keep = (text: string): void => {
     if (quiet) return;
-    stream.write(`${drawn ? CLEAR_LINE : ''}${text}\n`);
+    stream.write(`${drawn ? CLEAR_LINE : ''}${visible(text)}\n`);
     drawn = false;
   };
   return {

@@ -1,6 +1,8 @@
 /** Checks margins against model and data: scores and norms afresh, points of the ball, and D(radius) proved again. */
+import { shuffled } from '../../ground/shuffled.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../smoothing/noise/probe.ts';
+import { worthOf } from '../../statistics/sample-worth.ts';
 import type { Claim, Confirmation, Method } from '../method.ts';
 import { allowedMovement, upToFeatures } from './certificate.ts';
 import { type BoundedNetwork, boundedNetwork } from './network.ts';
@@ -21,16 +23,16 @@ export const confirmMargins: Method<
   const certified = claims.filter(({ certificate }) => certificate.radius > 0);
   const until = performance.now() + 1000 * SECONDS;
   let sample = 0;
-  for (const claim of certified) {
+  for (const claim of shuffled(certified, seed, ({ index }) => index)) {
     if (bounds === null ? performance.now() > until : sample >= bounds) break;
     const why = fault(network, await data.image(claim.index), claim, seed, guarantee === 'certificate');
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
     sample++;
   }
-  return described(sample, certified.length, guarantee === 'certificate');
+  return described(sample, certified.length, seed, guarantee === 'certificate');
 };
 
-function described(sample: number, certified: number, proved: boolean): Confirmation {
+function described(sample: number, certified: number, seed: number, proved: boolean): Confirmation {
   const rest = certified - sample;
   return {
     fault: null,
@@ -38,10 +40,14 @@ function described(sample: number, certified: number, proved: boolean): Confirma
       sample === 0
         ? []
         : [
-            `scores, norms${proved ? ' and D(radius)' : ''} of ${sample} of the ${certified} margins with a radius, and that no point tried in their balls has another answer`,
+            `scores, norms${proved ? ' and D(radius)' : ''} of ${sample === certified ? `all ${certified}` : `${sample} of the ${certified}`} margins with a radius${sample === certified ? '' : `, drawn by the seed ${seed}`}, and that no point tried in their balls has another answer`,
           ],
     unchecked: [
-      ...(rest === 0 ? [] : [`${rest} margins with a radius: --bounds N checks N of them`]),
+      ...(rest === 0
+        ? []
+        : [
+            `${rest} margins with a radius: --bounds N checks N of them${sample === 0 ? '' : `; ${worthOf(certified, sample)}`}`,
+          ]),
       ...(proved ? [] : ['the radii: they rest on an estimate, which proves nothing']),
     ],
   };

@@ -16,9 +16,13 @@ import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
 
-/** Throws UsageError for a path that does not lead to a file, ModelRefused for a file that is not a usable model. */
-export async function loadModel(path: string): Promise<Model> {
-  const { model, refusal } = await openModel(path);
+/**
+ * @param sha256 digest that the file must have; one with another is not parsed
+ * @throws UsageError for a path that does not lead to a file or ('other-model') leads to another one, ModelRefused for a file
+ *   that is not a usable model
+ */
+export async function loadModel(path: string, sha256?: string): Promise<Model> {
+  const { model, refusal } = await openModel(path, sha256);
   if (model === null) throw refusal;
   return model;
 }
@@ -34,16 +38,12 @@ export type OpenedFile = {
   | { readonly model: null; readonly refusal: ModelRefused }
 );
 
-/** Throws UsageError for a path that does not lead to a file. */
-export async function openModel(path: string): Promise<OpenedFile> {
+/** As `loadModel`, except that a file which is not a usable model is part of the result. */
+export async function openModel(path: string, expected?: string): Promise<OpenedFile> {
   const bytes = await readModelFile(path);
-  let files: ModelFile[] = [
-    {
-      name: basename(path),
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      bytes: bytes.length,
-    },
-  ];
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (expected !== undefined && sha256 !== expected) throw anotherModel(path, sha256, expected);
+  let files: ModelFile[] = [{ name: basename(path), sha256, bytes: bytes.length }];
   let proto: ModelProto | null = null;
   try {
     return await locating(path, async () => {
@@ -58,6 +58,15 @@ export async function openModel(path: string): Promise<OpenedFile> {
     return { files, proto, model: null, refusal: error };
   }
 }
+
+const anotherModel = (path: string, sha256: string, expected: string): UsageError =>
+  new UsageError({
+    code: 'other-model',
+    what: 'this is not the model of the result file',
+    where: path,
+    why: `sha256 ${sha256} now, ${expected} in the result file`,
+    remedy: 'Name the model the run was made with.',
+  });
 
 /** A model that is in memory already (made by a rewriting pass, embedded in a test). `path` names it in errors. */
 export function modelFromBytes(bytes: Uint8Array, path = '<memory>'): Model {

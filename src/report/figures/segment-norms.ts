@@ -1,8 +1,8 @@
 /** The operator norm of every affine segment (SPLITZ, Fig. 1a): where the network stretches, and where a cut pays. */
 
 import { roundUp } from '../../ground/decimal.ts';
+import { visible } from '../../ground/visible.ts';
 import type { SegmentNorm } from '../../inspection/boundability.ts';
-import { visible } from '../escape.ts';
 import { type Figure, variable } from '../figure.ts';
 import { isNarrow, Plot, plotSvg, tickText } from '../plot.ts';
 

@@ -1,7 +1,7 @@
 /** An inspection as Markdown, for an issue, a pull request or a report. */
 
 import { roundUp } from '../../ground/decimal.ts';
-import { printable } from '../../ground/text-width.ts';
+import { onOneLine, visible } from '../../ground/visible.ts';
 import type { CutBoundability } from '../../inspection/boundability.ts';
 import type { Inspection } from '../../inspection/inspection.ts';
 
@@ -57,9 +57,6 @@ const table = (header: readonly string[], rows: readonly (readonly string[])[]):
   );
 
 /** Names in a model file are data: no markup, no table syntax, no line breaks. */
-const cell = (text: string): string =>
-  printable(text)
-    .replaceAll('\n', ' ')
-    .replace(/[\\`*_{}[\]<>|#!]/g, '\\$&');
+const cell = (text: string): string => onOneLine(text).replace(/[\\`*_{}[\]<>|#!]/g, '\\$&');
 
-const code = (text: string): string => printable(text).replace(/[`\n]/g, '?');
+const code = (text: string): string => visible(text).replaceAll('`', '?');

@@ -82,7 +82,7 @@ export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel
   try {
     memory = new WebAssembly.Memory({ initial: pages });
   } catch (cause) {
-    throw outOfMemory(capacity, cause instanceof Error ? cause.message : String(cause));
+    throw outOfAddresses() ?? outOfMemory(capacity, cause instanceof Error ? cause.message : String(cause));
   }
   const instance = new WebAssembly.Instance(module, { env: { memory, abort: onAbort } });
   const exports = instance.exports as unknown as KernelExports;
@@ -99,6 +99,26 @@ export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel
 
 function onAbort(): never {
   throw new Error('the noise kernel aborted');
+}
+
+/** Bytes of addresses that V8 sets aside for one WebAssembly memory, however small, to catch accesses beyond its end. */
+const RESERVED = 10 * 2 ** 30;
+
+/** The cause of a memory that cannot be had where addresses are limited (`ulimit -v`); null where they are not. */
+function outOfAddresses(): ToolError | null {
+  const { userLimits } = process.report.getReport() as {
+    readonly userLimits?: Readonly<Record<string, { readonly soft: unknown }>>;
+  };
+  // Bytes under either name: Node renamed the field, and not the unit.
+  const limit = (userLimits?.['virtual_memory_bytes'] ?? userLimits?.['virtual_memory_kbytes'])?.soft;
+  if (typeof limit !== 'number') return null;
+  const gigabytes = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
+  return new ToolError({
+    what: 'there are no addresses left for the noise of a worker',
+    why: `this process may use ${gigabytes(limit)} GiB of addresses (ulimit -v), and WebAssembly reserves about ${gigabytes(RESERVED)} GiB per worker; it needs them, not the memory`,
+    remedy:
+      'Raise the limit (ulimit -v unlimited), limit memory in another way (a container, systemd MemoryMax), or give fewer --workers.',
+  });
 }
 
 function outOfMemory(capacity: number, why: string): ToolError {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { colourStyle, plainStyle, screenOf, wantsColour } from '../../../src/cli/terminal/style.ts';
 import { renderTable } from '../../../src/cli/terminal/table.ts';
-import { displayWidth, pad, printable, shorten, wrap } from '../../../src/ground/text-width.ts';
+import { displayWidth, pad, shorten, wrap } from '../../../src/ground/text-width.ts';
+import { visible } from '../../../src/ground/visible.ts';
 
 describe('colour', () => {
   test.each([
@@ -53,8 +54,8 @@ describe('widths', () => {
   });
 
   test('control characters of a model file are shown, not obeyed', () => {
-    expect(printable('a\u001b[31m\u202eb\u0007')).toBe('a\\u001b[31m\\u202eb\\u0007');
-    expect(printable('σ 模\n')).toBe('σ 模\n');
+    expect(visible('a\u001b[31m\u202eb\u0007')).toBe('a\\u001b[31m\\u202eb\\u0007');
+    expect(visible('σ 模\n')).toBe('σ 模\\u000a');
   });
 });
 

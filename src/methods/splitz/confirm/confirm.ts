@@ -7,6 +7,7 @@ import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { splitModel } from '../../../onnx/split.ts';
 import { Stage } from '../../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../../smoothing/noise/probe.ts';
+import { worthOf } from '../../../statistics/sample-worth.ts';
 import type { Claim, Confirmation, ConfirmationRequest, Series, Subject } from '../../method.ts';
 import { runBound } from '../left-half.ts';
 import { checkLeftHalf, requireHidden } from '../left-half-check.ts';
@@ -180,17 +181,6 @@ export function leftOpen({ certified, sample, proof }: Confirmed): string | null
     return 'D(radius) itself: one proof takes seconds, or has a probability of failing; --bounds N proves N records again';
   const rest = certified - sample.length;
   if (rest === 0) return null;
-  const few = Math.ceil(certified / 10);
-  const worth =
-    sample.length === 0
-      ? ''
-      : `; were ${few} of the ${certified} false, such a draw would miss them all with probability ${missing(certified, few, sample.length).toFixed(2)}`;
+  const worth = sample.length === 0 ? '' : `; ${worthOf(certified, sample.length)}`;
   return `the bounds of the left half in ${rest} records with a radius: --bounds N proves those of N records again${worth}`;
-}
-
-/** P[a sample of `drawn` of `all` holds none of `few`]. */
-export function missing(all: number, few: number, drawn: number): number {
-  let probability = 1;
-  for (let k = 0; k < drawn; k++) probability *= Math.max(0, all - few - k) / (all - k);
-  return probability;
 }
