@@ -3,7 +3,7 @@
  *
  * Shares at a radius are compared by the exact McNemar test: of the images that only one of the two certifies, each side
  * would get half if there were no difference, so p = 2 P[Bin(m, 1/2) >= max] (at most 1), which assumes nothing but that
- * the images are independent. Over several radii the p-values are also given adjusted after Holm (1979): those at most 5 %
+ * the images are independent; so of equal images only the first is tested. Over several radii the p-values are also given adjusted after Holm (1979): those at most 5 %
  * are all true at once except with probability 5 %.
  *
  * Average radii are compared by a sign-flip test of the paired differences (exact in principle, here with random flips from
@@ -24,15 +24,17 @@ import {
   scoreOf,
   verdictOf,
 } from './accuracy.ts';
+import { groupsOfEqual } from './equal-images.ts';
 
 /** Level of the statements "significant" and of the interval. */
 export const LEVEL = 0.05;
 
 export interface ShareComparison {
   readonly radius: number;
-  /** Images that count at the radius: in the first run, in the second, in one of them only. */
+  /** Images that count at the radius, in the first run and in the second. */
   readonly first: number;
   readonly second: number;
+  /** Distinct images that count in one of them only. */
   readonly onlyFirst: number;
   readonly onlySecond: number;
   /** Exact McNemar p-value, for this radius taken alone; an upper bound. */
@@ -62,6 +64,8 @@ export interface ComparedRun {
 
 export interface Comparison {
   readonly images: number;
+  /** Pictures among them; tests and intervals are over these. */
+  readonly distinct: number;
   readonly measure: Measure;
   readonly guarantees: readonly [Guarantee, Guarantee];
   readonly scores: readonly [Score, Score];
@@ -95,15 +99,17 @@ export function compareRuns(
     const [one, other] = predictions.map((of) => of[k] ?? null);
     return one !== null && other !== null && one !== other;
   }).length;
+  const tested = firstCopies(first, second);
   return {
     images: first.outcomes.length,
+    distinct: tested[0].outcomes.length,
     measure: a.measure,
     guarantees: [guaranteeOf(first), guaranteeOf(second)],
     scores,
     abstained: [a.abstained, b.abstained],
     otherClass,
-    shares: adjusted(roundRadii(largest).map((radius) => shareAt(radius, first, second, scores))),
-    average: averages(a, b),
+    shares: adjusted(roundRadii(largest).map((radius) => shareAt(radius, tested, scores))),
+    average: averages(scores, tested),
     settings: differences(ofItsSeries(first), ofItsSeries(second), ['in the first', 'in the second']),
   };
 }
@@ -147,6 +153,16 @@ function requireSameImages(
   });
 }
 
+/** Both runs with the first of each group of equal images only. */
+function firstCopies(first: ComparedRun, second: ComparedRun): readonly [ComparedRun, ComparedRun] {
+  const kept = new Set(groupsOfEqual(first.outcomes).map(([image]) => image?.index));
+  const within = (run: ComparedRun): ComparedRun => ({
+    ...run,
+    outcomes: run.outcomes.filter(({ index }) => kept.has(index)),
+  });
+  return [within(first), within(second)];
+}
+
 /** Whether the image counts at the radius, as `scoreOf` and `certifiedCount` count. */
 function counting({ outcomes, series }: ComparedRun, radius: number, labelled: boolean): boolean[] {
   return outcomes.map(
@@ -156,8 +172,7 @@ function counting({ outcomes, series }: ComparedRun, radius: number, labelled: b
 
 function shareAt(
   radius: number,
-  first: ComparedRun,
-  second: ComparedRun,
+  [first, second]: readonly [ComparedRun, ComparedRun],
   [a, b]: readonly [Score, Score],
 ): ShareComparison {
   const labelled = a.measure === 'certified accuracy';
@@ -192,15 +207,22 @@ function adjusted(shares: readonly ShareComparison[]): ShareComparison[] {
   return shares.map((share, k) => ({ ...share, adjusted: values.get(k) ?? 1 }));
 }
 
-function averages(a: Score, b: Score): AverageComparison {
-  const n = a.credited.length;
-  const paired = b.credited.map((radius, k) => radius - (a.credited[k] ?? 0));
+function averages(
+  [a, b]: readonly [Score, Score],
+  [first, second]: readonly [ComparedRun, ComparedRun],
+): AverageComparison {
+  const differencesOf = (from: Score, to: Score): number[] =>
+    to.credited.map((radius, k) => radius - (from.credited[k] ?? 0));
+  const paired = differencesOf(
+    scoreOf(first.outcomes, first.series),
+    scoreOf(second.outcomes, second.series),
+  );
   const mean = (values: readonly number[]): number =>
-    n === 0 ? 0 : values.reduce((sum, v) => sum + v, 0) / n;
+    values.length === 0 ? 0 : values.reduce((sum, v) => sum + v, 0) / values.length;
   return {
     first: mean(a.credited),
     second: mean(b.credited),
-    difference: mean(paired),
+    difference: mean(differencesOf(a, b)),
     interval: bootstrapInterval(paired),
     p: signFlipTest(paired),
   };

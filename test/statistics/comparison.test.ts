@@ -40,6 +40,29 @@ describe('two runs', () => {
     expect(at).toMatchObject({ first: 3, second: 4, onlyFirst: 1, onlySecond: 2 });
   });
 
+  test('are tested on distinct images: copies make nothing more significant', () => {
+    const often = (run: ComparedRun): ComparedRun => ({
+      ...run,
+      outcomes: [0, 1, 2].flatMap((copy) =>
+        run.outcomes.map((one) => ({
+          ...one,
+          ...{ index: one.index + copy * run.outcomes.length, sha256: `picture ${one.index}` },
+        })),
+      ),
+    });
+    const [a, b] = [runOf([0.5, 0.4, 0.1, 0, 0.3, 0.2]), runOf([0.9, 0.5, 0.5, 0.5, 0.5, 0.3])];
+    const once = compareRuns(a, b, PATHS);
+    const thrice = compareRuns(often(a), often(b), PATHS);
+    expect([thrice.images, thrice.distinct, once.distinct]).toEqual([18, 6, 6]);
+    const tests = ({ shares, average }: typeof once) => [
+      shares.map(({ onlyFirst, onlySecond, p }) => [onlyFirst, onlySecond, p]),
+      [average.p, average.interval],
+    ];
+    expect(tests(thrice)).toEqual(tests(once));
+    expect(thrice.shares.map(({ first }) => first)).toEqual(once.shares.map(({ first }) => 3 * first));
+    expect(thrice.average.difference).toBeCloseTo(once.average.difference, 12);
+  });
+
   test('with the same answer on the same files, whatever was compared before', () => {
     const random = randomSource(1);
     const [a, b] = [0, 1].map(() => runOf(Array.from({ length: 50 }, () => random.uniform(0, 1)))) as [

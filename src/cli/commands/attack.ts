@@ -23,6 +23,7 @@ import {
 import type { OpenedSubject } from '../../runs/open-subject.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { contextOf } from '../context.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { AttackFlags } from '../declarations/attack.ts';
 import { placeNote } from '../place-note.ts';
 import { seriesRequests } from '../series-flags.ts';
@@ -118,6 +119,7 @@ function targetNotes({ subject, certified }: AttackTarget, { seed, seedOrigin }:
   return [
     `model  ${basename(subject.classifier.source.path)}`,
     `data   ${subject.data.describe()}`,
+    ...dataNotes(subject.data),
     certified === null
       ? 'attack the network alone, without noise'
       : `attack ${certified.method.label(certified.settings)}, seed ${seed} (${seedOrigin})`,

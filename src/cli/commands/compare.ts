@@ -154,7 +154,7 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
 const shortDigests = (text: string): string => text.replace(/"([0-9a-f]{12})[0-9a-f]{52}"/gu, '$1…');
 
 /** What is significant, in plain sentences. */
-function statements({ shares, average, images }: Comparison): string[] {
+function statements({ shares, average, images, distinct }: Comparison): string[] {
   const significant = shares.filter(({ adjusted }) => adjusted <= LEVEL);
   const list = (better: typeof shares): string => better.map(({ radius }) => radius).join(', ');
   const forB = significant.filter(({ first, second }) => second > first);
@@ -163,12 +163,17 @@ function statements({ shares, average, images }: Comparison): string[] {
     ...(forB.length > 0 ? [`B certifies more images at radius ${list(forB)}.`] : []),
     ...(forA.length > 0 ? [`A certifies more images at radius ${list(forA)}.`] : []),
     ...(significant.length === 0
-      ? [`At no radius of the table is the difference significant with these ${images} images.`]
+      ? [`At no radius of the table is the difference significant with these ${distinct} images.`]
       : ['At the other radii the difference may be chance.']),
   ];
   const [low, high] = average.interval;
   const signed = (x: number): string => `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(4)}`;
   return [
+    ...(distinct === images
+      ? []
+      : [
+          `Equal images count once in all tests, in "only A" and in "only B": ${distinct} of ${images} are distinct.`,
+        ]),
     `${verdicts.join(' ')} (Exact McNemar test on the images that only one of them certifies, Holm-adjusted over the table, at 5 %.)`,
     `The average certified radius differs by ${signed(average.difference)} (95 % bootstrap interval ${signed(low)} to ${signed(high)}); ` +
       `${average.p <= LEVEL ? 'significant' : 'not significant'}, sign-flip test p = ${pText(average.p)}.`,

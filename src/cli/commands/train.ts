@@ -25,6 +25,7 @@ import { writeBack } from '../../training/parameters.ts';
 import type { HostTensor, Program } from '../../training/program.ts';
 import { splitzProgram } from '../../training/step.ts';
 import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { TrainFlags } from '../declarations/train.ts';
 import { interruptible } from '../interrupt.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
@@ -85,6 +86,7 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   const { values } = settings;
   note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
   note(`data   ${data.describe()}`);
+  for (const text of dataNotes(data)) note(text);
   const batches = await openTrainingBatches(data, {
     classes: classifier.classes,
     batch: values.batch,
