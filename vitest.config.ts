@@ -18,6 +18,7 @@ const SLOW = [
   'smoothing/noise-error',
   'cli/known-seed',
   'cli/kill',
+  'cli/tensorflow',
   'lipschitz/displacement',
   'training/export',
   'inspection/inspection',
@@ -68,7 +69,7 @@ export default defineConfig(({ mode }) => ({
     // `--mode unit` leaves out what runs the built program, and what is slow.
     exclude: [
       ...configDefaults.exclude,
-      ...(mode === 'unit' ? ['test/cli/**', 'test/docs/**', ...SLOW] : []),
+      ...(mode === 'unit' ? ['test/cli/**', 'test/docs/**', 'test/package/**', ...SLOW] : []),
     ],
     // Inference and bounds are CPU work: more files at once than cores only makes each of them slower.
     maxWorkers: 2,
