@@ -11,6 +11,7 @@ import { localLipschitz } from './figures/local-lipschitz.ts';
 import { radiusHistogram } from './figures/radius-histogram.ts';
 import { segmentNorms } from './figures/segment-norms.ts';
 import { unusedLatentRadius } from './figures/unused-latent-radius.ts';
+import type { PerturbedExample } from './perturbed-example.ts';
 import { type WorkedExample, workedExample } from './worked-example.ts';
 
 /** What was available besides the result file. */
@@ -21,7 +22,8 @@ export interface RunSources {
   readonly curves: DisplacementCurves | string;
   /** Pictures by image index, as data URIs; or why there are none. */
   readonly pictures: ReadonlyMap<number, string> | string;
-  readonly classNames: readonly string[] | null;
+  /** One image moved by the median radius; null where model or data are not there, or nothing is certified. */
+  readonly perturbed?: PerturbedExample | null;
 }
 
 export interface RunSection {
@@ -68,8 +70,9 @@ export function buildReport(
     curve: marked(certifiedCurve(series, radii), unfinishedRuns(runs)),
     sections: runs.map((run, k): RunSection => {
       const its = sources[k] ?? {
-        ...{ segments: 'not asked for', curves: 'not asked for', pictures: 'not asked for' },
-        classNames: null,
+        segments: 'not asked for',
+        curves: 'not asked for',
+        pictures: 'not asked for',
       };
       const prefix = runs.length > 1 ? `run-${k + 1}-` : '';
       const own = <F extends Figure | string | null>(figure: F): F =>

@@ -100,7 +100,7 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
       remedy: `Name the data the run was made with (${data.name}) by --data, and its --labels if it had a file of its own.`,
     });
   }
-  return opened;
+  return { ...opened, classNames: header.model.classNames ?? opened.classNames };
 }
 
 const otherModel = (where: string, why: string, { model }: RunHeader): UsageError =>

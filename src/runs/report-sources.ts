@@ -14,6 +14,7 @@ import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
 import { openModel, recordedModelRequest, sourceOf } from './open-model.ts';
+import { perturbedExample } from './perturbed-example.ts';
 import { labelsPath, modelDifference, modelPath } from './reopen-subject.ts';
 
 export interface ReportSourcesRequest {
@@ -46,7 +47,7 @@ export async function reportSources(
   for (const [k, run] of runs.entries()) {
     if (run.kind === 'log') {
       const none = 'a log names neither model nor data';
-      sources.push({ segments: none, curves: none, pictures: none, classNames: null });
+      sources.push({ segments: none, curves: none, pictures: none });
       continue;
     }
     const path = request.runs[k] ?? '';
@@ -61,7 +62,10 @@ export async function reportSources(
             ? data
             : await curvesOf(run, { classifier, data }, context),
       pictures: typeof data === 'string' ? data : await picturesOf(run, data),
-      classNames: typeof data === 'string' ? null : data.classNames,
+      perturbed:
+        typeof classifier === 'string' || typeof data === 'string'
+          ? null
+          : await perturbedExample(run, classifier, data),
     });
   }
   const named: [flag: string, unmatched: boolean][] = [

@@ -1,11 +1,13 @@
 /** Everything about one run, in HTML, part by part. */
 import { gzipSync } from 'fflate';
 import { roundDown } from '../../ground/decimal.ts';
+import { classInWords } from '../../records/names.ts';
 import { type AuditedRun, isMistake } from '../audited-run.ts';
 import { extremes } from '../extremes.ts';
 import type { Figure } from '../figure.ts';
 import { imageTable } from '../image-table.ts';
 import { html, type Markup } from '../markup.ts';
+import { captioned, exampleInWords } from '../perturbed-example.ts';
 import type { RunSection } from '../report.ts';
 import { settingsTables } from '../settings-table.ts';
 import { withoutCertificate } from './abstentions.ts';
@@ -31,6 +33,7 @@ type Heading = (title: string) => Markup;
 export function runParts(section: RunSection, sub: Heading): Part[] {
   const { run } = section;
   return [
+    perturbed(section),
     radii(section),
     stretching(section, sub),
     pictures(section, sub),
@@ -50,6 +53,23 @@ export function runParts(section: RunSection, sub: Heading): Part[] {
       : null,
     raw(run),
   ].filter((part) => part !== null);
+}
+
+/** What the median radius looks like. */
+function perturbed({ run, sources }: RunSection): Part | null {
+  const example = sources.perturbed ?? null;
+  if (example === null || run.kind === 'log') return null;
+  const { model } = run.header;
+  return {
+    ...{ id: 'example', link: 'Example', title: 'What the median radius looks like' },
+    body: html`<p>${exampleInWords(example, model)}</p><ul class="pictures moved">${captioned(
+      example,
+      model,
+    ).map(
+      ({ picture, title, text }) =>
+        html`<li><img src="${picture}" alt="image ${example.index}, ${title}"><strong>${title}</strong><br><span class="soft">${text}</span></li>`,
+    )}</ul>`,
+  };
 }
 
 function radii({ run, histogram }: RunSection): Part | null {
@@ -102,7 +122,7 @@ function pictures({ run, sources }: RunSection, sub: Heading): Part | null {
   if (groups.length === 0) return null;
   const shown = sources.pictures;
   const named = (label: number | null): string =>
-    label === null ? '–' : (sources.classNames?.[label] ?? String(label));
+    classInWords(run.kind === 'result' ? run.header.model : {}, label);
   return {
     ...{ id: 'images', link: 'Images' },
     title: groups.every(({ images: [first] }) => first?.prediction === null)
