@@ -3,6 +3,8 @@
 import { hideBin } from 'yargs/helpers';
 import { ExitCode } from '../ground/errors.ts';
 import { commandLine } from './command-line.ts';
+import { offers } from './completion/offers.ts';
+import { COMPLETE } from './completion/shells.ts';
 import { optionSources } from './config/sources.ts';
 import { exitCodeOf } from './exit.ts';
 import { joinedRequirements } from './joined-requirements.ts';
@@ -11,12 +13,18 @@ import { guardStreams, markTold, outputWasLost } from './terminal/streams.ts';
 import { screenOf } from './terminal/style.ts';
 
 guardStreams();
-const args = joinedRequirements(hideBin(process.argv));
+const words = hideBin(process.argv);
+// The program alone lists what it can do.
+const args = words.length === 0 ? ['--help'] : joinedRequirements(words);
 const asked = (flag: string): boolean => args.includes(`--${flag}`);
 
 try {
-  const sources = optionSources(args, process.env, '.');
-  await commandLine(args, sources).parseAsync();
+  if (words[0] === COMPLETE) {
+    process.stdout.write(offers(words.slice(1)).join('\n'));
+  } else {
+    const sources = optionSources(args, process.env, '.');
+    await commandLine(args, sources).parseAsync();
+  }
 } catch (error) {
   const text = asked('json')
     ? errorJson(error, asked('debug'))

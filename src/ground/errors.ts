@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'other-data'
   /** The model file is not that of the result file: another digest. */
   | 'other-model'
+  /** A file of the data set is an image that cannot be decoded; other images may be fine. */
+  | 'unreadable-image'
   /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
   | 'no-gradient';
 

@@ -8,6 +8,7 @@ import {
   type RunHeader,
 } from '../records/record.ts';
 import { recordedRun as recordedRunOf } from '../records/recorded-run.ts';
+import { type RecordedStart, recordedStart as recordedStartOf } from '../records/recorded-start.ts';
 import {
   openResultFile as openFile,
   openResultStream as openStream,
@@ -32,9 +33,8 @@ export const openResultStream = (
 /** The first line of a result file, before the rest is read; null where there is no such line. */
 export const recordedRun = (path: string): Promise<RunHeader | null> => recordedRunOf(path, FORMATS);
 
-/** The seed in it, and its origin. */
-export const recordedSeed = async (path: string): Promise<RunHeader['seed'] | null> =>
-  (await recordedRun(path))?.seed ?? null;
+/** What the first line of a result file says of how the run was started; null where there is no such line. */
+export const recordedStart = (path: string): Promise<RecordedStart | null> => recordedStartOf(path, FORMATS);
 
 /** A record without its evidence. */
 export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>

@@ -14,9 +14,11 @@ import { inspectionDocument } from '../../report/findings/document.ts';
 import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
 import { sarifOf } from '../../report/findings/sarif.ts';
 import { openModel } from '../../runs/open-model.ts';
+import { datasetOptions } from '../../runs/open-subject.ts';
 import { checkPreparation } from '../../runs/preparation/preparation-check.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { InspectFlags } from '../declarations/inspect.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { renderBars } from '../terminal/bars.ts';
@@ -41,10 +43,8 @@ export async function run(flags: InspectFlags): Promise<void> {
 async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
   if (flags.data === undefined || model === null || refusal !== null) return inspection;
-  const data = await openDataset(flags.data, {
-    subset: flags.subset,
-    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
-  });
+  const data = await openDataset(flags.data, datasetOptions(flags, model, flags.subset));
+  if (!flags.quiet) for (const text of dataNotes(data)) process.stderr.write(`${text}\n`);
   const { classifier, intake } = await openModel(model, flags, data.shape);
   const { alone, finding } = await checkPreparation(classifier, data, intake, (text) => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
