@@ -44,7 +44,7 @@ export const sha256 = (description: string): Schema<string> => ({
 /** A file's name without any folder, whatever system reads it: no separators of either kind, no drive, not `.` or `..`. */
 const FILE_NAME = String.raw`^(?!\.{1,2}$|[A-Za-z]:)[^/\\\u0000]+$`;
 /** A path that stays in its folder: relative, and without `..`. */
-const INNER_PATH = String.raw`^(?![/\\]|[A-Za-z]:)(?![^]*(?:^|[/\\])\.\.(?:[/\\]|$))[^\u0000]+$`;
+const INNER_PATH = String.raw`^(?![/\\]|[A-Za-z]:)(?![\s\S]*(?:^|[/\\])\.\.(?:[/\\]|$))[^\u0000]+$`;
 
 /** What a pattern demands, where the pattern itself would tell a reader nothing. */
 const IN_WORDS: ReadonlyMap<string, string> = new Map([

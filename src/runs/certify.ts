@@ -3,6 +3,7 @@
  * knows a flag, a file or a stream; `records/result-file.ts` keeps the records.
  */
 import { basename } from 'node:path';
+import type { Dataset } from '../datasets/dataset.ts';
 import { readableImages } from '../datasets/readable-images.ts';
 import { UsageError } from '../ground/errors.ts';
 import { fileName, violation } from '../ground/json-schema.ts';
@@ -115,7 +116,7 @@ async function leftOut(
 /** Opens every series. @throws ModelRefused when a proof fails, ToolError when the provider is absent */
 export async function openRun(settled: SettledRun, context: Context): Promise<OpenedRun> {
   const { subject, series, seed } = settled;
-  const probes = await firstImages(subject, settled.request.start ?? 0, settled.unreadable);
+  const probes = await firstImages(settled.subject.data, settled.request.start ?? 0, settled.unreadable);
   const certifiers: Certifier<object>[] = [];
   const close = async (): Promise<void> => {
     for (const certifier of certifiers) await certifier.close();
@@ -176,7 +177,7 @@ function recordableName(path: string): string {
 
 /** The first images of the run that can be read, for the checks before the first certificate. */
 export async function firstImages(
-  { data }: Pick<OpenedSubject, 'data'>,
+  data: Dataset,
   start: number,
   unreadable: readonly number[],
 ): Promise<Float32Array[]> {

@@ -3,7 +3,7 @@ import { forceEval } from '../onnx/intake/force-eval.ts';
 import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { loadModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
-import type { RunHeader } from '../records/record.ts';
+import type { RunHeader, Sourced } from '../records/record.ts';
 import {
   type IntakeRequest,
   type IntakeSettings,
@@ -55,16 +55,20 @@ export async function openModel(
 /** Digest of the model file of a run, which another file is known by before it is parsed. */
 export const recordedDigest = ({ files }: RunHeader['model']): string => files[0]?.sha256 ?? '';
 
+/** A value that the model's metadata gave comes from there again: who gave it decides what preflight says of it. */
+const asked = <T>({ value, origin }: Sourced<T>): T | undefined =>
+  origin === 'model metadata' ? undefined : value;
+
 /** How the model of a result file was opened. */
 export function recordedModelRequest({ model, intake }: RunHeader): Omit<ModelRequest, 'model'> {
   return {
     sha256: recordedDigest(model),
     output: intake.output.value ?? undefined,
     forceEval: model.modified !== undefined,
-    layout: intake.layout.value,
-    channels: intake.channelOrder.value,
-    scale: intake.scale.value,
-    mean: intake.mean.value ?? undefined,
-    std: intake.std.value ?? undefined,
+    layout: asked(intake.layout),
+    channels: asked(intake.channelOrder),
+    scale: asked(intake.scale),
+    mean: asked(intake.mean) ?? undefined,
+    std: asked(intake.std) ?? undefined,
   };
 }

@@ -112,6 +112,8 @@ const otherModel = (where: string, why: string, { model }: RunHeader): UsageErro
     remedy: `Name the model the run was made with (${model.name}).`,
   });
 
+const INTAKE = ['layout', 'channelOrder', 'scale', 'mean', 'std'] as const;
+
 /** What a header states of model, data and methods that does not match them, as "data.length: 10 in the file, 20 of …". */
 export function sourceDifferences(header: RunHeader, subject: OpenedSubject): string[] {
   const { classifier, data } = subject;
@@ -128,6 +130,11 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     ['data.labelled', header.data.labelled, data.labels !== null],
     ['data.subset', header.data.subset, subject.subset],
     ['dependence', header.dependence, 'independent'],
+    ...INTAKE.map((name): [string, unknown, unknown] => [
+      `intake.${name}`,
+      header.intake[name].value,
+      subject.intake[name].value,
+    ]),
   ];
   const general = facts
     .map(([name, then, now]) => [name, JSON.stringify(then), JSON.stringify(now)] as const)

@@ -144,7 +144,11 @@ async function seriesAgain(
   const series = header.series[k];
   if (series === undefined) throw new RangeError(`the run has no series ${k}`);
   const noise = { seed: BigInt(header.seed.value), series: k };
-  const probes = await firstImages(subject, header.selection.start.value, header.selection.unreadable ?? []);
+  const probes = await firstImages(
+    subject.data,
+    header.selection.start.value,
+    header.selection.unreadable ?? [],
+  );
   const certifier = await methodOf(series).open(subject, valuesOf(series.settings), noise, probes, context);
   try {
     if (certifier.guarantee !== series.guarantee)

@@ -37,4 +37,4 @@ const ordinal = (n: number): string => `${n}${SUFFIX[ordinals.select(n)] ?? 'th'
 
 /** What the first line alone states. */
 export const STATED_ONLY =
-  "what only the first line states: the program's version, times, machines, who chose each setting, --max, the names of files and data";
+  "what only the first line states: the program's version, times, machines, who chose each setting, --max, the names of files, data and classes";

@@ -1,4 +1,5 @@
 /** What a file says preflight found in the model, against what it finds here. */
+import { basename } from 'node:path';
 import type { Context } from '../methods/context.ts';
 import type { RunHeader } from '../records/record.ts';
 import { describeEnvironment } from './environment.ts';
@@ -13,14 +14,18 @@ import { packageVersion } from './version.ts';
  */
 export function checkFindings(
   run: string,
-  { findings, tool, environments }: RunHeader,
+  { findings, tool, environments, data, model }: RunHeader,
   subject: OpenedSubject,
   found: Collected,
   { resources }: Context,
 ): boolean {
   const listed = (all: readonly RunHeader['findings'][number][]): string[] =>
     all.map(({ id, severity, where, what }) => `${severity} ${id} at ${where}: ${what}`);
-  const [then, now] = [listed(findings), listed(subject.findings)];
+  // Folders and files may have other names here; their digests are compared.
+  const { source } = subject.classifier;
+  const named = (text: string): string =>
+    text.replaceAll(subject.data.name, data.name).replaceAll(basename(source.path), model.name);
+  const [then, now] = [listed(findings), listed(subject.findings).map(named)];
   const gone = now.filter((text) => !then.includes(text));
   const invented = then.filter((text) => !now.includes(text));
   if (gone.length + invented.length === 0) {
