@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ModelRefused, SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
 import { encodeModel, modelDigest } from '../../src/onnx/model/codec.ts';
@@ -39,6 +41,9 @@ async function refusal(path: string): Promise<SplitzError> {
 }
 
 const good = encodeModel(tinyProto(twoLayers));
+const pointer = Buffer.from(
+  `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 9\n`,
+);
 
 describe('loading a model', () => {
   it('gives a graph with linked producers, consumers, constants and digests', async () => {
@@ -68,12 +73,40 @@ describe('loading a model', () => {
       ['truncated.onnx', good.subarray(0, good.length - 9), /truncated/],
       ['ort.onnx', Buffer.from('\x1c\0\0\0ORTM and more'), /\.ort format/],
       ['nograph.onnx', encodeModel({ irVersion: 8 }), /not an ONNX model/],
+      ['pointer.onnx', pointer, /git-lfs pointer/],
+      ['archive.onnx', Buffer.from('PK\x03\x04\x14\0'), /zip archive/],
+      ['page.onnx', Buffer.from('\n<!DOCTYPE html><html lang="en">'), /web page/],
     ];
     for (const [name, bytes, message] of cases) {
       const error = await refusal(write(name, bytes));
       expect(error).toBeInstanceOf(ModelRefused);
       expect(error.message, name).toMatch(message);
     }
+  });
+
+  it('says how to get the file that a git-lfs pointer stands for', async () => {
+    expect((await refusal(write('pointer.onnx', pointer))).report.remedy).toContain('git lfs pull');
+  });
+
+  it('opens a model packed with gzip, whatever its name, under the digest of the file', async () => {
+    const packed = gzipSync(good);
+    for (const name of ['packed.onnx.gz', 'packed.onnx']) {
+      const model = await loadModel(write(name, packed));
+      expect(modelDigest(model.proto)).toBe(createHash('sha256').update(good).digest('hex'));
+      expect(model.files).toEqual([
+        { name, bytes: packed.length, sha256: createHash('sha256').update(packed).digest('hex') },
+      ]);
+    }
+  });
+
+  it('refuses a gzip file that is damaged, or that unpacks to far more than it holds', async () => {
+    const packed = gzipSync(good);
+    const cut = await refusal(write('cut.onnx.gz', packed.subarray(0, packed.length - 9)));
+    expect(cut).toBeInstanceOf(ModelRefused);
+    expect(cut.message).toMatch(/cannot be unpacked/);
+    const bomb = await refusal(write('bomb.onnx.gz', gzipSync(Buffer.alloc(65 * 2 ** 20))));
+    expect(bomb).toBeInstanceOf(ModelRefused);
+    expect(bomb.message).toMatch(/unpacks to more than 64 MiB/);
   });
 
   it('refuses any prefix of a model, never with a raw error', async () => {
@@ -177,6 +210,7 @@ describe('loading a model', () => {
 describe('external data', () => {
   const values = Float32Array.from({ length: 20 }, (_, k) => Math.sin(k));
   writeFileSync(join(folder, 'weights.bin'), Buffer.concat([Buffer.alloc(5), Buffer.from(values.buffer)]));
+  writeFileSync(join(folder, 'pointer.bin'), pointer.subarray(0, 60));
   mkdirSync(join(folder, 'sub'));
   writeFileSync(join(folder, 'sub', 'w.bin'), Buffer.from(values.buffer));
   symlinkSync(join(folder, 'weights.bin'), join(folder, 'link.bin'));
@@ -221,6 +255,7 @@ describe('external data', () => {
       [{ location: 'weights.bin', offset: '-5' }, /offset "-5"/],
       [{ location: 'weights.bin', offset: '5', length: '99999999999999999999' }, /length/],
       [{ location: 'weights.bin', offset: '6', length: '80' }, /beyond the end/],
+      [{ location: 'pointer.bin', length: '80' }, /"pointer.bin": this is a git-lfs pointer/],
       [{ location: 'weights.bin', offset: '5', length: '76' }, /wrong length/],
     ];
     for (const [entries, message] of cases) {

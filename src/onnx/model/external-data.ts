@@ -10,6 +10,7 @@ import { dirname, isAbsolute, join, win32 } from 'node:path';
 import { ModelRefused } from '../../ground/errors.ts';
 import { mapTensors } from './map-tensors.ts';
 import type { ModelFile } from './model.ts';
+import { otherFormatOf } from './other-formats.ts';
 import { EXTERNAL, edited, type ModelProto, type TensorProto, toNumber } from './proto.ts';
 import { rawByteLength } from './tensor.ts';
 
@@ -147,6 +148,8 @@ export async function inlineExternalData(
     const needed = rawByteLength(tensor.dataType ?? 0, count);
     const end = offset + (length ?? needed ?? 0);
     if (end > bytes.length) {
+      const other = otherFormatOf(bytes);
+      if (other !== null) throw refuse(`"${location}": ${other.what}`, tensor, other.why, other.remedy);
       throw refuse(
         `external data beyond the end of "${location}"`,
         tensor,

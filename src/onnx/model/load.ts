@@ -13,8 +13,10 @@ import { decodeModel } from './codec.ts';
 import { inlineExternalData } from './external-data.ts';
 import { mapTensors } from './map-tensors.ts';
 import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
+import { otherFormatOf } from './other-formats.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
+import { unpacked } from './unpacked.ts';
 
 /** Throws UsageError for a path that does not lead to a file, ModelRefused for a file that is not a usable model. */
 export async function loadModel(path: string): Promise<Model> {
@@ -47,7 +49,7 @@ export async function openModel(path: string): Promise<OpenedFile> {
   let proto: ModelProto | null = null;
   try {
     return await locating(path, async () => {
-      proto = parse(bytes, path);
+      proto = parse(await unpacked(bytes, path), path);
       const inlined = await inlineExternalData(proto, path);
       proto = inlined.proto;
       files = [...files, ...inlined.files];
@@ -120,14 +122,8 @@ function parse(bytes: Uint8Array, path: string): ModelProto {
     });
   if (bytes.length === 0)
     throw refused('the file is empty', 'an ONNX model has at least a version and a graph');
-  if (Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'ORTM') {
-    throw new ModelRefused({
-      what: 'this is a model in ONNX Runtime’s own .ort format, not ONNX',
-      where: path,
-      why: 'an .ort file is already optimised for one machine; its graph cannot be cut and bounded',
-      remedy: 'Use the .onnx file it was converted from.',
-    });
-  }
+  const other = otherFormatOf(bytes);
+  if (other !== null) throw new ModelRefused({ ...other, where: path });
   let proto: ModelProto;
   try {
     proto = decodeModel(bytes);

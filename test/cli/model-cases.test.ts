@@ -1,0 +1,54 @@
+/** Model files as people have them, each of a kind that once ended in the wrong words, or in none. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { sharedFolder } from '../onnx/shared.ts';
+import { newFolder, readResults, splitz } from './command-line.ts';
+
+const cases = join(sharedFolder, 'cases');
+const absent = existsSync(cases) ? null : 'the shared cases are not on this machine';
+const title = (text: string): string => (absent === null ? text : `${text} (skipped: ${absent})`);
+const file = (name: string, of: string): string => join(cases, name, of);
+
+const { folder, remove } = newFolder();
+afterAll(remove);
+
+/** Three images of 8 by 8 pixels in colour, in folders of classes. */
+const images = `images:${file('class-folder-dropped', 'full')}`;
+const quick = ['--no-baseline', '--n', '200', '--workers', '1', '--seed', '7', '--max', '1'];
+
+describe.skipIf(absent !== null)(title('not-onnx-files'), () => {
+  it('a git-lfs pointer is named as such, with what fetches the file', async () => {
+    const ended = await splitz(folder, 'inspect', file('not-onnx-files', 'lfs.onnx'));
+    expect(ended.code).toBe(3);
+    expect(ended.stderr).toContain('this is a git-lfs pointer');
+    expect(ended.stderr).toContain('git lfs pull');
+  });
+
+  it('a model packed with gzip is certified, under the digest of the packed file', async () => {
+    const packed = file('not-onnx-files', 'net.onnx.gz');
+    const ended = await splitz(folder, 'certify', packed, '--data', images, ...quick, '--sigma', '0.1');
+    expect(ended.stderr).not.toContain('error');
+    expect(ended.code).toBe(0);
+    const [written] = readdirSync(folder).filter((name) => name.startsWith('net.'));
+    expect(written).not.toContain('.gz');
+    const { header } = readResults(join(folder, written ?? ''));
+    expect(header.model.files[0]?.sha256).toBe(
+      createHash('sha256').update(readFileSync(packed)).digest('hex'),
+    );
+  });
+});
+
+describe.skipIf(absent !== null)(title('long-cut-name'), () => {
+  it('a cut with a name of 330 characters gets a result file with a shorter one, and is continued', async () => {
+    const data = ['--data', images, '--split', '1', '--sigma', '0.1'];
+    const certify = () => splitz(folder, 'certify', file('long-cut-name', 'n_long.onnx'), ...data, ...quick);
+    expect((await certify()).code).toBe(0);
+    const written = readdirSync(folder).filter((name) => name.startsWith('n_long.'));
+    expect(written).toHaveLength(1);
+    expect(written[0]?.length).toBeLessThan(200);
+    expect((await certify()).code).toBe(0);
+    expect(readdirSync(folder).filter((name) => name.startsWith('n_long.'))).toEqual(written);
+  });
+});
