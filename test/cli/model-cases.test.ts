@@ -40,6 +40,43 @@ describe.skipIf(absent !== null)(title('not-onnx-files'), () => {
   });
 });
 
+describe.skipIf(absent !== null)(title('double-conv'), () => {
+  it('a float64 convolution is refused for its type, which no operator set mends', async () => {
+    const ended = await splitz(
+      folder,
+      'certify',
+      file('double-conv', 'double.onnx'),
+      '--data',
+      images,
+      ...quick,
+    );
+    expect(ended.code).toBe(3);
+    expect(ended.stderr).toContain('no CPU implementation of Conv for DOUBLE');
+    expect(ended.stderr).toContain('Export the network in float32');
+    expect(ended.stderr).not.toContain('operator set:');
+  });
+});
+
+describe.skipIf(absent !== null)(title('nan-under-noise'), () => {
+  it.each(['nan_gamma', 'nan_sqrt'])(
+    '%s: refused for NaN scores under noise, by the node they come from',
+    async (name) => {
+      const data = ['--data', images, '--split', 'input', '--sigma', '0.25'];
+      const ended = await splitz(
+        folder,
+        'certify',
+        file('nan-under-noise', `${name}.onnx`),
+        ...data,
+        ...quick,
+      );
+      expect(ended.code).toBe(3);
+      expect(ended.stderr).toContain("the network answers with NaN or infinite scores under noise at 'input'");
+      expect(ended.stderr).toMatch(/(Pow node 'gamma'|Sqrt node 'sqrt')/);
+      expect(ended.stderr).not.toContain('mixes the rows');
+    },
+  );
+});
+
 describe.skipIf(absent !== null)(title('long-cut-name'), () => {
   it('a cut with a name of 330 characters gets a result file with a shorter one, and is continued', async () => {
     const data = ['--data', images, '--split', '1', '--sigma', '0.1'];
