@@ -4,8 +4,10 @@
  */
 import { basename } from 'node:path';
 import { ModelRefused } from '../ground/errors.ts';
+import { openRow } from '../onnx/intake/classifier.ts';
 import { forceEval } from '../onnx/intake/force-eval.ts';
 import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
+import type { Preprocessing } from '../onnx/intake/preprocessing.ts';
 import { openModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
@@ -19,6 +21,8 @@ import { boundability, type CutBoundability, type SegmentNorm } from './boundabi
 export interface InspectionOptions {
   readonly output?: string | undefined;
   readonly inputShape?: readonly number[] | undefined;
+  /** How images are handed to the model, where there are some: their shape is taken where the model leaves its own open. */
+  readonly images?: ((model: Model) => Promise<Preprocessing>) | undefined;
   readonly forceEval?: boolean | undefined;
   /** What pixels are multiplied by according to the user; null when not given. */
   readonly scale?: number | null;
@@ -61,7 +65,7 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
   try {
     if (options.forceEval === true) model = forceEval(model);
     const findings = findingsOf(subjectOfModel(model, name, stated));
-    const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
+    const classifier = await prepareClassifier(model, options.output, null, await shapeOf(model, options));
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
     const told = withRewrites(measured, classifier.rewrites, name);
@@ -74,6 +78,15 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
       ...{ refusal: error, findings: withRefusal(findings, error, name) },
     };
   }
+}
+
+async function shapeOf(
+  model: Model,
+  { inputShape, images }: InspectionOptions,
+): Promise<readonly number[] | undefined> {
+  const [input] = model.graph.inputs;
+  if (inputShape !== undefined || images === undefined || input === undefined) return inputShape;
+  return openRow(model, input, await images(model));
 }
 
 /** The scale of pixels that the file itself states (metadata splitz.scale), which `certify` uses. */

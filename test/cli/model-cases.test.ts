@@ -57,6 +57,39 @@ describe.skipIf(absent !== null)(title('double-conv'), () => {
   });
 });
 
+describe.skipIf(absent !== null)(title('open-height-width'), () => {
+  const data = ['--data', `npz:${file('open-height-width', 'rand8.npz')}`];
+
+  it.each(['dyn_hw', 'dyn_hf'])(
+    '%s: takes the size of the data, when certified and when verified',
+    async (name) => {
+      const model = file('open-height-width', `${name}.onnx`);
+      const settings = ['--split', 'first', '--sigma', '0.1', '--out', `${name}.jsonl`];
+      const certified = await splitz(folder, 'certify', model, ...data, ...settings, ...quick);
+      expect(certified.stderr).not.toContain('error');
+      expect(certified.code).toBe(0);
+      const { header } = readResults(join(folder, `${name}.jsonl`));
+      expect(header.findings.map(({ id }) => id)).toContain('SPLITZ033');
+      const verified = await splitz(folder, 'verify', `${name}.jsonl`, model, ...data, '--bounds', '1');
+      expect(verified.stderr).not.toContain('error');
+      expect(verified.code).toBe(0);
+    },
+  );
+
+  it('predict, attack and inspect take it too; inspect without data asks for a shape, by a flag it has', async () => {
+    const model = file('open-height-width', 'dyn_hw.onnx');
+    const noise = ['--sigma', '0.1', '--workers', '1', '--seed', '7'];
+    expect((await splitz(folder, 'predict', model, ...data, ...noise, '--n', '100')).code).toBe(0);
+    const steps = ['--steps', '2', '--restarts', '1', '--draws', '8', '--workers', '1', '--out', 'a.jsonl'];
+    expect((await splitz(folder, 'attack', 'dyn_hw.jsonl', model, ...data, ...steps)).code).toBe(0);
+    expect((await splitz(folder, 'inspect', model, ...data)).stdout).toContain('3×8×8');
+    const alone = await splitz(folder, 'inspect', model);
+    expect(alone.code).toBe(3);
+    expect(alone.stderr).toContain('--input-shape 3,32,32');
+    expect((await splitz(folder, 'inspect', model, '--input-shape', '3,8,8')).code).toBe(0);
+  });
+});
+
 describe.skipIf(absent !== null)(title('nan-under-noise'), () => {
   it.each(['nan_gamma', 'nan_sqrt'])(
     '%s: refused for NaN scores under noise, by the node they come from',
@@ -70,7 +103,9 @@ describe.skipIf(absent !== null)(title('nan-under-noise'), () => {
         ...quick,
       );
       expect(ended.code).toBe(3);
-      expect(ended.stderr).toContain("the network answers with NaN or infinite scores under noise at 'input'");
+      expect(ended.stderr).toContain(
+        "the network answers with NaN or infinite scores under noise at 'input'",
+      );
       expect(ended.stderr).toMatch(/(Pow node 'gamma'|Sqrt node 'sqrt')/);
       expect(ended.stderr).not.toContain('mixes the rows');
     },

@@ -3,6 +3,7 @@
  * why not), and how they stretch. For a refused model it prints all that could be found out and ends with exit code 3.
  */
 import { basename } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { printable } from '../../ground/text-width.ts';
@@ -13,6 +14,7 @@ import { bySeverity } from '../../onnx/preflight/finding.ts';
 import { inspectionDocument } from '../../report/findings/document.ts';
 import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
 import { sarifOf } from '../../report/findings/sarif.ts';
+import { intakeSettings, preprocessingOf } from '../../runs/intake-settings.ts';
 import { openModel } from '../../runs/open-model.ts';
 import { checkScale } from '../../runs/scale-check.ts';
 import { packageVersion } from '../../runs/version.ts';
@@ -24,25 +26,41 @@ import { type Screen, type Style, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
 export async function run(flags: InspectFlags): Promise<void> {
+  const data = dataOf(flags);
   const inspection = await inspectModel(flags.model, {
     output: flags.output,
     inputShape: inputShapeOption(flags.inputShape),
+    images:
+      data === null
+        ? undefined
+        : async (model) => preprocessingOf(intakeSettings(flags, model), (await data()).shape),
     forceEval: flags.forceEval,
     scale: flags.scale ?? null,
     milliseconds: flags.seconds * 1000,
   });
-  process.stdout.write(rendered(await withDataLookedAt(inspection, flags), flags));
+  process.stdout.write(rendered(await withDataLookedAt(inspection, flags, data), flags));
   if (inspection.refusal !== null) throw inspection.refusal;
 }
 
+/** Opens the data set of --data, once, when it is needed; null without --data. */
+function dataOf({ data, subset, labels }: InspectFlags): (() => Promise<Dataset>) | null {
+  if (data === undefined) return null;
+  let opened: Promise<Dataset> | null = null;
+  return () => {
+    opened ??= openDataset(data, { subset, ...(labels === undefined ? {} : { labels }) });
+    return opened;
+  };
+}
+
 /** With --data: also checks whether the pixels are on the scale that the model expects. */
-async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Promise<Inspection> {
+async function withDataLookedAt(
+  inspection: Inspection,
+  flags: InspectFlags,
+  dataOf: (() => Promise<Dataset>) | null,
+): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
-  if (flags.data === undefined || model === null || refusal !== null) return inspection;
-  const data = await openDataset(flags.data, {
-    subset: flags.subset,
-    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
-  });
+  if (dataOf === null || model === null || refusal !== null) return inspection;
+  const data = await dataOf();
   const { classifier, intake } = await openModel(model, flags, data.shape);
   const finding = await checkScale(classifier, data, intake.scale.value);
   return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };

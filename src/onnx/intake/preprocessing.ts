@@ -26,7 +26,8 @@ export interface Preprocessing {
   readonly imageShape: readonly [number, number, number];
 }
 
-function rowShape(layout: Layout, [c, h, w]: readonly [number, number, number]): number[] {
+/** Shape of one image as the model takes it, without the batch axis. */
+export function rowShape(layout: Layout, [c, h, w]: readonly [number, number, number]): number[] {
   switch (layout) {
     case 'nchw':
       return [c, h, w];
@@ -142,7 +143,12 @@ function constantNode(name: string, output: string, { values, dims, type }: Cons
   };
 }
 
-function checkFit(model: Model, { layout, imageShape }: Preprocessing, declared: readonly Dim[]): void {
+/** Throws UsageError when images do not fit an input of the shape `declared`, batch axis included. */
+export function checkFit(
+  model: Model,
+  { layout, imageShape }: Preprocessing,
+  declared: readonly Dim[],
+): void {
   const row = rowShape(layout, imageShape);
   const [, ...rest] = declared;
   const fits =
@@ -153,7 +159,11 @@ function checkFit(model: Model, { layout, imageShape }: Preprocessing, declared:
   const other = (['nchw', 'nhwc', 'hw', 'flat'] as const).find((candidate) => {
     const shape = rowShape(candidate, imageShape);
     const oneChannel = candidate !== 'hw' || imageShape[0] === 1;
-    return oneChannel && shape.length === rest.length && shape.every((d, k) => d === rest[k]);
+    return (
+      oneChannel &&
+      shape.length === rest.length &&
+      rest.every((d, k) => typeof d !== 'number' || d === shape[k])
+    );
   });
   const taken = sizeOf(rest.filter((d): d is number => typeof d === 'number'));
   throw new UsageError({

@@ -10,6 +10,7 @@ import { emailLeak, pathLeak, stackTraceLeak } from './checks/leaks.ts';
 import { lowOrderBits } from './checks/low-order-bits.ts';
 import { modified } from './checks/modified.ts';
 import { nondeterminism } from './checks/nondeterminism.ts';
+import { openShape } from './checks/open-shape.ts';
 import { labelOnly, severalOutputs, softmaxAtEnd, structuredOutput } from './checks/outputs.ts';
 import { overridableWeights } from './checks/overridable-weights.ts';
 import { halfPrecision, quantised } from './checks/precision.ts';
@@ -45,6 +46,7 @@ export const CHECKS: readonly Check[] = [
   deadNodes,
   unusedInputs,
   fixedBatch,
+  openShape,
   preprocessingInside,
   scaleMismatch,
   modified,
