@@ -24,6 +24,8 @@ export interface InspectionOptions {
   /** How images are handed to the model, where there are some: their shape is taken where the model leaves its own open. */
   readonly images?: ((model: Model) => Promise<Preprocessing>) | undefined;
   readonly forceEval?: boolean | undefined;
+  /** Whether external data may be reached through symbolic links, to files beside the model file itself. */
+  readonly followLinks?: boolean | undefined;
   /** What pixels are multiplied by according to the user; null when not given. */
   readonly scale?: number | null;
   /** Time for left halves and norms. */
@@ -48,7 +50,7 @@ export interface Inspection {
 /** Throws UsageError for a path that leads to no file, or options that do not fit the model; never ModelRefused. */
 export async function inspectModel(path: string, options: InspectionOptions): Promise<Inspection> {
   const name = basename(path);
-  const opened = await openModel(path);
+  const opened = await openModel(path, options.followLinks);
   const scale = options.scale ?? null;
   if (opened.model === null) {
     const findings =

@@ -16,6 +16,8 @@ export interface ModelRequest extends IntakeRequest {
   readonly model: string;
   /** The output with the class scores, where there are several. */
   readonly output?: string | undefined;
+  /** Whether external data may be reached through symbolic links, to files beside the model file itself. */
+  readonly followLinks?: boolean | undefined;
   /** Whether operators in training mode are switched to inference. */
   readonly forceEval?: boolean | undefined;
 }
@@ -26,8 +28,8 @@ export interface OpenedModel {
 }
 
 /** The model as it is to be used. Throws as `loadModel` does. */
-export async function sourceOf({ model, forceEval: force }: ModelRequest): Promise<Model> {
-  const loaded = await loadModel(model);
+export async function sourceOf({ model, followLinks, forceEval: force }: ModelRequest): Promise<Model> {
+  const loaded = await loadModel(model, followLinks);
   return force === true ? forceEval(loaded) : loaded;
 }
 

@@ -161,7 +161,7 @@ async function checkSources(
   found: Collected,
   context: Context,
 ): Promise<void> {
-  const { run, model, data, bounds } = request;
+  const { run, model, data, bounds, followLinks } = request;
   if (model === undefined) {
     found.unchecked.push(
       'the digests of model and data, the images, and what model and data show of the certificates: no model was named',
@@ -169,7 +169,7 @@ async function checkSources(
     );
     return;
   }
-  const source = await loadModel(model);
+  const source = await loadModel(model, followLinks);
   const other = modelDifference(header, source);
   if (other !== null) throw mismatch('the model is not the one certified', model, other);
   found.checked.push('the digest of the model');

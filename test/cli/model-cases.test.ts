@@ -1,6 +1,6 @@
 /** Model files as people have them, each of a kind that once ended in the wrong words, or in none. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { sharedFolder } from '../onnx/shared.ts';
@@ -110,6 +110,29 @@ describe.skipIf(absent !== null)(title('nan-under-noise'), () => {
       expect(ended.stderr).not.toContain('mixes the rows');
     },
   );
+});
+
+describe.skipIf(absent !== null)(title('hf-cache-symlinks'), () => {
+  it('a model in the cache of the hub opens with --follow-links, which the refusal names', async () => {
+    const [blobs, snapshot] = [join(folder, 'hub/blobs'), join(folder, 'hub/snapshots/0')];
+    for (const made of [blobs, snapshot]) mkdirSync(made, { recursive: true });
+    for (const [k, name] of ['model.onnx', 'model.onnx_data'].entries()) {
+      copyFileSync(file('hf-cache-symlinks/plain', name), join(blobs, `${k}`));
+      symlinkSync(`../../blobs/${k}`, join(snapshot, name));
+    }
+    const model = join(snapshot, 'model.onnx');
+    const refused = await splitz(folder, 'inspect', model);
+    expect(refused.code).toBe(3);
+    expect(refused.stderr).toContain('--follow-links');
+    const opened = await splitz(folder, 'inspect', model, '--follow-links');
+    expect(opened.stderr).not.toContain('error');
+    expect(opened.code).toBe(0);
+    const settings = ['--data', images, '--follow-links', '--sigma', '0.1', '--out', 'hub.jsonl'];
+    expect((await splitz(folder, 'certify', model, ...settings, ...quick)).code).toBe(0);
+    const audit = ['verify', 'hub.jsonl', model, '--data', images];
+    expect((await splitz(folder, ...audit, '--follow-links')).code).toBe(0);
+    expect((await splitz(folder, ...audit)).code).toBe(3);
+  });
 });
 
 describe.skipIf(absent !== null)(title('long-cut-name'), () => {

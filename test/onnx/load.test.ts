@@ -267,6 +267,61 @@ describe('external data', () => {
   });
 });
 
+describe('external data through symbolic links', () => {
+  const values = Float32Array.from({ length: 20 }, (_, k) => k);
+  const cache = join(folder, 'cache');
+  const blobs = join(cache, 'blobs');
+  const names = join(cache, 'snapshots');
+  for (const made of [blobs, names]) mkdirSync(made, { recursive: true });
+  const model = (location: string): ModelProto =>
+    tinyProto({
+      ...twoLayers,
+      initializers: [
+        {
+          name: 'fc1.weight',
+          dataType: DataType.FLOAT,
+          dims: [4, 5],
+          dataLocation: EXTERNAL,
+          externalData: [{ key: 'location', value: location }],
+        },
+        weights('fc1.bias', [5]),
+        weights('fc2.weight', [5, 3]),
+      ],
+    });
+  const bytes = Buffer.from(values.buffer);
+  writeFileSync(join(blobs, 'data'), bytes);
+  writeFileSync(join(cache, 'elsewhere'), bytes);
+  for (const [link, target] of [
+    ['beside', '../blobs/data'],
+    ['outside', '../elsewhere'],
+    ['folder', '../blobs'],
+    ['nowhere', '../blobs/missing'],
+  ] as const)
+    symlinkSync(target, join(names, link));
+
+  const opened = async (location: string, followLinks: boolean): Promise<string> => {
+    const name = `${location.replace('/', '-')}.onnx`;
+    writeFileSync(join(blobs, name), encodeModel(model(location)));
+    const path = join(names, name);
+    rmSync(path, { force: true });
+    symlinkSync(join('../blobs', name), path);
+    const result: unknown = await loadModel(path, followLinks).catch((error: unknown) => error);
+    return result instanceof ModelRefused ? `${result.report.why} ${result.report.remedy}` : 'opened';
+  };
+
+  it('are read where the user allows it, and lead beside the model file itself', async () => {
+    expect(await opened('beside', true)).toBe('opened');
+    expect(await opened('beside', false)).toMatch(/anywhere on this machine.*--follow-links/);
+  });
+
+  it('lead nowhere else', async () => {
+    expect(await opened('outside', true)).toMatch(/another folder/);
+    expect(await opened('folder', true)).toMatch(/another folder/);
+    expect(await opened('folder/data', true)).toBe('opened');
+    expect(await opened('nowhere', true)).toMatch(/ENOENT/);
+  });
+});
+
 describe('saving a model', () => {
   it('writes exactly the bytes, and leaves nothing else behind', async () => {
     const target = join(folder, 'saved.onnx');

@@ -35,6 +35,7 @@ export async function run(flags: InspectFlags): Promise<void> {
         ? undefined
         : async (model) => preprocessingOf(intakeSettings(flags, model), (await data()).shape),
     forceEval: flags.forceEval,
+    followLinks: flags.followLinks,
     scale: flags.scale ?? null,
     milliseconds: flags.seconds * 1000,
   });

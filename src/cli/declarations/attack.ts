@@ -4,7 +4,13 @@ import { SEARCHES } from '../../attack/attack-record.ts';
 import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
 import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
-import { dataOptions, outputOptions, preprocessingOptions, smoothingOptions } from '../options.ts';
+import {
+  dataOptions,
+  followLinksOption,
+  outputOptions,
+  preprocessingOptions,
+  smoothingOptions,
+} from '../options.ts';
 import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
@@ -12,7 +18,7 @@ const builder = <T>(y: Argv<T>) =>
     smoothingOptions(
       dataOptions(
         preprocessingOptions(
-          y
+          followLinksOption(y)
             .positional('source', {
               type: 'string',
               demandOption: true,

@@ -2,10 +2,11 @@
  * Reads tensors stored in files alongside the model ("external data": PyTorch's new exporter writes model.onnx.data)
  * into the message. The path in the model is untrusted: it must name a plain file inside the model's own folder,
  * reached through no symbolic link, and the range must lie inside that file (CVE-2022-25882, CVE-2024-27318 and
- * similar).
+ * similar). Links are followed only where the user says so, and only to a file beside the one that the model's own path
+ * leads to: caches keep every file under its digest, and links with the names that a model knows.
  */
 import { createHash } from 'node:crypto';
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, win32 } from 'node:path';
 import { ModelRefused } from '../../ground/errors.ts';
 import { mapTensors } from './map-tensors.ts';
@@ -57,8 +58,16 @@ const isAbsoluteAnywhere = (location: string): boolean =>
 export const isUnsafeLocation = (location: string): boolean =>
   leavesFolder(location) || isAbsoluteAnywhere(location);
 
-/** The file a location names, or ModelRefused when it could lie anywhere but inside `folder`. */
-async function safePath(folder: string, location: string, tensor: TensorProto): Promise<string> {
+/** Where external data are looked for. */
+export interface DataPlace {
+  readonly modelPath: string;
+  /** Whether symbolic links are followed, to files beside the one that `modelPath` leads to. */
+  readonly followLinks: boolean;
+}
+
+/** The file a location names, or ModelRefused when it could lie anywhere but beside the model. */
+async function safePath(place: DataPlace, location: string, tensor: TensorProto): Promise<string> {
+  const folder = dirname(place.modelPath);
   const parts = location.split(/[/\\]/);
   if (leavesFolder(location)) {
     throw refuse(
@@ -89,11 +98,12 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
       );
     });
     if (found.isSymbolicLink()) {
+      if (place.followLinks) return followed(join(folder, ...steps), place.modelPath, location, tensor);
       throw refuse(
         `external data through the symbolic link "${location}"`,
         tensor,
         'a link could lead anywhere on this machine',
-        'Replace the link with the file itself.',
+        'Replace the link with the file itself, or add --follow-links if the file it leads to lies beside the model file itself, as in the cache of the Hugging Face hub.',
       );
     }
     const last = k === steps.length - 1;
@@ -109,10 +119,35 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
   return path;
 }
 
+/** Where links lead from `path`: to a plain file in the folder of the model file itself, or ModelRefused. */
+async function followed(
+  path: string,
+  modelPath: string,
+  location: string,
+  tensor: TensorProto,
+): Promise<string> {
+  const refused = (why: string): ModelRefused =>
+    refuse(
+      `external data through the symbolic link "${location}"`,
+      tensor,
+      why,
+      'Replace the link with the file itself.',
+    );
+  const [target, model] = await Promise.all([realpath(path), realpath(modelPath)]).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw refused(cause.message);
+    },
+  );
+  if (dirname(target) !== dirname(model))
+    throw refused('it leads to another folder than the one that holds the model file itself');
+  if (!(await lstat(target)).isFile()) throw refused('it does not lead to a plain file');
+  return target;
+}
+
 /** The model with every external tensor inlined as raw_data, and the files that held them. */
 export async function inlineExternalData(
   model: ModelProto,
-  modelPath: string,
+  place: DataPlace,
 ): Promise<{ proto: ModelProto; files: ModelFile[] }> {
   const external: TensorProto[] = [];
   mapTensors(model, (tensor) => {
@@ -126,7 +161,7 @@ export async function inlineExternalData(
   const inlined = new Map<TensorProto, TensorProto>();
   for (const tensor of external) {
     const { location, offset, length } = referenceOf(tensor);
-    const path = await safePath(dirname(modelPath), location, tensor);
+    const path = await safePath(place, location, tensor);
     let bytes = contents.get(path);
     if (bytes === undefined) {
       bytes = await readFile(path).catch((cause: Error) => {

@@ -18,9 +18,12 @@ import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
 import { unpacked } from './unpacked.ts';
 
-/** Throws UsageError for a path that does not lead to a file, ModelRefused for a file that is not a usable model. */
-export async function loadModel(path: string): Promise<Model> {
-  const { model, refusal } = await openModel(path);
+/**
+ * @param followLinks whether external data may be reached through symbolic links (external-data.ts)
+ * @throws UsageError for a path that does not lead to a file, ModelRefused for a file that is not a usable model
+ */
+export async function loadModel(path: string, followLinks = false): Promise<Model> {
+  const { model, refusal } = await openModel(path, followLinks);
   if (model === null) throw refusal;
   return model;
 }
@@ -36,8 +39,8 @@ export type OpenedFile = {
   | { readonly model: null; readonly refusal: ModelRefused }
 );
 
-/** Throws UsageError for a path that does not lead to a file. */
-export async function openModel(path: string): Promise<OpenedFile> {
+/** As `loadModel`. Throws UsageError for a path that does not lead to a file. */
+export async function openModel(path: string, followLinks = false): Promise<OpenedFile> {
   const bytes = await readModelFile(path);
   let files: ModelFile[] = [
     {
@@ -50,7 +53,7 @@ export async function openModel(path: string): Promise<OpenedFile> {
   try {
     return await locating(path, async () => {
       proto = parse(await unpacked(bytes, path), path);
-      const inlined = await inlineExternalData(proto, path);
+      const inlined = await inlineExternalData(proto, { modelPath: path, followLinks });
       proto = inlined.proto;
       files = [...files, ...inlined.files];
       return { files, proto, model: checkedModel(proto, { path, files }), refusal: null };
