@@ -1,9 +1,22 @@
 /** Model files as people have them, each of a kind that once ended in the wrong words, or in none. */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { DataType } from '../../src/onnx/model/data-type.ts';
+import { EXTERNAL, type TensorProto } from '../../src/onnx/model/proto.ts';
 import { sharedFolder } from '../onnx/shared.ts';
+import { node, tinyProto } from '../onnx/tiny-model.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
 
 const cases = join(sharedFolder, 'cases');
@@ -110,6 +123,41 @@ describe.skipIf(absent !== null)(title('nan-under-noise'), () => {
       expect(ended.stderr).not.toContain('mixes the rows');
     },
   );
+});
+
+describe('over-2gib', () => {
+  /** What make.py of the case writes, its data files as sparse as there. */
+  function large(): string {
+    const side = 1_450_000;
+    const shapes = { w1: [192, side], b1: [side], w3: [192, side], w2: [side, 3] };
+    const initializers = Object.entries(shapes).map(([name, dims]): TensorProto => {
+      const bytes = 4 * dims.reduce((product, dim) => product * dim, 1);
+      writeFileSync(join(folder, `${name}.bin`), '');
+      truncateSync(join(folder, `${name}.bin`), bytes);
+      const entries = { location: `${name}.bin`, offset: '0', length: `${bytes}` };
+      const externalData = Object.entries(entries).map(([key, value]) => ({ key, value }));
+      return { name, dataType: DataType.FLOAT, dims, dataLocation: EXTERNAL, externalData };
+    });
+    const nodes = [
+      node('Flatten', ['x'], 'f'),
+      node('Gemm', ['f', 'w1', 'b1'], 'a'),
+      node('Relu', ['a'], 'r'),
+      node('Gemm', ['f', 'w3', 'b1'], 'c'),
+      node('Add', ['r', 'c'], 's'),
+      node('Gemm', ['s', 'w2'], 'y'),
+    ];
+    const path = join(folder, 'big.onnx');
+    writeFileSync(path, encodeModel(tinyProto({ nodes, initializers, input: ['N', 3, 8, 8] })));
+    return path;
+  }
+
+  it('weights of 2.25 GB in two files are refused at once, for their size', async () => {
+    const ended = await splitz(folder, 'inspect', large());
+    expect(ended.code).toBe(3);
+    expect(ended.stderr).toContain('the weights take 2.25 GB');
+    expect(ended.stderr).not.toContain('onnx.checker');
+    expect(ended.seconds).toBeLessThan(15);
+  });
 });
 
 describe.skipIf(absent !== null)(title('hf-cache-symlinks'), () => {

@@ -267,6 +267,23 @@ describe('external data', () => {
   });
 });
 
+describe('external data of more than 2 GiB', () => {
+  it('are refused before any file is read, however they are divided', async () => {
+    const part = (name: string): TensorProto => ({
+      name,
+      dataType: DataType.FLOAT,
+      dims: [1024, 293_000],
+      dataLocation: EXTERNAL,
+      externalData: [{ key: 'location', value: `${name}.bin` }],
+    });
+    const initializers = [...(twoLayers.initializers ?? []), part('one'), part('two')];
+    const error = await refusal(write('large.onnx', tinyProto({ ...twoLayers, initializers })));
+    expect(error).toBeInstanceOf(ModelRefused);
+    expect(error.message).toMatch(/the weights take 2\.40 GB, more than the 2\.15 GB/);
+    expect(error.report.why).toMatch(/one protobuf message/);
+  });
+});
+
 describe('external data through symbolic links', () => {
   const values = Float32Array.from({ length: 20 }, (_, k) => k);
   const cache = join(folder, 'cache');

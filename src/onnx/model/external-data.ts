@@ -144,6 +144,32 @@ async function followed(
   return target;
 }
 
+/** What the tensor's shape and type need; 0 where the type has no fixed size. */
+function declaredBytes({ dims, dataType }: TensorProto): number {
+  const count = (dims ?? []).reduce<number>((product, dim) => product * toNumber(dim), 1);
+  return rawByteLength(dataType ?? 0, count) ?? 0;
+}
+
+/** A protobuf message ends there. */
+const LARGEST_MESSAGE = 2 ** 31 - 1;
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+/** Throws ModelRefused, before anything is read, for weights that do not fit into one message together. */
+function requireOneMessage(external: readonly TensorProto[]): void {
+  const bytes = external.reduce(
+    (sum, tensor) => sum + (referenceOf(tensor).length ?? declaredBytes(tensor)),
+    0,
+  );
+  if (bytes <= LARGEST_MESSAGE) return;
+  throw new ModelRefused({
+    what: `the weights take ${gigabytes(bytes)}, more than the ${gigabytes(LARGEST_MESSAGE)} that are supported`,
+    why: 'the network is cut and rewritten in memory and handed to ONNX Runtime as one protobuf message, which ends at 2 GiB; external data lift that limit for files only',
+    remedy:
+      'Use a smaller network, or export it in float16, which halves its weights (it can then be cut at the input).',
+  });
+}
+
 /** The model with every external tensor inlined as raw_data, and the files that held them. */
 export async function inlineExternalData(
   model: ModelProto,
@@ -155,6 +181,7 @@ export async function inlineExternalData(
     return tensor;
   });
   if (external.length === 0) return { proto: model, files: [] };
+  requireOneMessage(external);
 
   const contents = new Map<string, Buffer>();
   const files: ModelFile[] = [];
@@ -179,9 +206,7 @@ export async function inlineExternalData(
         bytes: bytes.length,
       });
     }
-    const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * toNumber(dim), 1);
-    const needed = rawByteLength(tensor.dataType ?? 0, count);
-    const end = offset + (length ?? needed ?? 0);
+    const end = offset + (length ?? declaredBytes(tensor));
     if (end > bytes.length) {
       const other = otherFormatOf(bytes);
       if (other !== null) throw refuse(`"${location}": ${other.what}`, tensor, other.why, other.remedy);
