@@ -16,6 +16,7 @@ import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
 import { refusalFinding } from '../onnx/preflight/refusal.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOf, subjectOfModel } from '../onnx/preflight/subject.ts';
+import type { AccuracyAlone } from '../statistics/network-alone.ts';
 import { boundability, type CutBoundability, type SegmentNorm } from './boundability.ts';
 
 export interface InspectionOptions {
@@ -28,6 +29,8 @@ export interface InspectionOptions {
   readonly followLinks?: boolean | undefined;
   /** What pixels are multiplied by according to the user; null when not given. */
   readonly scale?: number | null;
+  /** Whether the user has pixels normalised in front of the model. */
+  readonly normalised?: boolean;
   /** Time for left halves and norms. */
   readonly milliseconds: number;
 }
@@ -45,6 +48,8 @@ export interface Inspection {
   readonly classifier: PreparedClassifier | null;
   readonly cuts: readonly CutBoundability[];
   readonly segments: readonly SegmentNorm[];
+  /** What the network alone finds of a few labelled images; null without them. Not certified. */
+  readonly alone: AccuracyAlone | null;
 }
 
 /** Throws UsageError for a path that leads to no file, or options that do not fit the model; never ModelRefused. */
@@ -58,25 +63,26 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
         ? []
         : findingsOf({ ...subjectOf(name, opened.proto, opened.files, null), scale });
     return {
-      ...{ name, model: null, classifier: null, cuts: [], segments: [] },
+      ...{ name, model: null, classifier: null, cuts: [], segments: [], alone: null },
       ...{ refusal: opened.refusal, findings: withRefusal(findings, opened.refusal, name) },
     };
   }
   let model = opened.model;
   const stated = scale ?? statedScale(model);
+  const { normalised = false } = options;
   try {
     if (options.forceEval === true) model = forceEval(model);
-    const findings = findingsOf(subjectOfModel(model, name, stated));
+    const findings = findingsOf(subjectOfModel(model, name, { scale: stated, normalised }));
     const classifier = await prepareClassifier(model, options.output, null, await shapeOf(model, options));
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
     const told = withRewrites(measured, classifier.rewrites, name);
-    return { name, model, classifier, findings: told, refusal: null, ...bounds };
+    return { name, model, classifier, findings: told, refusal: null, alone: null, ...bounds };
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
-    const findings = findingsOf(subjectOfModel(model, name, stated));
+    const findings = findingsOf(subjectOfModel(model, name, { scale: stated, normalised }));
     return {
-      ...{ name, model, classifier: null, cuts: [], segments: [] },
+      ...{ name, model, classifier: null, cuts: [], segments: [], alone: null },
       ...{ refusal: error, findings: withRefusal(findings, error, name) },
     };
   }

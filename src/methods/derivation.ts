@@ -3,6 +3,7 @@
  * method's; the conclusion is worded here, alike for all.
  */
 import { roundDown, tidy } from '../ground/decimal.ts';
+import { classInWords } from '../records/names.ts';
 import type { CertificateRecord, Guarantee, RunHeader } from '../records/record.ts';
 import { methodOf } from './index.ts';
 import type { DerivationStep, MethodDerivation } from './method.ts';
@@ -15,6 +16,8 @@ export interface Derivation extends Pick<MethodDerivation, 'symbols'> {
   readonly steps: readonly DerivationStep[];
   /** What is certified in the end, or that nothing is. */
   readonly conclusion: string;
+  /** That the class certified is not the label; null where it is, or nothing is certified, or there is no label. */
+  readonly mistake: string | null;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -31,7 +34,7 @@ export function derivationOf(header: RunHeader, record: CertificateRecord, k = 0
   const { steps, symbols, classifier, chance } = method.derive(certificate, series, header);
   const { prediction, radius, failureProbability: p } = certificate;
   const claim =
-    `${classifier} answers class ${prediction} for every image within l2 distance ${roundDown(radius, 6)} ` +
+    `${classifier} answers class ${classInWords(header.model, prediction)} for every image within l2 distance ${roundDown(radius, 6)} ` +
     `(${roundDown(radius * 255, 1)} in units of 1/255)`;
   const conclusion =
     prediction === null
@@ -41,8 +44,13 @@ export function derivationOf(header: RunHeader, record: CertificateRecord, k = 0
         : p > 0
           ? `Except with probability ${tidy(p)} ${chance}, ${claim}.`
           : `${capital(claim)}.`;
+  const { label } = record;
+  const mistake =
+    prediction === null || label === null || prediction === label
+      ? null
+      : `That is wrong: the label is ${classInWords(header.model, label)}. A certificate shows that the answer is stable, not that it is right.`;
   return {
     ...{ method: method.title, guarantee: series.guarantee, abstained: prediction === null },
-    ...{ steps, conclusion, symbols },
+    ...{ steps, conclusion, mistake, symbols },
   };
 }

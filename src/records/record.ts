@@ -79,6 +79,12 @@ const model = object('The model file certified.', {
     ),
   ),
   classes: count('Classes it scores.'),
+  classNames: optional(
+    list(
+      "What people call the classes, in their order; absent where they have no names. Informative: no part of a run's identity.",
+      text('Name.'),
+    ),
+  ),
 });
 
 const finding = object('Something to know about the model file (preflight).', {

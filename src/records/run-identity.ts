@@ -24,6 +24,7 @@ const NOT_IDENTITY = new Set([
  * tool.
  */
 const NOT_IDENTITY_PATTERNS = [
+  /^model\.classNames/u,
   /^model\.files\.\d+\.name$/u,
   /^series\.\d+\.checks\./u,
   /^environments\.\d+\.(workers|node)$/u,

@@ -1,6 +1,8 @@
 /** The images of a run, one row each: what is certified, what the network alone answers, and what is behind it. */
 import { roundDown } from '../ground/decimal.ts';
 import { methodOf } from '../methods/index.ts';
+import { classInWords } from '../records/names.ts';
+import type { RunHeader } from '../records/record.ts';
 import type { AuditedRun, ImageVerdict, ResultRun } from './audited-run.ts';
 import type { Table } from './figure.ts';
 
@@ -34,8 +36,8 @@ export function imageTable(run: AuditedRun, most: number): Table {
       return [
         String(image.index),
         ...(named ? [record?.name ?? '–'] : []),
-        String(record?.answer ?? '–'),
-        ...verdictCells(image),
+        classInWords(run.header.model, record?.answer ?? null),
+        ...verdictCells(image, run.header.model),
         ...(figures[k] ?? []).map(([, value]) => value),
         ...alongside.map((series) => {
           const other = series.images[k];
@@ -54,8 +56,11 @@ function figuresOf({ header, records }: ResultRun): (readonly (readonly [name: s
   return records.map(({ series: [own] }) => (own === undefined ? [] : method.figures(own.evidence)));
 }
 
-const verdictCells = ({ label, prediction, radius }: ImageVerdict): string[] => [
-  String(label ?? '–'),
-  prediction === null ? 'abstains' : String(prediction),
+const verdictCells = (
+  { label, prediction, radius }: ImageVerdict,
+  model: Pick<RunHeader['model'], 'classNames'> = {},
+): string[] => [
+  classInWords(model, label),
+  prediction === null ? 'abstains' : classInWords(model, prediction),
   roundDown(radius, 4),
 ];

@@ -5,6 +5,7 @@ import type { ResultRun } from './audited-run.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { escapeMarkdown } from './escape.ts';
 import type { Table } from './figure.ts';
+import { plainWordsOf } from './plain-words.ts';
 import { leftHalfFigures, type Report, type RunSection } from './report.ts';
 import { settingsTables } from './settings-table.ts';
 import {
@@ -30,6 +31,11 @@ export function markdownReport(report: Report): string {
         '',
       ]),
     ),
+    ...sections.flatMap(({ run }) => {
+      const sentences = plainWordsOf(run);
+      const name = several ? `${run.name}: ` : '';
+      return sentences.length === 0 ? [] : [escapeMarkdown(`${name}${sentences.join(' ')}`), ''];
+    }),
     `## ${curve.title}`,
     '',
     ...tableLines(curve.table),

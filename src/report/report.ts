@@ -21,7 +21,6 @@ export interface RunSources {
   readonly curves: DisplacementCurves | string;
   /** Pictures by image index, as data URIs; or why there are none. */
   readonly pictures: ReadonlyMap<number, string> | string;
-  readonly classNames: readonly string[] | null;
 }
 
 export interface RunSection {
@@ -68,8 +67,9 @@ export function buildReport(
     curve: certifiedCurve(series, radii),
     sections: runs.map((run, k): RunSection => {
       const its = sources[k] ?? {
-        ...{ segments: 'not asked for', curves: 'not asked for', pictures: 'not asked for' },
-        classNames: null,
+        segments: 'not asked for',
+        curves: 'not asked for',
+        pictures: 'not asked for',
       };
       const prefix = runs.length > 1 ? `run-${k + 1}-` : '';
       const own = <F extends Figure | string | null>(figure: F): F =>

@@ -1,8 +1,9 @@
 /** What a run claims, by which methods, and what it does not claim: in words. */
-import { percentUp, shareDown, tidy } from '../ground/decimal.ts';
+import { percentUp, tidy } from '../ground/decimal.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
+import { aloneInWords } from '../statistics/network-alone.ts';
 import { type AuditedRun, fairnessOf, type Series } from './audited-run.ts';
 
 const ESTIMATE_WARNING =
@@ -73,7 +74,7 @@ export const allowances = (run: AuditedRun): string[] =>
 export function networkAlone(run: AuditedRun): string | null {
   if (run.kind === 'log' || run.right === null || run.records.length === 0) return null;
   const { length } = run.records;
-  return `The network alone, without noise, is right on ${shareDown(run.right, length, 1)} % of the images (${run.right} of ${length}); this is not certified.`;
+  return `T${aloneInWords({ right: run.right, images: length }).slice(1)}; this is not certified.`;
 }
 
 /** What a certificate does not claim. */

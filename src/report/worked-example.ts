@@ -1,5 +1,6 @@
 /** The certificate that a report works out step by step: the median one, so that it is representative. */
 import { type Derivation, derivationOf } from '../methods/derivation.ts';
+import { classInWords, imageInWords } from '../records/names.ts';
 import type { AuditedRun } from './audited-run.ts';
 
 export interface WorkedExample {
@@ -25,7 +26,8 @@ export function workedExample(run: AuditedRun): WorkedExample | null {
   const record = run.records[at];
   if (record === undefined) return null;
   const { index, label } = record;
-  const which = `Image ${index}${label === null ? '' : `, label ${label}`}`;
+  const named = label === null ? '' : `, label ${classInWords(run.header.model, label)}`;
+  const which = `I${imageInWords(record).slice(1)}${named}`;
   const chosen =
     certified.length > 1
       ? `${which}: the median radius of the ${certified.length} images that have one.`

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
-import type { Context, Message } from '../methods/context.ts';
+import { type Context, type Message, note } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
 import { valuesOf } from '../methods/method.ts';
 import { byDefault, byFlag, drawn, originOf, requireCount } from '../methods/sourced.ts';
@@ -68,7 +68,7 @@ export function checkRequest(request: CertifyRequest): void {
 /** @throws UsageError, ModelRefused for what cannot be certified as requested */
 export async function settleRun(request: CertifyRequest, context: Context): Promise<SettledRun> {
   checkRequest(request);
-  const subject = await openSubject(request);
+  const subject = await openSubject(request, (text) => note(context, text));
   return settleOn(subject, request, context);
 }
 
@@ -169,6 +169,7 @@ function headerOf(
       opsets: [...source.opsets].map(([domain, version]) => ({ domain, version })),
       ...(source.modifications === undefined ? {} : { modified: source.modifications }),
       classes: classifier.classes,
+      ...(subject.classNames === null ? {} : { classNames: [...subject.classNames] }),
     },
     data: {
       ...{ name: data.name, subset, digest: data.digest, length: data.length },

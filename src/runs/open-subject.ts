@@ -10,10 +10,11 @@ import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
 import { bySeverity, type Finding } from '../onnx/preflight/finding.ts';
 import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
+import type { AccuracyAlone } from '../statistics/network-alone.ts';
 import { classNamesFor } from './class-names.ts';
 import type { IntakeSettings } from './intake-settings.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
-import { checkScale } from './scale-check.ts';
+import { checkPreparation } from './preparation/preparation-check.ts';
 
 export interface SubjectRequest extends ModelRequest {
   /** As for `--data`; by default the data set named in the model's metadata. */
@@ -33,10 +34,18 @@ export interface OpenedSubject extends Subject {
   readonly classNames: readonly string[] | null;
   /** What preflight found in the model file, and in the answers on some images. */
   readonly findings: readonly Finding[];
+  /** What the network alone finds of a few labelled images, without noise; null without labels. Not certified. */
+  readonly alone: AccuracyAlone | null;
 }
 
-/** @throws UsageError where data or labels do not fit, what opening model and data throws */
-export async function openSubject(request: SubjectRequest): Promise<OpenedSubject> {
+/**
+ * @param tell hears, in a sentence, of work that may take longer than a second
+ * @throws UsageError where data or labels do not fit, what opening model and data throws
+ */
+export async function openSubject(
+  request: SubjectRequest,
+  tell?: (text: string) => void,
+): Promise<OpenedSubject> {
   const source = await sourceOf(request);
   const subset = request.subset ?? 'test';
   const data = await openDataset(dataSpec(request, source), {
@@ -47,12 +56,19 @@ export async function openSubject(request: SubjectRequest): Promise<OpenedSubjec
   checkLabels(data, classifier.classes);
   const classNames = await classNamesFor(request.classNames, source, data, classifier.classes);
   const name = basename(request.model);
-  const ofFile = findingsOf(subjectOfModel(source, name, intake.scale.value));
+  const ofFile = findingsOf(
+    subjectOfModel(source, name, { scale: intake.scale.value, normalised: isNormalised(intake) }),
+  );
   const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
   const told = withRewrites(measured, classifier.rewrites, name);
-  const scale = await checkScale(classifier, data, intake.scale.value);
-  const findings = scale === null ? told : bySeverity([...told, scale]);
-  return { classifier, data, subset, intake, classNames, findings };
+  const { alone, finding } = await checkPreparation(classifier, data, intake, tell);
+  const findings = finding === null ? told : bySeverity([...told, finding]);
+  return { classifier, data, subset, intake, classNames, findings, alone };
+}
+
+/** Whether the user has pixels normalised; what the model's metadata state is the model's own. */
+function isNormalised({ mean, std }: IntakeSettings): boolean {
+  return [mean, std].some(({ value, origin }) => value !== null && origin !== 'model metadata');
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a certified classifier answers, or that it does not decide: PREDICT (Cohen et al. 2019) where a method draws. */
 import { UsageError } from '../ground/errors.ts';
-import type { Context } from '../methods/context.ts';
+import { type Context, note } from '../methods/context.ts';
 import { type Answer, type Question, valuesOf } from '../methods/method.ts';
 import { byFlag, drawn, originOf, requireCount } from '../methods/sourced.ts';
 import type { SeriesHeader, Sourced } from '../records/record.ts';
@@ -36,7 +36,7 @@ export async function predict(
   indices: readonly number[],
   context: Context,
 ): Promise<Predictions> {
-  return predictOn(await openSubject(request), request, indices, context);
+  return predictOn(await openSubject(request, (text) => note(context, text)), request, indices, context);
 }
 
 /** The same for a subject that is open. */

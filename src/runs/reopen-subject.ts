@@ -110,7 +110,7 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
       remedy: `Name the data the run was made with (${data.name}) by --data, and its --labels if it had a file of its own.`,
     });
   }
-  return opened;
+  return { ...opened, classNames: header.model.classNames ?? opened.classNames };
 }
 
 /** What a header states of model, data and methods that does not match them, as "data.length: 10 in the file, 20 of …". */

@@ -48,7 +48,7 @@ export async function reportSources(
   for (const [k, run] of runs.entries()) {
     if (run.kind === 'log') {
       const none = 'a log names neither model nor data';
-      sources.push({ segments: none, curves: none, pictures: none, classNames: null });
+      sources.push({ segments: none, curves: none, pictures: none });
       continue;
     }
     const path = request.runs[k] ?? '';
@@ -63,7 +63,6 @@ export async function reportSources(
             ? data
             : await curvesOf(run, { classifier, data }, context),
       pictures: typeof data === 'string' ? data : await picturesOf(run, data),
-      classNames: typeof data === 'string' ? null : data.classNames,
     });
   }
   const named: [flag: string, unmatched: boolean][] = [

@@ -23,6 +23,9 @@ const images = (bound: VoteBoundName) => {
     return { record, own: ownOf(record), derivation: derivationOf(header, record), header };
   });
 };
+const fail = (): never => {
+  throw new Error('none is certified');
+};
 const titles = ({ steps }: Derivation) => steps.map(({ title }) => title).join('; ');
 /** The number behind `mark` in a step's numbers. */
 const numberBehind = ({ steps }: Derivation, mark: string): number => {
@@ -55,6 +58,22 @@ describe('a certificate as a derivation', () => {
       expect(derivation.conclusion).toContain(`answers class ${own.prediction} for every image`);
       expect(derivation.conclusion).toContain('probability 0.001001');
     }
+  });
+
+  test('of a wrong answer says that it is wrong, and calls classes by their names', () => {
+    const { record, own, header } =
+      images('clopper-pearson').find(({ own }) => own.prediction !== null) ?? fail();
+    const names = Array.from({ length: header.model.classes }, (_, k) => `class-${k}`);
+    const named = { ...header, model: { ...header.model, classNames: names } };
+    const right = derivationOf(named, { ...record, label: own.prediction });
+    expect(right.mistake).toBeNull();
+    expect(right.conclusion).toContain(`answers class ${own.prediction} (class-${own.prediction}) for`);
+    const label = own.prediction === 3 ? 4 : 3;
+    const wrong = derivationOf(named, { ...record, label });
+    expect(wrong.mistake).toMatch(
+      new RegExp(`^That is wrong: the label is ${label} \\(class-${label}\\)\\. `),
+    );
+    expect(derivationOf(named, { ...record, label: null }).mistake).toBeNull();
   });
 
   test('of the anytime bound says how many of the draws were made, and that p_A holds wherever they end', () => {

@@ -340,12 +340,21 @@ describe('the page', () => {
   test('draws images whose data are available', async () => {
     const picture = await thumbnail(new Float32Array(28 * 28).fill(0.5), [1, 28, 28]);
     const pictures = new Map(run.records.map(({ index }) => [index, picture]));
-    const drawn = htmlReport(
-      buildReport([run], [{ ...NOTHING_AT_HAND, pictures, classNames: ['nought'] }], 'splitz-onnx 0.1.0'),
-    );
+    const drawn = htmlReport(buildReport([run], [{ ...NOTHING_AT_HAND, pictures }], 'splitz-onnx 0.1.0'));
     expect(drawn).toContain(`src="${picture}"`);
-    expect(drawn).toContain('nought');
     expect(page).toContain('These are not drawn: the data were not found');
+  });
+
+  test('calls classes by their names and images by their files wherever it names one', () => {
+    const plain = exampleHeader();
+    const classNames = Array.from({ length: plain.model.classes }, (_, k) => `class-${k}`);
+    const header = { ...plain, model: { ...plain.model, classNames } };
+    const images = records(40, header).map((record) => ({ ...record, name: `folder/${record.index}.png` }));
+    const abstained = images.find(({ series: [own] }) => own?.prediction === null);
+    const shown = htmlReport(reportOf(runOf(images, header)));
+    expect(shown).toContain(`${abstained?.index} (folder/${abstained?.index}.png)`);
+    expect(shown).toMatch(/label \d \(class-\d\)/u);
+    expect(shown).toMatch(/Image \d+ \(folder\/\d+\.png\), label \d \(class-\d\): the median radius/u);
   });
 });
 

@@ -12,7 +12,6 @@ export const NOTHING_AT_HAND: RunSources = {
   segments: 'the model was not found',
   curves: 'the model was not found',
   pictures: 'the data were not found',
-  classNames: null,
 };
 
 export const records = (count: number, header: RunHeader = exampleHeader()): CertificateRecord[] =>

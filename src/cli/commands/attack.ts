@@ -20,6 +20,7 @@ import {
   targetOfNetwork,
   targetOfRun,
 } from '../../runs/attack/target.ts';
+import type { OpenedSubject } from '../../runs/open-subject.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { contextOf } from '../context.ts';
 import type { AttackFlags } from '../declarations/attack.ts';
@@ -67,7 +68,7 @@ async function within(flags: AttackFlags, context: Context): Promise<void> {
       } finally {
         progress.finish();
       }
-      report(opened.header, file.records, flags, path);
+      report(opened.header, file.records, target.subject, flags, path);
     } finally {
       await file.close();
     }
@@ -165,12 +166,16 @@ const alarmOf = ({ index, attacked, radius }: AttackRecord, path: string): strin
 function report(
   header: AttackHeader,
   records: readonly AttackRecord[],
+  { classNames, data }: OpenedSubject,
   flags: AttackFlags,
   path: string,
 ): void {
   const summary = summariseAttack(header, records);
   if (flags.json) process.stdout.write(`${JSON.stringify({ attack: header, summary, records })}\n`);
-  else process.stdout.write(renderAttack(header, records, screenOf(process.stdout, process.env)));
+  else {
+    const names = { ...(classNames === null ? {} : { classNames }), files: data.names };
+    process.stdout.write(renderAttack(header, records, names, screenOf(process.stdout, process.env)));
+  }
   if (summary.contradictions === 0) return;
   const images = records.filter(({ contradiction }) => contradiction).map(({ index }) => index);
   throw new CertificateContradicted(

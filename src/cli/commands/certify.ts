@@ -17,16 +17,19 @@ import {
   settleOn,
 } from '../../runs/certify.ts';
 import { openSubject } from '../../runs/open-subject.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
+import { again } from '../again.ts';
 import { contextOf } from '../context.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
 import { resultName } from '../default-names.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
-import { findingNotes } from '../terminal/findings.ts';
+import { warningLines } from '../terminal/findings.ts';
+import { nextSteps } from '../terminal/next-steps.ts';
 import { type Progress, startProgress } from '../terminal/progress.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderSummary } from '../terminal/summary.ts';
@@ -47,12 +50,13 @@ async function within(
   listen: (heard: Context['tell']) => void,
 ): Promise<void> {
   const note = (text: string): void => context.tell({ kind: 'note', text });
-  const subject = await openSubject(request);
+  const subject = await openSubject(request, note);
   const { source } = subject.classifier;
   requireLabels(requirements, subject.data.labels !== null);
   note(`model  ${basename(flags.model)}${source.producer ? `, ${source.producer}` : ''}`);
   note(`data   ${subject.data.describe()}`);
-  for (const text of findingNotes(subject.findings)) note(text);
+  if (subject.alone !== null) note(`alone  ${aloneInWords(subject.alone)}`);
+  for (const text of warningLines(subject.findings)) note(text);
   const settled = await settleOn(subject, request, context);
   const path = resultPath(flags, settled);
   const seeded = await continued(settled, path);
@@ -163,5 +167,8 @@ function report({ file, path }: OpenedResults, flags: CertifyFlags): void {
     process.stdout.write(`${JSON.stringify({ run: header, summary, digest: file.digest() })}\n`);
   else if (flags.format === 'tsv') process.stdout.write(cohenTsv(own?.guarantee ?? 'certificate', outcomes));
   else if (flags.format === 'jsonl') process.stdout.write(readFileSync(path, 'utf8'));
-  else process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env)));
+  else {
+    const steps = nextSteps(header, summary, again(flags));
+    process.stdout.write(renderSummary(header, summary, screenOf(process.stdout, process.env), steps));
+  }
 }

@@ -5,6 +5,7 @@ import { type Derivation, derivationOf } from '../../methods/derivation.ts';
 import { labelOf } from '../../methods/index.ts';
 import { readRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
+import { classInWords, imageInWords } from '../../records/names.ts';
 import type { CertificateRecord, RunHeader } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
 import type { ExplainFlags } from '../declarations/explain.ts';
@@ -18,11 +19,11 @@ export async function run(flags: ExplainFlags): Promise<void> {
   const record = findRecord(file, image, flags.run);
   if (series >= file.header.series.length) throw noSeries(file.header, series, flags.run);
   const derivation = derivationOf(file.header, record, series);
-  const { index, label } = record;
+  const { index, name, label, answer } = record;
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ index, label, series, ...derivation })}\n`
-      : asText(derivation, record, screenOf(process.stdout, process.env)),
+      ? `${JSON.stringify({ index, name, label, answer, series, ...derivation })}\n`
+      : asText(derivation, record, file.header, screenOf(process.stdout, process.env)),
   );
 }
 
@@ -36,16 +37,26 @@ function noSeries({ series }: RunHeader, k: number, path: string): UsageError {
   });
 }
 
-function asText(derivation: Derivation, { index, label }: CertificateRecord, screen: Screen): string {
+function asText(
+  derivation: Derivation,
+  record: CertificateRecord,
+  { model }: RunHeader,
+  screen: Screen,
+): string {
   const { columns, style } = screen;
-  const { method, steps, symbols, conclusion } = derivation;
+  const { label, answer } = record;
+  const { method, steps, symbols, conclusion, mistake } = derivation;
   const indented = (text: string, by: number): string =>
     wrap(printable(text), columns - by)
       .split('\n')
       .map((line) => `${' '.repeat(by)}${line}\n`)
       .join('');
   const parts = [
-    `${style.bold(`image ${index}${label === null ? '' : `, label ${label}`}, ${method}`)}\n`,
+    `${style.bold(printable(`${imageInWords(record)}${label === null ? '' : `, label ${classInWords(model, label)}`}, ${method}`))}\n`,
+    indented(
+      `The network alone, without noise, answers ${answer === null ? 'nothing: a score is not finite' : classInWords(model, answer)}; this is not certified.`,
+      0,
+    ),
     ...steps.map(({ title, formula, numbers, meaning }, k) =>
       [
         `\n${style.bold(`${k + 1}. ${title}`)}\n`,
@@ -55,6 +66,7 @@ function asText(derivation: Derivation, { index, label }: CertificateRecord, scr
       ].join(''),
     ),
     `\n${(derivation.abstained || derivation.guarantee !== 'certificate' ? style.yellow : style.green)(indented(conclusion, 0))}`,
+    ...(mistake === null ? [] : [style.red(indented(mistake, 0))]),
     `\n${symbols
       .map(
         ([symbol, meaning]) =>

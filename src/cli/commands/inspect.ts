@@ -16,8 +16,9 @@ import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown
 import { sarifOf } from '../../report/findings/sarif.ts';
 import { intakeSettings, preprocessingOf } from '../../runs/intake-settings.ts';
 import { openModel } from '../../runs/open-model.ts';
-import { checkScale } from '../../runs/scale-check.ts';
+import { checkPreparation } from '../../runs/preparation/preparation-check.ts';
 import { packageVersion } from '../../runs/version.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import type { InspectFlags } from '../declarations/inspect.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { renderBars } from '../terminal/bars.ts';
@@ -37,6 +38,7 @@ export async function run(flags: InspectFlags): Promise<void> {
     forceEval: flags.forceEval,
     followLinks: flags.followLinks,
     scale: flags.scale ?? null,
+    normalised: flags.mean !== undefined || flags.std !== undefined,
     milliseconds: flags.seconds * 1000,
   });
   process.stdout.write(rendered(await withDataLookedAt(inspection, flags, data), flags));
@@ -53,7 +55,7 @@ function dataOf({ data, subset, labels }: InspectFlags): (() => Promise<Dataset>
   };
 }
 
-/** With --data: also checks whether the pixels are on the scale that the model expects. */
+/** With --data: also what the network alone finds of some labels, and whether it finds more with its pixels prepared another way. */
 async function withDataLookedAt(
   inspection: Inspection,
   flags: InspectFlags,
@@ -63,8 +65,11 @@ async function withDataLookedAt(
   if (dataOf === null || model === null || refusal !== null) return inspection;
   const data = await dataOf();
   const { classifier, intake } = await openModel(model, flags, data.shape);
-  const finding = await checkScale(classifier, data, intake.scale.value);
-  return finding === null ? inspection : { ...inspection, findings: bySeverity([...findings, finding]) };
+  const { alone, finding } = await checkPreparation(classifier, data, intake, (text) => {
+    if (!flags.quiet) process.stderr.write(`${text}\n`);
+  });
+  const all = finding === null ? findings : bySeverity([...findings, finding]);
+  return { ...inspection, alone, findings: all };
 }
 
 function rendered(inspection: Inspection, flags: InspectFlags): string {
@@ -80,7 +85,7 @@ function rendered(inspection: Inspection, flags: InspectFlags): string {
   }
 }
 
-function asTable({ model, classifier, findings, cuts, segments }: Inspection, screen: Screen): string {
+function asTable({ model, classifier, findings, alone, cuts, segments }: Inspection, screen: Screen): string {
   const parts = [
     ...(model === null ? [] : [describeModel(model, screen.style)]),
     ...(classifier === null
@@ -88,6 +93,7 @@ function asTable({ model, classifier, findings, cuts, segments }: Inspection, sc
       : [
           `classes  ${classifier.classes}; rows ${classifier.whyNotBatchable === null ? 'independent, any batch size' : `run one at a time: ${classifier.whyNotBatchable}`}\n`,
         ]),
+    ...(alone === null ? [] : [`alone    ${aloneInWords(alone)}\n`]),
     renderFindings(findings, screen),
   ];
   if (classifier === null) return parts.join('');

@@ -1,12 +1,15 @@
 /** `plan`: a pilot run that estimates the cost of a certification and finds the best cut and noise for it. */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { UsageError } from '../../ground/errors.ts';
+import { note } from '../../methods/context.ts';
 import { numberList } from '../../methods/sourced.ts';
 import { checkPlan, type PlanRequest, plan } from '../../runs/plan/plan.ts';
 import { alreadyThere, plannedSettings, writeConfig } from '../config/written-config.ts';
 import { contextOf } from '../context.ts';
 import type { PlanFlags } from '../declarations/plan.ts';
 import { seriesRequests } from '../series-flags.ts';
+import { warningLines } from '../terminal/findings.ts';
 import { renderPlan } from '../terminal/plan.ts';
 import { screenOf } from '../terminal/style.ts';
 
@@ -21,8 +24,9 @@ export async function run(flags: PlanFlags): Promise<void> {
   if (flags.out !== undefined && existsSync(flags.out) && !flags.force) throw alreadyThere(flags.out);
   await contextOf(flags, 'Run the command again.', async (context) => {
     const { subject, document, decision } = await plan(request, context);
-    const planned = plannedSettings(flags, decision);
-    if (flags.out !== undefined) {
+    for (const text of warningLines(subject.findings)) note(context, text);
+    const planned = document.certifies ? plannedSettings(flags, decision) : null;
+    if (flags.out !== undefined && planned !== null) {
       const { files } = subject.classifier.source;
       const why = [
         `written by splitz-onnx plan for ${basename(flags.model)}, sha256 ${files[0]?.sha256 ?? ''}`,
@@ -32,7 +36,14 @@ export async function run(flags: PlanFlags): Promise<void> {
     }
     if (flags.json) process.stdout.write(`${JSON.stringify({ ...document, config: planned })}\n`);
     else process.stdout.write(renderPlan(document, screenOf(process.stdout, process.env)));
-    if (flags.out !== undefined)
-      context.tell({ kind: 'note', text: `next   splitz-onnx certify ${flags.model} --config ${flags.out}` });
+    if (flags.out === undefined) return;
+    if (planned === null) {
+      throw new UsageError({
+        what: `${flags.out} was not written`,
+        why: 'no setting that was tried certifies anything',
+        remedy: 'Follow what the plan says, and plan again.',
+      });
+    }
+    note(context, `next   splitz-onnx certify ${flags.model} --config ${flags.out}`);
   });
 }

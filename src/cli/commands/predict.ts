@@ -7,15 +7,15 @@ import { type Prediction, type Predictions, type PredictRequest, predictOn } fro
 import { contextOf } from '../context.ts';
 import type { PredictFlags } from '../declarations/predict.ts';
 import { seriesRequests } from '../series-flags.ts';
-import { findingNotes } from '../terminal/findings.ts';
+import { warningLines } from '../terminal/findings.ts';
 import { screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
 export async function run(flags: PredictFlags): Promise<void> {
   const request: PredictRequest = { ...flags, ...seriesRequests(flags) };
   await contextOf(flags, 'Run the command again.', async (context) => {
-    const subject = await openSubject(request);
-    for (const text of findingNotes(subject.findings)) note(context, text);
+    const subject = await openSubject(request, (text) => note(context, text));
+    for (const text of warningLines(subject.findings)) note(context, text);
     const predictions = await predictOn(subject, request, flags.index, context);
     if (flags.json) {
       process.stdout.write(`${JSON.stringify(documentOf(predictions))}\n`);

@@ -5,6 +5,7 @@ import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
 import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import {
+  classNamesOption,
   dataOptions,
   followLinksOption,
   outputOptions,
@@ -18,7 +19,7 @@ const builder = <T>(y: Argv<T>) =>
     smoothingOptions(
       dataOptions(
         preprocessingOptions(
-          followLinksOption(y)
+          followLinksOption(classNamesOption(y))
             .positional('source', {
               type: 'string',
               demandOption: true,

@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import {
+  classNamesOption,
   dataOptions,
   forceEvalOption,
   modelArgument,
@@ -17,10 +18,12 @@ import type { Declaration } from './declaration.ts';
 const FORMATS = ['table', 'tsv', 'jsonl'] as const;
 
 const builder = <T>(y: Argv<T>) =>
-  policyOption(
-    outputOptions(
-      selectionOptions(
-        smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+  classNamesOption(
+    policyOption(
+      outputOptions(
+        selectionOptions(
+          smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+        ),
       ),
     ),
   )

@@ -1,6 +1,8 @@
 /** What an attack showed: image by image while they fit, and the bracket of the whole set. */
 import type { AttackHeader, AttackRecord } from '../../attack/attack-record.ts';
 import { roundDown, roundUp, shareDown } from '../../ground/decimal.ts';
+import { printable } from '../../ground/text-width.ts';
+import { classInWords } from '../../records/names.ts';
 import { roundRadii } from '../../statistics/accuracy.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
@@ -64,9 +66,17 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 
+/** What people call classes and images. */
+export interface Names {
+  readonly classNames?: readonly string[];
+  /** By image index; null where images are no files of their own. */
+  readonly files?: readonly string[] | undefined;
+}
+
 export function renderAttack(
   header: AttackHeader,
   records: readonly AttackRecord[],
+  names: Names,
   { style }: Screen,
 ): string {
   const summary = summariseAttack(header, records);
@@ -74,12 +84,12 @@ export function renderAttack(
   const rows = records
     .slice(0, SHOWN)
     .map(({ index, label, prediction, radius, attacked, contradiction }) => [
-      String(index),
-      label === null ? '' : String(label),
-      prediction === null ? 'abstains' : String(prediction),
+      printable(names.files?.[index] === undefined ? String(index) : `${index} (${names.files[index]})`),
+      label === null ? '' : printable(classInWords(names, label)),
+      prediction === null ? 'abstains' : printable(classInWords(names, prediction)),
       ...(plain ? [] : [radius > 0 ? roundDown(radius, 3) : '-']),
       attacked === null ? '-' : roundUp(attacked.distance, 3),
-      attacked === null ? '' : String(attacked.prediction),
+      attacked === null ? '' : printable(classInWords(names, attacked.prediction)),
       ...(plain ? [] : [attacked === null || radius === 0 ? '' : (attacked.distance / radius).toFixed(2)]),
       contradiction ? style.red('CONTRADICTS') : '',
     ]);

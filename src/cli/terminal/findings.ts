@@ -1,4 +1,4 @@
-/** Preflight findings as people read them: at the head of `inspect`, and as notes of `certify` and `predict`. */
+/** Preflight findings as people read them: at the head of `inspect`, and as warnings of the commands that run a model. */
 
 import { printable, wrap } from '../../ground/text-width.ts';
 import type { Finding, Severity } from '../../onnx/preflight/finding.ts';
@@ -23,9 +23,9 @@ export function renderFindings(findings: readonly Finding[], { columns, style }:
   return `${style.bold('findings')}\n${lines.join('\n')}\n`;
 }
 
-/** One line per warning; notes stay in the result file's header and in `inspect`. */
-export function findingNotes(findings: readonly Finding[]): string[] {
+/** One line per warning, with what to do; notes stay in the result file's header and in `inspect`. */
+export function warningLines(findings: readonly Finding[]): string[] {
   return findings
     .filter(({ severity }) => severity !== 'note')
-    .map(({ id, what }) => `note   ${id} ${printable(what)}`);
+    .map(({ severity, id, what, remedy }) => `${severity} ${id} ${printable(what)}. ${printable(remedy)}`);
 }

@@ -4,12 +4,14 @@ import { printable, wrap } from '../../ground/text-width.ts';
 import type { PilotEstimate } from '../../methods/method.ts';
 import type { Plan } from '../../runs/plan/document.ts';
 import { roundRadii } from '../../statistics/accuracy.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import { type Curve, renderCurves } from './curve.ts';
 import { clock } from './progress.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
 
 export function renderPlan(plan: Plan, screen: Screen): string {
+  if (!plan.certifies) return [gridTable(plan, screen), nothing(plan, screen)].join('\n');
   return [
     gridTable(plan, screen),
     tradeOff(plan, screen),
@@ -19,6 +21,17 @@ export function renderPlan(plan: Plan, screen: Screen): string {
   ]
     .filter((part) => part !== '')
     .join('\n');
+}
+
+/** Why nothing is recommended, and what to do instead. */
+function nothing({ pilot, alone, grid }: Plan, { columns, style }: Screen): string {
+  const least = Math.min(...grid.map(({ inputSigma }) => inputSigma));
+  const why =
+    alone === null
+      ? 'the network decides no image under any noise tried'
+      : `${aloneInWords(alone)}, and under any noise tried it decides none of the ${pilot.images} pilot images rightly`;
+  const text = `None of these settings certifies anything: ${why}. Check the pixels first (splitz-onnx inspect MODEL --data DATA); try less noise (--levels ${[least / 4, least / 2].map((level) => Number(level.toPrecision(2))).join(',')}); else the network has to be trained with noise (splitz-onnx train).`;
+  return `${style.yellow(wrap(text, columns))}\n`;
 }
 
 const label = ({ cut, sigma }: PilotEstimate): string => `${printable(cut)} σ=${sigma}`;

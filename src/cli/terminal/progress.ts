@@ -20,6 +20,8 @@ export interface ProgressState {
   /** Images that count as certified (and right, with labels). */
   readonly certified: number;
   readonly sumOfRadii: number;
+  /** Images on which the network alone is right, without noise; null without labels. */
+  readonly right: number | null;
 }
 
 /** Seconds as 0:07, 12:30 or 1:02:03, rounded up. */
@@ -40,9 +42,13 @@ function remaining({ done, total, partial, imagesPerSecond }: ProgressState): nu
   return imagesPerSecond > 0 ? (total - done - partial) / imagesPerSecond : null;
 }
 
-function verdicts({ done, certified, measure, sumOfRadii }: ProgressState): string[] {
+function verdicts({ done, certified, measure, sumOfRadii, right }: ProgressState): string[] {
   if (done === 0) return [];
-  return [`${measure} ${shareDown(certified, done, 1)} %`, `ACR ${roundDown(sumOfRadii / done, 3)}`];
+  return [
+    `${measure} ${shareDown(certified, done, 1)} %`,
+    `ACR ${roundDown(sumOfRadii / done, 3)}`,
+    ...(right === null ? [] : [`network alone ${shareDown(right, done, 1)} %`]),
+  ];
 }
 
 /** The redrawn line, without a line end; parts that do not fit are omitted, the last first. */
@@ -107,12 +113,13 @@ export function startProgress(
   const started = now();
   // The caller's list may grow as the run goes on.
   const resumed = before.length;
-  const tally = { done: 0, certified: 0, sumOfRadii: 0, labelled: true };
+  const tally = { done: 0, certified: 0, sumOfRadii: 0, right: 0, labelled: true };
   let partial = 0;
   let shownAt: number | null = null;
-  const add = ({ label, verdicts: [own] }: Outcome) => {
+  const add = ({ label, answer, verdicts: [own] }: Outcome) => {
     tally.done++;
     if (label === null) tally.labelled = false;
+    else if (answer === label) tally.right++;
     if (own === undefined || own.prediction === null || (label !== null && own.prediction !== label)) return;
     tally.certified++;
     tally.sumOfRadii += own.radius;
@@ -125,6 +132,7 @@ export function startProgress(
     const seconds = (now() - started) / 1000;
     return {
       ...tally,
+      right: tally.labelled ? tally.right : null,
       total,
       partial,
       imagesPerSecond: seconds > 0 ? (tally.done - resumed + partial) / seconds : 0,

@@ -7,17 +7,25 @@ import { percentDown, percentUp, roundDown, roundUp, shareDown, tidy } from '../
 import { wrap } from '../../ground/text-width.ts';
 import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
 import type { RunHeader } from '../../records/record.ts';
+import { inPlainWords } from '../../report/plain-words.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
+import type { NextStep } from './next-steps.ts';
 import type { Screen } from './style.ts';
 import { renderTable } from './table.ts';
 
 /** Largest pixel value of 8-bit images: radii are repeated in its units. */
 const LEVELS = 255;
 
-/** Renders a run's summary; ends in a newline. */
-export function renderSummary(header: RunHeader, summary: RunSummary, screen: Screen): string {
+/** Renders a run's summary, and what to do next; ends in a newline. */
+export function renderSummary(
+  header: RunHeader,
+  summary: RunSummary,
+  screen: Screen,
+  steps: readonly NextStep[] = [],
+): string {
   if (summary.images === 0) return 'no image was certified\n';
   const parts = [
     ...warnings(header).map((warning) => `${screen.style.yellow(warning)}\n`),
@@ -27,8 +35,18 @@ export function renderSummary(header: RunHeader, summary: RunSummary, screen: Sc
     notes(header, summary)
       .map((note) => `${wrap(note, screen.columns)}\n`)
       .join(''),
+    plainWords(header, summary, screen),
+    steps
+      .map(({ why, command }, k) => `${wrap(`${k + 1}. ${why}:`, screen.columns)}\n   ${command}\n`)
+      .join(''),
   ];
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function plainWords(header: RunHeader, { series: [own], right }: RunSummary, { columns }: Screen): string {
+  if (own === undefined) throw new RangeError('a run has a series');
+  const text = inPlainWords(header, own.score, right).join(' ');
+  return text === '' ? '' : `In plain words\n${wrap(text, columns)}\n`;
 }
 
 function warnings({ series }: RunHeader): string[] {
@@ -39,7 +57,11 @@ function warnings({ series }: RunHeader): string[] {
   return [`ESTIMATE, NOT A BOUND: ${whose} prove nothing.`];
 }
 
-function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, { style }: Screen): string {
+function radiusTable(
+  header: RunHeader,
+  { radii, series, measure, images, right }: RunSummary,
+  { style }: Screen,
+): string {
   const columns = [
     { header: 'radius', align: 'right' as const },
     { header: `/${LEVELS}`, align: 'right' as const },
@@ -47,6 +69,7 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
       { header: labelOf(one), align: 'right' as const },
       { header: '95 % band', align: 'right' as const },
     ]),
+    ...(right === null ? [] : [{ header: 'alone', align: 'right' as const }]),
   ];
   const rows = radii.map((radius, r) => [
     String(radius),
@@ -59,6 +82,8 @@ function radiusTable(header: RunHeader, { radii, series, measure }: RunSummary, 
         `${percentDown(share.lower, 1)}–${percentUp(share.upper, 1)}`,
       ];
     }),
+    // Without noise nothing is certified: an accuracy, at no radius.
+    right !== null && radius === 0 ? `${shareDown(right, images, 1)} %` : '',
   ]);
   return `${style.bold(measure)} at radius (l2)\n${renderTable(columns, rows, style)}`;
 }
@@ -111,7 +136,7 @@ function notes(header: RunHeader, { series: [first], images, right }: RunSummary
   const alone =
     right === null
       ? 'no labels: this is the share of images with a certificate, whether right or wrong.'
-      : `the network alone, without noise, is right on ${shareDown(right, images, 1)} % of the images (${right} of ${images}); this is not certified.`;
+      : `${aloneInWords({ right, images })}; this is not certified.`;
   return [
     failing,
     alone,

@@ -53,7 +53,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
     ofVotes(settings),
   ],
   notes: ({ settings: { sigma } }, seed) => [
-    `noise  plain smoothing, sigma ${sigma.value} (${sigma.origin}) at the input${seed === null ? '' : `, ${seed}`}`,
+    `noise  plain smoothing, sigma ${sigma.value} (${sigma.origin === 'derived' ? 'sigma / Lipschitz bound of the left half' : sigma.origin}) at the input${seed === null ? '' : `, ${seed}`}`,
   ],
   whyNone: ({ evidence }) => whyNoVotes(evidence),
   votes: (evidence) => evidence,

@@ -1,6 +1,6 @@
 /** Which cut `--split` means. */
 import { ModelRefused } from '../../ground/errors.ts';
-import { firstActivationCut } from '../../lipschitz/first-activation.ts';
+import { boundableOperators, firstActivationCut } from '../../lipschitz/first-activation.ts';
 import { type Cut, findCut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 
@@ -15,6 +15,9 @@ export function cutFor({ cuts, model }: PreparedClassifier, spec: string): Cut {
     what: 'there is no cut after a first activation',
     where: model.path,
     why: 'the network has no activation behind a weighted layer that every path passes through',
-    remedy: `Choose a cut by name: ${cuts.cuts.map((cut) => cut.name).join(', ')}.`,
+    remedy: `Write --split input (plain smoothing), or choose a cut by name: ${cuts.cuts
+      .filter((cut) => boundableOperators(cut, model.graph))
+      .map((cut) => cut.name)
+      .join(', ')}.`,
   });
 }

@@ -104,7 +104,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
         : `left half at most ${roundUp(bound, 3)}-Lipschitz`;
     return [
       `split  '${split.value}' [${['N', ...facts.latentShape].join(',')}], ${facts.nodesLeft} nodes left, ${facts.nodesRight} right (${split.origin})`,
-      `noise  sigma ${sigma.value} (${sigma.origin})${seed === null ? '' : `, ${seed}`}; ${reach}`,
+      `noise  sigma ${sigma.value} (${sigma.origin === 'derived' && bound !== null ? `${inputLevel(sigma, bound)} × Lipschitz bound of the left half` : sigma.origin})${seed === null ? '' : `, ${seed}`}; ${reach}`,
     ];
   },
   fairness: ({ settings }, median) =>
@@ -157,9 +157,19 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   pilot: pilotSplitz,
 });
 
+/**
+ * The noise at the input that noise behind a left half of Lipschitz constant `lipschitz` is matched to. A derived level was
+ * rounded to four digits when it was multiplied: within that, the shorter level is what it was derived from.
+ */
+function inputLevel(sigma: Sourced<number>, lipschitz: number): number {
+  const matched = shortened(sigma.value / lipschitz);
+  const shorter = Number(matched.toPrecision(3));
+  return sigma.origin === 'derived' && Math.abs(shorter - matched) <= 5e-4 * matched ? shorter : matched;
+}
+
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
 function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: () => number): Sourced<number> {
-  const matched = shortened(sigma.value / lipschitz());
+  const matched = inputLevel(sigma, lipschitz());
   if (matched > 0) return derived(matched);
   throw new UsageError({
     what: `plain smoothing alongside the cut '${cut}' needs a --baseline-sigma`,

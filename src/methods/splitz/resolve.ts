@@ -116,7 +116,8 @@ async function chosenByPilot(
 ): Promise<{ cut: Cut; level: Sourced<number>; heldOut: readonly number[] }> {
   const inputSigma = level?.value ?? DEFAULT_INPUT_SIGMA;
   const { cut, sigma, heldOut } = await autoSplit(subject, votes, lipschitz, inputSigma, context);
-  return { cut, level: derived(sigma), heldOut };
+  // At the input it is the level itself, not one derived from a left half.
+  return { cut, level: cut.index === 0 ? (level ?? byDefault(inputSigma)) : derived(sigma), heldOut };
 }
 
 /** The noise of plain smoothing by default, times the Lipschitz constant of the left half. Throws UsageError where it has none. */
@@ -153,7 +154,7 @@ async function checkFallback({ data }: Subject, cut: Cut, left: LeftHalfBound, s
     }`,
     remedy:
       suggested > 0 && Number.isFinite(suggested)
-        ? `Write --sigma ${suggested}, for instance, or less (the entries of that latent have root mean square ${each.toPrecision(3)}), or cut earlier (inspect lists the bounds).`
-        : 'Set --sigma to a fraction of what the latent varies by, or cut earlier (inspect lists the bounds).',
+        ? `Write --split input (plain smoothing), or cut earlier (inspect lists the bounds), or write --sigma ${suggested}, for instance, or less (the entries of that latent have root mean square ${each.toPrecision(3)}).`
+        : 'Write --split input (plain smoothing), or cut earlier (inspect lists the bounds), or set --sigma to a fraction of what the latent varies by.',
   });
 }

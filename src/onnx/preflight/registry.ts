@@ -14,6 +14,7 @@ import { openShape } from './checks/open-shape.ts';
 import { labelOnly, severalOutputs, softmaxAtEnd, structuredOutput } from './checks/outputs.ts';
 import { overridableWeights } from './checks/overridable-weights.ts';
 import { halfPrecision, quantised } from './checks/precision.ts';
+import { atChance, otherPreparation } from './checks/preparation.ts';
 import { preprocessingInside, scaleMismatch } from './checks/preprocessing.ts';
 import { rewritten } from './checks/rewritten.ts';
 import { trainingMode } from './checks/training-mode.ts';
@@ -55,9 +56,14 @@ export const CHECKS: readonly Check[] = [
 ];
 
 /** Every id with its meaning, in the order of ids. */
-export const RULES: readonly Rule[] = [refused, rowCoupling, rewritten, ...CHECKS].sort((a, b) =>
-  a.id < b.id ? -1 : 1,
-);
+export const RULES: readonly Rule[] = [
+  refused,
+  rowCoupling,
+  rewritten,
+  otherPreparation,
+  atChance,
+  ...CHECKS,
+].sort((a, b) => (a.id < b.id ? -1 : 1));
 
 /** The findings of a file, errors first. */
 export function findingsOf(subject: Subject): Finding[] {

@@ -18,6 +18,8 @@ export interface Subject {
   readonly modifications: readonly string[];
   /** What the user says pixels are multiplied by (--scale); null when not given. */
   readonly scale: number | null;
+  /** Whether the user has pixels normalised in front of the model (--mean, --std). */
+  readonly normalised: boolean;
 }
 
 export function subjectOf(
@@ -27,14 +29,19 @@ export function subjectOf(
   graph: Graph | null,
 ): Subject {
   const opsets = new Map((proto.opsetImport ?? []).map((o) => [normalDomain(o.domain), toNumber(o.version)]));
-  return { name, proto, opsets, graph, files, modifications: [], scale: null };
+  return { name, proto, opsets, graph, files, modifications: [], scale: null, normalised: false };
 }
 
 /** The subject of a model that opened. */
-export function subjectOfModel(model: Model, name: string, scale: number | null = null): Subject {
+export function subjectOfModel(
+  model: Model,
+  name: string,
+  { scale = null, normalised = false }: Partial<Pick<Subject, 'scale' | 'normalised'>> = {},
+): Subject {
   return {
     ...subjectOf(name, model.proto, model.files, model.graph),
     modifications: model.modifications ?? [],
     scale,
+    normalised,
   };
 }

@@ -12,6 +12,7 @@ export function inspectionDocument({
   findings,
   cuts,
   segments,
+  alone,
 }: Inspection) {
   return {
     schema: INSPECTION_FORMAT,
@@ -52,5 +53,7 @@ export function inspectionDocument({
       localOnly,
     })),
     segments,
+    // Images of --data whose label the network alone answers; null without them.
+    alone,
   };
 }

@@ -1,7 +1,8 @@
 /** Abstentions and why; certified mistakes. */
 import { roundDown } from '../../ground/decimal.ts';
 import { methodOf } from '../../methods/index.ts';
-import type { SeriesHeader } from '../../records/record.ts';
+import { classInWords } from '../../records/names.ts';
+import type { RunHeader, SeriesHeader } from '../../records/record.ts';
 import { type Abstentions, abstentions, leadingVotes } from '../abstentions.ts';
 import { type AuditedRun, isMistake } from '../audited-run.ts';
 import type { Table } from '../figure.ts';
@@ -9,6 +10,12 @@ import { html, type Markup } from '../markup.ts';
 import { formula, tableOf } from './parts.ts';
 
 const EXAMPLES = 5;
+
+type Named = Pick<RunHeader['model'], 'classNames'>;
+
+const modelOf = (run: AuditedRun): Named => (run.kind === 'result' ? run.header.model : {});
+const numbered = (index: number, name: string | null): string =>
+  name === null ? String(index) : `${index} (${name})`;
 
 /** Of the run's own series. */
 export function withoutCertificate(run: AuditedRun): Markup {
@@ -19,20 +26,20 @@ export function withoutCertificate(run: AuditedRun): Markup {
   }</p>${reasons.map(
     (group) =>
       html`<p><strong>${group.records.length} ${group.records.length === 1 ? 'image' : 'images'}:</strong> ${formula(`${group.reason}. What may help: ${group.remedy}`)}</p>${
-        header === null ? null : tableOf(examples(group, header))
+        header === null ? null : tableOf(examples(group, header, modelOf(run)))
       }`,
   )}${mistakes(run)}`;
 }
 
 /** A few images of a group, with what their method shows of them. */
-function examples({ records }: Abstentions, series: SeriesHeader): Table {
+function examples({ records }: Abstentions, series: SeriesHeader, model: Named): Table {
   const method = methodOf(series);
   const shown = records
     .slice(0, EXAMPLES)
-    .flatMap(({ index, label, series: [own] }) =>
+    .flatMap(({ index, name, label, series: [own] }) =>
       own === undefined
         ? []
-        : [{ index, label, figures: method.figures(own.evidence), votes: method.votes(own.evidence) }],
+        : [{ index, name, label, figures: method.figures(own.evidence), votes: method.votes(own.evidence) }],
     );
   const voted = shown.some(({ votes }) => votes !== null);
   return {
@@ -49,14 +56,18 @@ function examples({ records }: Abstentions, series: SeriesHeader): Table {
           ] as const)
         : []),
     ],
-    rows: shown.map(({ index, label, figures, votes }) => [
-      ...[String(index), String(label ?? '–'), ...figures.map(([, value]) => value)],
+    rows: shown.map(({ index, name, label, figures, votes }) => [
+      ...[numbered(index, name), classInWords(model, label), ...figures.map(([, value]) => value)],
       ...(voted ? [leadingVotes(votes?.counts ?? []), String(votes?.nonFinite ?? '–')] : []),
     ]),
   };
 }
 
-function mistakes({ series: [{ images, score }] }: AuditedRun): Markup {
+function mistakes(run: AuditedRun): Markup {
+  const [{ images, score }] = run.series;
+  const model = modelOf(run);
+  const nameOf = (index: number): string | null =>
+    run.kind === 'result' ? (run.records.find((record) => record.index === index)?.name ?? null) : null;
   if (score.measure === 'certified fraction')
     return html`<p>There are no labels, so it is unknown which predictions are wrong.</p>`;
   if (score.abstained === score.images) return html``;
@@ -70,9 +81,9 @@ function mistakes({ series: [{ images, score }] }: AuditedRun): Markup {
     rows: wrong
       .slice(0, EXAMPLES)
       .map(({ index, label, prediction, radius }) => [
-        String(index),
-        String(label ?? '–'),
-        String(prediction ?? '–'),
+        numbered(index, nameOf(index)),
+        classInWords(model, label),
+        classInWords(model, prediction),
         roundDown(radius, 4),
       ]),
   })}`;

@@ -5,6 +5,7 @@ import { averageRadius, type Score } from '../../statistics/accuracy.ts';
 import type { AuditedRun, NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
 import { html, Markup } from '../markup.ts';
+import { plainWordsOf } from '../plain-words.ts';
 import { drawable, type Report } from '../report.ts';
 import {
   allowances,
@@ -48,7 +49,8 @@ ${sections.map(({ run }) =>
   estimateWarnings(run).map(
     (warning) => html`<p class="warning" role="note">${several ? `${run.name}: ` : ''}${warning}</p>`,
   ),
-)}${several ? null : tiles(series)}
+)}${sections.map(({ run }) => plainWords(run, several))}
+${several ? null : tiles(series)}
 ${contents(report, parts)}
 </header>
 <main>
@@ -76,6 +78,13 @@ ${sections.map(
 </html>
 `;
   return page.text;
+}
+
+/** What a reader who knows nothing of the method needs first. */
+function plainWords(run: AuditedRun, several: boolean): Markup | null {
+  const sentences = plainWordsOf(run);
+  if (sentences.length === 0) return null;
+  return html`<p class="plain-words">${several ? html`<strong>${run.name}.</strong> ` : null}${sentences.join(' ')}</p>`;
 }
 
 function lead({ sections }: Report): string {

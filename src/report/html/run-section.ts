@@ -1,6 +1,7 @@
 /** Everything about one run, in HTML, part by part. */
 import { gzipSync } from 'fflate';
 import { roundDown } from '../../ground/decimal.ts';
+import { classInWords } from '../../records/names.ts';
 import { type AuditedRun, isMistake } from '../audited-run.ts';
 import { extremes } from '../extremes.ts';
 import type { Figure } from '../figure.ts';
@@ -102,7 +103,7 @@ function pictures({ run, sources }: RunSection, sub: Heading): Part | null {
   if (groups.length === 0) return null;
   const shown = sources.pictures;
   const named = (label: number | null): string =>
-    label === null ? '–' : (sources.classNames?.[label] ?? String(label));
+    classInWords(run.kind === 'result' ? run.header.model : {}, label);
   return {
     ...{ id: 'images', link: 'Images' },
     title: groups.every(({ images: [first] }) => first?.prediction === null)

@@ -1,5 +1,6 @@
 /** A plan as data: the table on the screen and the `--json` document are two renderings of it. */
 import type { Pilot, PilotEstimate, PilotOutlook } from '../../methods/method.ts';
+import type { AccuracyAlone } from '../../statistics/network-alone.ts';
 import { type Forecast, type ImageTimes, totalSeconds } from './forecast.ts';
 
 /** What one change of the settings costs and buys. */
@@ -13,6 +14,10 @@ export interface Lever {
 export interface Plan {
   readonly pilot: { readonly from: string; readonly images: number; readonly draws: number };
   readonly labelled: boolean;
+  /** What the network alone finds of a few labelled images of the data, without noise; null without labels. */
+  readonly alone: AccuracyAlone | null;
+  /** Whether the best setting certifies anything; where it does not, nothing is recommended. */
+  readonly certifies: boolean;
   readonly n: number;
   readonly grid: readonly PilotEstimate[];
   readonly best: PilotEstimate;
@@ -38,7 +43,7 @@ const ENOUGH = 0.95;
 
 /** @param images that the planned run certifies */
 export function planDocument(
-  { pilot, labelled }: Pick<Plan, 'pilot' | 'labelled'>,
+  { pilot, labelled, alone }: Pick<Plan, 'pilot' | 'labelled' | 'alone'>,
   found: Pilot,
   outlook: PilotOutlook,
   measured: Forecast,
@@ -51,7 +56,7 @@ export function planDocument(
   const { seconds, halfWidth } = totalSeconds(measured, images);
   const { own, beside, sampling } = meanTimes(found, outlook, measured);
   return {
-    ...{ pilot, labelled, n, grid, best, bestAtInput, usefulN },
+    ...{ pilot, labelled, alone, certifies: best.averageRadius > 0, n, grid, best, bestAtInput, usefulN },
     forecast: {
       ...{ images, seconds, halfWidth, startSeconds: measured.startSeconds },
       secondsPerImage: own + beside,

@@ -6,6 +6,7 @@ import { METHODS, methodNamed } from '../../methods/index.ts';
 import type { Method, RunPilot } from '../../methods/method.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { PILOT_SEED } from '../../methods/splitz/left-half.ts';
+import { aloneInWords } from '../../statistics/network-alone.ts';
 import { dataSpec, type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { asked, type SeriesRequests } from '../settle.ts';
 import { type Plan, planDocument } from './document.ts';
@@ -70,12 +71,13 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const given = askedOf(method, asked(request.settings, request.origins));
   // Checked before anything is opened.
   method.preview(given, {}, new Map());
-  const subject = await openSubject(request);
+  const subject = await openSubject(request, (text) => note(context, text));
   const openedSeconds = performance.now() / 1000;
   const { data, subset } = subject;
   const spec = dataSpec(request, subject.classifier.source);
   const pilot = await pilotImages(spec, data, subset, request.images);
   note(context, `data   ${data.describe()}`);
+  if (subject.alone !== null) note(context, `alone  ${aloneInWords(subject.alone)}`);
   note(context, `pilot  ${pilot.from}, ${request.draws} draws each`);
 
   const seed = BigInt(request.seed ?? PLAN_SEED);
@@ -91,6 +93,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
     {
       pilot: { from: pilot.from, images: pilot.images.length, draws },
       labelled: pilot.labels.every((label) => label !== null),
+      alone: subject.alone,
     },
     found,
     found.outlook(measured.certificates),

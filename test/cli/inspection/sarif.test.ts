@@ -1,6 +1,6 @@
 /** SARIF 2.1.0 by its required fields and references, and the other renderers by what they must not let through. */
 import { describe, expect, it } from 'vitest';
-import { findingNotes, renderFindings } from '../../../src/cli/terminal/findings.ts';
+import { renderFindings, warningLines } from '../../../src/cli/terminal/findings.ts';
 import { plainStyle } from '../../../src/cli/terminal/style.ts';
 import { ModelRefused } from '../../../src/ground/errors.ts';
 import { type Finding, findingOf } from '../../../src/onnx/preflight/finding.ts';
@@ -69,7 +69,7 @@ const hostile: Finding = {
 describe('names from a model file', () => {
   it('are not markup and end no table row in Markdown', () => {
     const text = inspectionMarkdown({
-      ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [] },
+      ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [], alone: null },
       refusal: new ModelRefused({ what: 'refused' }),
       findings: [hostile],
     });
@@ -90,10 +90,10 @@ describe('names from a model file', () => {
   });
 });
 
-describe('the notes of certify', () => {
-  it('are the warnings and errors, one line each', () => {
-    const notes = findingNotes([hostile, { ...hostile, severity: 'note', id: 'SPLITZ023', what: 'quiet' }]);
+describe('the warnings of certify', () => {
+  it('are one line each, with what to do; notes are not among them', () => {
+    const notes = warningLines([hostile, { ...hostile, severity: 'note', id: 'SPLITZ023', what: 'quiet' }]);
     expect(notes).toHaveLength(1);
-    expect(notes[0]).toMatch(/^note {3}SPLITZ010 a \| b/);
+    expect(notes[0]).toMatch(/^warning SPLITZ010 a \| b[^]*\. do$/);
   });
 });

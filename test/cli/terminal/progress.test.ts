@@ -19,6 +19,7 @@ const state: ProgressState = {
   measure: 'certified accuracy',
   certified: 40,
   sumOfRadii: 25,
+  right: 42,
 };
 
 /** A stream that keeps what it is given, and a clock moved by hand. */
@@ -31,9 +32,9 @@ function terminal(isTTY: boolean) {
 const outcomes = (n: number): Outcome[] => outcomesOf(Array.from({ length: n }, (_, k) => exampleRecord(k)));
 
 describe('the progress line', () => {
-  test('shows bar, count, ETA, speed, certified accuracy and ACR, rounded down', () => {
-    expect(progressLine(state, { columns: 80, style: plainStyle })).toBe(
-      '━━━━━─────── 45/100  ETA 0:17  3.2 img/s  certified accuracy 88.8 %  ACR 0.555',
+  test('shows bar, count, ETA, speed, certified accuracy, ACR and what the network alone finds, rounded down', () => {
+    expect(progressLine(state, { columns: 110, style: plainStyle })).toBe(
+      '━━━━━━━━━─────────── 45/100  ETA 0:17  3.2 img/s  certified accuracy 88.8 %  ACR 0.555  network alone 93.3 %',
     );
   });
 
@@ -51,7 +52,7 @@ describe('the progress line', () => {
 
   test('slow runs count seconds per image', () => {
     expect(progressText({ ...state, imagesPerSecond: 0.1 })).toBe(
-      '45/100 images (45 %), 10.0 s/img, 9:05 left, certified accuracy 88.8 %, ACR 0.555',
+      '45/100 images (45 %), 10.0 s/img, 9:05 left, certified accuracy 88.8 %, ACR 0.555, network alone 93.3 %',
     );
   });
 
@@ -72,7 +73,7 @@ describe('where it is written', () => {
     progress.finish();
     expect(written).toHaveLength(10);
     expect(written[0]).toBe(
-      '2/20 images (10 %), 1.0 img/s, 0:18 left, certified accuracy 100.0 %, ACR 0.409\n',
+      '2/20 images (10 %), 1.0 img/s, 0:18 left, certified accuracy 100.0 %, ACR 0.409, network alone 100.0 %\n',
     );
     expect(written.at(-1)).toMatch(/^20\/20 images \(100 %\)/u);
   });

@@ -21,8 +21,8 @@ describe('the closing screen', () => {
   test('shows both methods side by side, abstentions, ACR with its bounds, the curve and what was assumed', () => {
     expect(renderSummary(header, summarise(header, outcomes), screen)).toMatchInlineSnapshot(`
       "certified accuracy at radius (l2)
-      radius   /255  SPLITZ σ=0.5  95 % band  plain smoothing σ=0.5  95 % band
-           0    0.0        78.0 %  68.6–85.7                 78.0 %  68.6–85.7
+      radius   /255  SPLITZ σ=0.5  95 % band  plain smoothing σ=0.5  95 % band   alone
+           0    0.0        78.0 %  68.6–85.7                 78.0 %  68.6–85.7  90.0 %
         0.25   63.7        65.0 %  54.8–74.3                 60.0 %  49.7–69.7
          0.5  127.5        46.0 %  35.9–56.3                 34.0 %  24.8–44.2
         0.75  191.2        25.0 %  16.8–34.7                 12.0 %   6.3–20.1
@@ -55,6 +55,14 @@ describe('the closing screen', () => {
       certified.
       median local Lipschitz bound 1.250. The fair comparison is plain smoothing at the matched noise σ/L
       = 0.4 (L the median local bound): at it, a linear left half could never beat plain smoothing.
+
+      In plain words
+      Left undisturbed, the network is right on 90 of 100 images (90.0 %). For 78 of 100 images (78.0 %)
+      the certified answer is right and proved to stay the same under every change of the pixels up to
+      some size; for half of these up to 0.572 at least (l2, pixels from 0 to 1), as much as changing
+      every pixel by 5.2 of 255 brightness levels. Not covered: larger changes, changes of another kind
+      (turning, cropping, other light), images that are not of this set, and what the network answers when
+      it is run in any other way than it was certified.
       "
     `);
   });

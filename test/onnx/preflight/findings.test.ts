@@ -24,7 +24,7 @@ import {
 } from '../tiny-model.ts';
 
 const opened = (parts: Parts, scale: number | null = null): Finding[] =>
-  findingsOf(subjectOfModel(tinyModel(parts), 'tiny.onnx', scale));
+  findingsOf(subjectOfModel(tinyModel(parts), 'tiny.onnx', { scale }));
 
 /** Findings of a message that may be refused. */
 const raw = (proto: ModelProto): Finding[] => findingsOf(subjectOf('tiny.onnx', proto, [], null));
@@ -67,7 +67,7 @@ describe('the rules', () => {
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(ids.length);
     for (const { title, why, remedy } of RULES)
       for (const text of [title, why, remedy]) expect(text).toBeTruthy();
-    expect(CHECKS.length).toBe(RULES.length - 3);
+    expect(CHECKS.length).toBe(RULES.length - 5);
   });
 });
 
@@ -401,6 +401,15 @@ describe('preprocessing', () => {
     const finding = only(opened(divided([0.2, 0.25, 0.5, 0.5])), 'SPLITZ025');
     expect(finding).toMatchObject({ severity: 'note', where: "Div node 'first'" });
     expect(finding.what).toBe('the first nodes are Div [0.2, 0.25, 0.5, 0.5]');
+  });
+
+  it('SPLITZ025: is a warning where pixels are normalised before it, too', () => {
+    const subject = subjectOfModel(tinyModel(divided([0.2, 0.25, 0.5, 0.5])), 'tiny.onnx', {
+      normalised: true,
+    });
+    const finding = only(findingsOf(subject), 'SPLITZ025');
+    expect(finding.severity).toBe('warning');
+    expect(finding.what).toContain('--mean or --std normalises the pixels before them');
   });
 
   it('SPLITZ026: pixels divided by 255 are reported to be 0..255, unless the user said so', () => {

@@ -70,7 +70,7 @@ export const preprocessingInside: Check = {
   title: 'The model prepares its pixels itself.',
   why: 'the preparation is part of what is certified, and of the left half; doing it twice would certify something else',
   remedy: 'Give no --mean, --std or --scale for what the model does itself.',
-  run({ graph }) {
+  run({ graph, normalised }) {
     if (graph === null) return [];
     const stages = leadingStages(graph).filter(isNormalising);
     const [first] = stages;
@@ -80,7 +80,16 @@ export const preprocessingInside: Check = {
         ? node.opType
         : `${node.opType} [${constant.map((v) => Number(v.toPrecision(4))).join(', ')}]`,
     );
-    return [{ where: describeNode(first.node), what: `the first nodes are ${told.join(', ')}` }];
+    const what = `the first nodes are ${told.join(', ')}`;
+    return [
+      normalised
+        ? {
+            where: describeNode(first.node),
+            what: `${what}, and --mean or --std normalises the pixels before them`,
+            severity: 'warning',
+          }
+        : { where: describeNode(first.node), what },
+    ];
   },
 };
 
@@ -123,18 +132,13 @@ export const scaleMismatch: Check = {
 /** What a model answers on some images with pixels in 0..scale. */
 export interface ScaleAnswers {
   readonly scale: number;
-  /** Share of the labels it finds; null without labels. */
-  readonly accuracy: number | null;
   /** Share of the images with the most frequent answer. */
   readonly sameAnswer: number;
 }
 
-/** Far more than chance can explain on a few dozen images. */
-const CLEARLY_BETTER = 0.2;
-
 /**
- * The scale judged from data: another one finds clearly more labels; without labels, the answers are all the same on this
- * one and not on the other. Null when nothing speaks against the scale used.
+ * The scale judged from images without labels: the answers are all the same on this one and not on the other. Null when
+ * nothing speaks against the scale used.
  */
 export function scaleFromData(
   now: ScaleAnswers,
@@ -143,17 +147,10 @@ export function scaleFromData(
   data: string,
 ): Finding | null {
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const labelled = now.accuracy !== null && other.accuracy !== null;
-  const better = labelled
-    ? (other.accuracy ?? 0) - (now.accuracy ?? 0) >= CLEARLY_BETTER
-    : now.sameAnswer >= 0.9 && other.sameAnswer <= 0.6;
-  if (!better) return null;
-  const told = labelled
-    ? `finds ${percent(other.accuracy ?? 0)} of the labels with pixels in 0..${other.scale}, ${percent(now.accuracy ?? 0)} with 0..${now.scale}`
-    : `gives ${percent(now.sameAnswer)} of the images the same answer with pixels in 0..${now.scale}, ${percent(other.sameAnswer)} with 0..${other.scale}`;
+  if (!(now.sameAnswer >= 0.9 && other.sameAnswer <= 0.6)) return null;
   return findingOf(scaleMismatch, {
     where: 'input',
-    what: `on ${images} images of ${data} the model ${told}`,
+    what: `on ${images} images of ${data} the model gives ${percent(now.sameAnswer)} of the images the same answer with pixels in 0..${now.scale}, ${percent(other.sameAnswer)} with 0..${other.scale}`,
     remedy: `Check with the vendor; if it takes 0..${other.scale}, use --scale ${other.scale}. Nothing is changed automatically.`,
   });
 }

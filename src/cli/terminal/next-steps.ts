@@ -1,0 +1,107 @@
+/**
+ * What to do after a run that certified little, or whose split lost to what it is compared with: in order, each with a
+ * command that works as printed. Nothing after a run that needs no advice.
+ */
+import { methodOf, ownSeries } from '../../methods/index.ts';
+import type { RunHeader } from '../../records/record.ts';
+import { LEVEL, mcNemar } from '../../statistics/comparison.ts';
+import type { RunSummary } from '../../statistics/summary.ts';
+import type { Again } from '../again.ts';
+
+export interface NextStep {
+  readonly why: string;
+  readonly command: string;
+}
+
+/** Findings that explain a run without certificates better than its noise does. */
+const OF_PIXELS = ['SPLITZ025', 'SPLITZ026', 'SPLITZ031', 'SPLITZ032'];
+/** Fewer images say nothing about a network. */
+const FEWEST = 5;
+
+export function nextSteps(header: RunHeader, summary: RunSummary, again: Again): NextStep[] {
+  const [own] = summary.series;
+  if (own === undefined || summary.images < FEWEST) return [];
+  // Abstentions, and under much noise the one class that is left for all images.
+  const silent = 2 * own.score.radii.length < summary.images;
+  const better = clearlyBetter(header, summary);
+  if (!silent && better === null) return [];
+  const doubtful = header.findings.some(({ id, severity }) => severity !== 'note' && OF_PIXELS.includes(id));
+  const poor = summary.right !== null && 2 * summary.right < summary.images;
+  return [
+    ...(doubtful || poor ? [ofPixels(doubtful, again)] : []),
+    ...(better === null ? [] : [ofComparison(header, better, again)]),
+    ...(silent ? ofNoise(header, better, again) : []),
+  ];
+}
+
+/** Number of the fair comparison where it certifies larger radii, and chance does not explain it; else null. */
+function clearlyBetter(header: RunHeader, { series, images }: RunSummary): number | null {
+  const [own] = series;
+  const fair = methodOf(ownSeries(header)).fairness(ownSeries(header), own?.medianLocalLipschitz ?? null);
+  const beside = header.series.findIndex((one, k) => k > 0 && (fair === null || fair.matches(one)));
+  // Where nothing was certified, no median local bound says which level is fair: what ran alongside is.
+  const at = beside > 0 ? beside : header.series.length > 1 && own?.score.radii.length === 0 ? 1 : -1;
+  const other = series[at];
+  if (own === undefined || other === undefined) return null;
+  const pairs = Array.from({ length: images }, (_, k) => [
+    own.score.credited[k] ?? 0,
+    other.score.credited[k] ?? 0,
+  ]);
+  const ahead = pairs.filter(([mine = 0, its = 0]) => its > mine).length;
+  const behind = pairs.filter(([mine = 0, its = 0]) => its < mine).length;
+  return ahead > behind &&
+    mcNemar(ahead, behind) <= LEVEL &&
+    other.averageRadius.mean > own.averageRadius.mean
+    ? at
+    : null;
+}
+
+const ofPixels = (doubtful: boolean, again: Again): NextStep => ({
+  why: doubtful
+    ? 'A finding says that the network may not see its pixels as it was trained to. Look at that first'
+    : 'Without noise, too, the network is right on few images. Check data, labels and pixels first',
+  command: again.other('inspect', {}),
+});
+
+function ofComparison(header: RunHeader, k: number, again: Again): NextStep {
+  const series = header.series[k];
+  if (series === undefined) throw new RangeError(`no series ${k}`);
+  const sigma = sigmaOf(series.settings);
+  return {
+    why: 'The split certifies less than what it is compared with; use that instead',
+    command: again.certify({
+      method: series.method,
+      ...(sigma === null ? {} : { sigma, out: `${again.stem}.${series.method}-${sigma}.jsonl` }),
+    }),
+  };
+}
+
+/** What helps where most images are not certified: less noise, or a network that bears it. */
+function ofNoise(header: RunHeader, better: number | null, again: Again): NextStep[] {
+  const series = header.series[better ?? header.series.length - 1];
+  const sigma = series === undefined ? null : sigmaOf(series.settings);
+  if (series === undefined || sigma === null) return [];
+  const less = Number((sigma / 2).toPrecision(3));
+  const { split } = series.settings as { readonly split?: { readonly value: string } };
+  return [
+    {
+      why: 'Most images have no certificate of the right answer. Half the noise leaves more of them, at half the radius',
+      command: again.certify({
+        method: series.method,
+        ...(split === undefined ? {} : { split: split.value }),
+        sigma: less,
+        out: `${again.stem}.${series.method}-${less}.jsonl`,
+      }),
+    },
+    { why: 'Or have cut and noise chosen by a pilot run', command: again.other('plan', {}) },
+    {
+      why: 'A network that was not trained with noise does not survive much of it. With training images, train it',
+      command: again.other('train', { split: 'input', sigma, out: `${again.stem}-noise-${sigma}.onnx` }),
+    },
+  ];
+}
+
+function sigmaOf(settings: object): number | null {
+  const { sigma } = settings as { readonly sigma?: { readonly value: unknown } };
+  return typeof sigma?.value === 'number' ? sigma.value : null;
+}
