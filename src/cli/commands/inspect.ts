@@ -65,11 +65,11 @@ async function withDataLookedAt(
   if (dataOf === null || model === null || refusal !== null) return inspection;
   const data = await dataOf();
   const { classifier, intake } = await openModel(model, flags, data.shape);
-  const { alone, finding } = await checkPreparation(classifier, data, intake, (text) => {
+  const { alone, finding, ties } = await checkPreparation(classifier, data, intake, (text) => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   });
-  const all = finding === null ? findings : bySeverity([...findings, finding]);
-  return { ...inspection, alone, findings: all };
+  const seen = [finding, ties].filter((one) => one !== null);
+  return { ...inspection, alone, findings: bySeverity([...findings, ...seen]) };
 }
 
 function rendered(inspection: Inspection, flags: InspectFlags): string {

@@ -17,6 +17,7 @@ import { halfPrecision, quantised } from './checks/precision.ts';
 import { atChance, otherPreparation } from './checks/preparation.ts';
 import { preprocessingInside, scaleMismatch } from './checks/preprocessing.ts';
 import { rewritten } from './checks/rewritten.ts';
+import { tiedScores } from './checks/tied-scores.ts';
 import { trainingMode } from './checks/training-mode.ts';
 import { versions } from './checks/versions.ts';
 import { denormalWeights, nonFiniteWeights } from './checks/weight-values.ts';
@@ -62,6 +63,7 @@ export const RULES: readonly Rule[] = [
   rewritten,
   otherPreparation,
   atChance,
+  tiedScores,
   ...CHECKS,
 ].sort((a, b) => (a.id < b.id ? -1 : 1));
 
