@@ -11,6 +11,7 @@ import { localLipschitz } from './figures/local-lipschitz.ts';
 import { radiusHistogram } from './figures/radius-histogram.ts';
 import { segmentNorms } from './figures/segment-norms.ts';
 import { unusedLatentRadius } from './figures/unused-latent-radius.ts';
+import type { PerturbedExample } from './perturbed-example.ts';
 import { type WorkedExample, workedExample } from './worked-example.ts';
 
 /** What was available besides the result file. */
@@ -21,6 +22,8 @@ export interface RunSources {
   readonly curves: DisplacementCurves | string;
   /** Pictures by image index, as data URIs; or why there are none. */
   readonly pictures: ReadonlyMap<number, string> | string;
+  /** One image moved by the median radius; null where model or data are not there, or nothing is certified. */
+  readonly perturbed?: PerturbedExample | null;
 }
 
 export interface RunSection {

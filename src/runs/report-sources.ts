@@ -14,6 +14,7 @@ import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
 import { openModel, recordedModelRequest, sourceOf } from './open-model.ts';
+import { perturbedExample } from './perturbed-example.ts';
 import { labelsPath, modelDifference, modelPath } from './reopen-subject.ts';
 
 export interface ReportSourcesRequest {
@@ -63,6 +64,10 @@ export async function reportSources(
             ? data
             : await curvesOf(run, { classifier, data }, context),
       pictures: typeof data === 'string' ? data : await picturesOf(run, data),
+      perturbed:
+        typeof classifier === 'string' || typeof data === 'string'
+          ? null
+          : await perturbedExample(run, classifier, data),
     });
   }
   const named: [flag: string, unmatched: boolean][] = [

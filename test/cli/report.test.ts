@@ -80,6 +80,13 @@ describe('report', () => {
     expect(stdout).toMatch(/How far the latent moves: D\(r\)/);
     for (const rank of ['smallest', 'median', 'largest'])
       expect(stdout).toMatch(new RegExp(`image \\d+ \\\\\\(${rank} radius`));
+    await splitz(folder, 'report', run, '--model', GLYPHS, '--data', 'glyphs', '--out', 'real.html');
+    const page = readFileSync(join(folder, 'real.html'), 'utf8');
+    expect(page).toContain('What the median radius looks like');
+    expect(page).toContain('Left undisturbed, the network is right on ');
+    expect(
+      page.match(/<ul class="pictures moved">(?:<li><img src="data:image\/png.*?<\/li>){3}<\/ul>/u),
+    ).not.toBeNull();
     const without = await splitz(folder, 'report', run, '--markdown', '--out', '-');
     expect(without.stdout).not.toMatch(/How far the latent moves/);
   });

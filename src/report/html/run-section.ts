@@ -7,6 +7,7 @@ import { extremes } from '../extremes.ts';
 import type { Figure } from '../figure.ts';
 import { imageTable } from '../image-table.ts';
 import { html, type Markup } from '../markup.ts';
+import { captioned, exampleInWords } from '../perturbed-example.ts';
 import type { RunSection } from '../report.ts';
 import { settingsTables } from '../settings-table.ts';
 import { withoutCertificate } from './abstentions.ts';
@@ -32,6 +33,7 @@ type Heading = (title: string) => Markup;
 export function runParts(section: RunSection, sub: Heading): Part[] {
   const { run } = section;
   return [
+    perturbed(section),
     radii(section),
     stretching(section, sub),
     pictures(section, sub),
@@ -51,6 +53,23 @@ export function runParts(section: RunSection, sub: Heading): Part[] {
       : null,
     raw(run),
   ].filter((part) => part !== null);
+}
+
+/** What the median radius looks like. */
+function perturbed({ run, sources }: RunSection): Part | null {
+  const example = sources.perturbed ?? null;
+  if (example === null || run.kind === 'log') return null;
+  const { model } = run.header;
+  return {
+    ...{ id: 'example', link: 'Example', title: 'What the median radius looks like' },
+    body: html`<p>${exampleInWords(example, model)}</p><ul class="pictures moved">${captioned(
+      example,
+      model,
+    ).map(
+      ({ picture, title, text }) =>
+        html`<li><img src="${picture}" alt="image ${example.index}, ${title}"><strong>${title}</strong><br><span class="soft">${text}</span></li>`,
+    )}</ul>`,
+  };
 }
 
 function radii({ run, histogram }: RunSection): Part | null {

@@ -66,6 +66,8 @@ summary{cursor:pointer;color:var(--link);font-size:.9rem;padding:.25rem 0;width:
 .pictures{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(4.75rem,1fr));gap:1rem .75rem;margin:.75rem 0}
 .pictures li{margin:0;font-size:.8rem;line-height:1.4;font-variant-numeric:tabular-nums}
 .pictures img{display:block;width:100%;max-width:6.5rem;aspect-ratio:1;object-fit:contain;image-rendering:pixelated;background:var(--raised);border:1px solid var(--line);border-radius:.25rem;margin-bottom:.3rem}
+.pictures.moved{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr))}
+.pictures.moved img{max-width:9rem}
 .pictures .bad{color:var(--wrong)}
 .steps{padding-left:1.6rem}
 .steps>li{margin:1.1rem 0}
