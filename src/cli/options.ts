@@ -8,8 +8,21 @@ import { METHOD_NAMES, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
+/** For every command that opens a model. */
+export const followLinksOption = <T>(y: Argv<T>) =>
+  y.option('follow-links', {
+    type: 'boolean',
+    default: false,
+    describe:
+      'read weights through symbolic links to files beside the model file itself (Hugging Face cache)',
+  });
+
 export const modelArgument = <T>(y: Argv<T>) =>
-  scoresOption(y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }));
+  scoresOption(
+    followLinksOption(
+      y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }),
+    ),
+  );
 
 export const scoresOption = <T>(y: Argv<T>) =>
   y.option('output', {
@@ -151,7 +164,7 @@ export const runArgument = <T>(y: Argv<T>) =>
 
 /** Model and data of a result file, which names them by digest only. */
 export const sourceOptions = <T>(y: Argv<T>) =>
-  y
+  followLinksOption(y)
     .positional('model', { type: 'string', describe: 'the ONNX file that was certified' })
     .option('data', { type: 'string', describe: 'the data set, as given to certify' })
     .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })

@@ -4,8 +4,10 @@
  */
 import { basename } from 'node:path';
 import { ModelRefused } from '../ground/errors.ts';
+import { openRow } from '../onnx/intake/classifier.ts';
 import { forceEval } from '../onnx/intake/force-eval.ts';
 import { type PreparedClassifier, prepareClassifier } from '../onnx/intake/prepare-classifier.ts';
+import type { Preprocessing } from '../onnx/intake/preprocessing.ts';
 import { openModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
@@ -20,7 +22,11 @@ import { boundability, type CutBoundability, type SegmentNorm } from './boundabi
 export interface InspectionOptions {
   readonly output?: string | undefined;
   readonly inputShape?: readonly number[] | undefined;
+  /** How images are handed to the model, where there are some: their shape is taken where the model leaves its own open. */
+  readonly images?: ((model: Model) => Promise<Preprocessing>) | undefined;
   readonly forceEval?: boolean | undefined;
+  /** Whether external data may be reached through symbolic links, to files beside the model file itself. */
+  readonly followLinks?: boolean | undefined;
   /** What pixels are multiplied by according to the user; null when not given. */
   readonly scale?: number | null;
   /** Whether the user has pixels normalised in front of the model. */
@@ -49,7 +55,7 @@ export interface Inspection {
 /** Throws UsageError for a path that leads to no file, or options that do not fit the model; never ModelRefused. */
 export async function inspectModel(path: string, options: InspectionOptions): Promise<Inspection> {
   const name = basename(path);
-  const opened = await openModel(path);
+  const opened = await openModel(path, { followLinks: options.followLinks });
   const scale = options.scale ?? null;
   if (opened.model === null) {
     const findings =
@@ -67,7 +73,7 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
   try {
     if (options.forceEval === true) model = forceEval(model);
     const findings = findingsOf(subjectOfModel(model, name, { scale: stated, normalised }));
-    const classifier = await prepareClassifier(model, options.output, null, options.inputShape);
+    const classifier = await prepareClassifier(model, options.output, null, await shapeOf(model, options));
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
     const told = withRewrites(measured, classifier.rewrites, name);
@@ -80,6 +86,15 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
       ...{ refusal: error, findings: withRefusal(findings, error, name) },
     };
   }
+}
+
+async function shapeOf(
+  model: Model,
+  { inputShape, images }: InspectionOptions,
+): Promise<readonly number[] | undefined> {
+  const [input] = model.graph.inputs;
+  if (inputShape !== undefined || images === undefined || input === undefined) return inputShape;
+  return openRow(model, input, await images(model));
 }
 
 /** The scale of pixels that the file itself states (metadata splitz.scale), which `certify` uses. */

@@ -4,10 +4,12 @@
  */
 import { ModelRefused } from '../ground/errors.ts';
 import type { Cut } from './cuts.ts';
+import { allFinite, nonFiniteScores } from './guards/finite-scores.ts';
 import { hasFreeBatch, rowDimsOf } from './intake/batch.ts';
 import { encodeModel } from './model/codec.ts';
 import { extract, tensorInfo } from './model/extract.ts';
 import { type Dim, sizeOf } from './model/graph.ts';
+import { modelFromBytes } from './model/load.ts';
 import type { Model } from './model/model.ts';
 import { checkRows, relativeDifference, sameLogits } from './runtime/check-rows.ts';
 import { runRows, type Session, withSession } from './runtime/session.ts';
@@ -43,7 +45,7 @@ export interface SplitProof {
 /**
  * Compares right(left(x)) with full(x) on `images` (rows in [0,1] of the model's input size) and on three rows of our
  * own; then the right half on shifted latents, together and alone. Throws ModelRefused when anything differs by more than
- * 1e-5 of the scores' scale, or another class wins.
+ * 1e-5 of the scores' scale, another class wins, or scores are not finite.
  */
 export async function proveSplit(
   model: Model,
@@ -61,6 +63,14 @@ export async function proveSplit(
   let largestDifference = 0;
   for (const [k, expected] of full.entries()) {
     const actual = right[k] as Float32Array;
+    if (!allFinite(expected)) {
+      const answer = { row: rows[k] as Float32Array, dims: inputDims, scores: expected };
+      throw await nonFiniteScores(
+        model,
+        answer,
+        k < 3 ? 'on pixels in [0,1]' : `on image ${k - 2} of the run`,
+      );
+    }
     if (!sameLogits(expected, actual)) {
       throw new ModelRefused({
         what: `the two halves cut at '${cut.name}' do not compute what the whole network computes`,
@@ -71,7 +81,7 @@ export async function proveSplit(
     }
     largestDifference = Math.max(largestDifference, relativeDifference(expected, actual));
   }
-  if (hasFreeBatch(model)) await refuseMixing(model, cut, split, latents.slice(0, 3));
+  await checkNoisyRows(model, cut, split, latents.slice(0, 3));
   return { rows: rows.length, largestDifference };
 }
 
@@ -88,18 +98,28 @@ async function rowByRow(
   });
 }
 
-/** The right half meets latents that no image has; it must treat rows apart there too. */
-async function refuseMixing(model: Model, cut: Cut, split: SplitModel, latents: readonly Float32Array[]) {
+/** The right half meets latents that no image has; it must have finite scores and treat rows apart there too. */
+async function checkNoisyRows(model: Model, cut: Cut, split: SplitModel, latents: readonly Float32Array[]) {
   const dims = cut.dims.slice(1);
   const noise = checkRows(latents.length, latents[0]?.length ?? 0, 3);
   const scale = latents.reduce((most, l) => l.reduce((m, v) => Math.max(m, Math.abs(v)), most), 0) || 1;
   const shifted = latents.map((l, k) => l.map((v, i) => v + scale * ((noise[k]?.[i] as number) - 0.5)));
-  await withSession(split.right, `${model.path} (right half)`, async (session: Session) => {
+  const where = `${model.path} (right half)`;
+  await withSession(split.right, where, async (session: Session) => {
+    const each: Float32Array[] = [];
+    for (const row of shifted) {
+      const { data: scores } = await runRows(session, [row], dims);
+      if (!allFinite(scores)) {
+        const half = modelFromBytes(split.right, where);
+        throw await nonFiniteScores(half, { row, dims, scores }, `under noise at '${cut.name}'`);
+      }
+      each.push(scores);
+    }
+    if (!hasFreeBatch(model)) return;
     const together = await runRows(session, shifted, dims);
     const size = together.data.length / shifted.length;
-    for (const [k, row] of shifted.entries()) {
-      const alone = await runRows(session, [row], dims);
-      if (sameLogits(alone.data, together.data.subarray(k * size, (k + 1) * size))) continue;
+    for (const [k, alone] of each.entries()) {
+      if (sameLogits(alone, together.data.subarray(k * size, (k + 1) * size))) continue;
       throw new ModelRefused({
         what: `the right half behind '${cut.name}' mixes the rows of a batch`,
         where: model.path,

@@ -1,4 +1,4 @@
-/** Pad: constant (affine, with the constant as bias), reflect and edge (selections of cells). */
+/** Pad: constant (affine, with the constant as bias), reflect, edge and wrap (selections of cells). */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { floatAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
 import { stridesOf } from './algebra/shape.ts';
@@ -38,7 +38,10 @@ function padding(node: Node, operands: Operands, dims: readonly number[]): Paddi
     end[axis] = listed[k + axes.length]!;
   });
   const mode = stringAttribute(node, 'mode', 'constant');
-  if (!['constant', 'reflect', 'edge'].includes(mode)) refuse(node, `mode '${mode}' has no bound here`);
+  if (!['constant', 'reflect', 'edge', 'wrap'].includes(mode))
+    refuse(node, `mode '${mode}' has no bound here`);
+  if (mode === 'wrap' && listed.some((width) => width < 0))
+    refuse(node, 'cropping with mode wrap has no bound here');
   const fill =
     optionalConstant(node, operands, 2, 'padding value')?.values[0] ?? floatAttribute(node, 'value', 0);
   const out = dims.map((dim, axis) => dim + begin[axis]! + end[axis]!);
@@ -50,9 +53,12 @@ function padding(node: Node, operands: Operands, dims: readonly number[]): Paddi
 function sourceOf(node: Node, mode: string, at: number, length: number): number {
   if (at >= 0 && at < length) return at;
   if (mode === 'constant') return -1;
-  const source =
-    mode === 'edge' ? Math.min(Math.max(at, 0), length - 1) : at < 0 ? -at : 2 * (length - 1) - at;
-  if (source < 0 || source >= length) refuse(node, 'it reflects beyond the length of its input');
+  if (mode === 'edge') return Math.min(Math.max(at, 0), length - 1);
+  const mirrored = at < 0 ? -at : 2 * (length - 1) - at;
+  const wrapped = at < 0 ? at + length : at - length;
+  const source = mode === 'wrap' ? wrapped : mirrored;
+  if (source < 0 || source >= length)
+    refuse(node, `it ${mode === 'wrap' ? 'wraps' : 'reflects'} beyond the length of its input`);
   return source;
 }
 
@@ -90,7 +96,7 @@ const withoutFill: TrainingForm['forward'] = (node, operands, context) =>
   padded(node, operands, context, false);
 
 const training: TrainingForm = {
-  // Mirrored and repeated cells reach several rows.
+  // Mirrored, repeated and wrapped cells reach several rows.
   mixes: (node) => stringAttribute(node, 'mode', 'constant') !== 'constant',
   forward: (node, operands, context) => padded(node, operands, context, true),
   linear: withoutFill,

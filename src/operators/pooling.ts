@@ -8,7 +8,7 @@ import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { intAttribute, intsAttribute, type Node } from '../onnx/model/graph.ts';
 import { buildMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
 import { type Sweep, taps } from './algebra/sweep.ts';
-import { slidingWindows, type Windows } from './algebra/window.ts';
+import { slidingWindows, sweepsOf, type Windows } from './algebra/window.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { windowMaxima } from './nonlinear/window-maxima.ts';
 import type { Action, Operand, Operator } from './operator.ts';
@@ -34,33 +34,56 @@ function covered(sweep: Sweep, at: number): number {
   return cells;
 }
 
-/** Row (n, c, y, x) holds the cells of its window that lie inside the input, weighted by `weight(inside, covered)`. */
-export function windowMatrix(w: Windows, weight: (inside: number, covered: number) => number): SparseMatrix {
-  const plane = w.y.output * w.x.output;
-  const inputPlane = w.y.input * w.x.input;
-  const images = w.batch * w.channels;
-  return buildMatrix(
-    images * plane,
-    images * inputPlane,
-    images * plane * w.y.kernel * w.x.kernel,
-    (row, add) => {
-      const from = Math.floor(row / plane) * inputPlane;
-      const outY = Math.floor((row % plane) / w.x.output);
-      const outX = row % w.x.output;
-      const cells: number[] = [];
-      taps(w.y, outY, (inY) => taps(w.x, outX, (inX) => cells.push(from + inY * w.x.input + inX)));
-      const value = weight(cells.length, covered(w.y, outY) * covered(w.x, outX));
-      for (const cell of cells) add(cell, value);
-    },
-  );
+/** The windows of a pool over [N, C, spatial...], one sweep per spatial axis. */
+export interface PoolWindows {
+  /** N times C: every channel of every image is pooled by itself. */
+  readonly planes: number;
+  readonly sweeps: readonly Sweep[];
+  readonly outputDims: readonly number[];
 }
 
-function averagePool(node: Node, operand: Operand, windows: Windows): Action {
+/** @throws ModelRefused for inconsistent attributes */
+export function poolWindows(node: Node, { dims }: Operand): PoolWindows {
+  const sweeps = sweepsOf(node, dims, kernelOf(node, { dims }));
+  return {
+    planes: dims[0]! * dims[1]!,
+    sweeps,
+    outputDims: [...dims.slice(0, 2), ...sweeps.map((sweep) => sweep.output)],
+  };
+}
+
+/** Row (n, c, y, x, ...) holds the cells of its window that lie inside the input, weighted by `weight(inside, covered)`. */
+export function windowMatrix(
+  { planes, sweeps }: PoolWindows,
+  weight: (inside: number, covered: number) => number,
+): SparseMatrix {
+  const product = (of: (sweep: Sweep) => number): number => sweeps.reduce((all, sweep) => all * of(sweep), 1);
+  const plane = product(({ output }) => output);
+  const inputPlane = product(({ input }) => input);
+  const kernel = product((sweep) => sweep.kernel);
+  return buildMatrix(planes * plane, planes * inputPlane, planes * plane * kernel, (row, add) => {
+    let cells = [Math.floor(row / plane)];
+    let counted = 1;
+    let within = plane;
+    for (const sweep of sweeps) {
+      within /= sweep.output;
+      const at = Math.floor(row / within) % sweep.output;
+      const inside: number[] = [];
+      taps(sweep, at, (position) => inside.push(position));
+      cells = cells.flatMap((cell) => inside.map((position) => cell * sweep.input + position));
+      counted *= covered(sweep, at);
+    }
+    const value = weight(cells.length, counted);
+    for (const cell of cells) add(cell, value);
+  });
+}
+
+function averagePool(node: Node, windows: PoolWindows): Action {
   const includePad = intAttribute(node, 'count_include_pad', 0) === 1;
   const matrix = windowMatrix(windows, (inside, covered) => 1 / (includePad ? covered : inside));
   return {
     kind: 'affine',
-    dims: [...operand.dims.slice(0, 2), ...windows.outputDims],
+    dims: windows.outputDims,
     terms: [{ operand: 0, matrix: matrix.withError(2 * UNIT_ROUNDOFF * matrix.absoluteNorm()) }],
     bias: null,
   };
@@ -68,6 +91,12 @@ function averagePool(node: Node, operand: Operand, windows: Windows): Action {
 
 /** The node's windows over x, undilated. */
 function trainedWindows(node: Node, x: Tensor): Windows {
+  if (x.rank > 4)
+    refuseTraining(
+      node,
+      `it pools over ${x.rank - 2} axes, of which there is no gradient here (1 and 2 have one)`,
+      'Train a network of images.',
+    );
   const windows = slidingWindows(node, x.shape, kernelOf(node, { dims: x.shape }));
   if (windows.y.dilation !== 1 || windows.x.dilation !== 1)
     refuseTraining(
@@ -165,8 +194,8 @@ export const pooling: Operator = {
   },
   compile(node, operands) {
     const operand = required(node, operands, 0);
-    const windows = slidingWindows(node, operand.dims, kernelOf(node, operand));
-    if (node.opType.endsWith('AveragePool')) return averagePool(node, operand, windows);
+    const windows = poolWindows(node, operand);
+    if (node.opType.endsWith('AveragePool')) return averagePool(node, windows);
     if (node.outputs[1]) refuse(node, 'its second output (indices) is used, which has no bound');
     if (intAttribute(node, 'storage_order', 0) !== 0) refuse(node, 'storage_order = 1 has no bound here');
     const pattern = windowMatrix(windows, () => 1);
@@ -174,7 +203,7 @@ export const pooling: Operator = {
       refuse(node, 'one of its windows lies entirely in the padding', 'Re-export the model.');
     return {
       kind: 'nonlinear',
-      dims: [...operand.dims.slice(0, 2), ...windows.outputDims],
+      dims: windows.outputDims,
       operand: 0,
       spread: null,
       nonlinearity: windowMaxima(pattern),

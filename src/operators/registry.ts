@@ -29,6 +29,7 @@ import { repeating } from './tile.ts';
 import type { TrainingForm } from './training/form.ts';
 import { transposedConvolution } from './transposed-convolution.ts';
 import { triangles } from './trilu.ts';
+import { choosing } from './where.ts';
 import { windowValues } from './window-values.ts';
 
 export const OPERATORS: readonly Operator[] = [
@@ -60,6 +61,7 @@ export const OPERATORS: readonly Operator[] = [
   depthSpace,
   normalizations,
   softmax,
+  choosing,
 ];
 
 const byType = new Map(

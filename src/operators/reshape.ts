@@ -1,4 +1,4 @@
-/** Operators that only rename cells, keeping their order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Cast. */
+/** Operators that only rename cells, keeping their order: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout, Cast, CastLike. */
 import { DataType, dataTypeName } from '../onnx/model/data-type.ts';
 import { intAttribute, intsAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { identityMatrix } from './algebra/sparse-matrix.ts';
@@ -50,8 +50,14 @@ function flattened(node: Node, dims: readonly number[]): number[] {
   return [sizeOf(dims.slice(0, at)), sizeOf(dims.slice(at))];
 }
 
-function checkCast(node: Node, operand: Operand): void {
-  const to = intAttribute(node, 'to', DataType.UNDEFINED);
+/** The type of what a CastLike imitates; whatever depends on the input and has a bound is a float. */
+function imitated(node: Node, operands: Operands): DataType {
+  if (required(node, operands, 1).constant === null) return DataType.FLOAT;
+  const like = node.inputs[1];
+  return like?.constant?.type ?? like?.declaredType ?? DataType.UNDEFINED;
+}
+
+function checkCast(node: Node, operand: Operand, to: number): void {
   // "To the end" (INT64_MAX) is stored as a smaller number: it may bound a Slice, but is not a quantity.
   if (operand.constant?.values.some((v) => Math.abs(v) === Number.MAX_SAFE_INTEGER))
     refuse(node, 'it casts an integer of more than 53 bits', 'Re-export the model.');
@@ -106,7 +112,7 @@ const training: TrainingForms = {
 };
 
 export const reshaping: Operator = {
-  types: ['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout', 'Cast'],
+  types: ['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout', 'Cast', 'CastLike'],
   training,
   compile(node, operands) {
     const operand = required(node, operands, 0);
@@ -116,7 +122,8 @@ export const reshaping: Operator = {
     else if (node.opType === 'Flatten') out = flattened(node, dims);
     else if (node.opType === 'Squeeze') out = squeezed(node, operands, dims);
     else if (node.opType === 'Unsqueeze') out = unsqueezed(node, operands, dims);
-    else if (node.opType === 'Cast') checkCast(node, operand);
+    else if (node.opType === 'Cast') checkCast(node, operand, intAttribute(node, 'to', DataType.UNDEFINED));
+    else if (node.opType === 'CastLike') checkCast(node, operand, imitated(node, operands));
     else if (node.opType === 'Dropout') checkDropout(node, operands);
     if (sizeOf(out) !== sizeOf(dims))
       refuse(node, `[${dims}] cannot become [${out}]`, 'Re-export the model.');

@@ -24,7 +24,7 @@ const tanh = smooth(Math.tanh, 1, (low, high) => {
 });
 
 /** Softplus is convex and increasing: the steepest point of an interval is its right end. */
-const softplus = smooth(
+export const softplus = smooth(
   (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
   1,
   (_, high) => logistic(high),

@@ -4,12 +4,11 @@
  */
 import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { buildMatrix, identityMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
-import { slidingWindows } from './algebra/window.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { composed } from './compile/nonlinear-action.ts';
 import { type WindowValue, wholeVectors, windowed } from './nonlinear/vector-map.ts';
 import type { Action, Operand, Operands, Operator } from './operator.ts';
-import { kernelOf, windowMatrix } from './pooling.ts';
+import { poolWindows, windowMatrix } from './pooling.ts';
 import { reducedAxes, reducedCells } from './reduction.ts';
 
 const perWindow = (dims: readonly number[], size: number, windows: SparseMatrix, of: WindowValue): Action =>
@@ -18,9 +17,9 @@ const perWindow = (dims: readonly number[], size: number, windows: SparseMatrix,
 function pooled(node: Node, operand: Operand): Action {
   const p = intAttribute(node, 'p', 2);
   if (p !== 1 && p !== 2) refuse(node, `p = ${p} has no bound here (1 and 2 do)`);
-  const windows = slidingWindows(node, operand.dims, kernelOf(node, operand));
+  const windows = poolWindows(node, operand);
   return perWindow(
-    [...operand.dims.slice(0, 2), ...windows.outputDims],
+    windows.outputDims,
     sizeOf(operand.dims),
     windowMatrix(windows, () => 1),
     p === 1 ? 'l1' : 'l2',

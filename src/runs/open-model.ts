@@ -18,6 +18,8 @@ export interface ModelRequest extends IntakeRequest {
   readonly sha256?: string | undefined;
   /** The output with the class scores, where there are several. */
   readonly output?: string | undefined;
+  /** Whether external data may be reached through symbolic links, to files beside the model file itself. */
+  readonly followLinks?: boolean | undefined;
   /** Whether operators in training mode are switched to inference. */
   readonly forceEval?: boolean | undefined;
 }
@@ -28,8 +30,13 @@ export interface OpenedModel {
 }
 
 /** The model as it is to be used. Throws as `loadModel` does. */
-export async function sourceOf({ model, sha256, forceEval: force }: ModelRequest): Promise<Model> {
-  const loaded = await loadModel(model, sha256);
+export async function sourceOf({
+  model,
+  sha256,
+  followLinks = false,
+  forceEval: force,
+}: ModelRequest): Promise<Model> {
+  const loaded = await loadModel(model, { sha256, followLinks });
   return force === true ? forceEval(loaded) : loaded;
 }
 

@@ -59,8 +59,8 @@ export async function openSubject(
   );
   const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
   const told = withRewrites(measured, classifier.rewrites, name);
-  const { alone, finding } = await checkPreparation(classifier, data, intake, tell);
-  const findings = finding === null ? told : bySeverity([...told, finding]);
+  const { alone, finding, ties } = await checkPreparation(classifier, data, intake, tell);
+  const findings = bySeverity([...told, ...[finding, ties].filter((one) => one !== null)]);
   return { classifier, data, subset, intake, classNames, findings, alone };
 }
 

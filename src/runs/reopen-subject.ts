@@ -17,6 +17,8 @@ export interface SourceFlags {
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly output?: string | undefined;
+  /** As for `ModelRequest`. */
+  readonly followLinks?: boolean | undefined;
 }
 
 /** The model the user names, else one of the recorded name beside the result file or in the working folder. */
@@ -83,6 +85,7 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
   const opened = await openSubject({
     ...recordedModelRequest(header),
     model: modelPath(sources, header),
+    followLinks: sources.followLinks,
     output: outputOf(sources, header),
     data: sources.data,
     subset: data.subset === 'train' ? 'train' : 'test',

@@ -23,6 +23,8 @@ export interface ReportSourcesRequest {
   readonly runs: readonly string[];
   /** Path of the model; one of the recorded name alongside the result file unless given. */
   readonly model?: string | undefined;
+  /** As for `ModelRequest`. */
+  readonly followLinks?: boolean | undefined;
   /** As for `certify`; only data that are built in unless given. */
   readonly data?: string | undefined;
   /** Path of the label file, where the run had one. */
@@ -124,11 +126,11 @@ async function picturesOf(run: AuditedRun, data: Dataset): Promise<Map<number, s
 async function classifierOf(
   header: RunHeader,
   runPath: string,
-  { model }: ReportSourcesRequest,
+  { model, followLinks }: ReportSourcesRequest,
 ): Promise<PreparedClassifier | string> {
   const path = foundModel(header, runPath, model);
   if (path === null) return NO_MODEL;
-  const request = { ...recordedModelRequest(header), model: path };
+  const request = { ...recordedModelRequest(header), model: path, followLinks };
   try {
     const source = await sourceOf(request);
     if (modelDifference(header, source) !== null) return model === undefined ? NO_MODEL : OTHER_MODEL;

@@ -157,7 +157,7 @@ async function checkSources(
   found: Collected,
   context: Context,
 ): Promise<void> {
-  const { run, model, data, bounds = 0, replay = 0 } = request;
+  const { run, model, data, bounds = 0, replay = 0, followLinks = false } = request;
   if (model === undefined) {
     found.unchecked.push(
       'the digests of model and data, the images, and what model and data show of the certificates: no model was named',
@@ -165,11 +165,13 @@ async function checkSources(
     );
     return;
   }
-  const source = await loadModel(model, recordedDigest(header.model)).catch((error: unknown) => {
-    if (error instanceof UsageError && error.report.code === 'other-model')
-      throw mismatch('the model is not the one certified', model, error.report.why ?? '');
-    throw error;
-  });
+  const source = await loadModel(model, { sha256: recordedDigest(header.model), followLinks }).catch(
+    (error: unknown) => {
+      if (error instanceof UsageError && error.report.code === 'other-model')
+        throw mismatch('the model is not the one certified', model, error.report.why ?? '');
+      throw error;
+    },
+  );
   const other = modelDifference(header, source);
   if (other !== null) throw mismatch('the model is not the one certified', model, other);
   found.checked.push('the digest of the model');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ModelRefused, UsageError } from '../../src/ground/errors.ts';
+import { ModelRefused, type SplitzError, UsageError } from '../../src/ground/errors.ts';
 import { openClassifier } from '../../src/onnx/intake/classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
@@ -15,7 +15,7 @@ import {
   weights,
 } from './tiny-model.ts';
 
-async function refusal(parts: Parts, options = {}): Promise<Error> {
+async function refusal(parts: Parts, options = {}): Promise<SplitzError> {
   const error: unknown = await openClassifier(tinyModel(parts), options).then(
     () => null,
     (e: unknown) => e,
@@ -148,6 +148,22 @@ describe('opening a classifier', () => {
     expect((await refusal({ nodes: [node('Relu', ['x'], 'y')], opset: 1 })).message).toMatch(
       /no CPU implementation of Relu/,
     );
+  });
+
+  it('names the element type where ONNX Runtime lacks an operator for it, and no operator set for a remedy', async () => {
+    const kernel = { ...weights('w', [1, 1, 1, 1]), dataType: DataType.DOUBLE, rawData: new Uint8Array(8) };
+    const wide = {
+      initializers: [kernel],
+      inputs: [tensorInfo('x', DataType.DOUBLE, ['N', 1, 2, 2])],
+      outputs: [tensorInfo('y', DataType.DOUBLE, ['N', 4])],
+    };
+    const { report } = await refusal({
+      ...wide,
+      nodes: [node('Conv', ['x', 'w'], 'c', { name: 'conv' }), node('Flatten', ['c'], 'y')],
+    });
+    expect(report.what).toMatch(/no CPU implementation of Conv for DOUBLE, .* node 'conv'/);
+    expect(report.remedy).toMatch(/float32/);
+    expect(report.remedy).not.toMatch(/operator set/);
   });
 
   it('refuses an output with a single number per image', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ModelRefused, SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
 import { encodeModel, modelDigest } from '../../src/onnx/model/codec.ts';
@@ -39,6 +41,9 @@ async function refusal(path: string): Promise<SplitzError> {
 }
 
 const good = encodeModel(tinyProto(twoLayers));
+const pointer = Buffer.from(
+  `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 9\n`,
+);
 
 describe('loading a model', () => {
   it('gives a graph with linked producers, consumers, constants and digests', async () => {
@@ -68,12 +73,40 @@ describe('loading a model', () => {
       ['truncated.onnx', good.subarray(0, good.length - 9), /truncated/],
       ['ort.onnx', Buffer.from('\x1c\0\0\0ORTM and more'), /\.ort format/],
       ['nograph.onnx', encodeModel({ irVersion: 8 }), /not an ONNX model/],
+      ['pointer.onnx', pointer, /git-lfs pointer/],
+      ['archive.onnx', Buffer.from('PK\x03\x04\x14\0'), /zip archive/],
+      ['page.onnx', Buffer.from('\n<!DOCTYPE html><html lang="en">'), /web page/],
     ];
     for (const [name, bytes, message] of cases) {
       const error = await refusal(write(name, bytes));
       expect(error).toBeInstanceOf(ModelRefused);
       expect(error.message, name).toMatch(message);
     }
+  });
+
+  it('says how to get the file that a git-lfs pointer stands for', async () => {
+    expect((await refusal(write('pointer.onnx', pointer))).report.remedy).toContain('git lfs pull');
+  });
+
+  it('opens a model packed with gzip, whatever its name, under the digest of the file', async () => {
+    const packed = gzipSync(good);
+    for (const name of ['packed.onnx.gz', 'packed.onnx']) {
+      const model = await loadModel(write(name, packed));
+      expect(modelDigest(model.proto)).toBe(createHash('sha256').update(good).digest('hex'));
+      expect(model.files).toEqual([
+        { name, bytes: packed.length, sha256: createHash('sha256').update(packed).digest('hex') },
+      ]);
+    }
+  });
+
+  it('refuses a gzip file that is damaged, or that unpacks to far more than it holds', async () => {
+    const packed = gzipSync(good);
+    const cut = await refusal(write('cut.onnx.gz', packed.subarray(0, packed.length - 9)));
+    expect(cut).toBeInstanceOf(ModelRefused);
+    expect(cut.message).toMatch(/cannot be unpacked/);
+    const bomb = await refusal(write('bomb.onnx.gz', gzipSync(Buffer.alloc(65 * 2 ** 20))));
+    expect(bomb).toBeInstanceOf(ModelRefused);
+    expect(bomb.message).toMatch(/unpacks to more than 64 MiB/);
   });
 
   it('refuses any prefix of a model, never with a raw error', async () => {
@@ -177,6 +210,7 @@ describe('loading a model', () => {
 describe('external data', () => {
   const values = Float32Array.from({ length: 20 }, (_, k) => Math.sin(k));
   writeFileSync(join(folder, 'weights.bin'), Buffer.concat([Buffer.alloc(5), Buffer.from(values.buffer)]));
+  writeFileSync(join(folder, 'pointer.bin'), pointer.subarray(0, 60));
   mkdirSync(join(folder, 'sub'));
   writeFileSync(join(folder, 'sub', 'w.bin'), Buffer.from(values.buffer));
   symlinkSync(join(folder, 'weights.bin'), join(folder, 'link.bin'));
@@ -221,6 +255,7 @@ describe('external data', () => {
       [{ location: 'weights.bin', offset: '-5' }, /offset "-5"/],
       [{ location: 'weights.bin', offset: '5', length: '99999999999999999999' }, /length/],
       [{ location: 'weights.bin', offset: '6', length: '80' }, /beyond the end/],
+      [{ location: 'pointer.bin', length: '80' }, /"pointer.bin": this is a git-lfs pointer/],
       [{ location: 'weights.bin', offset: '5', length: '76' }, /wrong length/],
     ];
     for (const [entries, message] of cases) {
@@ -229,6 +264,78 @@ describe('external data', () => {
       expect(error.message, JSON.stringify(entries)).toMatch(message);
       expect(error.report.where).toMatch(/ext\.onnx: tensor 'fc1.weight'/);
     }
+  });
+});
+
+describe('external data of more than 2 GiB', () => {
+  it('are refused before any file is read, however they are divided', async () => {
+    const part = (name: string): TensorProto => ({
+      name,
+      dataType: DataType.FLOAT,
+      dims: [1024, 293_000],
+      dataLocation: EXTERNAL,
+      externalData: [{ key: 'location', value: `${name}.bin` }],
+    });
+    const initializers = [...(twoLayers.initializers ?? []), part('one'), part('two')];
+    const error = await refusal(write('large.onnx', tinyProto({ ...twoLayers, initializers })));
+    expect(error).toBeInstanceOf(ModelRefused);
+    expect(error.message).toMatch(/the weights take 2\.40 GB, more than the 2\.15 GB/);
+    expect(error.report.why).toMatch(/one protobuf message/);
+  });
+});
+
+describe('external data through symbolic links', () => {
+  const values = Float32Array.from({ length: 20 }, (_, k) => k);
+  const cache = join(folder, 'cache');
+  const blobs = join(cache, 'blobs');
+  const names = join(cache, 'snapshots');
+  for (const made of [blobs, names]) mkdirSync(made, { recursive: true });
+  const model = (location: string): ModelProto =>
+    tinyProto({
+      ...twoLayers,
+      initializers: [
+        {
+          name: 'fc1.weight',
+          dataType: DataType.FLOAT,
+          dims: [4, 5],
+          dataLocation: EXTERNAL,
+          externalData: [{ key: 'location', value: location }],
+        },
+        weights('fc1.bias', [5]),
+        weights('fc2.weight', [5, 3]),
+      ],
+    });
+  const bytes = Buffer.from(values.buffer);
+  writeFileSync(join(blobs, 'data'), bytes);
+  writeFileSync(join(cache, 'elsewhere'), bytes);
+  for (const [link, target] of [
+    ['beside', '../blobs/data'],
+    ['outside', '../elsewhere'],
+    ['folder', '../blobs'],
+    ['nowhere', '../blobs/missing'],
+  ] as const)
+    symlinkSync(target, join(names, link));
+
+  const opened = async (location: string, followLinks: boolean): Promise<string> => {
+    const name = `${location.replace('/', '-')}.onnx`;
+    writeFileSync(join(blobs, name), encodeModel(model(location)));
+    const path = join(names, name);
+    rmSync(path, { force: true });
+    symlinkSync(join('../blobs', name), path);
+    const result: unknown = await loadModel(path, followLinks).catch((error: unknown) => error);
+    return result instanceof ModelRefused ? `${result.report.why} ${result.report.remedy}` : 'opened';
+  };
+
+  it('are read where the user allows it, and lead beside the model file itself', async () => {
+    expect(await opened('beside', true)).toBe('opened');
+    expect(await opened('beside', false)).toMatch(/anywhere on this machine.*--follow-links/);
+  });
+
+  it('lead nowhere else', async () => {
+    expect(await opened('outside', true)).toMatch(/another folder/);
+    expect(await opened('folder', true)).toMatch(/another folder/);
+    expect(await opened('folder/data', true)).toBe('opened');
+    expect(await opened('nowhere', true)).toMatch(/ENOENT/);
   });
 });
 

@@ -1,6 +1,7 @@
 /** From a file to a classifier: canonical images in, class scores out, rows apart, cuts listed. */
 import { describe, expect, it } from 'vitest';
 import { ModelRefused, UsageError } from '../../src/ground/errors.ts';
+import type { Layout } from '../../src/onnx/intake/pixel-layout.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
@@ -39,6 +40,25 @@ describe('a prepared classifier', () => {
       ],
     };
     await expect(prepared(mixing)).rejects.toThrow(ModelRefused);
+  });
+
+  it('takes the lengths of open axes from the images, in the layout of the model', async () => {
+    const pooled: Parts = {
+      nodes: [
+        node('ReduceMean', ['x'], 'm', { attribute: [{ name: 'axes', type: 7, ints: [1, 2] }] }),
+        node('Flatten', ['m'], 'y'),
+      ],
+      input: ['N', 'height', 'width', 3],
+      output: ['N', 3],
+    };
+    const open = (layout: Layout, imageShape: [number, number, number]) =>
+      prepareClassifier(tinyModel(pooled), undefined, { layout, scale: 1, imageShape });
+    expect((await open('nhwc', [3, 5, 7])).inputDims).toEqual([1, 3, 5, 7]);
+    await expect(open('nchw', [3, 5, 7])).rejects.toMatchObject({ report: { remedy: 'Use --layout nhwc.' } });
+    await expect(open('nhwc', [1, 5, 7])).rejects.toThrow(UsageError);
+    await expect(prepared(pooled)).rejects.toMatchObject({
+      report: { remedy: expect.stringContaining('--input-shape') },
+    });
   });
 
   it('keeps only what the named output needs', async () => {

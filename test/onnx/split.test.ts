@@ -137,6 +137,34 @@ describe('splitting a model', () => {
     await expect(proveSplit(model, cut, splitModel(model, cut))).rejects.toThrow(/mixes the rows/);
   });
 
+  it.each([1, 'N'])(
+    'names scores that are NaN under noise, and the node they come from (batch %s)',
+    async (batch) => {
+      const { model, cuts } = await prepared({
+        nodes: [node('Sqrt', ['x'], 'a', { name: 'root' }), node('Gemm', ['a', 'w'], 'y')],
+        initializers: [weights('w', [4, 3])],
+        input: [batch, 4],
+        output: [batch, 3],
+      });
+      const [input, root] = cuts as [Cut, Cut];
+      const refused = proveSplit(model, input, splitModel(model, input));
+      await expect(refused).rejects.toThrow(/NaN or infinite scores under noise at 'input'/);
+      await expect(refused).rejects.toMatchObject({
+        report: { why: expect.stringContaining("Sqrt node 'root'") },
+      });
+      expect((await proveSplit(model, root, splitModel(model, root))).largestDifference).toBeLessThan(1e-5);
+    },
+  );
+
+  it('names scores that are infinite on an image, not halves that differ', async () => {
+    const { model, cuts } = await prepared({ nodes: [node('Log', ['x'], 'y')], output: ['N', 4] });
+    const [input] = cuts as [Cut];
+    const black = [new Float32Array(4)];
+    await expect(proveSplit(model, input, splitModel(model, input), black)).rejects.toThrow(
+      /NaN or infinite scores on image 1/,
+    );
+  });
+
   it('at a tensor that is not a cut is refused: another path leads around it', () => {
     const model = tinyModel({
       nodes: [node('Relu', ['x'], 'a'), node('Add', ['a', 'x'], 'y')],

@@ -58,6 +58,9 @@ const image = (random: Random, channels = random.integer(1, 3)): number[] => [
   ...Array.from({ length: random.integer(1, 2) }, () => random.integer(5, 7)),
 ];
 
+const imageOrVolume = (random: Random): number[] =>
+  random.integer(0, 3) === 0 ? [1, 2, 5, 6, 5] : image(random);
+
 const anyShape = (random: Random): number[] => [
   1,
   ...Array.from({ length: random.integer(1, 3) }, () => random.integer(2, 4)),
@@ -93,6 +96,51 @@ const either =
   (...choices: ((random: Random) => OneOperator)[]) =>
   (random: Random): OneOperator =>
     random.pick(choices)(random);
+
+/** A constant cast like a tensor that depends on x, and that tensor cast like a constant. */
+function castLike(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const constant = floatTensor('c', [dims.at(-1) as number], random.float32s(dims.at(-1) as number));
+  const nodes = [
+    node('Tanh', ['x'], 'h'),
+    node('CastLike', random.integer(0, 1) ? ['c', 'h'] : ['h', 'c'], 'd'),
+    node('Add', ['d', 'x'], 'y'),
+  ];
+  return { nodes, initializers: [constant], dims, opset: 17 };
+}
+
+/** Cells of a tensor and of a constant, or of another tensor, chosen by a constant. */
+function where(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const shape = broadcastable(random, dims);
+  const chosen = Array.from({ length: sizeOf(shape) }, () => random.integer(0, 1));
+  const condition: TensorProto = { name: 'm', dataType: DataType.BOOL, dims: shape, int32Data: chosen };
+  const other = random.pick([['c'], ['h'], ['c', 'x'], ['h', 'x']]);
+  const [a = 'x', b = 'x'] = random.integer(0, 1) ? other : [...other, 'x'].reverse();
+  return {
+    nodes: [node('Tanh', ['x'], 'h'), node('Where', ['m', a, b], 'w'), node('Add', ['w', 'h'], 'y')],
+    initializers: [condition, scalar('c', Math.fround(random.normal()))],
+    dims,
+    opset: 17,
+  };
+}
+
+/** Softplus as PyTorch writes it. */
+function thresholdedSoftplus(random: Random): OneOperator {
+  const dims = anyShape(random);
+  const beta = random.pick([null, 1, 3, 0.5]);
+  const initializers = [scalar('t', random.pick([20, 15])), ...(beta === null ? [] : [scalar('beta', beta)])];
+  const nodes =
+    beta === null
+      ? [node('Softplus', ['x'], 'below'), node('Greater', ['x', 't'], 'over')]
+      : [
+          node('Mul', ['x', 'beta'], 's'),
+          node('Softplus', ['s'], 'p'),
+          node('Div', ['p', 'beta'], 'below'),
+          node('Greater', ['s', 't'], 'over'),
+        ];
+  return { nodes: [...nodes, node('Where', ['over', 'x', 'below'], 'y')], initializers, dims, opset: 17 };
+}
 
 /** Random strides, dilations and padding of a window, automatic padding included. */
 function windowAttributes(random: Random, kernel: number[], dilate: boolean): AttributeProto[] {
@@ -134,11 +182,20 @@ function conv(random: Random): OneOperator {
   return one('Conv', dims, [...windowAttributes(random, kernel, true), intAttr('group', groups)], constants);
 }
 
-function pool(type: 'MaxPool' | 'AveragePool') {
+/** Whether windows that are padded automatically leave cells out. */
+const skips = (attributes: readonly AttributeProto[], kernel: readonly number[]): boolean =>
+  attributes.some((a) => a.name === 'auto_pad') &&
+  attributes.some(
+    (a) => a.name === 'strides' && a.ints?.some((stride, k) => Number(stride) > (kernel[k] ?? 0)),
+  );
+
+function pool(type: 'MaxPool' | 'AveragePool', dimsOf: (random: Random) => number[]) {
   return (random: Random): OneOperator => {
-    const dims = image(random);
+    const dims = dimsOf(random);
     const kernel = dims.slice(2).map(() => random.integer(1, 3));
-    const attributes = windowAttributes(random, kernel, true);
+    let attributes = windowAttributes(random, kernel, true);
+    // ONNX Runtime computes a negative padding for them.
+    while (skips(attributes, kernel)) attributes = windowAttributes(random, kernel, true);
     const automatic = attributes.some((a) => a.name === 'auto_pad');
     if (!automatic && random.integer(0, 1) === 1) attributes.push(intAttr('ceil_mode', 1));
     if (type === 'AveragePool' && random.integer(0, 1) === 1)
@@ -300,11 +357,11 @@ function gather(random: Random): OneOperator {
 
 function pad(random: Random): OneOperator {
   const dims = [1, random.integer(1, 2), random.integer(3, 5), random.integer(3, 5)];
-  const mode = random.pick(['constant', 'reflect', 'edge']);
+  const mode = random.pick(['constant', 'reflect', 'edge', 'wrap']);
   const amount = (): number => random.integer(mode === 'constant' ? -1 : 0, 2);
   const fill = Math.fround(random.normal());
   const attributes = [stringAttr('mode', mode)];
-  if (random.integer(0, 1)) {
+  if (random.integer(0, 1) && mode !== 'wrap') {
     const pads = [0, 0, amount(), amount(), 0, 0, amount(), amount()];
     if (random.integer(0, 1))
       return one('Pad', dims, [...attributes, intsAttr('pads', pads), floatAttr('value', fill)], [], 10);
@@ -314,7 +371,7 @@ function pad(random: Random): OneOperator {
     ]);
   }
   const constants = [intTensor('pads', [amount(), amount(), amount(), amount()]), scalar('fill', fill)];
-  return one('Pad', dims, attributes, [...constants, intTensor('axes', [2, -1])], 18);
+  return one('Pad', dims, attributes, [...constants, intTensor('axes', [2, -1])], mode === 'wrap' ? 19 : 18);
 }
 
 function reduce(type: 'ReduceMean' | 'ReduceSum') {
@@ -416,6 +473,32 @@ function pow(random: Random): OneOperator {
   };
 }
 
+/** A pool of l2 norms as PyTorch writes it; the last factor and the root are its own. */
+const lpPool =
+  (root: 'Pow' | 'Sqrt') =>
+  (random: Random): OneOperator => {
+    const dims = [1, 2, random.integer(4, 6), random.integer(4, 6)];
+    const attribute = [
+      intsAttr('kernel_shape', [2, 3]),
+      intsAttr('strides', [random.integer(1, 2), random.integer(1, 3)]),
+    ];
+    return {
+      nodes: [
+        root === 'Pow' ? node('Pow', ['x', 'two'], 's') : node('Mul', ['x', 'x'], 's'),
+        node('AveragePool', ['s'], 'm', { attribute }),
+        node('Mul', ['m', 'k'], 'km'),
+        node(root, root === 'Pow' ? ['km', 'half'] : ['km'], 'y'),
+      ],
+      initializers: [
+        scalar('two', 2),
+        scalar('half', 0.5),
+        scalar('k', random.pick([6, 1, 0.3].map(Math.fround))),
+      ],
+      dims,
+      opset: 17,
+    };
+  };
+
 /** x against one or two constants, some of which repeat its cells. */
 const extremum =
   (type: 'Max' | 'Min') =>
@@ -471,9 +554,10 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Abs: plain('Abs'),
   Add: elementwise('Add'),
   Atan: plain('Atan'),
-  AveragePool: pool('AveragePool'),
+  AveragePool: pool('AveragePool', imageOrVolume),
   BatchNormalization: batchNormalization,
   Cast: plain('Cast', () => [intAttr('to', DataType.FLOAT)]),
+  CastLike: castLike,
   Celu: plain('Celu', drawn({ alpha: [0.3, 3] })),
   Clip: clip,
   Concat: concat,
@@ -502,14 +586,14 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Log: ofPositive('Log'),
   MatMul: either(matMul, matMul, dependentMatrixProduct),
   Max: extremum('Max'),
-  MaxPool: pool('MaxPool'),
+  MaxPool: pool('MaxPool', imageOrVolume),
   Min: extremum('Min'),
   Mish: since(18, 'Mish'),
   Mul: either(elementwise('Mul'), dependentProduct),
   Neg: plain('Neg'),
   PRelu: pRelu,
   Pad: pad,
-  Pow: pow,
+  Pow: either(pow, pow, lpPool('Pow')),
   Reciprocal: ofPositive('Reciprocal'),
   ReduceMean: reduce('ReduceMean'),
   ReduceSum: reduce('ReduceSum'),
@@ -523,7 +607,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Slice: slice,
   Softplus: plain('Softplus'),
   Softsign: plain('Softsign'),
-  Sqrt: ofPositive('Sqrt'),
+  Sqrt: either(ofPositive('Sqrt'), lpPool('Sqrt')),
   Squeeze: squeeze,
   Sub: elementwise('Sub'),
   Swish: since(24, 'Swish', drawn({ alpha: [-2, 3] })),
@@ -531,13 +615,22 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   ThresholdedRelu: plain('ThresholdedRelu', drawn({ alpha: [-1, 1] })),
   Transpose: transpose,
   Unsqueeze: unsqueeze,
+  Where: either(where, thresholdedSoftplus),
   ...structural,
   ...local,
 };
 
-/** As `makers`, without the products and quotients of two dependent tensors, which are bounded but not trained. */
+/**
+ * As `makers`, without products and quotients of two dependent tensors, pools over three axes and written-out expressions,
+ * which are bounded but not trained.
+ */
 export const makersOfTrained: typeof makers = {
   ...makers,
+  AveragePool: pool('AveragePool', image),
+  MaxPool: pool('MaxPool', image),
+  Pow: pow,
+  Sqrt: ofPositive('Sqrt'),
+  Where: where,
   Div: elementwise('Div'),
   MatMul: matMul,
   Mul: elementwise('Mul'),

@@ -155,9 +155,30 @@ const refusals: Refusal[] = [
   },
   {
     title: 'an unknown padding mode',
-    nodes: [node('Pad', ['x', 'p'], 'y', { name: 'wrap', attribute: [stringAttr('mode', 'wrap')] })],
+    nodes: [node('Pad', ['x', 'p'], 'y', { name: 'odd', attribute: [stringAttr('mode', 'mirror')] })],
     initializers: [intTensor('p', [0, 1, 0, 1])],
-    says: /Pad node 'wrap': mode 'wrap'/,
+    says: /Pad node 'odd': mode 'mirror'/,
+  },
+  {
+    title: 'wrapping more than once around',
+    nodes: [node('Pad', ['x', 'p'], 'y', { name: 'around', attribute: [stringAttr('mode', 'wrap')] })],
+    initializers: [intTensor('p', [0, 9, 0, 9])],
+    says: /Pad node 'around': it wraps beyond/,
+  },
+  {
+    title: 'a choice of minus infinity',
+    nodes: [node('Where', ['m', 'x', 'least'], 'y', { name: 'mask' })],
+    initializers: [
+      { name: 'm', dataType: DataType.BOOL, dims: [1], int32Data: [1] },
+      floatTensor('least', [], [Number.NEGATIVE_INFINITY]),
+    ],
+    says: /Where node 'mask': it chooses values that are not finite/,
+  },
+  {
+    title: 'a choice that depends on the input',
+    nodes: [node('Greater', ['x', 't'], 'over'), node('Where', ['over', 'x', 't'], 'y', { name: 'choice' })],
+    initializers: [floatTensor('t', [], [1])],
+    says: /Greater node/,
   },
   {
     title: 'an index that depends on the input',

@@ -25,6 +25,7 @@ import { again } from '../again.ts';
 import { contextOf } from '../context.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
+import { resultName } from '../default-names.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
@@ -119,8 +120,7 @@ interface OpenedResults {
 function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun): string | null {
   if (out === '-') return null;
   if (own === undefined) throw new Error('a run has a series');
-  const tag = own.method.tag(valuesOf(own.settings)).replace(/[^\w.-]+/g, '_');
-  return out ?? `${basename(model).replace(/\.onnx$/i, '')}.${tag}.jsonl`;
+  return out ?? resultName(model, own.method.tag(valuesOf(own.settings)));
 }
 
 /** The run with the seed of the file being continued, unless one was given, and without the images it left out. */

@@ -11,6 +11,7 @@ import { renderTable } from '../terminal/table.ts';
 
 export type ShownFlags = Parameters<typeof effectiveSettings>[2] & {
   readonly model?: string | undefined;
+  readonly followLinks?: boolean | undefined;
   readonly json: boolean;
 };
 
@@ -21,7 +22,8 @@ export function schema(): void {
 export async function show(sources: OptionSources, command: string, flags: ShownFlags): Promise<void> {
   const section = SECTIONS.get(command);
   if (section === undefined) throw new Error(`${command} has no settings`);
-  const model = flags.model === undefined ? null : await loadModel(flags.model);
+  const model =
+    flags.model === undefined ? null : await loadModel(flags.model, { followLinks: flags.followLinks });
   const settings = effectiveSettings(sources, section.options, flags, model);
   if (flags.json) {
     process.stdout.write(`${JSON.stringify({ command, file: sources.file, settings })}\n`);

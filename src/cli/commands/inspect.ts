@@ -3,6 +3,7 @@
  * why not), and how they stretch. For a refused model it prints all that could be found out and ends with exit code 3.
  */
 import { basename } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { visible } from '../../ground/visible.ts';
@@ -13,6 +14,7 @@ import { bySeverity } from '../../onnx/preflight/finding.ts';
 import { inspectionDocument } from '../../report/findings/document.ts';
 import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
 import { sarifOf } from '../../report/findings/sarif.ts';
+import { intakeSettings, preprocessingOf } from '../../runs/intake-settings.ts';
 import { openModel } from '../../runs/open-model.ts';
 import { datasetOptions } from '../../runs/open-subject.ts';
 import { checkPreparation } from '../../runs/preparation/preparation-check.ts';
@@ -27,30 +29,53 @@ import { type Screen, type Style, screenOf } from '../terminal/style.ts';
 import { renderTable } from '../terminal/table.ts';
 
 export async function run(flags: InspectFlags): Promise<void> {
+  const data = dataOf(flags);
   const inspection = await inspectModel(flags.model, {
     output: flags.output,
     inputShape: inputShapeOption(flags.inputShape),
+    images:
+      data === null
+        ? undefined
+        : async (model) => preprocessingOf(intakeSettings(flags, model), (await data(model)).shape),
     forceEval: flags.forceEval,
+    followLinks: flags.followLinks,
     scale: flags.scale ?? null,
     normalised: flags.mean !== undefined || flags.std !== undefined,
     milliseconds: flags.seconds * 1000,
   });
-  process.stdout.write(rendered(await withDataLookedAt(inspection, flags), flags));
+  process.stdout.write(rendered(await withDataLookedAt(inspection, flags, data), flags));
   if (inspection.refusal !== null) throw inspection.refusal;
 }
 
+/** Opens the data set of --data, once, when it is needed; null without --data. */
+function dataOf(flags: InspectFlags): ((model: Model) => Promise<Dataset>) | null {
+  const { data, subset } = flags;
+  if (data === undefined) return null;
+  let opened: Promise<Dataset> | null = null;
+  return (model) => {
+    opened ??= openDataset(data, datasetOptions(flags, model, subset)).then((set) => {
+      if (!flags.quiet) for (const text of dataNotes(set)) process.stderr.write(`${text}\n`);
+      return set;
+    });
+    return opened;
+  };
+}
+
 /** With --data: also what the network alone finds of some labels, and whether it finds more with its pixels prepared another way. */
-async function withDataLookedAt(inspection: Inspection, flags: InspectFlags): Promise<Inspection> {
+async function withDataLookedAt(
+  inspection: Inspection,
+  flags: InspectFlags,
+  dataOf: ((model: Model) => Promise<Dataset>) | null,
+): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
-  if (flags.data === undefined || model === null || refusal !== null) return inspection;
-  const data = await openDataset(flags.data, datasetOptions(flags, model, flags.subset));
-  if (!flags.quiet) for (const text of dataNotes(data)) process.stderr.write(`${text}\n`);
+  if (dataOf === null || model === null || refusal !== null) return inspection;
+  const data = await dataOf(model);
   const { classifier, intake } = await openModel(model, flags, data.shape);
-  const { alone, finding } = await checkPreparation(classifier, data, intake, (text) => {
+  const { alone, finding, ties } = await checkPreparation(classifier, data, intake, (text) => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   });
-  const all = finding === null ? findings : bySeverity([...findings, finding]);
-  return { ...inspection, alone, findings: all };
+  const seen = [finding, ties].filter((one) => one !== null);
+  return { ...inspection, alone, findings: bySeverity([...findings, ...seen]) };
 }
 
 function rendered(inspection: Inspection, flags: InspectFlags): string {

@@ -1,7 +1,7 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
 
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
 import { cutFor } from '../../methods/splitz/cut-for.ts';
@@ -10,6 +10,7 @@ import { saveModel } from '../../onnx/model/save.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
 import { sourceOf } from '../../runs/open-model.ts';
 import type { SplitFlags } from '../declarations/split.ts';
+import { modelStem } from '../default-names.ts';
 import { inputShapeOption } from '../input-shape.ts';
 
 export async function run(flags: SplitFlags): Promise<void> {
@@ -27,7 +28,7 @@ export async function run(flags: SplitFlags): Promise<void> {
     });
   }
   const proof = await proveSplit(classifier.model, cut, halves);
-  const stem = basename(flags.model).replace(/\.onnx$/i, '');
+  const stem = modelStem(flags.model);
   const left = join(flags.outDir, `${stem}.left.onnx`);
   const right = join(flags.outDir, `${stem}.right.onnx`);
   for (const path of [left, right]) {

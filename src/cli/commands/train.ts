@@ -27,6 +27,7 @@ import { splitzProgram } from '../../training/step.ts';
 import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { TrainFlags } from '../declarations/train.ts';
+import { modelStem } from '../default-names.ts';
 import { interruptible } from '../interrupt.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
 
@@ -39,7 +40,7 @@ export async function run(given: TrainFlags): Promise<void> {
   requireCount('--threads', flags.threads, 1);
   requireCount('--validation', flags.validation, 1);
   if (flags.max !== undefined) requireCount('--max', flags.max, 1);
-  const out = resolve(flags.out ?? `${basename(flags.model).replace(/\.onnx$/i, '')}.trained.onnx`);
+  const out = resolve(flags.out ?? `${modelStem(flags.model)}.trained.onnx`);
   await checkTarget(out, flags.force);
   const remedy = 'Run the same command again: it continues at this step.';
   await interruptible(remedy, async (signal) => {

@@ -7,6 +7,7 @@ import { briefHelp } from '../brief-help.ts';
 import {
   classNamesOption,
   dataOptions,
+  followLinksOption,
   outputOptions,
   preprocessingOptions,
   smoothingOptions,
@@ -18,7 +19,7 @@ const builder = <T>(y: Argv<T>) =>
     smoothingOptions(
       dataOptions(
         preprocessingOptions(
-          classNamesOption(y)
+          followLinksOption(classNamesOption(y))
             .positional('source', {
               type: 'string',
               demandOption: true,

@@ -1,10 +1,11 @@
 /** `report` on the command line: its options and its help. */
 import type { Argv } from 'yargs';
 import { briefHelp } from '../brief-help.ts';
+import { followLinksOption } from '../options.ts';
 import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  y
+  followLinksOption(y)
     // Every run counts; of two equal flags the last one wins, as everywhere (`withoutRepeats`).
     .parserConfiguration({ 'duplicate-arguments-array': true })
     .positional('runs', {

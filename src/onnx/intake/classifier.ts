@@ -21,12 +21,15 @@ import { checkRows } from '../runtime/check-rows.ts';
 import type { FloatTensor } from '../runtime/session.ts';
 import { trialRun } from '../runtime/trial.ts';
 import { withFloat32Ends } from './float32-ends.ts';
+import { fittingRow, type Preprocessing, usualRow } from './preprocessing.ts';
 
 export interface ClassifierOptions {
   /** Name of the output with the class scores; needed when there are several. */
   readonly output?: string;
   /** Dimensions of one input row (without the batch axis); needed where the model leaves them open. */
   readonly inputShape?: readonly number[];
+  /** The images it will be given: axes that the model leaves open take their lengths. */
+  readonly images?: Preprocessing;
 }
 
 export interface Classifier {
@@ -47,7 +50,7 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
   const needed = withFloat32Ends(withOnly(model, output));
   const input = onlyInput(needed);
   refuseConstantOutput(needed);
-  const shape = inputShapeOf(needed, input, options.inputShape);
+  const shape = inputShapeOf(needed, input, options);
   const [batch = null, ...rest] = shape;
   const inputDims = rest as number[];
   const shaped = withInput(needed, input, [batch, ...inputDims]);
@@ -166,7 +169,12 @@ function onlyInput(model: Model): Value {
   return input;
 }
 
-function inputShapeOf(model: Model, input: Value, wanted: readonly number[] | undefined): readonly Dim[] {
+function inputShapeOf(
+  model: Model,
+  input: Value,
+  { inputShape, images }: Pick<ClassifierOptions, 'inputShape' | 'images'>,
+): readonly Dim[] {
+  const wanted = inputShape ?? (images && openRow(model, input, images));
   const declared = input.declaredShape;
   const shown = `'${input.name}' ${describeType(input.declaredType, declared)}`;
   if (declared === null && wanted === undefined) {
@@ -206,6 +214,20 @@ function inputShapeOf(model: Model, input: Value, wanted: readonly number[] | un
     });
   }
   return [batch, ...wanted];
+}
+
+/**
+ * Shape of one image, laid out as the model takes it, where the model leaves an axis other than the batch open; undefined where
+ * it leaves none. Throws UsageError where the images do not fit what it declares.
+ */
+export function openRow(
+  model: Model,
+  { declaredShape }: Value,
+  images: Preprocessing,
+): readonly number[] | undefined {
+  if (declaredShape?.slice(1).every((d) => typeof d === 'number')) return undefined;
+  const usual = usualRow(images.layout, images.imageShape);
+  return fittingRow(model, images, declaredShape ?? ['batch', ...usual]);
 }
 
 /** Numbers in one image, and in a batch whose size the file fixes: a few copies of either must fit in memory. */

@@ -33,7 +33,7 @@ export interface PreparedClassifier {
 
 /**
  * @param preprocessing what the model expects of its pixels; null leaves its input as it is (for `inspect`)
- * @param inputShape dimensions of one row where the model leaves them open
+ * @param inputShape dimensions of one row where the model leaves them open, and there are no images to take them from
  * @param graph 'as delivered' for training, which writes to tensors of the file by name
  * @throws ModelRefused, UsageError as the passes it consists of do
  */
@@ -47,6 +47,7 @@ export async function prepareClassifier(
   const opened = await openClassifier(source, {
     ...(output === undefined ? {} : { output }),
     ...(inputShape === undefined ? {} : { inputShape }),
+    ...(preprocessing === null ? {} : { images: preprocessing }),
   });
   const simplifies = graph === 'simplified';
   const first = await simplify(opened.model, simplifies ? REWRITES : []);

@@ -32,7 +32,7 @@ type ImageShape = Preprocessing['imageShape'];
 const isFlat = (layout: Layout): boolean => layout.startsWith('flat');
 
 /** Shape of one image in a layout. */
-function usualRow(layout: Layout, [c, h, w]: ImageShape): number[] {
+export function usualRow(layout: Layout, [c, h, w]: ImageShape): number[] {
   switch (layout) {
     case 'nchw':
       return [c, h, w];
@@ -174,7 +174,11 @@ function constantNode(name: string, output: string, { values, dims, type }: Cons
 }
 
 /** Shape of one image as the model takes it. Throws UsageError, with the flag that would help, where it does not fit. */
-function fittingRow(model: Model, { layout, imageShape }: Preprocessing, declared: readonly Dim[]): number[] {
+export function fittingRow(
+  model: Model,
+  { layout, imageShape }: Preprocessing,
+  declared: readonly Dim[],
+): number[] {
   const [, ...rest] = declared;
   const row = rowFor(layout, imageShape, rest);
   if (row !== null) return row;
@@ -193,11 +197,7 @@ function fittingRow(model: Model, { layout, imageShape }: Preprocessing, declare
 /** The flags with which the images would fit, or null: another layout, or grey images repeated for a model of colour ones. */
 function otherFlags(layout: Layout, image: ImageShape, rest: readonly Dim[]): string | null {
   const layoutFor = (shape: ImageShape): Layout | undefined =>
-    (['nchw', 'nhwc', 'hw', 'flat'] as const).find(
-      (candidate) =>
-        rest.every((d) => typeof d === 'number' || isFlat(candidate)) &&
-        rowFor(candidate, shape, rest) !== null,
-    );
+    (['nchw', 'nhwc', 'hw', 'flat'] as const).find((candidate) => rowFor(candidate, shape, rest) !== null);
   const other = layoutFor(image);
   if (other !== undefined) return `Use --layout ${other}.`;
   const [channels, height, width] = image;

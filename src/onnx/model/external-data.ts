@@ -2,14 +2,16 @@
  * Reads tensors stored in files alongside the model ("external data": PyTorch's new exporter writes model.onnx.data)
  * into the message. The path in the model is untrusted: it must name a plain file inside the model's own folder,
  * reached through no symbolic link, and the range must lie inside that file (CVE-2022-25882, CVE-2024-27318 and
- * similar).
+ * similar). Links are followed only where the user says so, and only to a file beside the one that the model's own path
+ * leads to: caches keep every file under its digest, and links with the names that a model knows.
  */
 import { createHash } from 'node:crypto';
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, win32 } from 'node:path';
 import { ModelRefused } from '../../ground/errors.ts';
 import { mapTensors } from './map-tensors.ts';
 import type { ModelFile } from './model.ts';
+import { otherFormatOf } from './other-formats.ts';
 import { EXTERNAL, edited, type ModelProto, type TensorProto, toNumber } from './proto.ts';
 import { rawByteLength } from './tensor.ts';
 
@@ -56,8 +58,16 @@ const isAbsoluteAnywhere = (location: string): boolean =>
 export const isUnsafeLocation = (location: string): boolean =>
   leavesFolder(location) || isAbsoluteAnywhere(location);
 
-/** The file a location names, or ModelRefused when it could lie anywhere but inside `folder`. */
-async function safePath(folder: string, location: string, tensor: TensorProto): Promise<string> {
+/** Where external data are looked for. */
+export interface DataPlace {
+  readonly modelPath: string;
+  /** Whether symbolic links are followed, to files beside the one that `modelPath` leads to. */
+  readonly followLinks: boolean;
+}
+
+/** The file a location names, or ModelRefused when it could lie anywhere but beside the model. */
+async function safePath(place: DataPlace, location: string, tensor: TensorProto): Promise<string> {
+  const folder = dirname(place.modelPath);
   const parts = location.split(/[/\\]/);
   if (leavesFolder(location)) {
     throw refuse(
@@ -88,11 +98,12 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
       );
     });
     if (found.isSymbolicLink()) {
+      if (place.followLinks) return followed(join(folder, ...steps), place.modelPath, location, tensor);
       throw refuse(
         `external data through the symbolic link "${location}"`,
         tensor,
         'a link could lead anywhere on this machine',
-        'Replace the link with the file itself.',
+        'Replace the link with the file itself, or add --follow-links if the file it leads to lies beside the model file itself, as in the cache of the Hugging Face hub.',
       );
     }
     const last = k === steps.length - 1;
@@ -108,10 +119,61 @@ async function safePath(folder: string, location: string, tensor: TensorProto): 
   return path;
 }
 
+/** Where links lead from `path`: to a plain file in the folder of the model file itself, or ModelRefused. */
+async function followed(
+  path: string,
+  modelPath: string,
+  location: string,
+  tensor: TensorProto,
+): Promise<string> {
+  const refused = (why: string): ModelRefused =>
+    refuse(
+      `external data through the symbolic link "${location}"`,
+      tensor,
+      why,
+      'Replace the link with the file itself.',
+    );
+  const [target, model] = await Promise.all([realpath(path), realpath(modelPath)]).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw refused(cause.message);
+    },
+  );
+  if (dirname(target) !== dirname(model))
+    throw refused('it leads to another folder than the one that holds the model file itself');
+  if (!(await lstat(target)).isFile()) throw refused('it does not lead to a plain file');
+  return target;
+}
+
+/** What the tensor's shape and type need; 0 where the type has no fixed size. */
+function declaredBytes({ dims, dataType }: TensorProto): number {
+  const count = (dims ?? []).reduce<number>((product, dim) => product * toNumber(dim), 1);
+  return rawByteLength(dataType ?? 0, count) ?? 0;
+}
+
+/** A protobuf message ends there. */
+const LARGEST_MESSAGE = 2 ** 31 - 1;
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+/** Throws ModelRefused, before anything is read, for weights that do not fit into one message together. */
+function requireOneMessage(external: readonly TensorProto[]): void {
+  const bytes = external.reduce(
+    (sum, tensor) => sum + (referenceOf(tensor).length ?? declaredBytes(tensor)),
+    0,
+  );
+  if (bytes <= LARGEST_MESSAGE) return;
+  throw new ModelRefused({
+    what: `the weights take ${gigabytes(bytes)}, more than the ${gigabytes(LARGEST_MESSAGE)} that are supported`,
+    why: 'the network is cut and rewritten in memory and handed to ONNX Runtime as one protobuf message, which ends at 2 GiB; external data lift that limit for files only',
+    remedy:
+      'Use a smaller network, or export it in float16, which halves its weights (it can then be cut at the input).',
+  });
+}
+
 /** The model with every external tensor inlined as raw_data, and the files that held them. */
 export async function inlineExternalData(
   model: ModelProto,
-  modelPath: string,
+  place: DataPlace,
 ): Promise<{ proto: ModelProto; files: ModelFile[] }> {
   const external: TensorProto[] = [];
   mapTensors(model, (tensor) => {
@@ -119,13 +181,14 @@ export async function inlineExternalData(
     return tensor;
   });
   if (external.length === 0) return { proto: model, files: [] };
+  requireOneMessage(external);
 
   const contents = new Map<string, Buffer>();
   const files: ModelFile[] = [];
   const inlined = new Map<TensorProto, TensorProto>();
   for (const tensor of external) {
     const { location, offset, length } = referenceOf(tensor);
-    const path = await safePath(dirname(modelPath), location, tensor);
+    const path = await safePath(place, location, tensor);
     let bytes = contents.get(path);
     if (bytes === undefined) {
       bytes = await readFile(path).catch((cause: Error) => {
@@ -143,10 +206,10 @@ export async function inlineExternalData(
         bytes: bytes.length,
       });
     }
-    const count = (tensor.dims ?? []).reduce<number>((product, dim) => product * toNumber(dim), 1);
-    const needed = rawByteLength(tensor.dataType ?? 0, count);
-    const end = offset + (length ?? needed ?? 0);
+    const end = offset + (length ?? declaredBytes(tensor));
     if (end > bytes.length) {
+      const other = otherFormatOf(bytes);
+      if (other !== null) throw refuse(`"${location}": ${other.what}`, tensor, other.why, other.remedy);
       throw refuse(
         `external data beyond the end of "${location}"`,
         tensor,

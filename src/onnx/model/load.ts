@@ -13,16 +13,27 @@ import { decodeModel } from './codec.ts';
 import { inlineExternalData } from './external-data.ts';
 import { mapTensors } from './map-tensors.ts';
 import { type Model, type ModelFile, modelOf, type Origin } from './model.ts';
+import { otherFormatOf } from './other-formats.ts';
 import type { ModelProto } from './proto.ts';
 import { checkTensor, nonFiniteFault } from './tensor.ts';
+import { unpacked } from './unpacked.ts';
+
+export interface LoadOptions {
+  readonly sha256?: string | undefined;
+  readonly followLinks?: boolean | undefined;
+}
 
 /**
  * @param sha256 digest that the file must have; one with another is not parsed
+ * @param followLinks whether external data may be reached through symbolic links (external-data.ts)
  * @throws UsageError for a path that does not lead to a file or ('other-model') leads to another one, ModelRefused for a file
  *   that is not a usable model
  */
-export async function loadModel(path: string, sha256?: string): Promise<Model> {
-  const { model, refusal } = await openModel(path, sha256);
+export async function loadModel(
+  path: string,
+  { sha256, followLinks = false }: LoadOptions = {},
+): Promise<Model> {
+  const { model, refusal } = await openModel(path, { sha256, followLinks });
   if (model === null) throw refusal;
   return model;
 }
@@ -39,7 +50,10 @@ export type OpenedFile = {
 );
 
 /** As `loadModel`, except that a file which is not a usable model is part of the result. */
-export async function openModel(path: string, expected?: string): Promise<OpenedFile> {
+export async function openModel(
+  path: string,
+  { sha256: expected, followLinks = false }: LoadOptions = {},
+): Promise<OpenedFile> {
   const bytes = await readModelFile(path);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (expected !== undefined && sha256 !== expected) throw anotherModel(path, sha256, expected);
@@ -47,8 +61,8 @@ export async function openModel(path: string, expected?: string): Promise<Opened
   let proto: ModelProto | null = null;
   try {
     return await locating(path, async () => {
-      proto = parse(bytes, path);
-      const inlined = await inlineExternalData(proto, path);
+      proto = parse(await unpacked(bytes, path), path);
+      const inlined = await inlineExternalData(proto, { modelPath: path, followLinks });
       proto = inlined.proto;
       files = [...files, ...inlined.files];
       return { files, proto, model: checkedModel(proto, { path, files }), refusal: null };
@@ -129,14 +143,8 @@ function parse(bytes: Uint8Array, path: string): ModelProto {
     });
   if (bytes.length === 0)
     throw refused('the file is empty', 'an ONNX model has at least a version and a graph');
-  if (Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'ORTM') {
-    throw new ModelRefused({
-      what: 'this is a model in ONNX Runtime’s own .ort format, not ONNX',
-      where: path,
-      why: 'an .ort file is already optimised for one machine; its graph cannot be cut and bounded',
-      remedy: 'Use the .onnx file it was converted from.',
-    });
-  }
+  const other = otherFormatOf(bytes);
+  if (other !== null) throw new ModelRefused({ ...other, where: path });
   let proto: ModelProto;
   try {
     proto = decodeModel(bytes);

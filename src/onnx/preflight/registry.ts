@@ -10,12 +10,14 @@ import { emailLeak, pathLeak, stackTraceLeak } from './checks/leaks.ts';
 import { lowOrderBits } from './checks/low-order-bits.ts';
 import { modified } from './checks/modified.ts';
 import { nondeterminism } from './checks/nondeterminism.ts';
+import { openShape } from './checks/open-shape.ts';
 import { labelOnly, severalOutputs, softmaxAtEnd, structuredOutput } from './checks/outputs.ts';
 import { overridableWeights } from './checks/overridable-weights.ts';
 import { halfPrecision, quantised } from './checks/precision.ts';
 import { atChance, otherPreparation } from './checks/preparation.ts';
 import { preprocessingInside, scaleMismatch } from './checks/preprocessing.ts';
 import { rewritten } from './checks/rewritten.ts';
+import { tiedScores } from './checks/tied-scores.ts';
 import { trainingMode } from './checks/training-mode.ts';
 import { versions } from './checks/versions.ts';
 import { denormalWeights, nonFiniteWeights } from './checks/weight-values.ts';
@@ -46,6 +48,7 @@ export const CHECKS: readonly Check[] = [
   deadNodes,
   unusedInputs,
   fixedBatch,
+  openShape,
   preprocessingInside,
   scaleMismatch,
   modified,
@@ -60,6 +63,7 @@ export const RULES: readonly Rule[] = [
   rewritten,
   otherPreparation,
   atChance,
+  tiedScores,
   ...CHECKS,
 ].sort((a, b) => (a.id < b.id ? -1 : 1));
 

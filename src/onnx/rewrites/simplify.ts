@@ -13,18 +13,24 @@ import { type Model, modelOf } from '../model/model.ts';
 import type { ModelProto } from '../model/proto.ts';
 import { checkRows, relativeDifference, sameLogits } from '../runtime/check-rows.ts';
 import { withSession } from '../runtime/session.ts';
+import { writeOutAttention } from './attention.ts';
+import { restateFeatureScaling } from './feature-scaling.ts';
 import { foldConstants } from './fold-constants.ts';
 import { foldShapes } from './fold-shapes.ts';
 import { inlineFunctions } from './inline-functions.ts';
 import { removeIdentities } from './remove-identities.ts';
 import { resolveConditions } from './resolve-conditions.ts';
 import type { Rewrite } from './rewrite.ts';
+import { removeSignedMagnitudes } from './signed-magnitude.ts';
 
 /** In the order in which they help each other. Shapes are folded afterwards, once the batch axis is as free as it gets. */
 export const REWRITES: readonly Rewrite[] = [
   inlineFunctions,
   foldConstants,
   resolveConditions,
+  writeOutAttention,
+  restateFeatureScaling,
+  removeSignedMagnitudes,
   removeIdentities,
 ];
 

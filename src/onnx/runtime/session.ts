@@ -8,6 +8,7 @@ import { createSession } from '../../ground/runtime-session.ts';
 import { DataType } from '../model/data-type.ts';
 import { sizeOf } from '../model/graph.ts';
 import { rawByteLength } from '../model/tensor.ts';
+import { missingKernel } from './missing-kernel.ts';
 
 export interface RuntimeTensor {
   readonly type: DataType;
@@ -63,11 +64,6 @@ const meanings: readonly { pattern: RegExp; what: (m: RegExpExecArray) => string
       'Export the network without this custom operator (pre- and post-processing belong outside the model).',
   },
   {
-    pattern: /Could not find an implementation for (\w+)\((\d+)\) node with name '([^']*)'/,
-    what: (m) => `ONNX Runtime has no CPU implementation of ${m[1]} version ${m[2]} (node '${m[3]}')`,
-    remedy: 'Convert the model to a newer operator set: onnx.version_converter.convert_version(model, 17).',
-  },
-  {
     pattern: /two nodes with same node name \(([^)]*)\)/,
     what: (m) => `two nodes have the same name '${m[1]}'`,
     remedy: 'Give each node a name of its own (or none) with the onnx Python package.',
@@ -113,7 +109,9 @@ export interface OpenSession extends Session {
  */
 export async function openSession(bytes: Uint8Array, where: string): Promise<OpenSession> {
   const session = await createSession(bytes, 'cpu', 4).catch((error: unknown) => {
-    throw inWords(error, 'load', where);
+    const missing = missingKernel(error instanceof Error ? error.message : String(error), bytes);
+    if (missing === null) throw inWords(error, 'load', where);
+    throw new ModelRefused({ ...missing, where, cause: error });
   });
   return {
     inputNames: session.inputNames,

@@ -1,6 +1,6 @@
 /**
  * Sliding windows as Conv and the pools define them: strides, dilations, explicit or automatic padding, ceil_mode.
- * One- and two-dimensional windows are both seen as 2-D (height 1 for 1-D).
+ * One- and two-dimensional windows are both seen as 2-D (height 1 for 1-D); those of the pools may have any number of axes.
  */
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../../onnx/model/graph.ts';
 import { refuse } from '../compile/compile-errors.ts';
@@ -23,7 +23,27 @@ export interface Windows {
  */
 export function slidingWindows(node: Node, dims: readonly number[], kernel: readonly number[]): Windows {
   const rank = dims.length - 2;
-  if (rank < 1 || rank > 2) refuse(node, `windows over ${rank} spatial axes have no bound here (1 and 2 do)`);
+  if (rank > 2) refuse(node, `windows over ${rank} spatial axes have no bound here (1 and 2 do)`);
+  const sweeps = sweepsOf(node, dims, kernel);
+  const line: Sweep = { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0 };
+  return {
+    batch: dims[0]!,
+    channels: dims[1]!,
+    y: rank === 2 ? sweeps[0]! : line,
+    x: rank === 2 ? sweeps[1]! : sweeps[0]!,
+    outputDims: sweeps.map((sweep) => sweep.output),
+  };
+}
+
+/**
+ * The window along each spatial axis, however many there are.
+ * @param dims input shape [N, C, spatial...]
+ * @param kernel spatial kernel shape
+ * @throws ModelRefused for inconsistent attributes
+ */
+export function sweepsOf(node: Node, dims: readonly number[], kernel: readonly number[]): Sweep[] {
+  const rank = dims.length - 2;
+  if (rank < 1) refuse(node, 'its input has no spatial axis', 'Re-export the model.');
   if (kernel.length !== rank)
     refuse(node, `kernel of ${kernel.length} axes on an input of ${rank} spatial axes`);
   const strides = intsAttribute(node, 'strides') ?? kernel.map(() => 1);
@@ -31,7 +51,7 @@ export function slidingWindows(node: Node, dims: readonly number[], kernel: read
   const pads = intsAttribute(node, 'pads');
   const autoPad = stringAttribute(node, 'auto_pad', 'NOTSET');
   const ceil = intAttribute(node, 'ceil_mode', 0) === 1;
-  const sweeps = kernel.map((size, axis): Sweep => {
+  return kernel.map((size, axis): Sweep => {
     const input = dims[axis + 2]!;
     const stride = strides[axis]!;
     const dilation = dilations[axis]!;
@@ -56,12 +76,4 @@ export function slidingWindows(node: Node, dims: readonly number[], kernel: read
     if (padBegin < 0 || padEnd < 0) refuse(node, 'negative padding has no bound here');
     return { input, output, kernel: size, stride, dilation, padBegin, padEnd };
   });
-  const line: Sweep = { input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0 };
-  return {
-    batch: dims[0]!,
-    channels: dims[1]!,
-    y: rank === 2 ? sweeps[0]! : line,
-    x: rank === 2 ? sweeps[1]! : sweeps[0]!,
-    outputDims: sweeps.map((sweep) => sweep.output),
-  };
 }

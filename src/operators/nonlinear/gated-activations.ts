@@ -68,7 +68,7 @@ function gated(factor: Value, gate: Value): Gated | null {
 const LEAST_CONSTANT = 2 ** -40;
 
 /** A number that is the same for all cells, if gates have such numbers; its rank is noted. */
-function scalar(value: Value | null | undefined, ranks: number[]): number | null {
+export function scalar(value: Value | null | undefined, ranks: number[]): number | null {
   const constant = value?.constant;
   if (!constant || sizeOf(constant.dims) !== 1) return null;
   ranks.push(constant.dims.length);
@@ -83,8 +83,11 @@ const standard = (value: Value): Node | null =>
     ? value.producer
     : null;
 
-/** The value and everything it is a multiple of, through products with numbers. */
-function multiples(value: Value, ranks: number[]): { x: Value; times: number }[] {
+/**
+ * The value and everything it is a multiple of, through products with numbers.
+ * @param ranks to which those of the numbers are added
+ */
+export function multiples(value: Value, ranks: number[]): { x: Value; times: number }[] {
   const found = [{ x: value, times: 1 }];
   for (let last = found[0]; last !== undefined && found.length < MOST_NODES; ) {
     const next = scaledFrom(last.x, ranks);

@@ -11,6 +11,7 @@ import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts
 import { encodeModel } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { atChance, otherPreparation } from '../../onnx/preflight/checks/preparation.ts';
+import { tiesIn } from '../../onnx/preflight/checks/tied-scores.ts';
 import { type Finding, findingOf } from '../../onnx/preflight/finding.ts';
 import { argmax } from '../../onnx/runtime/check-rows.ts';
 import { runRows, type Session, withSession } from '../../onnx/runtime/session.ts';
@@ -34,7 +35,10 @@ const FALSE_ALARM = 1e-3;
 export interface PreparationCheck {
   /** Null without labels. */
   readonly alone: AccuracyAlone | null;
+  /** About the preparation. */
   readonly finding: Finding | null;
+  /** About the scores, as prepared. */
+  readonly ties: Finding | null;
 }
 
 /**
@@ -53,24 +57,29 @@ export async function checkPreparation(
   const readable = await readableImages(data, indices);
   const images = readable.map(({ pixels }) => pixels);
   const count = images.length;
-  if (count === 0) return { alone: null, finding: null };
+  if (count === 0) return { alone: null, finding: null, ties: null };
   return withSession(encodeModel(model.proto), model.path, async (session) => {
     const { labels, shape } = data;
-    const answers = (pixels: readonly Float32Array[]): Promise<number[]> => answered(session, pixels, shape);
-    if (labels === null)
-      return { alone: null, finding: await checkScale(answers, images, intake.scale.value, data.name) };
+    const scores = await scoresOf(session, images, shape);
+    const ties = tiesIn(scores, data.name);
+    const answers = async (pixels: readonly Float32Array[]): Promise<number[]> =>
+      (pixels === images ? scores : await scoresOf(session, pixels, shape)).map(topClass);
+    if (labels === null) {
+      const finding = await checkScale(answers, images, intake.scale.value, data.name);
+      return { alone: null, finding, ties };
+    }
     const wanted = readable.map(({ index }) => labels[index] ?? -1);
     const rightOf = async (pixels: readonly Float32Array[]): Promise<boolean[]> =>
       (await answers(pixels)).map((answer, k) => answer === wanted[k]);
     const asGiven = await rightOf(images);
     const alone = { right: asGiven.filter(Boolean).length, images: count };
-    if (count < FEWEST) return { alone, finding: null };
+    if (count < FEWEST) return { alone, finding: null, ties };
     const given = preparationGiven(intake, shape[0]);
     const others = usualPreparations(shape[0], given.columnsFirst !== null).filter(
       (one) => !isSame(one, given),
     );
     // No candidate can find enough more.
-    if (mcNemar(0, count - alone.right) > FALSE_ALARM / others.length) return { alone, finding: null };
+    if (mcNemar(0, count - alone.right) > FALSE_ALARM / others.length) return { alone, finding: null, ties };
     tell(
       `the network alone finds ${alone.right} of ${count} labels; trying other preparations of the pixels`,
     );
@@ -82,7 +91,8 @@ export async function checkPreparation(
     const tried: Tried[] = [];
     for (const { preparation } of first.sort(byFound).slice(0, FINALISTS))
       tried.push({ preparation, right: await rightOf(preparedAs(preparation, images)) });
-    return { alone, finding: judged({ asGiven, tried, candidates: others.length, wanted, data: data.name }) };
+    const evidence = { asGiven, tried, candidates: others.length, wanted, data: data.name };
+    return { alone, finding: judged(evidence), ties };
   });
 }
 
@@ -136,19 +146,18 @@ export function judged({ asGiven, tried, candidates, wanted, data }: Evidence): 
   });
 }
 
-/** The class of the largest score of each image; -1 where a score is not a number. */
-async function answered(
+async function scoresOf(
   session: Session,
   images: readonly Float32Array[],
   shape: readonly number[],
-): Promise<number[]> {
-  const found: number[] = [];
-  for (const image of images) {
-    const { data } = await runRows(session, [image], shape);
-    found.push(data.every(Number.isFinite) ? argmax(data) : -1);
-  }
+): Promise<Float32Array[]> {
+  const found: Float32Array[] = [];
+  for (const image of images) found.push((await runRows(session, [image], shape)).data);
   return found;
 }
+
+/** The class of the largest score; -1 where a score is not a number. */
+const topClass = (scores: Float32Array): number => (scores.every(Number.isFinite) ? argmax(scores) : -1);
 
 function preparationGiven(
   { scale, mean, std, channelOrder, layout }: IntakeSettings,

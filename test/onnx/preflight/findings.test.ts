@@ -67,7 +67,7 @@ describe('the rules', () => {
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(ids.length);
     for (const { title, why, remedy } of RULES)
       for (const text of [title, why, remedy]) expect(text).toBeTruthy();
-    expect(CHECKS.length).toBe(RULES.length - 5);
+    expect(CHECKS.length).toBe(RULES.length - 6);
   });
 });
 
