@@ -322,7 +322,7 @@ describe('external data through symbolic links', () => {
     const path = join(names, name);
     rmSync(path, { force: true });
     symlinkSync(join('../blobs', name), path);
-    const result: unknown = await loadModel(path, followLinks).catch((error: unknown) => error);
+    const result: unknown = await loadModel(path, { followLinks }).catch((error: unknown) => error);
     return result instanceof ModelRefused ? `${result.report.why} ${result.report.remedy}` : 'opened';
   };
 
