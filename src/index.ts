@@ -1,4 +1,4 @@
-/** The library: what the command line is made of, for programs of your own. */
+/** The library: what the command line is made of, for programs of your own; what `train` is made of is in training/index.ts. */
 
 export { type BoundaryWalkSettings, boundaryWalk } from './attack/boundary-walk.ts';
 export { type Bracket, bracket, refutation, type Tried } from './attack/bracket.ts';
@@ -54,7 +54,7 @@ export type { Model } from './onnx/model/model.ts';
 export type { Finding, Severity } from './onnx/preflight/finding.ts';
 export { findingsOf, RULES } from './onnx/preflight/registry.ts';
 export { proveSplit, splitModel } from './onnx/split.ts';
-export { supportedTypes } from './operators/registry.ts';
+export { supportedTypes } from './operators/supported-types.ts';
 export type { Run } from './records/read-results.ts';
 export type {
   CertificateRecord,
@@ -103,15 +103,6 @@ export type { VoteCounts } from './smoothing/votes/vote-counts.ts';
 export { type Comparison, compareRuns } from './statistics/comparison.ts';
 export { type Judgement, judge, parseRequirements, type Requirement } from './statistics/policy.ts';
 export { type RunSummary, summarise } from './statistics/summary.ts';
-export { openTrainingBatches, type TrainingBatches } from './training/batches.ts';
-export { openEngine } from './training/engines/select-engine.ts';
-export { withIsometry } from './training/isometry.ts';
-export { createLoss, type LossSettings, parseLoss } from './training/losses/index.ts';
-export { type Network, trainableNetwork } from './training/network.ts';
-export { createOptimizer, type OptimizerSettings } from './training/optimizers.ts';
-export { clipLeftRelus, writeBack } from './training/parameters.ts';
-export type { Engine, HostTensor, Program, StepFunction } from './training/program.ts';
-export { type StepParts, splitzProgram } from './training/step.ts';
 export {
   type Fault,
   type FileVerification,

@@ -1,5 +1,5 @@
 // Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the
-// JSON Schemas that the compiled modules declare. Run by `npm run build`, and by npm itself after `npm install` in a checkout.
+// JSON Schemas that the compiled modules declare. Run by `npm run build`.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -75,7 +75,7 @@ ${table(['Operator', 'Family', 'Bound', 'Node tests', 'Trained'], rows)}
 
 async function main() {
   const folder = join(root, 'dist/operators');
-  const { supportedTypes } = await import(pathToFileURL(join(folder, 'registry.js')).href);
+  const { supportedTypes } = await import(pathToFileURL(join(folder, 'supported-types.js')).href);
   const files = readdirSync(folder).filter((file) => file.endsWith('.js'));
   const modules = await Promise.all(
     files.map(async (file) => [file.slice(0, -3), await import(pathToFileURL(join(folder, file)).href)]),

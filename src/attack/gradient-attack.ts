@@ -11,7 +11,7 @@
  */
 import { createNoiseKernel, type NoiseKernel } from '../smoothing/noise/noise-kernel.ts';
 import { keyWords, Stage } from '../smoothing/noise/philox.ts';
-import type { Engine } from '../training/program.ts';
+import type { Engine } from '../training/engines/engine.ts';
 import { AttackFeed, FORBIDDEN } from './gradient-step.ts';
 import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
 import { type Goal, isAllowed, logSoftProbabilities, softMargin } from './soft-margin.ts';

@@ -1,36 +1,10 @@
 /** The command line in yargs: commands, global options, usage errors. */
-import yargs, { type Argv, type CommandModule } from 'yargs';
-import { UsageError } from '../ground/errors.ts';
+import yargs, { type Argv } from 'yargs';
 import { packageVersion } from '../runs/version.ts';
+import { COMMANDS } from './command-table.ts';
 import type { OptionSources } from './config/sources.ts';
-import { attack } from './declarations/attack.ts';
-import { certify } from './declarations/certify.ts';
-import { compare } from './declarations/compare.ts';
 import { configCommand } from './declarations/config.ts';
-import type { Declaration } from './declarations/declaration.ts';
-import { doctor } from './declarations/doctor.ts';
-import { explain } from './declarations/explain.ts';
-import { inspect } from './declarations/inspect.ts';
-import { plan } from './declarations/plan.ts';
-import { predict } from './declarations/predict.ts';
-import { replay } from './declarations/replay.ts';
-import { report } from './declarations/report.ts';
-import { sign } from './declarations/sign.ts';
-import { split } from './declarations/split.ts';
-import { train } from './declarations/train.ts';
-import { verify } from './declarations/verify.ts';
-
-/** The command with its implementation, which is loaded when the command is called. */
-const lazily = <Flags>(
-  declaration: Declaration<Flags>,
-  load: () => Promise<{ run(flags: Flags): Promise<void> }>,
-): CommandModule<object, Flags> => ({
-  ...declaration,
-  handler: async (flags) => (await load()).run(flags as Flags),
-});
-
-/** Commands whose first argument is a result file. */
-const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare']);
+import { usageError } from './usage-error.ts';
 
 /**
  * @param args without node and script
@@ -38,25 +12,14 @@ const OF_RESULTS = new Set(['verify', 'replay', 'explain', 'report', 'compare'])
  * @throws UsageError on parsing arguments that are not understood
  */
 export function commandLine(args: readonly string[], sources: OptionSources): Argv {
+  const modules = [...COMMANDS.map((command) => command.module(args)), configCommand(sources, args)];
   return (
     yargs(args)
+      // Messages are ours, in English; those of yargs would follow LANG.
+      .detectLocale(false)
       .scriptName('splitz-onnx')
       .usage('$0 <command>\n\nCertified l2 robustness of ONNX classifiers.')
-      .command(lazily(certify, () => import('./commands/certify.ts')))
-      .command(lazily(predict, () => import('./commands/predict.ts')))
-      .command(lazily(plan, () => import('./commands/plan.ts')))
-      .command(lazily(inspect, () => import('./commands/inspect.ts')))
-      .command(lazily(split, () => import('./commands/split.ts')))
-      .command(lazily(attack, () => import('./commands/attack.ts')))
-      .command(lazily(train, () => import('./commands/train.ts')))
-      .command(lazily(verify, () => import('./commands/verify.ts')))
-      .command(lazily(replay, () => import('./commands/replay.ts')))
-      .command(lazily(explain, () => import('./commands/explain.ts')))
-      .command(lazily(compare, () => import('./commands/compare.ts')))
-      .command(lazily(report, () => import('./commands/report.ts')))
-      .command(lazily(sign, () => import('./commands/sign.ts')))
-      .command(configCommand(sources))
-      .command(lazily(doctor, () => import('./commands/doctor.ts')))
+      .command(modules)
       .option('debug', { type: 'boolean', default: false, describe: 'stack traces and causes of errors' })
       .option('config', {
         type: 'string',
@@ -82,12 +45,7 @@ export function commandLine(args: readonly string[], sources: OptionSources): Ar
       .fail((message, error) => {
         // YError is yargs' own: an option without its value.
         if (error && error.name !== 'YError') throw error;
-        throw new UsageError({
-          what: message?.startsWith('Not enough non-option arguments')
-            ? `the ${OF_RESULTS.has(args[0] ?? '') ? 'result' : 'model'} file is missing`
-            : (message ?? error?.message),
-          remedy: 'See splitz-onnx --help, or splitz-onnx COMMAND --help.',
-        });
+        throw usageError(message ?? error?.message ?? 'the command line is not understood', args);
       })
   );
 }

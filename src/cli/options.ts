@@ -19,8 +19,11 @@ export const followLinksOption = <T>(y: Argv<T>) =>
 
 export const modelArgument = <T>(y: Argv<T>) =>
   followLinksOption(
-    y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' }),
-  ).option('output', {
+    scoresOption(y.positional('model', { type: 'string', demandOption: true, describe: 'the ONNX file' })),
+  );
+
+export const scoresOption = <T>(y: Argv<T>) =>
+  y.option('output', {
     type: 'string',
     describe: 'which output holds the class scores, when there are several',
   });
@@ -36,10 +39,14 @@ export const forceEvalOption = <T>(y: Argv<T>) =>
 /** A comma-separated list of numbers; left as text here and read by `numberList`. */
 export const preprocessingOptions = <T>(y: Argv<T>) =>
   y
-    .option('layout', { choices: LAYOUTS, describe: 'how the model expects pixels [nchw]' })
+    .option('layout', {
+      choices: LAYOUTS,
+      describe: 'how the model expects pixels; flat: any shape of as many elements [nchw]',
+    })
     .option('channels', {
       choices: CHANNEL_ORDERS,
-      describe: 'order of the colours it expects; --mean and --std are in that order [rgb]',
+      describe:
+        'order of the colours it expects; --mean and --std are in that order; grey-to-…: grey images as R = G = B [rgb]',
     })
     .option('scale', { type: 'number', describe: 'the model expects pixels in 0..SCALE, e.g. 255 [1]' })
     .option('mean', {
@@ -72,7 +79,8 @@ export const classNamesOption = <T>(y: Argv<T>) =>
   y.option('class-names', {
     type: 'string',
     nargs: 1,
-    describe: 'names of the classes: cat,dog or a file (one per line, JSON list or label map)',
+    describe:
+      'names of the classes: cat,dog or a file (one per line, JSON list, label map, Hugging Face config.json)',
   });
 
 /** What is sampled, and where. */

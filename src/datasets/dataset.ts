@@ -30,6 +30,8 @@ export interface Dataset {
    * images over its list of paths, sizes and labels; for glyphs over the settings and the first images drawn.
    */
   readonly digest: string;
+  /** How the data were understood where that is not plain, for people, a line each: which folder has which label. */
+  readonly notes?: readonly string[];
   /** Where the data come from, for people: "from PATH", "drawn with seed 1". */
   readonly origin: string;
   /** One line for people: what it is, how many, of which shape, with labels or without, from where. */

@@ -3,10 +3,17 @@
  * not. IDX (LeCun, "The MNIST database"): two zero bytes, a type byte (8 = unsigned byte), the number of dimensions,
  * each dimension as a big-endian 32-bit integer, then the values, last dimension fastest.
  */
-import { join } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { assembleDataset, type Dataset, type Subset, unitPixels } from './dataset.ts';
 import { findPacked, isFolder, readUnpacked, requireFolder } from './source-file.ts';
+
+export type IdxKind = 'mnist' | 'fashion';
+
+/** The folder torchvision keeps each set in, beside the others, with the files in "raw". */
+const TORCHVISION: Readonly<Record<IdxKind, string>> = { mnist: 'MNIST', fashion: 'FashionMNIST' };
+
+const other = (kind: IdxKind): IdxKind => (kind === 'mnist' ? 'fashion' : 'mnist');
 
 const PREFIX = { train: 'train', test: 't10k' } as const;
 
@@ -20,12 +27,13 @@ const FASHION_NAMES = [
 
 /**
  * Reads one subset. The labels file may be absent: the data are then without labels.
- * @throws UsageError for a missing folder or images file, a wrong header, a file cut short, or a different number of
- * labels
+ * @throws UsageError for a missing folder or images file, the folder of the other set, a wrong header, a file cut short, or a
+ * different number of labels
  */
-export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashion'): Dataset {
+export function openMnist(folder: string, subset: Subset, kind: IdxKind): Dataset {
   requireFolder(folder);
-  const home = idxFolder(folder, subset);
+  refuseOther(folder, subset, kind);
+  const home = idxFolder(folder, subset, kind);
   const imagesPath = home && imagesFile(home, subset);
   if (home === undefined || imagesPath === undefined) {
     throw new UsageError({
@@ -64,9 +72,44 @@ export function openMnist(folder: string, subset: Subset, kind: 'mnist' | 'fashi
   });
 }
 
-/** Whether the folder holds IDX images of either subset, in the way `openMnist` looks for them. */
-export function holdsIdx(folder: string): boolean {
-  return idxFolder(folder, 'test') !== undefined || idxFolder(folder, 'train') !== undefined;
+/**
+ * Which set the IDX files in a folder are; null where there are none. Both sets have the same file names: torchvision's
+ * folders tell them apart, else the last part of the path that has a name of one.
+ * @throws UsageError when torchvision's folders of both are there
+ */
+export function idxKind(folder: string): IdxKind | null {
+  const holds = (place: string): boolean =>
+    isFolder(join(folder, place)) &&
+    (['test', 'train'] as const).some((subset) => imagesFile(join(folder, place), subset) !== undefined);
+  if (DIRECT.some(holds)) {
+    const part = resolve(folder)
+      .split(sep)
+      .findLast((name) => /fashion|mnist/iu.test(name));
+    return part !== undefined && /fashion/iu.test(part) ? 'fashion' : 'mnist';
+  }
+  const [first, second] = (['mnist', 'fashion'] as const).filter((kind) => holds(placeOf(kind)));
+  if (first === undefined || second === undefined) return first ?? null;
+  throw new UsageError({
+    what: 'the folder holds both MNIST and Fashion-MNIST',
+    where: folder,
+    why: `${placeOf(first)} and ${placeOf(second)} are there`,
+    remedy: `Write --data mnist:${folder} or --data fashion:${folder}.`,
+  });
+}
+
+/** Throws UsageError for a folder that torchvision keeps the other set in, and for one that holds that set alone. */
+function refuseOther(folder: string, subset: Subset, kind: IdxKind): void {
+  const name = TORCHVISION[other(kind)];
+  const parts = resolve(folder).split(sep).slice(-2);
+  const named = parts.at(-1) === name || (parts[0] === name && parts[1] === 'raw');
+  const holdsOther = isFolder(join(folder, placeOf(other(kind))));
+  if (!named && (!holdsOther || idxFolder(folder, subset, kind) !== undefined)) return;
+  throw new UsageError({
+    what: `the folder holds ${name}, not ${TORCHVISION[kind]}`,
+    where: named ? folder : join(folder, placeOf(other(kind))),
+    why: 'both have files of the same names, so the folder decides which they are',
+    remedy: `Write --data ${other(kind)}:${folder}, or give the folder of ${TORCHVISION[kind]}.`,
+  });
 }
 
 function idxNames(subset: Subset, what: 'images' | 'labels', dimensions: number): string[] {
@@ -78,9 +121,14 @@ function imagesFile(folder: string, subset: Subset): string | undefined {
   return findPacked(folder, idxNames(subset, 'images', 3));
 }
 
-/** The folder itself, or the place under it where torchvision keeps the files. */
-function idxFolder(folder: string, subset: Subset): string | undefined {
-  return ['', 'raw', 'MNIST/raw', 'FashionMNIST/raw']
+/** Where the files may lie whichever set they are. */
+const DIRECT = ['', 'raw'];
+
+const placeOf = (kind: IdxKind): string => `${TORCHVISION[kind]}/raw`;
+
+/** The folder itself, or the place under it where torchvision keeps the files of this set. */
+function idxFolder(folder: string, subset: Subset, kind: IdxKind): string | undefined {
+  return [...DIRECT, placeOf(kind)]
     .map((place) => join(folder, place))
     .find((place) => isFolder(place) && imagesFile(place, subset) !== undefined);
 }

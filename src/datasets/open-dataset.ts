@@ -1,13 +1,16 @@
 /**
  * From what the user writes after `--data` to a data set: `KIND:PLACE`, `glyphs[:SEED]`, or a path whose kind shows.
  */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { holdsCifar10, openCifar10 } from './cifar10.ts';
+import { holdsImages, requireSameLength } from './class-folders.ts';
 import { assembleDataset, type Dataset, type DatasetKind, type Subset } from './dataset.ts';
 import { DEFAULT_GLYPH_SEED, openGlyphs } from './glyph-set.ts';
-import { holdsImages, openImageFolder, requireSameLength } from './image-folder.ts';
+import { openImageFolder } from './image-folder.ts';
 import { readLabelFile } from './label-file.ts';
-import { holdsIdx, openMnist } from './mnist.ts';
+import { idxKind, openMnist } from './mnist.ts';
 import { openNpz } from './npz.ts';
 import { isFile, isFolder } from './source-file.ts';
 
@@ -15,6 +18,8 @@ export interface DatasetOptions {
   readonly subset: Subset;
   /** A label file that takes the place of the data's own labels. */
   readonly labels?: string;
+  /** Whether grey images are read as colour ones, R = G = B; otherwise grey and colour images do not mix. */
+  readonly greyAsRgb?: boolean;
 }
 
 const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:FILE, glyphs[:SEED]';
@@ -26,7 +31,17 @@ const FORMS = 'mnist:FOLDER, cifar10:FOLDER, fashion:FOLDER, images:FOLDER, npz:
  */
 export async function openDataset(spec: string, options: DatasetOptions): Promise<Dataset> {
   const { kind, place } = parseSpec(spec);
-  const { subset, labels } = options;
+  if (kind === 'images') return openImageFolder(place, options);
+  const data = openStored(kind, place, options);
+  return options.greyAsRgb === true && data.shape[0] === 1 ? withGreyRepeated(data) : data;
+}
+
+/** A data set whose images are stored together. */
+function openStored(
+  kind: Exclude<DatasetKind, 'images'>,
+  place: string,
+  { subset, labels }: DatasetOptions,
+): Dataset {
   switch (kind) {
     case 'mnist':
     case 'fashion':
@@ -37,9 +52,23 @@ export async function openDataset(spec: string, options: DatasetOptions): Promis
       return relabelled(openNpz(place, subset), labels);
     case 'glyphs':
       return relabelled(openGlyphs(glyphSeed(place), subset), labels);
-    case 'images':
-      return openImageFolder(place, subset, labels);
   }
+}
+
+/** The same grey images with three equal channels. */
+function withGreyRepeated(data: Dataset): Dataset {
+  const [, rows, columns] = data.shape;
+  return {
+    ...data,
+    shape: [3, rows, columns],
+    describe: () => `${data.describe()}, grey read as R = G = B`,
+    image: async (index) => {
+      const grey = await data.image(index);
+      const pixels = new Float32Array(3 * grey.length);
+      for (let c = 0; c < 3; c++) pixels.set(grey, c * grey.length);
+      return pixels;
+    },
+  };
 }
 
 const KINDS: readonly DatasetKind[] = ['mnist', 'cifar10', 'fashion', 'images', 'npz', 'glyphs'];
@@ -56,8 +85,11 @@ function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   if (spec === 'glyphs') return { kind: 'glyphs', place: '' };
   const colon = spec.indexOf(':');
   const kind = KINDS.find((name) => name === spec.slice(0, Math.max(0, colon)));
-  if (kind === undefined) return { kind: recognise(spec), place: spec };
-  const place = spec.slice(colon + 1);
+  if (kind === undefined) {
+    const path = expanded(spec);
+    return { kind: recognise(path), place: path };
+  }
+  const place = expanded(spec.slice(colon + 1));
   if (place !== '') return { kind, place };
   throw new UsageError({
     what: `nothing follows "${kind}:"`,
@@ -66,11 +98,16 @@ function parseSpec(spec: string): { kind: DatasetKind; place: string } {
   });
 }
 
+/** The home folder for a leading "~", which no shell expands behind "images:". */
+function expanded(place: string): string {
+  return /^~(?=$|[/\\])/u.test(place) ? join(homedir(), place.slice(1)) : place;
+}
+
 function recognise(path: string): DatasetKind {
   if (isFile(path) && /\.np[yz]$/i.test(path)) return 'npz';
   if (isFolder(path)) {
-    // The files of MNIST and Fashion-MNIST have the same names: only the folder's name tells them apart.
-    if (holdsIdx(path)) return /fashion/i.test(path) ? 'fashion' : 'mnist';
+    const idx = idxKind(path);
+    if (idx !== null) return idx;
     if (holdsCifar10(path)) return 'cifar10';
     if (holdsImages(path)) return 'images';
   }
@@ -79,7 +116,7 @@ function recognise(path: string): DatasetKind {
     what: there ? 'no data set is recognised at this path' : 'there is no such data set',
     where: `--data ${path}`,
     why: there
-      ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and PNG or JPEG images'
+      ? 'looked for .npz and .npy, MNIST IDX files, CIFAR-10 batches, and images'
       : 'it is neither a path that exists nor a known kind',
     remedy: `Write one of ${FORMS}.`,
   });

@@ -77,7 +77,10 @@ export function findPacked(folder: string, names: readonly string[]): string | u
   return undefined;
 }
 
-/** Names of the entries of a folder in code-point order, hidden ones omitted; links count as what they lead to. */
+/**
+ * Names of the entries of a folder in code-point order, hidden ones omitted; links count as what they lead to, and as files
+ * where they lead nowhere.
+ */
 export function listFolder(folder: string): { files: string[]; folders: string[] } {
   const files: string[] = [];
   const folders: string[] = [];
@@ -86,14 +89,14 @@ export function listFolder(folder: string): { files: string[]; folders: string[]
     const found = entry.isSymbolicLink()
       ? statSync(join(folder, entry.name), { throwIfNoEntry: false })
       : entry;
-    if (found?.isFile()) files.push(entry.name);
-    if (found?.isDirectory()) folders.push(entry.name);
+    if (found === undefined || found.isFile()) files.push(entry.name);
+    else if (found.isDirectory()) folders.push(entry.name);
   }
   return { files: files.sort(byCodePoint), folders: folders.sort(byCodePoint) };
 }
 
 /** Order of the bytes of the UTF-8 form: the same on every machine, whatever its language. */
-function byCodePoint(a: string, b: string): number {
+export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 

@@ -19,6 +19,8 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export type ErrorCode =
   /** The data are not those of the result file: another digest. */
   | 'other-data'
+  /** A file of the data set is an image that cannot be decoded; other images may be fine. */
+  | 'unreadable-image'
   /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
   | 'no-gradient';
 

@@ -13,12 +13,15 @@ function editDistance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
-/** At most `count` names, nearest first; a name that contains what was typed is nearer than any that does not. */
+/**
+ * At most `count` names, nearest first; a name that contains what was typed, or is at least half of it, is nearer than any other.
+ */
 export function nearNames(typed: string, names: readonly string[], count = 5): string[] {
   const wanted = typed.toLowerCase();
   const distance = (name: string): number => {
     const candidate = name.toLowerCase();
-    const contains = wanted !== '' && (candidate.includes(wanted) || wanted.includes(candidate));
+    const half = 2 * candidate.length >= wanted.length && wanted.includes(candidate);
+    const contains = wanted !== '' && (candidate.includes(wanted) || half);
     return editDistance(wanted, candidate) - (contains ? 1000 : 0);
   };
   return [...names]

@@ -7,7 +7,7 @@ import {
   outcomeOf as outcomeIn,
   type RunHeader,
 } from '../records/record.ts';
-import { recordedSeed as recordedSeedOf } from '../records/recorded-seed.ts';
+import { type RecordedStart, recordedStart as recordedStartOf } from '../records/recorded-start.ts';
 import {
   openResultFile as openFile,
   openResultStream as openStream,
@@ -29,9 +29,8 @@ export const openResultStream = (
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> => openStream(stream, header, FORMATS, format);
 
-/** The seed in the first line of a result file, and its origin; null where there is no such line. */
-export const recordedSeed = (path: string): Promise<RunHeader['seed'] | null> =>
-  recordedSeedOf(path, FORMATS);
+/** What the first line of a result file says of how the run was started; null where there is no such line. */
+export const recordedStart = (path: string): Promise<RecordedStart | null> => recordedStartOf(path, FORMATS);
 
 /** A record without its evidence. */
 export const outcomeOf = (record: CertificateRecord, header: RunHeader): Outcome =>

@@ -68,9 +68,6 @@ const byType = new Map(
   OPERATORS.flatMap((operator) => operator.types.map((type) => [type, operator] as const)),
 );
 
-/** Names of all supported operators, sorted. */
-export const supportedTypes = (): string[] => [...byType.keys(), 'Constant'].sort();
-
 /** The operator of a node, or null when the left half cannot contain it. */
 export function operatorOf(node: Node): Operator | null {
   return node.domain === '' ? (byType.get(node.opType) ?? null) : null;

@@ -107,8 +107,15 @@ const intake = object('How pixels are handed to the model, and which of its outp
   mean: setting(nullable(list('Mean per channel the model expects to be subtracted.', number('Mean.')))),
   std: setting(nullable(list('Deviation per channel it expects to be divided by.', number('Deviation.')))),
   scale: setting(number('The model expects pixels in [0, scale].', { minimum: 0 })),
-  layout: setting(oneOf('How the model expects an image.', ['nchw', 'nhwc', 'hw', 'flat'])),
-  channelOrder: setting(oneOf('Order in which it expects the colours.', ['bgr', 'rgb'])),
+  layout: setting(
+    oneOf('How the model expects an image.', ['nchw', 'nhwc', 'hw', 'flat', 'flat-transposed']),
+  ),
+  channelOrder: setting(
+    oneOf(
+      'Order in which it expects the colours; with "grey-to-", grey images are read as colour ones, R = G = B, and the images certified have three channels.',
+      ['bgr', 'grey-to-bgr', 'grey-to-rgb', 'rgb'],
+    ),
+  ),
   output: setting(nullable(text('Output that holds the class scores; null: the only one.'))),
   labels: setting(
     nullable(
@@ -126,6 +133,12 @@ const selection = object('Which images of the data are certified.', {
   heldOut: list(
     'Images that settings were chosen on; they are never certified in this run.',
     count('Index.'),
+  ),
+  unreadable: optional(
+    list(
+      'Images whose files could not be decoded when the run started; they are left out, and every figure is about the others. Absent when there are none.',
+      count('Index.'),
+    ),
   ),
   shard: nullable(
     object('The part of the images that this file holds, where several machines share a run.', {
@@ -268,13 +281,15 @@ export interface Verdict
 
 /** The part of a record that tables, curves and the TSV need. Small, so a run can keep all. */
 export interface Outcome extends Pick<CertificateRecord, 'index' | 'label' | 'answer'> {
+  /** Of the pixels; absent where a log does not state it. */
+  readonly sha256?: string;
   /** One per series. */
   readonly verdicts: readonly Verdict[];
 }
 
 /** `record` without its evidence. */
 export function outcomeOf(record: CertificateRecord, header: RunHeader, formats: SeriesFormats): Outcome {
-  const { index, label, answer } = record;
+  const { index, label, answer, sha256 } = record;
   const verdicts = record.series.map(({ prediction, radius, failureProbability, seconds, evidence }, k) => {
     const reading: LeftHalfReading | null =
       formats(header.series[k]?.method ?? '')?.leftHalf(evidence) ?? null;
@@ -283,19 +298,19 @@ export function outcomeOf(record: CertificateRecord, header: RunHeader, formats:
       localLipschitz: reading?.localLipschitz ?? null,
     };
   });
-  return { index, label, answer, verdicts };
+  return { index, label, answer, sha256, verdicts };
 }
 
-/** The images of a run, k = 0, 1, …: every `skip`-th from `start`, omitting those held out; for a shard only its own. */
+/** The images of a run, k = 0, 1, …: every `skip`-th from `start`, omitting those held out or unreadable; for a shard only its own. */
 export function* plannedIndices({
   selection,
   data,
 }: Pick<RunHeader, 'selection' | 'data'>): Generator<number> {
-  const heldOut = new Set(selection.heldOut);
+  const omitted = new Set([...selection.heldOut, ...(selection.unreadable ?? [])]);
   const { start, skip, shard } = selection;
   let k = 0;
   for (let index = start.value; index < data.length; index += Math.max(1, skip.value)) {
-    if (heldOut.has(index)) continue;
+    if (omitted.has(index)) continue;
     if (shard === null || k % shard.of === shard.index) yield index;
     k++;
   }

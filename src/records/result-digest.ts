@@ -28,9 +28,10 @@ export function resultDigest(
   const { model, data, intake, seed, dependence, selection, series } = JSON.parse(
     lineOf(header),
   ) as RunHeader;
-  const { start, skip, heldOut } = selection;
+  const { start, skip, heldOut, unreadable } = selection;
+  const images = { start, skip, heldOut, ...(unreadable === undefined ? {} : { unreadable }) };
   take({
-    ...{ model, data, intake, selection: { start, skip, heldOut }, seed, dependence },
+    ...{ model, data, intake, selection: images, seed, dependence },
     series: series.map(({ checks: _, ...rest }) => rest),
   });
   return {

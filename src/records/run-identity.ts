@@ -17,6 +17,8 @@ const NOT_IDENTITY = new Set([
   'data.name',
   'intake.labels.value',
   'selection.max.value',
+  // Compared by itself: a larger --max may come to further files.
+  'selection.unreadable',
 ]);
 
 /**
@@ -47,4 +49,18 @@ export const differences = (
   file: RunHeader,
   now: RunHeader,
   places: readonly [string, string] = ['in the file', 'now'],
-): string[] => headerDifferences(file, now, counts, userName, places);
+): string[] => [
+  ...headerDifferences(file, now, counts, userName, places),
+  ...unreadableSince(file, now, places),
+];
+
+/** Images that cannot be read now and are not left out of the file: its order of images has them. */
+function unreadableSince(
+  { selection: before }: RunHeader,
+  { selection: after }: RunHeader,
+  [there, here]: readonly [string, string],
+): string[] {
+  const known = new Set(before.unreadable ?? []);
+  const further = (after.unreadable ?? []).filter((index) => !known.has(index));
+  return further.length === 0 ? [] : [`unreadable images: not ${further.join(', ')} ${there}, but ${here}`];
+}

@@ -1,7 +1,6 @@
 /** The certified-accuracy curve as points: exact at each of them, never above the truth between them. */
 
-import { clopperPearsonInterval } from '../smoothing/votes/clopper-pearson.ts';
-import { certifiedCount, type Score } from '../statistics/accuracy.ts';
+import { certifiedCount, type Score, shareBand } from '../statistics/accuracy.ts';
 
 export interface CurvePoint {
   /** Input units. */
@@ -15,7 +14,6 @@ export interface CurvePoint {
 
 /** More steps than a figure has pixels for only make the file larger. */
 const AT_MOST = 240;
-const RHO = 0.05;
 
 /**
  * The share of images with a radius >= r, r = 0 and where it steps. It is constant on (r_k, r_{k+1}], so it is drawn with
@@ -29,7 +27,6 @@ export function curvePoints(score: Score): CurvePoint[] {
   const every = Math.max(1, Math.ceil(steps.length / AT_MOST));
   const kept = steps.filter((_, i) => (steps.length - 1 - i) % every === 0);
   return [0, ...kept].map((radius) => {
-    const certified = certifiedCount(score, radius);
-    return { radius, certified, ...clopperPearsonInterval(certified, images, RHO) };
+    return { radius, certified: certifiedCount(score, radius), ...shareBand(score, radius) };
   });
 }

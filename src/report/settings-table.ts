@@ -74,7 +74,7 @@ function seriesFacts(series: SeriesHeader): Table {
 
 function sources({ header, digest, finished }: ResultRun): Table {
   const { tool, started, model, data, selection, dependence, environments } = header;
-  const { heldOut, shard } = selection;
+  const { heldOut, unreadable = [], shard } = selection;
   return {
     caption: 'Sources and environment',
     columns: left(['what', 'value']),
@@ -94,6 +94,9 @@ function sources({ header, digest, finished }: ResultRun): Table {
       ...(heldOut.length === 0
         ? []
         : [['held out', `${heldOut.length} images that settings were chosen on; none of them is certified`]]),
+      ...(unreadable.length === 0
+        ? []
+        : [['left out', `images that could not be read: ${unreadable.join(', ')}`]]),
       ...(shard === null ? [] : [['part', `number ${shard.index} of ${shard.of}, counted from 0`]]),
       ['noise of different images', dependence],
       ['made by', `${tool.name} ${tool.version}, started ${started}`],

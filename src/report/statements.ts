@@ -3,8 +3,10 @@ import { percentUp, tidy } from '../ground/decimal.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
+import { equalImages, equalImagesInWords } from '../statistics/equal-images.ts';
+import { leftOutInWords } from '../statistics/left-out.ts';
 import { aloneInWords } from '../statistics/network-alone.ts';
-import { type AuditedRun, fairnessOf, type Series } from './audited-run.ts';
+import { type AuditedRun, fairnessOf, type ResultRun, type Series } from './audited-run.ts';
 
 const ESTIMATE_WARNING =
   'Estimate, not a bound: nothing proves these radii, and none of them is a certificate.';
@@ -40,12 +42,23 @@ export function describeRun(run: AuditedRun): string[] {
     ...(run.records.length === 0
       ? []
       : [
-          `The 95 % bands are Clopper-Pearson intervals, at each radius taken alone, for the share in the population that the ${run.records.length} images of ${header.data.name} were drawn from.`,
+          `The 95 % bands are Clopper-Pearson intervals, at each radius taken alone, for the share in the population that the ${distinctImages(run)} of ${header.data.name} were drawn from.`,
         ]),
+    ...aboutImages(run),
     ...comparison(run),
   ];
   // Series with the same draws describe them alike.
   return [...new Set(paragraphs)];
+}
+
+function distinctImages({ records, series: [{ score }] }: ResultRun): string {
+  return score.distinct === null ? `${records.length} images` : `${score.distinct.images} distinct images`;
+}
+
+/** Images that were left out, and those that are the same picture. */
+function aboutImages({ header, records }: ResultRun): string[] {
+  const leftOut = leftOutInWords(header, records.length);
+  return [...(leftOut === null ? [] : [leftOut]), ...equalImagesInWords(equalImages(records))];
 }
 
 function failing({ header, score: { images, alpha } }: Series): string | null {

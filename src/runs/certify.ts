@@ -2,8 +2,8 @@
  * Certifies a data set: opens the subject, settles the settings of every series, and gives one record per image. Nothing here
  * knows a flag, a file or a stream; `records/result-file.ts` keeps the records.
  */
-import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { readableImages } from '../datasets/readable-images.ts';
 import { UsageError } from '../ground/errors.ts';
 import { type Context, type Message, note } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
@@ -22,6 +22,7 @@ import { withContext } from './context.ts';
 import { describeEnvironment } from './environment.ts';
 import { networkAnswers } from './network-answers.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from './open-subject.ts';
+import { pixelDigest, unreadableImages } from './run-images.ts';
 import { checkSettings, type SeriesRequests, type Settled, settle } from './settle.ts';
 import { packageVersion } from './version.ts';
 
@@ -34,6 +35,8 @@ export interface CertifyRequest extends SubjectRequest, SeriesRequests {
   readonly max?: number | undefined;
   /** Of the noise; drawn from the operating system unless given. */
   readonly seed?: number | undefined;
+  /** Whether an image that cannot be decoded ends the run; otherwise it is left out, and the header lists it. */
+  readonly strictImages?: boolean | undefined;
 }
 
 /** A run with known settings, not yet opened. */
@@ -41,6 +44,8 @@ export interface SettledRun extends Settled {
   readonly subject: OpenedSubject;
   readonly request: CertifyRequest;
   readonly seed: Sourced<number>;
+  /** Images left out because their files cannot be decoded. */
+  readonly unreadable: readonly number[];
 }
 
 /** A run that records can be taken from. */
@@ -89,13 +94,27 @@ export async function settleOn(
   const { series, heldOut } = await settle(request, subject, context);
   const seed =
     request.seed === undefined ? drawn(drawnSeed()) : byFlag(request.seed, originOf(request, 'seed'));
-  return { series, heldOut, subject, request, seed };
+  const unreadable = await leftOut(subject, request, heldOut, context);
+  return { series, heldOut, subject, request, seed, unreadable };
+}
+
+/** The images of the run that cannot be read. Throws as `unreadableImages` does. */
+async function leftOut(
+  { data }: OpenedSubject,
+  { start = 0, skip = 1, max = Infinity, strictImages = false }: CertifyRequest,
+  heldOut: readonly number[],
+  context: Context,
+): Promise<number[]> {
+  const omitted = new Set(heldOut);
+  const planned: number[] = [];
+  for (let index = start; index < data.length; index += skip) if (!omitted.has(index)) planned.push(index);
+  return unreadableImages(data, planned, max, strictImages, context);
 }
 
 /** Opens every series. @throws ModelRefused when a proof fails, ToolError when the provider is absent */
 export async function openRun(settled: SettledRun, context: Context): Promise<OpenedRun> {
-  const { subject, series, seed, request } = settled;
-  const probes = await firstImages(subject, request.start ?? 0);
+  const { subject, series, seed } = settled;
+  const probes = await firstImages(settled);
   const certifiers: Certifier<object>[] = [];
   const close = async (): Promise<void> => {
     for (const certifier of certifiers) await certifier.close();
@@ -139,14 +158,23 @@ export async function* certify(
   }
 }
 
+export { pixelDigest } from './run-images.ts';
+
 /** A few images of the run, for the checks before the first certificate. */
-async function firstImages({ data }: OpenedSubject, start: number): Promise<Float32Array[]> {
-  const indices = [start, Math.min(start + 1, data.length - 1)];
-  return Promise.all([...new Set(indices)].map((index) => data.image(index)));
+async function firstImages({
+  subject: { data },
+  request: { start = 0 },
+  unreadable,
+}: SettledRun): Promise<Float32Array[]> {
+  const indices: number[] = [];
+  for (let index = start; index < data.length && indices.length < 2; index++)
+    if (!unreadable.includes(index)) indices.push(index);
+  const images = await readableImages(data, indices);
+  return images.map(({ pixels }) => pixels);
 }
 
 function headerOf(
-  { subject, series, heldOut, seed, request }: SettledRun,
+  { subject, series, heldOut, seed, request, unreadable }: SettledRun,
   certifiers: readonly Certifier<object>[],
   { resources }: Context,
 ): RunHeader {
@@ -185,6 +213,7 @@ function headerOf(
       skip: given('skip', request.skip, 1),
       max: given('max', request.max, null),
       heldOut: [...heldOut],
+      ...(unreadable.length === 0 ? {} : { unreadable: [...unreadable] }),
       shard: null,
     },
     seed,
@@ -279,11 +308,4 @@ function progressOf(
       shares = new Map();
     },
   };
-}
-
-/** SHA-256 of pixels as little-endian float32. */
-export function pixelDigest(pixels: Float32Array): string {
-  const bytes = Buffer.alloc(4 * pixels.length);
-  for (const [i, value] of pixels.entries()) bytes.writeFloatLE(value, 4 * i);
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,9 +1,10 @@
 /**
  * Names of the model's classes, for people: --class-names, else the model's metadata (splitz.class_names), else the data
- * set. A file of names is text with one name per line, a JSON array, or a label map: {"0": "cat", …}, {"cat": 0, …}, or
- * Keras' {"0": ["n02123045", "tabby"], …}.
+ * set. A file of names is text with one name per line, a JSON array, or a label map: {"0": "cat", …}, {"cat": 0, …}, Keras'
+ * {"0": ["n02123045", "tabby"], …}, a Hugging Face config.json with "id2label", or a dictionary as Python prints it, {0: 'cat', …}.
  */
 import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
 import type { Dataset } from '../datasets/dataset.ts';
 import { UsageError } from '../ground/errors.ts';
 import type { Model } from '../onnx/model/model.ts';
@@ -41,28 +42,58 @@ async function namesOf(flag: string): Promise<string[]> {
   }
 }
 
+const FORMS =
+  'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line, or give the config.json of a Hugging Face model.';
+
 function parsed(text: string, where: string): string[] {
-  const trimmed = text.trim();
+  const trimmed = text.replace('\ufeff', '').trim();
   if (!/^[[{]/.test(trimmed)) return trimmed.split(/\r?\n/).map((line) => line.trim());
-  let value: unknown;
-  try {
-    value = JSON.parse(trimmed);
-  } catch (cause) {
-    throw new UsageError({
-      what: 'the class names are not valid JSON',
-      where,
-      why: (cause as Error).message,
-      remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
-      cause,
-    });
-  }
+  const value = withoutConfig(structureOf(trimmed, where));
   const names = Array.isArray(value) ? value.map(nameOf) : fromMap(value as Record<string, unknown>);
   if (names.every((name) => name !== null)) return names;
   throw new UsageError({
     what: 'the label map does not give each class, from 0 up, exactly one name',
     where,
-    remedy: 'Write ["cat", "dog"], {"0": "cat", "1": "dog"}, or one name per line.',
+    remedy: FORMS,
   });
+}
+
+/** JSON; or a list or dictionary as Python prints it, {0: 'tench', 1: "king's"}, which is YAML where nothing is escaped. */
+function structureOf(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const python = text.includes('\\') ? null : fromPython(text);
+    if (python !== null) return python;
+    throw new UsageError({
+      what: 'the class names are neither valid JSON nor a list or dictionary of Python',
+      where,
+      why: (cause as Error).message,
+      remedy: FORMS,
+      cause,
+    });
+  }
+}
+
+/** Null where the text is something else. */
+function fromPython(text: string): object | null {
+  try {
+    const value: unknown = parse(text, {
+      strict: true,
+      uniqueKeys: true,
+      maxAliasCount: 0,
+      logLevel: 'error',
+    });
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The names of a Hugging Face model lie under "id2label" of its config.json. */
+function withoutConfig(value: unknown): unknown {
+  const names = (value as Readonly<Record<string, unknown>>)['id2label'];
+  return typeof names === 'object' && names !== null ? names : value;
 }
 
 /** A name itself, or the last of several (Keras: WordNet id, name). */

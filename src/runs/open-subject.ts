@@ -1,9 +1,10 @@
 /** Opens what every command on images needs: the model with its preprocessing, and the data set, checked together. */
 import { basename } from 'node:path';
 import type { Dataset, Subset } from '../datasets/dataset.ts';
-import { isKindOnly, openDataset } from '../datasets/open-dataset.ts';
+import { type DatasetOptions, isKindOnly, openDataset } from '../datasets/open-dataset.ts';
 import { UsageError } from '../ground/errors.ts';
 import type { Subject } from '../methods/method.ts';
+import { repeatsGrey } from '../onnx/intake/pixel-layout.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
 import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
@@ -12,7 +13,7 @@ import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
 import type { AccuracyAlone } from '../statistics/network-alone.ts';
 import { classNamesFor } from './class-names.ts';
-import type { IntakeSettings } from './intake-settings.ts';
+import { type IntakeRequest, type IntakeSettings, intakeSettings } from './intake-settings.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
 import { checkPreparation } from './preparation/preparation-check.ts';
 
@@ -48,10 +49,7 @@ export async function openSubject(
 ): Promise<OpenedSubject> {
   const source = await sourceOf(request);
   const subset = request.subset ?? 'test';
-  const data = await openDataset(dataSpec(request, source), {
-    subset,
-    ...(request.labels === undefined ? {} : { labels: request.labels }),
-  });
+  const data = await openDataset(dataSpec(request, source), datasetOptions(request, source, subset));
   const { classifier, intake } = await openModel(source, request, data.shape);
   checkLabels(data, classifier.classes);
   const classNames = await classNamesFor(request.classNames, source, data, classifier.classes);
@@ -69,6 +67,20 @@ export async function openSubject(
 /** Whether the user has pixels normalised; what the model's metadata state is the model's own. */
 function isNormalised({ mean, std }: IntakeSettings): boolean {
   return [mean, std].some(({ value, origin }) => value !== null && origin !== 'model metadata');
+}
+
+/** How the data are read for a model: also whether its --channels ask for grey images as colour ones. */
+export function datasetOptions(
+  request: Pick<SubjectRequest, 'labels'> & IntakeRequest,
+  source: Pick<Model, 'metadata'>,
+  subset: Subset,
+): DatasetOptions {
+  const { channelOrder } = intakeSettings(request, source);
+  return {
+    subset,
+    ...(request.labels === undefined ? {} : { labels: request.labels }),
+    greyAsRgb: repeatsGrey(channelOrder.value),
+  };
 }
 
 /**

@@ -5,16 +5,24 @@ import { openDataset } from '../datasets/open-dataset.ts';
 import { ModelRefused, UsageError } from '../ground/errors.ts';
 import { cutFor } from '../methods/splitz/cut-for.ts';
 import type { Cut } from '../onnx/cuts.ts';
+import { takesBgr } from '../onnx/intake/pixel-layout.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
+import { encodeModel } from '../onnx/model/codec.ts';
+import { modelFromBytes } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
+import { buildArchitecture } from '../training/architectures/index.ts';
+import type { ArchitectureName } from '../training/architectures/names.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
 import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
 import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
 import { type IntakeSettings, intakeSettings } from './intake-settings.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
+import { datasetOptions } from './open-subject.ts';
 import type { SourcedTrainingSettings } from './training-settings.ts';
 
 export interface TrainingFlags extends ModelRequest {
+  /** An untrained network in place of a file; `model` is then its name. */
+  readonly architecture?: ArchitectureName | undefined;
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly split?: string | undefined;
@@ -45,11 +53,8 @@ export async function openTraining(
   flags: TrainingFlags,
   settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
 ): Promise<OpenedTraining> {
-  const loaded = await sourceOf(flags);
-  const data = await openDataset(dataSpec(flags, loaded), {
-    subset: 'train',
-    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
-  });
+  const loaded = flags.architecture === undefined ? await sourceOf(flags) : untrained(flags.architecture);
+  const data = await openDataset(dataSpec(flags, loaded), datasetOptions(flags, loaded, 'train'));
   const split =
     flags.recipe === 'warm'
       ? isometryCut(flags.split)
@@ -90,6 +95,9 @@ export async function openTraining(
   return { data, intake, settings, source, classifier, cut, network, segments, notes };
 }
 
+const untrained = (name: ArchitectureName): Model =>
+  modelFromBytes(encodeModel(buildArchitecture(name)), name);
+
 function dataSpec(flags: TrainingFlags, model: Model): string {
   if (flags.data !== undefined) return flags.data;
   if (model.metadata.get('splitz.dataset') === 'glyphs') return 'glyphs';
@@ -112,7 +120,7 @@ function isometryCut(split: string | undefined): string {
 
 /** The isometry keeps pixels in [0,1] apart from its clip; behind a normalisation it would not be an isometry. */
 function refusePreprocessing({ layout, channelOrder, scale, mean, std }: IntakeSettings): void {
-  const asStored = layout.value === 'nchw' && channelOrder.value === 'rgb';
+  const asStored = layout.value === 'nchw' && !takesBgr(channelOrder.value);
   if (asStored && scale.value === 1 && mean.value === null && std.value === null) return;
   throw new UsageError({
     what: '--recipe warm takes a model of pixels in [0,1], layout nchw',

@@ -6,6 +6,7 @@ import { boundability } from '../inspection/boundability.ts';
 import { type Context, note } from '../methods/context.ts';
 import { methodOf, ownSeries } from '../methods/index.ts';
 import { type DisplacementPoint, type Subject, valuesOf, type WithOrigins } from '../methods/method.ts';
+import { repeatsGrey } from '../onnx/intake/pixel-layout.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { AuditedRun } from '../report/audited-run.ts';
@@ -104,9 +105,10 @@ async function dataOf(
   const labels = labelsPath({ run: runPath, labels: request.labels }, header);
   if (labels === undefined && intake.labels.value !== null)
     return `name their label file (${intake.labels.value}) with --labels, as for certify, to see them`;
-  const key = `${subset} ${labels ?? ''}`;
-  const known = opened.get(key);
-  const dataset = known ?? (await openDataset(spec, { subset, ...(labels === undefined ? {} : { labels }) }));
+  const greyAsRgb = repeatsGrey(intake.channelOrder.value);
+  const key = `${subset} ${greyAsRgb} ${labels ?? ''}`;
+  const options = { subset, greyAsRgb, ...(labels === undefined ? {} : { labels }) } as const;
+  const dataset = opened.get(key) ?? (await openDataset(spec, options));
   if (request.data !== undefined) opened.set(key, dataset);
   if (dataset.digest === data.digest) return dataset;
   return request.data === undefined ? 'name the data with --data, as for certify, to see them' : OTHER_DATA;

@@ -6,10 +6,10 @@ import type { Context } from '../methods/context.ts';
 import type { Subject } from '../methods/method.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { PlacedRecord } from '../verification/verify-file.ts';
-import { pixelDigest } from './certify.ts';
 import { describeEnvironment } from './environment.ts';
 import { networkAnswers } from './network-answers.ts';
 import { environmentDifferences } from './reopen-subject.ts';
+import { pixelDigest } from './run-images.ts';
 
 /** A record that does not hold, and why. */
 export interface RecordFault extends PlacedRecord {

@@ -12,6 +12,7 @@ import { methodOf } from '../methods/index.ts';
 import { loadModel } from '../onnx/model/load.ts';
 import type { RunHeader } from '../records/record.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
+import { leftOutCount } from '../statistics/left-out.ts';
 import { ofSeries } from '../verification/of-series.ts';
 import {
   claimsOf,
@@ -22,6 +23,7 @@ import {
 import { openContext } from './context.ts';
 import type { OpenedSubject } from './open-subject.ts';
 import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } from './reopen-subject.ts';
+import { readableAfterAll } from './run-images.ts';
 import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
 
 export interface VerifyRequest extends SourceFlags {
@@ -197,12 +199,37 @@ async function checkSources(
   if (complete) found.scope = 'whole';
 }
 
-/** What no file can show, in the words of the methods. */
-const doubts = (header: RunHeader, records: readonly PlacedRecord[]): string[] =>
-  header.series.flatMap((series, k) => {
-    const doubt = methodOf(series).doubt(claimsOf(records, k), series);
-    return doubt === null ? [] : [ofSeries(header, k, doubt)];
-  });
+/** What no file can show: of the images, and in the words of the methods. */
+const doubts = (header: RunHeader, records: readonly PlacedRecord[]): string[] => {
+  const leftOut = leftOutCount(header);
+  return [
+    ...(leftOut === 0 ? [] : [`that the ${leftOut} images left out cannot be read`]),
+    ...header.series.flatMap((series, k) => {
+      const doubt = methodOf(series).doubt(claimsOf(records, k), series);
+      return doubt === null ? [] : [ofSeries(header, k, doubt)];
+    }),
+  ];
+};
+
+/** Images that the run claims to have left out as unreadable must be so: leaving out what fails would flatter a model. */
+async function checkLeftOut(
+  run: string,
+  { selection: { unreadable = [] } }: RunHeader,
+  { data }: OpenedSubject,
+  found: Collected,
+  { signal }: Context,
+): Promise<void> {
+  if (unreadable.length === 0) return;
+  const readable = await readableAfterAll(data, unreadable, signal);
+  if (readable !== null) {
+    throw mismatch(
+      `the result file does not hold: it left out image ${readable} as unreadable`,
+      `${run}, line 1`,
+      'the image of the data can be read',
+    );
+  }
+  found.checked.push(`that the ${unreadable.length} images left out cannot be read`);
+}
 
 /** The records against model and data; whether nothing was left open. */
 async function checkRecords(
@@ -216,6 +243,7 @@ async function checkRecords(
   const image = await imageFault(records, subject.data, context.signal);
   if (image !== null) throw wrongRecord(run, image);
   found.checked.push('the pixels, the name and the label of every image');
+  await checkLeftOut(run, header, subject, found, context);
   const answers = await answersAgain(records, header, subject, seed, context);
   if (answers.fault !== null) throw wrongRecord(run, answers.fault);
   const left = answersOpen(answers, records.length);

@@ -56,8 +56,8 @@ export function probeProvider(provider: Provider): Promise<ProviderProbe> {
 const REMEDY: Record<Provider, string> = {
   cpu: 'Reinstall the package onnxruntime-node.',
   cuda:
-    'Install the CUDA provider of ONNX Runtime alongside the package (`npm install-scripts approve onnxruntime-node && ' +
-    'npm rebuild onnxruntime-node`, or see tools/gpu), CUDA 13 and cuDNN 9, and put their folders into ' +
+    'Install the CUDA provider of ONNX Runtime alongside the package (`node ' +
+    'node_modules/onnxruntime-node/script/install.js`, or see tools/gpu), CUDA 13 and cuDNN 9, and put their folders into ' +
     'LD_LIBRARY_PATH before starting; `splitz-onnx doctor` shows what is still missing.',
   webgpu:
     "Install a Vulkan driver and its loader (Debian, Ubuntu: `apt install libvulkan1` and the graphics card's driver; " +

@@ -10,6 +10,7 @@
 import type { Outcome, RunHeader, Verdict } from '../records/record.ts';
 import { binomialUpperTail } from '../smoothing/votes/binomial-tail.ts';
 import { clopperPearsonInterval } from '../smoothing/votes/clopper-pearson.ts';
+import { groupsOfEqual } from './equal-images.ts';
 
 /** Without labels nothing is accurate: the share of images with a certificate of the radius, whatever its class. */
 export type Measure = 'certified accuracy' | 'certified fraction';
@@ -20,14 +21,23 @@ const RHO = 0.05;
 /** Upper 2.5 % point of the standard normal, rounded up. */
 const Z_TWO_SIDED = 1.96;
 
-export interface Score {
-  readonly measure: Measure;
+/** How many images there are, and what counts. */
+export interface Tally {
   readonly images: number;
   readonly abstained: number;
   /** Radius per image in the run's order; 0 where the image does not count (abstained, or wrong). */
   readonly credited: readonly number[];
   /** Radii of the images that count, ascending. */
   readonly radii: readonly number[];
+}
+
+export interface Score extends Tally {
+  readonly measure: Measure;
+  /**
+   * The same where equal images are one, with the smallest radius of its copies, and counting only if all of them do: what
+   * bands rest on, since a copy is no further draw from the population. Null when all images are distinct.
+   */
+  readonly distinct: Tally | null;
   /** Largest failure probability of any of the certificates. */
   readonly alpha: number;
 }
@@ -49,20 +59,36 @@ export function counts(outcome: Outcome, k: number, labelled: boolean): boolean 
 export function scoreOf(outcomes: readonly Outcome[], k = 0): Score {
   const labelled = outcomes.every(({ label }) => label !== null);
   const verdicts = outcomes.map((outcome) => verdictOf(outcome, k));
-  const credited = outcomes.map((outcome, i) =>
-    counts(outcome, k, labelled) ? (verdicts[i]?.radius ?? 0) : 0,
-  );
+  const groups = groupsOfEqual(outcomes);
   return {
     measure: labelled ? 'certified accuracy' : 'certified fraction',
-    images: outcomes.length,
-    abstained: verdicts.filter(({ prediction }) => prediction === null).length,
-    credited,
-    radii: outcomes
-      .flatMap((outcome, i) => (counts(outcome, k, labelled) ? [credited[i] ?? 0] : []))
-      .sort((a, b) => a - b),
+    ...tallyOf(
+      outcomes.map((outcome) => [outcome]),
+      k,
+      labelled,
+    ),
+    distinct: groups.length === outcomes.length ? null : tallyOf(groups, k, labelled),
     alpha: verdicts.reduce((largest, { failureProbability }) => Math.max(largest, failureProbability), 0),
   };
 }
+
+/** Each group counts once: if all its images do, with the smallest of their radii. */
+function tallyOf(groups: readonly (readonly Outcome[])[], k: number, labelled: boolean): Tally {
+  const found = groups.map((group) => ({
+    counts: group.every((outcome) => counts(outcome, k, labelled)),
+    radius: group.reduce((least, outcome) => Math.min(least, verdictOf(outcome, k).radius), Infinity),
+    abstains: group.some((outcome) => verdictOf(outcome, k).prediction === null),
+  }));
+  return {
+    images: groups.length,
+    abstained: found.filter(({ abstains }) => abstains).length,
+    credited: found.map(({ counts, radius }) => (counts ? radius : 0)),
+    radii: found.flatMap(({ counts, radius }) => (counts ? [radius] : [])).sort((a, b) => a - b),
+  };
+}
+
+/** What bands and bounds for the population rest on. */
+export const independent = (score: Score): Tally => score.distinct ?? score;
 
 /** How many of `images` count at `radius`, with a band for their share in the population. */
 export interface CertifiedShare {
@@ -75,21 +101,27 @@ export interface CertifiedShare {
 }
 
 /** Images of `score` that count with a radius >= `radius`. */
-export function certifiedCount(score: Score, radius: number): number {
-  let [from, to] = [0, score.radii.length];
+export function certifiedCount({ radii }: Pick<Tally, 'radii'>, radius: number): number {
+  let [from, to] = [0, radii.length];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if ((score.radii[middle] ?? Infinity) < radius) from = middle + 1;
+    if ((radii[middle] ?? Infinity) < radius) from = middle + 1;
     else to = middle;
   }
-  return score.radii.length - from;
+  return radii.length - from;
 }
 
 export function certifiedShare(score: Score, radius: number): CertifiedShare {
   const certified = certifiedCount(score, radius);
   const { images } = score;
   if (images === 0) return { radius, certified, images, lower: 0, upper: 1 };
-  return { radius, certified, images, ...clopperPearsonInterval(certified, images, RHO) };
+  return { radius, certified, images, ...shareBand(score, radius) };
+}
+
+/** The two-sided 95 % Clopper-Pearson interval for the share of the population that counts at `radius`, over distinct images. */
+export function shareBand(score: Score, radius: number): { readonly lower: number; readonly upper: number } {
+  const tally = independent(score);
+  return clopperPearsonInterval(certifiedCount(tally, radius), tally.images, RHO);
 }
 
 export interface AverageRadius {
@@ -103,18 +135,18 @@ export interface AverageRadius {
 
 /** ACR of a score, in input units. */
 export function averageRadius(score: Score): AverageRadius {
-  const y = score.credited;
-  if (y.length === 0) return { mean: 0, lower: 0, approximateHalfWidth: Infinity };
+  if (score.images === 0) return { mean: 0, lower: 0, approximateHalfWidth: Infinity };
+  const y = independent(score).credited;
   const { mean, variance } = moments(y);
   return {
-    mean,
+    mean: moments(score.credited).mean,
     lower: bettingLowerBound(y, mean, RHO),
     approximateHalfWidth: y.length < 2 ? Infinity : Z_TWO_SIDED * Math.sqrt(variance / y.length),
   };
 }
 
 /** A lower confidence bound on the population's ACR at level 1 - rho; 0 without images. */
-export function averageRadiusLower({ credited }: Score, rho: number): number {
+export function averageRadiusLower({ credited }: Pick<Tally, 'credited'>, rho: number): number {
   return credited.length === 0 ? 0 : bettingLowerBound(credited, moments(credited).mean, rho);
 }
 

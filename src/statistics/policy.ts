@@ -10,14 +10,23 @@
  *
  * Without `with`, the figure is that of the images in the run, as it stands. With it, the images count as a sample of a
  * population: a requirement from below is then judged by the one-sided lower confidence bound at that level
- * (Clopper-Pearson; for acr the betting bound of `accuracy.ts`), one from above by the upper bound.
+ * (Clopper-Pearson; for acr the betting bound of `accuracy.ts`), one from above by the upper bound. Equal images count as one
+ * there, and images left out as unreadable count as not certified everywhere.
  */
 
 import { percentDown, percentUp, roundDown, shareDown } from '../ground/decimal.ts';
 import { UsageError } from '../ground/errors.ts';
 import type { Outcome, RunHeader } from '../records/record.ts';
 import { clopperPearsonLower, clopperPearsonUpper } from '../smoothing/votes/clopper-pearson.ts';
-import { averageRadiusLower, certifiedCount, type Score, scoreOf } from './accuracy.ts';
+import {
+  averageRadiusLower,
+  certifiedCount,
+  independent,
+  type Score,
+  scoreOf,
+  type Tally,
+} from './accuracy.ts';
+import { leftOutCount } from './left-out.ts';
 
 const OPERATORS = ['>=', '<=', '>', '<'] as const;
 
@@ -118,30 +127,47 @@ function share(text: string): number | null {
  */
 export function judge(requirement: Requirement, header: RunHeader, outcomes: readonly Outcome[]): Judgement {
   const { quantity, radius, confidence, operator } = requirement;
-  const score = scoreOf(outcomes);
+  const score = withLeftOut(scoreOf(outcomes), header);
   const not = (found: string): Judgement => ({ requirement, met: false, value: null, found });
   requireLabels([requirement], header.data.labelled);
-  if (score.images === 0) return not('there are no images');
+  if (outcomes.length === 0) return not('there are no images');
   if (quantity !== 'abstained' && header.series[0]?.guarantee !== 'certificate')
     return not('the radii are an estimate, not a bound, and can meet no requirement');
   if (quantity === 'acr') return ofAverage(requirement, score);
-  const count = quantity === 'abstained' ? score.abstained : certifiedCount(score, radius);
-  const plain = `${shareDown(count, score.images, 1)} % (${count} of ${score.images})`;
+  const countIn = (tally: Tally): number =>
+    quantity === 'abstained' ? tally.abstained : certifiedCount(tally, radius);
+  const count = countIn(score);
+  const plain = `${shareDown(count, score.images, 1)} % (${count} of ${score.images}${unreadable(header)})`;
   if (confidence === null) {
     return judged(requirement, count / score.images, plain);
   }
-  const level = inPercent(confidence);
+  const tally = independent(score);
+  const level = `${inPercent(confidence)} % confidence${score.distinct === null ? '' : `, over ${tally.images} distinct images`}`;
   if (operator.startsWith('>')) {
-    const bound = clopperPearsonLower(count, score.images, 1 - confidence);
-    return judged(
-      requirement,
-      bound,
-      `${plain}; at least ${percentDown(bound, 1)} % with ${level} % confidence`,
-    );
+    const bound = clopperPearsonLower(countIn(tally), tally.images, 1 - confidence);
+    return judged(requirement, bound, `${plain}; at least ${percentDown(bound, 1)} % with ${level}`);
   }
-  const bound = clopperPearsonUpper(count, score.images, 1 - confidence);
-  return judged(requirement, bound, `${plain}; at most ${percentUp(bound, 1)} % with ${level} % confidence`);
+  const bound = clopperPearsonUpper(countIn(tally), tally.images, 1 - confidence);
+  return judged(requirement, bound, `${plain}; at most ${percentUp(bound, 1)} % with ${level}`);
 }
+
+/** A policy that could be met by damaging the images that fail it would be none: those left out count as not certified. */
+function withLeftOut(score: Score, header: RunHeader): Score {
+  const left = leftOutCount(header);
+  if (left === 0) return score;
+  const longer = ({ images, abstained, credited, radii }: Tally): Tally => ({
+    images: images + left,
+    abstained: abstained + left,
+    credited: [...credited, ...new Array<number>(left).fill(0)],
+    radii,
+  });
+  return { ...score, ...longer(score), distinct: score.distinct && longer(score.distinct) };
+}
+
+const unreadable = (header: RunHeader): string => {
+  const left = leftOutCount(header);
+  return left === 0 ? '' : `, ${left} of them unreadable`;
+};
 
 /** A confidence as the user wrote it: "95", "99.9". */
 const inPercent = (confidence: number): string => String(Number((100 * confidence).toPrecision(9)));
@@ -150,7 +176,7 @@ function ofAverage(requirement: Requirement, score: Score): Judgement {
   const mean = score.credited.reduce((sum, radius) => sum + radius, 0) / score.images;
   const { confidence } = requirement;
   if (confidence === null) return judged(requirement, mean, roundDown(mean, 4));
-  const bound = averageRadiusLower(score, 1 - confidence);
+  const bound = averageRadiusLower(independent(score), 1 - confidence);
   const level = inPercent(confidence);
   return judged(
     requirement,

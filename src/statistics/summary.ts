@@ -13,6 +13,7 @@ import {
   type Score,
   scoreOf,
 } from './accuracy.ts';
+import { type EqualImages, equalImages } from './equal-images.ts';
 
 /** One series' results over the run. */
 export interface SeriesSummary {
@@ -34,6 +35,8 @@ export interface RunSummary {
   readonly images: number;
   /** Images whose label the network alone answers, without noise; null without labels. Not certified. */
   readonly right: number | null;
+  /** Which images are the same picture; bands are over distinct ones. */
+  readonly equal: EqualImages;
   /** Radii of the table, input units. */
   readonly radii: readonly number[];
   /** In the order of the header. */
@@ -53,6 +56,7 @@ export function summarise(
     confidence: CONFIDENCE,
     images: outcomes.length,
     right: labelled ? outcomes.filter(({ answer, label }) => answer === label).length : null,
+    equal: equalImages(outcomes),
     radii,
     series: scores.map((score, k) => ({
       method: series[k]?.method ?? '',

@@ -5,10 +5,10 @@
 import { ToolError } from '../ground/errors.ts';
 import type { TrainingBatches } from './batches.ts';
 import { type Checkpoint, type Position, type RunIdentity, saveCheckpoint } from './checkpoint.ts';
+import type { Engine } from './engines/engine.ts';
 import type { SmoothingLoss } from './losses/loss.ts';
 import type { TrainingNoise } from './noise.ts';
 import type { Optimizer } from './optimizers.ts';
-import type { Engine } from './program.ts';
 import type { Schedule } from './schedules.ts';
 import { Feed } from './step.ts';
 

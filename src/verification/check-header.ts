@@ -6,12 +6,14 @@ import { ofSeries } from './of-series.ts';
 /** The first contradiction in a header, or null. */
 export function headerFault(header: RunHeader): string | null {
   const { model, data, selection, environments } = header;
-  const { start, skip, heldOut, shard } = selection;
+  const { start, skip, heldOut, unreadable = [], shard } = selection;
   if (model.classes < 1) return `model.classes is ${model.classes}`;
   if (skip.value < 1) return `skip is ${skip.value}`;
   if (start.value >= data.length) return `start is ${start.value} of ${data.length} images`;
   const outside = heldOut.find((index) => index >= data.length);
   if (outside !== undefined) return `selection.heldOut has image ${outside} of ${data.length}`;
+  const beyond = unreadable.find((index) => index >= data.length);
+  if (beyond !== undefined) return `selection.unreadable has image ${beyond} of ${data.length}`;
   if (shard !== null && shard.index >= shard.of)
     return `selection.shard is part ${shard.index} of ${shard.of}, counted from 0`;
   if (environments.length === 0) return 'environments: is empty';

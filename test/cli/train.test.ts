@@ -2,7 +2,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel } from '../../src/onnx/model/codec.ts';
 import { npy } from '../datasets/files.ts';
@@ -13,7 +12,7 @@ import { type Ended, newFolder, readResults, splitz, start } from './command-lin
 const { folder: root, remove } = newFolder();
 afterAll(remove);
 
-const GLYPHS = fileURLToPath(new URL('../../models/glyphs.onnx', import.meta.url));
+const GLYPHS = ['--architecture', 'glyphs'];
 const QUICK = ['--batch', '32', '--max', '320', '--threads', '2', '--sigma', '0.3'];
 
 /** Weights by name, as bytes. */
@@ -33,7 +32,7 @@ describe('a training run', () => {
   it('killed twice (kill -9) and interrupted once (Ctrl-C) ends with the weights of one that was not', async () => {
     const command = [
       'train',
-      GLYPHS,
+      ...GLYPHS,
       ...QUICK,
       '--epochs',
       '6',
@@ -74,7 +73,7 @@ describe('a training run', () => {
     const trained = await splitz(
       root,
       'train',
-      GLYPHS,
+      ...GLYPHS,
       ...QUICK,
       '--epochs',
       '1',
@@ -182,6 +181,34 @@ function writeSmall(folder: string, opType = 'Relu'): void {
 
 const labels = (count: number, classes: number): number[] =>
   Array.from({ length: count }, (_, k) => k % classes);
+
+describe('the network to train', () => {
+  const ends = (...args: string[]) => splitz(root, 'train', ...args);
+
+  it('is a file or an untrained network, not both and not neither', async () => {
+    expectWords(root, await ends(), 4, /there is no network to train[\s\S]*--architecture glyphs, lenet, /);
+    const both = await ends('net.onnx', ...GLYPHS);
+    expectWords(root, both, 4, /two networks to train: net\.onnx and --architecture glyphs/);
+  });
+
+  it('is pointed to where a file of its name used to be', async () => {
+    const missing = await ends('models/resnet110.onnx');
+    expectWords(root, missing, 4, /there is no file models\/resnet110\.onnx[\s\S]*--architecture resnet110 /);
+    expectWords(root, await ends('--architecture', 'lenett'), 4, /lenett/);
+  });
+
+  it('is the file of that name where there is one', async () => {
+    writeFileSync(join(root, 'lenet.onnx'), 'not a model');
+    expectWords(root, await ends('lenet.onnx'), 3, /lenet\.onnx/);
+  });
+
+  it('names the file that is written', async () => {
+    const { code, stdout, stderr } = await ends(...GLYPHS, ...QUICK, '--epochs', '1', '--split', 'input');
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^model {2}glyphs, 55,9/m)]);
+    expect(stdout).toContain(join(root, 'glyphs.trained.onnx'));
+    expect(metadataOf(join(root, 'glyphs.trained.onnx')).get('splitz.architecture')).toBe('glyphs');
+  });
+});
 
 describe('what cannot be trained ends in words', () => {
   const train = (folder: string, ...args: string[]): Promise<Ended> =>

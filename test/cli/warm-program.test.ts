@@ -31,7 +31,7 @@ it.each([
   [1, 'a policy that is not met', ['verify', 'own.jsonl', '--require', 'acr > 9']],
   [3, 'a model that is refused', ['certify', 'text.onnx', '--data', 'glyphs']],
   [4, 'a usage error', ['certify', 'net.onnx', '--sgima', '1']],
-  [4, 'no command', []],
+  [0, 'no command', []],
 ])('exit code %i, %s: the same code and words', async (code, _, args) => {
   const own = await start(folder, args).ended;
   const warm = await splitz(folder, ...args);

@@ -1,32 +1,17 @@
 /** Folders of PNG and JPEG files that the test draws itself. */
-import { mkdirSync, truncateSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { firstReadable, readableImages, readImage } from '../../src/datasets/readable-images.ts';
+import { UsageError } from '../../src/ground/errors.ts';
+import { draw } from './draw.ts';
 import { refusal, temporaryFolder, write } from './files.ts';
 
-interface Drawn {
-  readonly channels?: 1 | 2 | 3 | 4;
-  readonly width?: number;
-  readonly height?: number;
-  readonly pixel?: (x: number, y: number, channel: number) => number;
-}
-
-async function draw(folder: string, name: string, drawn: Drawn = {}): Promise<void> {
-  const { channels = 3, width = 6, height = 4, pixel = () => 128 } = drawn;
-  const bytes = Buffer.from(
-    Array.from({ length: width * height * channels }, (_, i) => {
-      const at = Math.floor(i / channels);
-      return pixel(at % width, Math.floor(at / width), i % channels);
-    }),
-  );
-  mkdirSync(dirname(join(folder, name)), { recursive: true });
-  const picture = sharp(bytes, { raw: { width, height, channels } });
-  await (channels < 3 ? picture.toColourspace('b-w') : picture).toFile(join(folder, name));
-}
-
 const ramp = (x: number, y: number, channel: number): number => 40 * x + 10 * y + channel;
+const plane = Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), 0) / 255));
 const open = (folder: string, labels?: string) =>
   openDataset(folder, { subset: 'test', ...(labels === undefined ? {} : { labels }) });
 
@@ -43,20 +28,12 @@ describe('image folders', () => {
     expect([data.length, data.labels]).toEqual([1, null]);
   });
 
-  test('a grey PNG has one channel; among colour ones it is read as R = G = B', async () => {
+  test('a grey PNG has one channel', async () => {
     const grey = temporaryFolder();
     await draw(grey, 'a.png', { channels: 1, pixel: ramp });
     const data = await open(grey);
     expect(data.shape).toEqual([1, 4, 6]);
-    const plane = Array.from({ length: 24 }, (_, i) => Math.fround(ramp(i % 6, Math.floor(i / 6), 0) / 255));
     expect(Array.from(await data.image(0))).toEqual(plane);
-    const mixed = temporaryFolder();
-    await draw(mixed, 'a.png');
-    await draw(mixed, 'b.png', { channels: 1, pixel: ramp });
-    await draw(mixed, 'c.png', { channels: 2, pixel: (x, y, c) => (c === 1 ? 255 : ramp(x, y, 0)) });
-    const mixture = await open(mixed);
-    expect(Array.from(await mixture.image(1))).toEqual([...plane, ...plane, ...plane]);
-    expect(await mixture.image(2)).toEqual(await mixture.image(1));
   });
 
   test('a grey JPEG and an opaque RGBA PNG are read', async () => {
@@ -89,7 +66,7 @@ describe('image folders', () => {
     expect([test.kind, test.name, test.length]).toEqual(['images', 'images test', 2]);
     const only = temporaryFolder();
     await draw(only, 'train/x/1.png');
-    expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folder train/);
+    expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folders are subsets \(train\)/);
   });
 
   test('labels.csv gives label and order, with a header or without', async () => {
@@ -136,18 +113,108 @@ describe('image folders', () => {
     expect(new Set(digests).size).toBe(3);
   });
 
+  test.each<[string, (jpeg: Buffer, scan: number) => Buffer]>([
+    [
+      'six stray bytes before a marker',
+      (jpeg, scan) => Buffer.concat([jpeg.subarray(0, scan), Buffer.alloc(6, 1), jpeg.subarray(scan)]),
+    ],
+    [
+      'the scan parameters of another kind of JPEG, as some phones write them',
+      (jpeg, scan) => {
+        const changed = Buffer.from(jpeg);
+        // Start of spectral selection, its end, and approximation: the last three bytes of the scan header.
+        changed.set([0, 0, 0], scan + 2 + jpeg.readUInt16BE(scan + 2) - 3);
+        return changed;
+      },
+    ],
+  ])('jpeg-warnings: a JPEG with %s is read, to the same pixels', async (_, damage) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.jpg', { pixel: ramp });
+    const jpeg = readFileSync(join(folder, 'a.jpg'));
+    const scan = jpeg.indexOf(Buffer.of(0xff, 0xda));
+    const damaged = damage(jpeg, scan);
+    expect(damaged).not.toEqual(jpeg);
+    write(folder, 'b.jpg', damaged);
+    const data = await open(folder);
+    expect(await data.image(1)).toEqual(await data.image(0));
+  });
+
+  test.each<[string, string, (bytes: Buffer) => Buffer]>([
+    ['an empty file', 'b.png', () => Buffer.alloc(0)],
+    ['a text', 'b.jpg', () => Buffer.from('<html>not found</html>')],
+    ['a Git LFS pointer', 'b.png', () => Buffer.from('version https://git-lfs.github.com/spec/v1\n')],
+    ['a PNG cut short', 'b.png', (png) => png.subarray(0, -20)],
+    [
+      'a PNG with a wrong byte in its pixels',
+      'b.png',
+      (png) => {
+        const changed = Buffer.from(png);
+        const at = changed.indexOf('IDAT') + 12;
+        changed[at] = (changed[at] ?? 0) ^ 0xff;
+        return changed;
+      },
+    ],
+  ])('%s is an image that cannot be read, as programs can tell', async (_, name, contents) => {
+    const folder = temporaryFolder();
+    await draw(folder, 'a.png', { pixel: ramp });
+    write(folder, name, contents(readFileSync(join(folder, 'a.png'))));
+    const data = await open(folder);
+    const read = await readImage(data, 1);
+    expect(read).toBeInstanceOf(UsageError);
+    expect((await readableImages(data, [0, 1])).map(({ index }) => index)).toEqual([0]);
+    expect(await refusal(() => data.image(1))).toMatch(/an image cannot be read.*Replace or remove/);
+  });
+
+  test('the first image that can be read gives the shape; a folder without one is refused', async () => {
+    const folder = temporaryFolder();
+    write(folder, 'a.png', '');
+    write(folder, 'b.png', 'text');
+    expect(await refusal(() => open(folder))).toMatch(
+      /none of the 2 images can be read.*a\.png: the file is empty/,
+    );
+    await draw(folder, 'c.png');
+    const data = await open(folder);
+    expect([data.length, data.shape]).toEqual([3, [3, 4, 6]]);
+    expect((await firstReadable(data, 2)).map(({ index }) => index)).toEqual([2]);
+  });
+
   test.each<[string, (folder: string) => Promise<unknown>, RegExp]>([
     [
       'another size',
       (f) => draw(f, 'b.png', { width: 7 }),
       /7×4 pixels in a set of 6×4.*b\.png.*a\.png is 3×4×6, this one 3×4×7/,
     ],
+    [
+      'more pixels than any network takes, before they are unpacked',
+      async (f) => {
+        const claimed = Buffer.from(
+          await sharp({ create: { width: 6, height: 4, channels: 3, background: 'red' } })
+            .png()
+            .toBuffer(),
+        );
+        claimed.writeUInt32BE(30_000, 16);
+        claimed.writeUInt32BE(30_000, 20);
+        claimed.writeUInt32BE(crc32(claimed.subarray(12, 29)), 29);
+        write(f, 'b.png', claimed);
+      },
+      /claims 30000×30000 pixels.*b\.png/,
+    ],
+    [
+      'more than one frame',
+      (f) =>
+        sharp(Buffer.from(Array.from({ length: 6 * 8 * 3 }, (_, i) => i)), {
+          raw: { width: 6, height: 8, channels: 3, pageHeight: 4 },
+        })
+          .webp({ loop: 0, delay: [100, 100], lossless: true })
+          .toFile(join(f, 'b.webp')),
+      /animation of 2 frames.*b\.webp/,
+    ],
     ['transparent pixels', (f) => draw(f, 'b.png', { channels: 4, pixel: () => 9 }), /transparent.*b\.png/],
     [
       'a file cut short',
       async (f) => {
-        await draw(f, 'b.jpg', { width: 60, height: 40, pixel: (x, y) => (x * 37 + y * 91) % 256 });
-        truncateSync(join(f, 'b.jpg'), 700);
+        await draw(f, 'b.jpg', { pixel: (x, y) => (x * 37 + y * 91) % 256 });
+        truncateSync(join(f, 'b.jpg'), statSync(join(f, 'b.jpg')).size - 20);
       },
       /cannot be read.*b\.jpg/,
     ],
@@ -179,14 +246,29 @@ describe('image folders', () => {
     expect(await refusal(() => data.image(1))).toMatch(said);
   });
 
-  test('a colour image among grey ones is refused', async () => {
+  test.each([
+    ['grey-first', 'a.png', 'b.png'],
+    ['grey last', 'b.png', 'a.png'],
+  ])('grey and colour images mix only on request: %s', async (_, grey, colour) => {
     const folder = temporaryFolder();
-    await draw(folder, 'a.png', { channels: 1 });
-    await draw(folder, 'b.png');
+    await draw(folder, grey, { channels: 1, pixel: ramp });
+    await draw(folder, colour);
     const data = await open(folder);
     expect(await refusal(() => data.image(1))).toMatch(
-      /colour image in a set of grey.*b\.png.*a\.png is 1×4×6, this one 3×4×6/,
+      /(a grey image in a set of colour|a colour image in a set of grey) ones.*b\.png.*--channels grey-to-rgb/,
     );
+    const asked = await openDataset(folder, { subset: 'test', greyAsRgb: true });
+    expect(asked.shape).toEqual([3, 4, 6]);
+    expect(asked.describe()).toContain('grey read as R = G = B');
+    const at = grey === 'a.png' ? 0 : 1;
+    expect(Array.from(await asked.image(at))).toEqual([...plane, ...plane, ...plane]);
+    expect(await asked.image(1 - at)).toEqual(Float32Array.from({ length: 72 }, () => 128 / 255));
+  });
+
+  test('a grey image with an opaque alpha channel is grey', async () => {
+    const folder = temporaryFolder();
+    await draw(folder, 'c.png', { channels: 2, pixel: (x, y, c) => (c === 1 ? 255 : ramp(x, y, 0)) });
+    expect(Array.from(await (await open(folder)).image(0))).toEqual(plane);
   });
 
   test.each<[string, string, RegExp]>([

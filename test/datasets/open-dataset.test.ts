@@ -1,6 +1,9 @@
 /** What stands behind --data and --labels, apart from the formats themselves. */
-import { describe, expect, test } from 'vitest';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
+import { draw } from './draw.ts';
 import { idx, npy, refusal, temporaryFolder, write } from './files.ts';
 
 function twoImages(): string {
@@ -30,6 +33,85 @@ describe('--data', () => {
     const report = await refusal(() => openDataset(spec, { subset: 'test' }));
     expect(report).toMatch(said);
     expect(report).toMatch(/^UsageError 4/);
+  });
+});
+
+/** Two sets as torchvision lays them out, each of one image with the given byte. */
+function torchvision(sets: Readonly<Record<string, number>>): string {
+  const root = temporaryFolder();
+  for (const [name, byte] of Object.entries(sets)) {
+    mkdirSync(join(root, name, 'raw'), { recursive: true });
+    write(root, `${name}/raw/t10k-images-idx3-ubyte`, idx([1, 1, 1], [byte]));
+    write(root, `${name}/raw/t10k-labels-idx1-ubyte`, idx([1], [9]));
+  }
+  return root;
+}
+
+describe('torchvision-shared-root: files of the same names', () => {
+  const byteOf = async (spec: string): Promise<[string, number]> => {
+    const data = await openDataset(spec, { subset: 'test' });
+    return [data.name, Math.round(255 * ((await data.image(0))[0] ?? 0))];
+  };
+
+  test('are read from the folder of the kind, when both lie side by side', async () => {
+    const root = torchvision({ MNIST: 10, FashionMNIST: 200 });
+    expect(await byteOf(`mnist:${root}`)).toEqual(['mnist test', 10]);
+    expect(await byteOf(`fashion:${root}`)).toEqual(['fashion test', 200]);
+    expect(await byteOf(`${root}/MNIST`)).toEqual(['mnist test', 10]);
+    expect(await byteOf(`${root}/FashionMNIST/raw`)).toEqual(['fashion test', 200]);
+    expect(await refusal(() => openDataset(root, { subset: 'test' }))).toMatch(
+      /both MNIST and Fashion-MNIST.*Write --data mnist:.* or --data fashion:/,
+    );
+  });
+
+  test.each([
+    ['mnist', 'FashionMNIST', 'fashion'],
+    ['fashion', 'MNIST', 'mnist'],
+  ])('%s is not read from a folder of %s alone, nor from inside it', async (kind, held, right) => {
+    const root = torchvision({ [held]: 10 });
+    for (const place of [root, `${root}/${held}`, `${root}/${held}/raw`])
+      expect(await refusal(() => openDataset(`${kind}:${place}`, { subset: 'test' }))).toMatch(
+        new RegExp(`the folder holds ${held}, not .*Write --data ${right}:`),
+      );
+    expect(await byteOf(root)).toEqual([`${right} test`, 10]);
+  });
+
+  test('that lie in a folder of no such name are what they are said to be, or what the path says last', async () => {
+    const folder = join(temporaryFolder(), 'fashion');
+    mkdirSync(join(folder, 'mnist'), { recursive: true });
+    write(folder, 'mnist/t10k-images-idx3-ubyte', idx([1, 1, 1], [7]));
+    expect(await byteOf(join(folder, 'mnist'))).toEqual(['mnist test', 7]);
+    expect(await byteOf(`fashion:${folder}/mnist`)).toEqual(['fashion test', 7]);
+  });
+});
+
+describe('a place that begins with ~', () => {
+  test('lies in the home folder, behind a kind as well as alone', async () => {
+    const home = temporaryFolder();
+    vi.stubEnv('HOME', home);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    write(home, 't10k-images-idx3-ubyte', idx([1, 1, 1], [7]));
+    write(home, 'one.npy', npy('|u1', [1, 1, 1], Uint8Array.of(9)));
+    mkdirSync(join(home, 'pictures'));
+    await draw(home, 'pictures/a.png');
+    for (const spec of ['mnist:~', 'mnist:~/', '~', 'npz:~/one.npy', '~/one.npy', 'images:~/pictures'])
+      expect((await openDataset(spec, { subset: 'test' })).length).toBe(1);
+  });
+});
+
+describe('grey images read as colour ones', () => {
+  test('have three equal channels, whatever they are stored in', async () => {
+    const spec = `mnist:${twoImages()}`;
+    const grey = await openDataset(spec, { subset: 'test' });
+    const colour = await openDataset(spec, { subset: 'test', greyAsRgb: true });
+    expect([grey.shape, colour.shape]).toEqual([
+      [1, 1, 1],
+      [3, 1, 1],
+    ]);
+    expect([...(await colour.image(1))]).toEqual([1, 1, 1]);
+    expect(colour.describe()).toContain('grey read as R = G = B');
   });
 });
 

@@ -36,7 +36,7 @@ describe('the rooms below the command line', () => {
       if (seen.has(file)) return;
       seen.add(file);
       for (const statement of textOf(file).matchAll(
-        /(?:^|\n)(?:import|export) (?!type\b)[^;']*?'(\.[^']+)'/g,
+        /(?:^|\n)(?:import|export) (?!type\b)[^;'=]*?'(\.[^']+)'/g,
       )) {
         const [target] = importsOf(file, `import '${statement[1]}'`);
         if (target?.endsWith('.ts')) visit(target);

@@ -5,7 +5,7 @@ import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
 import type { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
-import { supportedTypes } from '../../src/operators/registry.ts';
+import { supportedTypes } from '../../src/operators/supported-types.ts';
 import { floatTensor, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
 import { makers, type OneOperator } from '../operators/one-operator.ts';

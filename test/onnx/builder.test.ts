@@ -9,7 +9,7 @@ import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
 import type { ModelProto } from '../../src/onnx/model/proto.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
-import { type NetworkBuilder, networkBuilder, type Wire } from '../../tools/models/builder.ts';
+import { type NetworkBuilder, networkBuilder, type Wire } from '../../src/training/architectures/builder.ts';
 
 /** Kernels of small fractions, told apart by place. */
 const fractions = (dims: readonly number[], _fanIn: number, index: number): Float32Array =>

@@ -8,7 +8,13 @@ import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
 import { intsAttr, node, tinyModel } from './tiny-model.ts';
 
 const [c, h, w] = [3, 2, 4];
-const rowOf: Record<Layout, number[]> = { nchw: [c, h, w], nhwc: [h, w, c], hw: [h, w], flat: [c * h * w] };
+const rowOf: Record<Layout, number[]> = {
+  nchw: [c, h, w],
+  nhwc: [h, w, c],
+  hw: [h, w],
+  flat: [c * h * w],
+  'flat-transposed': [c * h * w],
+};
 
 /** A model that returns its input, flattened: what the network behind the preprocessing would see. */
 const mirror = (row: number[], extra: { ir?: number; name?: string } = {}) =>
@@ -53,6 +59,64 @@ describe('prepended preprocessing', () => {
       expect(model.graph.inputs[0]).toMatchObject({ name: 'image', declaredShape: ['N', c, h, w] });
       expect(model.opsets).toEqual(mirror([1]).opsets);
     }
+  });
+
+  it.each<[string, (number | string)[], number[]]>([
+    ['[N,24]', [24], [24]],
+    ['[N,24,1]', [24, 1], [24, 1]],
+    ['[N,1,24]', [1, 24], [1, 24]],
+    ['[N,6,4]', [6, 4], [6, 4]],
+    ['[N,1,24,1]', [1, 24, 1], [1, 24, 1]],
+    ['[N,?,1]', ['P', 1], [24, 1]],
+  ])('lays the pixels flat in an input of %s', async (_, declared) => {
+    const image = Float32Array.from({ length: c * h * w }, (_, k) => k / 24);
+    const flat = tinyModel({ nodes: [node('Flatten', ['x'], 'y')], input: ['N', ...declared] });
+    const model = prependPreprocessing(flat, { layout: 'flat', scale: 1, imageShape: [c, h, w] });
+    expect(await seen(model, image, [c, h, w])).toEqual([...image, ...image]);
+  });
+
+  it('lays each channel flat column by column for flat-transposed', async () => {
+    const image = Float32Array.from({ length: c * h * w }, (_, k) => k / 24);
+    const wanted = { layout: 'flat-transposed', scale: 1, imageShape: [c, h, w] } as const;
+    const model = prependPreprocessing(mirror([c * h * w, 1]), wanted);
+    const expected = [0, 1, 2].flatMap((ch) =>
+      Array.from({ length: w }, (_, x) =>
+        Array.from({ length: h }, (_, y) => image[(ch * h + y) * w + x] as number),
+      ).flat(),
+    );
+    expect(await seen(model, image, [c, h, w])).toEqual([...expected, ...expected]);
+  });
+
+  it.each([
+    ['another number of elements', [25], /24 numbers; the model takes \[25\], 25/],
+    ['two open dimensions', ['P', 'Q'], /the model takes \[P,Q\]/],
+    [
+      'the shape of channels last, where colours would land on other pixels',
+      [h, w, c],
+      /the model takes \[2,4,3\]/,
+    ],
+    ['an open dimension beside one that does not divide', ['P', 7], /the model takes \[P,7\]/],
+  ])('does not lay pixels flat in an input with %s', (_, declared, why) => {
+    const flat = tinyModel({ nodes: [node('Flatten', ['x'], 'y')], input: ['N', ...declared] });
+    const wanted = { layout: 'flat', scale: 1, imageShape: [c, h, w] } as const;
+    expect(() => prependPreprocessing(flat, wanted)).toThrow(
+      expect.objectContaining({ report: expect.objectContaining({ why: expect.stringMatching(why) }) }),
+    );
+  });
+
+  it.each<[string, number[], Layout, string]>([
+    ['of three channels', [3, h, w], 'nchw', 'Add --channels grey-to-rgb'],
+    ['of three channels, last', [h, w, 3], 'nchw', 'and --layout nhwc.'],
+    ['of one channel, last', [h, w, 1], 'nchw', 'Use --layout nhwc.'],
+    ['flat', [h * w], 'nchw', 'Use --layout flat.'],
+    ['flat with an axis of one', [h * w, 1], 'nchw', 'Use --layout flat.'],
+  ])('names the flags with which grey images fit an input %s', (_, row, layout, remedy) => {
+    const wanted = { layout, scale: 1, imageShape: [1, h, w] } as const;
+    expect(() => prependPreprocessing(mirror(row), wanted)).toThrow(
+      expect.objectContaining({
+        report: expect.objectContaining({ remedy: expect.stringContaining(remedy) }),
+      }),
+    );
   });
 
   it('puts the colours into the order of the model first, so that mean and std are in that order', async () => {

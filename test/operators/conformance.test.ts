@@ -11,7 +11,7 @@ import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import { edited, type GraphProto, type TensorProto } from '../../src/onnx/model/proto.ts';
 import { onnxSchema } from '../../src/onnx/model/schema.ts';
 import { tensorOf } from '../../src/onnx/model/tensor.ts';
-import { supportedTypes } from '../../src/operators/registry.ts';
+import { supportedTypes } from '../../src/operators/supported-types.ts';
 import { sharedFolder } from '../onnx/shared.ts';
 import { leftHalfOf } from './compiled.ts';
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { supportedTypes } from '../../src/operators/registry.ts';
+import { supportedTypes } from '../../src/operators/supported-types.ts';
 import { compiled } from './compiled.ts';
 import { makers } from './one-operator.ts';
 import { randomSource } from './random.ts';

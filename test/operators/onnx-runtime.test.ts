@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import { sizeOf } from '../../src/onnx/model/graph.ts';
-import { supportedTypes } from '../../src/operators/registry.ts';
+import { supportedTypes } from '../../src/operators/supported-types.ts';
 import { compiled, encoded } from './compiled.ts';
 import { makers } from './one-operator.ts';
 import { randomSource } from './random.ts';

@@ -19,7 +19,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readAttestedRun } from '../../src/attestation/run-digest.ts';
 import { type SplitzError, ToolError, UsageError } from '../../src/ground/errors.ts';
-import { openResultFile, openResultStream, readRun, recordedSeed } from '../../src/methods/result-files.ts';
+import { openResultFile, openResultStream, readRun, recordedStart } from '../../src/methods/result-files.ts';
 import type { RunHeader } from '../../src/records/record.ts';
 import { runEnd } from '../../src/statistics/run-end.ts';
 import { verifyFile } from '../../src/verification/verify-file.ts';
@@ -184,7 +184,7 @@ describe('a line longer than 16 MiB', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(512 << 20);
     expect((await stat(path)).size).toBe(Buffer.byteLength(whole(0)) + size);
     expect(existsSync(`${path}.lock`)).toBe(false);
-    expect(await recordedSeed(path)).toEqual(header.seed);
+    expect(await recordedStart(path)).toEqual({ seed: header.seed, unreadable: [] });
   });
 
   test('begins one byte behind 16 MiB', async () => {
@@ -197,7 +197,7 @@ describe('a line longer than 16 MiB', () => {
   test('names no seed as a first line', async () => {
     await writeFile(path, '');
     await truncate(path, 2 ** 30);
-    expect(await recordedSeed(path)).toBeNull();
+    expect(await recordedStart(path)).toBeNull();
     expect((await refusal()).report.where).toBe(`${path}, line 1`);
   });
 });

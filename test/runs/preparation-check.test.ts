@@ -181,6 +181,51 @@ describe.each([1, 3])('the preparation judged from labelled images of %i channel
   });
 });
 
+describe('a network of flat images', () => {
+  const ROWS = 3;
+  const COLUMNS = 5;
+  const pattern = (k: number): number[] =>
+    Array.from({ length: ROWS * COLUMNS }, (_, i) => ((k + 1) * 0.618 * (i + 2) ** 2) % 1);
+  const length = 64;
+  const data = assembleDataset({
+    ...{ name: 'patterns', kind: 'npz', shape: [1, ROWS, COLUMNS], length, classNames: null },
+    ...{ origin: 'made', identity: [['patterns', 'patterns']] },
+    labels: Int32Array.from({ length }, (_, index) => index % CLASSES),
+    image: async (index) => Float32Array.from(pattern(index % CLASSES)),
+  });
+  /** The nearest pattern, its pixels column by column. */
+  const columnsFirst = tinyModel({
+    nodes: [node('Gemm', ['x', 'w', 'b'], 'y', { attribute: [intAttr('transB', 1)] })],
+    initializers: [
+      floatTensor(
+        'w',
+        [CLASSES, ROWS * COLUMNS],
+        Array.from({ length: CLASSES }, (_, k) =>
+          Array.from({ length: COLUMNS }, (_, j) =>
+            Array.from({ length: ROWS }, (_, i) => 2 * (pattern(k)[i * COLUMNS + j] ?? 0)),
+          ),
+        ).flat(2),
+      ),
+      floatTensor(
+        'b',
+        [CLASSES],
+        Array.from({ length: CLASSES }, (_, k) => -pattern(k).reduce((sum, x) => sum + x * x, 0)),
+      ),
+    ],
+    input: ['N', ROWS * COLUMNS],
+    output: ['N', CLASSES],
+  });
+
+  it('is reported to take its pixels column by column, in images that are not square', async () => {
+    const { finding } = await checked(columnsFirst, { layout: 'flat' }, data);
+    expect(finding?.what).toContain(
+      '100 % of the labels with --scale 1 --mean 0 --std 1 --layout flat-transposed, and',
+    );
+    const mended = await checked(columnsFirst, { layout: 'flat-transposed' }, data);
+    expect([mended.alone?.right, mended.finding]).toEqual([64, null]);
+  });
+});
+
 describe('a network that guesses', () => {
   it('is reported: labels of another data set', async () => {
     const data = colourSet(3);
@@ -238,7 +283,7 @@ describe('an image prepared another way', () => {
     for (const [g, given] of usualPreparations(3).entries())
       for (const [o, other] of usualPreparations(3).entries()) {
         const size = Math.max(...prepared(image, other).map(Math.abs));
-        const again = prepared(asPrepared(image, given, other), given);
+        const again = prepared(asPrepared(image, [3, 2, 2], given, other), given);
         for (const [i, value] of prepared(image, other).entries())
           expect(Math.abs((again[i] ?? 0) - value)).toBeLessThan(1e-4 * Math.max(1, size));
         expect(isSame(given, other)).toBe(g === o);

@@ -10,6 +10,7 @@ import {
   type Score,
   scoreOf,
 } from '../../src/statistics/accuracy.ts';
+import { equalImages, equalImagesInWords } from '../../src/statistics/equal-images.ts';
 import { summarise } from '../../src/statistics/summary.ts';
 import { exampleHeader, exampleRecord, outcomesOf, smoothingSeries } from '../records/run.ts';
 
@@ -78,6 +79,65 @@ describe('certified accuracy', () => {
       ),
       { seed: 3 },
     );
+  });
+});
+
+describe('equal images', () => {
+  /** Radii of images of the given pictures; a negative radius is one that is wrong. */
+  const of = (images: readonly (readonly [picture: string, radius: number])[]): Score =>
+    scoreOf(
+      images.map(([sha256, radius], index) => ({
+        ...outcome(Math.abs(radius), radius >= 0),
+        ...{ index, sha256 },
+      })),
+    );
+
+  test('leave the shares as they are, but bands are those of distinct images', () => {
+    const once = of([
+      ['a', 0.5],
+      ['b', 0.25],
+      ['c', 0.1],
+    ]);
+    const often = of([
+      ['a', 0.5],
+      ['a', 0.75],
+      ['b', 0.25],
+      ['b', 0.5],
+      ['b', 0.5],
+      ['c', 0.1],
+    ]);
+    expect(once.distinct).toBeNull();
+    const { lower, upper } = certifiedShare(once, 0.25);
+    expect(certifiedShare(often, 0.25)).toEqual({ radius: 0.25, certified: 5, images: 6, lower, upper });
+    expect(averageRadius(often).lower).toBe(averageRadius(once).lower);
+    expect(averageRadius(often).mean).toBeCloseTo(2.6 / 6, 15);
+  });
+
+  test('count as one that is right only if all copies are', () => {
+    const { distinct } = of([
+      ['a', 0.5],
+      ['a', -0.75],
+      ['b', 0.25],
+    ]);
+    expect(distinct).toMatchObject({ images: 2, credited: [0, 0.25], radii: [0.25] });
+  });
+
+  test('are told, with the labels that contradict each other', () => {
+    const images = [
+      { index: 0, label: 1, sha256: 'a' },
+      { index: 3, label: 2, sha256: 'b' },
+      { index: 6, label: 1, sha256: 'a' },
+      { index: 9, label: 0, sha256: 'b' },
+      { index: 12, label: 0 },
+      { index: 15, label: 0 },
+    ];
+    const found = equalImages(images);
+    expect(found.copies).toBe(2);
+    expect(equalImagesInWords(found)).toEqual([
+      '2 images are copies of another one of the run, pixel by pixel; bands count each picture once.',
+      'Equal images have different labels, of which at most one is right: 3 (label 2) and 9 (label 0). Correct the labels.',
+    ]);
+    expect(equalImagesInWords(equalImages(images.slice(4)))).toEqual([]);
   });
 });
 

@@ -72,6 +72,34 @@ describe('a requirement', () => {
     expect(judgement?.found).toContain('with 99 % confidence');
   });
 
+  test('counts images left out as unreadable as not certified', () => {
+    const header = exampleHeader();
+    const leftOut: RunHeader = {
+      ...header,
+      selection: { ...header.selection, unreadable: Array.from({ length: 25 }, (_, k) => k) },
+    };
+    expect(met('certified@0 >= 68%; certified@0 > 68%; abstained <= 28%', outcomes(10, 5), leftOut)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    const [requirement] = parseRequirements('certified@0 >= 68%');
+    if (requirement === undefined) throw new Error('one requirement');
+    expect(judge(requirement, leftOut, outcomes(10, 5)).found).toBe(
+      '68.0 % (85 of 125, 25 of them unreadable)',
+    );
+  });
+
+  test('with a confidence counts equal images once', () => {
+    const images = outcomes(10, 5).flatMap((one) => {
+      const copy = { ...one, sha256: `picture ${one.index}` };
+      return [copy, copy, copy];
+    });
+    const requirement = 'certified@0 >= 77% with 95%';
+    expect([met(requirement, images), met(requirement)]).toEqual([met(requirement), [true]]);
+    expect(met('certified@0 >= 80% with 95%', images)).toEqual(met('certified@0 >= 80% with 95%'));
+  });
+
   test('is not met by no images, nor by an estimate', () => {
     expect(met('certified@0 >= 0', [])).toEqual([false]);
     const estimate = exampleHeader({

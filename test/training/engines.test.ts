@@ -3,9 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { ToolError, UsageError } from '../../src/ground/errors.ts';
 import type { Tf } from '../../src/operators/training/form.ts';
+import type { Engine } from '../../src/training/engines/engine.ts';
 import { DEVICES, ENGINES, openEngine } from '../../src/training/engines/select-engine.ts';
 import { diagnoseTfjsNode, probeTfjsNode } from '../../src/training/engines/tfjs-node.ts';
-import type { Engine, HostTensor, NamedTensors, Program } from '../../src/training/program.ts';
+import type { HostTensor, NamedTensors, Program } from '../../src/training/program.ts';
 import { traceFunction } from '../../src/training/tracing/trace.ts';
 import { cpuEngine, difference, filledTensor, normals, normalTensor, ortEngine } from './programs.ts';
 

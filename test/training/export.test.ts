@@ -3,13 +3,14 @@ import { expect, it } from 'vitest';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import { buildArchitecture } from '../../src/training/architectures/index.ts';
+import { ARCHITECTURES } from '../../src/training/architectures/names.ts';
 import { createLoss, parseLoss } from '../../src/training/losses/index.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import { ADAM, createOptimizer } from '../../src/training/optimizers.ts';
 import { writeBack } from '../../src/training/parameters.ts';
 import type { HostTensor, Program, StepFunction } from '../../src/training/program.ts';
 import { Feed, splitzProgram } from '../../src/training/step.ts';
-import { ARCHITECTURES, buildArchitecture } from '../../tools/models/architectures/index.ts';
 import { difference, normals, ortEngine } from './programs.ts';
 
 const BATCH = 2;

@@ -3,9 +3,10 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { Tf } from '../../src/operators/training/form.ts';
+import type { Engine } from '../../src/training/engines/engine.ts';
 import { createOnnxRuntimeEngine } from '../../src/training/engines/onnxruntime.ts';
 import { createTfjsEngine } from '../../src/training/engines/tfjs.ts';
-import type { Engine, HostTensor, Program, StepFunction } from '../../src/training/program.ts';
+import type { HostTensor, Program, StepFunction } from '../../src/training/program.ts';
 import type { TracingTarget } from '../../src/training/tracing/kernel.ts';
 import { traceFunction } from '../../src/training/tracing/trace.ts';
 

@@ -7,17 +7,18 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
+import { networkBuilder } from '../../src/training/architectures/builder.ts';
+import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
+import { lenet } from '../../src/training/architectures/lenet.ts';
+import { resnet } from '../../src/training/architectures/resnet.ts';
+import type { Engine } from '../../src/training/engines/engine.ts';
 import { openEngine } from '../../src/training/engines/select-engine.ts';
 import { createLoss, parseLoss } from '../../src/training/losses/index.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
 import { createOptimizer, SGD } from '../../src/training/optimizers.ts';
-import type { Engine, Program } from '../../src/training/program.ts';
+import type { Program } from '../../src/training/program.ts';
 import type { Regularizer } from '../../src/training/regularizers.ts';
 import { Feed, splitzProgram } from '../../src/training/step.ts';
-import { initialKernel } from '../../tools/models/architectures/initial-weights.ts';
-import { lenet } from '../../tools/models/architectures/lenet.ts';
-import { resnet } from '../../tools/models/architectures/resnet.ts';
-import { networkBuilder } from '../../tools/models/builder.ts';
 import { cpuEngine, difference, normals, ortEngine } from './programs.ts';
 
 interface Subject {

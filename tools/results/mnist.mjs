@@ -16,7 +16,6 @@ import { parseArgs } from 'node:util';
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const cli = join(root, 'dist/cli/main.js');
-const architecture = (name) => join(root, `models/${name}.onnx`);
 const RADII = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5];
 
 const { values: flags } = parseArgs({
@@ -85,10 +84,10 @@ function splitzOnnx(args) {
 
 function train({ name, from, architecture: untrained = 'lenet-strided', flags: given, epochs }) {
   if (existsSync(at(name, '.onnx'))) return;
-  const start = from === undefined ? architecture(untrained) : at(from, '.onnx');
+  const start = from === undefined ? ['--architecture', untrained] : [at(from, '.onnx')];
   splitzOnnx([
     'train',
-    start,
+    ...start,
     '--data',
     `mnist:${flags.data}`,
     ...given,

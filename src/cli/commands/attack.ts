@@ -89,7 +89,7 @@ async function targetOf(flags: AttackFlags, seed: number, context: Context): Pro
       remedy: 'Name one model, or a result file and its model.',
     });
   const request = { ...flags, ...seriesRequests(flags), model: flags.source, seed };
-  return flags.undefended ? targetOfNetwork(request, flags) : targetOfModel(request, flags, context);
+  return flags.undefended ? targetOfNetwork(request, flags, context) : targetOfModel(request, flags, context);
 }
 
 const INTAKE = ['layout', 'channels', 'scale', 'mean', 'std'] as const;

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Context } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf } from '../../methods/method.ts';
-import { openResultFile, openResultStream, recordedSeed } from '../../methods/result-files.ts';
+import { openResultFile, openResultStream, recordedStart } from '../../methods/result-files.ts';
 import { cohenTsv } from '../../records/cohen-tsv.ts';
 import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
@@ -23,6 +23,7 @@ import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
 import { again } from '../again.ts';
 import { contextOf } from '../context.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
 import { resultName } from '../default-names.ts';
 import { placeNote } from '../place-note.ts';
@@ -56,6 +57,7 @@ async function within(
   note(`model  ${basename(flags.model)}${source.producer ? `, ${source.producer}` : ''}`);
   note(`data   ${subject.data.describe()}`);
   if (subject.alone !== null) note(`alone  ${aloneInWords(subject.alone)}`);
+  for (const text of dataNotes(subject.data)) note(text);
   for (const text of warningLines(subject.findings)) note(text);
   const settled = await settleOn(subject, request, context);
   const path = resultPath(flags, settled);
@@ -99,9 +101,10 @@ function seriesNotes(header: RunHeader): string[] {
 
 /** Images of the run, including those already done. */
 function plannedImages({ selection, data }: RunHeader): number {
-  const { start, skip, max, heldOut } = selection;
+  const { start, skip, max, heldOut, unreadable = [] } = selection;
+  const omitted = [...new Set([...heldOut, ...unreadable])];
   const last = (index: number): boolean => index >= start.value && (index - start.value) % skip.value === 0;
-  const all = Math.ceil((data.length - start.value) / skip.value) - heldOut.filter(last).length;
+  const all = Math.ceil((data.length - start.value) / skip.value) - omitted.filter(last).length;
   return Math.min(all, max.value ?? all);
 }
 
@@ -120,10 +123,16 @@ function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun)
   return out ?? resultName(model, own.method.tag(valuesOf(own.settings)));
 }
 
-/** The run with the seed of the file being continued, unless one was given. */
+/** The run with the seed of the file being continued, unless one was given, and without the images it left out. */
 async function continued(settled: SettledRun, path: string | null): Promise<SettledRun> {
-  if (settled.seed.origin !== 'operating system' || path === null) return settled;
-  return { ...settled, seed: (await recordedSeed(path)) ?? settled.seed };
+  const recorded = path === null ? null : await recordedStart(path);
+  if (recorded === null) return settled;
+  const { seed, unreadable } = settled;
+  return {
+    ...settled,
+    seed: seed.origin === 'operating system' ? recorded.seed : seed,
+    unreadable: [...new Set([...recorded.unreadable, ...unreadable])].sort((a, b) => a - b),
+  };
 }
 
 async function openResults(

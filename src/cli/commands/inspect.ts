@@ -16,9 +16,11 @@ import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown
 import { sarifOf } from '../../report/findings/sarif.ts';
 import { intakeSettings, preprocessingOf } from '../../runs/intake-settings.ts';
 import { openModel } from '../../runs/open-model.ts';
+import { datasetOptions } from '../../runs/open-subject.ts';
 import { checkPreparation } from '../../runs/preparation/preparation-check.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { InspectFlags } from '../declarations/inspect.ts';
 import { inputShapeOption } from '../input-shape.ts';
 import { renderBars } from '../terminal/bars.ts';
@@ -34,7 +36,7 @@ export async function run(flags: InspectFlags): Promise<void> {
     images:
       data === null
         ? undefined
-        : async (model) => preprocessingOf(intakeSettings(flags, model), (await data()).shape),
+        : async (model) => preprocessingOf(intakeSettings(flags, model), (await data(model)).shape),
     forceEval: flags.forceEval,
     followLinks: flags.followLinks,
     scale: flags.scale ?? null,
@@ -46,11 +48,12 @@ export async function run(flags: InspectFlags): Promise<void> {
 }
 
 /** Opens the data set of --data, once, when it is needed; null without --data. */
-function dataOf({ data, subset, labels }: InspectFlags): (() => Promise<Dataset>) | null {
+function dataOf(flags: InspectFlags): ((model: Model) => Promise<Dataset>) | null {
+  const { data, subset } = flags;
   if (data === undefined) return null;
   let opened: Promise<Dataset> | null = null;
-  return () => {
-    opened ??= openDataset(data, { subset, ...(labels === undefined ? {} : { labels }) });
+  return (model) => {
+    opened ??= openDataset(data, datasetOptions(flags, model, subset));
     return opened;
   };
 }
@@ -59,11 +62,12 @@ function dataOf({ data, subset, labels }: InspectFlags): (() => Promise<Dataset>
 async function withDataLookedAt(
   inspection: Inspection,
   flags: InspectFlags,
-  dataOf: (() => Promise<Dataset>) | null,
+  dataOf: ((model: Model) => Promise<Dataset>) | null,
 ): Promise<Inspection> {
   const { model, refusal, findings } = inspection;
   if (dataOf === null || model === null || refusal !== null) return inspection;
-  const data = await dataOf();
+  const data = await dataOf(model);
+  if (!flags.quiet) for (const text of dataNotes(data)) process.stderr.write(`${text}\n`);
   const { classifier, intake } = await openModel(model, flags, data.shape);
   const { alone, finding, ties } = await checkPreparation(classifier, data, intake, (text) => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);

@@ -5,6 +5,7 @@ import { valuesOf, type WithOrigins } from '../../methods/method.ts';
 import { openSubject } from '../../runs/open-subject.ts';
 import { type Prediction, type Predictions, type PredictRequest, predictOn } from '../../runs/predict.ts';
 import { contextOf } from '../context.ts';
+import { dataNotes } from '../data-notes.ts';
 import type { PredictFlags } from '../declarations/predict.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
@@ -15,7 +16,7 @@ export async function run(flags: PredictFlags): Promise<void> {
   const request: PredictRequest = { ...flags, ...seriesRequests(flags) };
   await contextOf(flags, 'Run the command again.', async (context) => {
     const subject = await openSubject(request, (text) => note(context, text));
-    for (const text of warningLines(subject.findings)) note(context, text);
+    for (const text of [...dataNotes(subject.data), ...warningLines(subject.findings)]) note(context, text);
     const predictions = await predictOn(subject, request, flags.index, context);
     if (flags.json) {
       process.stdout.write(`${JSON.stringify(documentOf(predictions))}\n`);

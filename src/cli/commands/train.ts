@@ -1,4 +1,5 @@
 /** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
+import { existsSync } from 'node:fs';
 import { access, constants, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
@@ -11,6 +12,7 @@ import { lockRun } from '../../records/run-lock.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
 import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
+import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
 import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
 import { openEngine } from '../../training/engines/select-engine.ts';
@@ -27,7 +29,11 @@ import { modelStem } from '../default-names.ts';
 import { interruptible } from '../interrupt.ts';
 import { startTrainingProgress } from '../terminal/training-progress.ts';
 
-export async function run(flags: TrainFlags): Promise<void> {
+/** The flags once it is known which network is trained: `model` is the path of its file, or the name of an architecture. */
+type Flags = TrainFlags & { readonly model: string };
+
+export async function run(given: TrainFlags): Promise<void> {
+  const flags: Flags = { ...given, model: networkOf(given) };
   requireCount('--seed', flags.seed, 0);
   requireCount('--threads', flags.threads, 1);
   requireCount('--validation', flags.validation, 1);
@@ -45,7 +51,32 @@ export async function run(flags: TrainFlags): Promise<void> {
   });
 }
 
-async function trainInto(out: string, flags: TrainFlags, signal: AbortSignal): Promise<void> {
+/** @throws UsageError where there is not exactly one network to train */
+function networkOf({ model, architecture }: TrainFlags): string {
+  if (model !== undefined && architecture !== undefined) {
+    throw new UsageError({
+      what: `there are two networks to train: ${model} and --architecture ${architecture}`,
+      remedy: 'Omit one of them.',
+    });
+  }
+  const name = model ?? architecture;
+  if (name === undefined) {
+    throw new UsageError({
+      what: 'there is no network to train',
+      remedy: `Name a model file, or an untrained network: --architecture ${ARCHITECTURES.join(', ')}.`,
+    });
+  }
+  const meant = ARCHITECTURES.find((known) => known === basename(name).replace(/\.onnx$/iu, ''));
+  if (architecture === undefined && meant !== undefined && !existsSync(name)) {
+    throw new UsageError({
+      what: `there is no file ${name}`,
+      remedy: `Write --architecture ${meant} for the untrained network of that name.`,
+    });
+  }
+  return name;
+}
+
+async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   };
@@ -102,7 +133,7 @@ async function trainInto(out: string, flags: TrainFlags, signal: AbortSignal): P
 function assemble(
   opened: OpenedTraining,
   batches: TrainingBatches,
-  flags: TrainFlags,
+  flags: Flags,
   out: string,
 ): { program: Program; run: Omit<TrainingRun, 'engine'> } {
   const { settings, classifier, cut, network, segments, data, source } = opened;
@@ -205,7 +236,7 @@ async function write(
   opened: OpenedTraining,
   trained: TrainedState,
   engine: string,
-  flags: TrainFlags,
+  flags: Flags,
 ): Promise<void> {
   const { network, source, settings, cut, data } = opened;
   const named = new Map<string, HostTensor>();
@@ -239,7 +270,7 @@ async function write(
   );
 }
 
-function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: TrainFlags): void {
+function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: Flags): void {
   const sigma = finalSigma(opened, trained);
   const last = trained.history.at(-1);
   if (flags.json) {

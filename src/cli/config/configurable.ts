@@ -21,8 +21,8 @@ import {
 } from '../options.ts';
 import { type OptionTable, optionsOf, recordOptions } from './option-table.ts';
 
-/** Options that replace or drop files, and the output format, are for the command line alone. */
-const COMMAND_LINE_ONLY = ['force', 'restart', 'json'];
+/** Options that stand for a file, replace or drop files, and the output format, are for the command line alone. */
+const COMMAND_LINE_ONLY = ['architecture', 'force', 'restart', 'json'];
 
 const configurable = (table: OptionTable): OptionTable =>
   new Map([...table].filter(([name]) => !COMMAND_LINE_ONLY.includes(name)));

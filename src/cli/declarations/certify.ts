@@ -31,6 +31,11 @@ const builder = <T>(y: Argv<T>) =>
       type: 'number',
       describe: 'noise of plain smoothing alongside [sigma / Lipschitz bound]',
     })
+    .option('strict-images', {
+      type: 'boolean',
+      default: false,
+      describe: 'stop where an image cannot be read, instead of leaving it out',
+    })
     .option('out', {
       type: 'string',
       nargs: 1,

@@ -2,12 +2,17 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { ShownFlags } from '../commands/config.ts';
 import { SECTIONS } from '../config/configurable.ts';
+import type { OptionTable } from '../config/option-table.ts';
 import type { OptionSources } from '../config/sources.ts';
+import { demandValues, requireNumbers } from '../written-values.ts';
 
-/** @param sources of this call: `show` takes the options of the command that it is asked about */
-export function configCommand(sources: OptionSources): CommandModule {
+/**
+ * @param sources of this call: `show` takes the options of the command that it is asked about
+ * @param args the command line
+ */
+export function configCommand(sources: OptionSources, args: readonly string[]): CommandModule {
   const command = sources.command ?? 'certify';
-  const options = SECTIONS.get(command)?.options ?? new Map();
+  const options: OptionTable = SECTIONS.get(command)?.options ?? new Map();
   const showBuilder = <T>(y: Argv<T>) =>
     y
       .positional('for', { choices: [...SECTIONS.keys()], default: 'certify', describe: 'a command' })
@@ -24,9 +29,19 @@ export function configCommand(sources: OptionSources): CommandModule {
         .command({
           command: 'show [for] [model]',
           describe: 'settings of a command and where each comes from',
-          builder: (y) => showBuilder(y).showHidden('all', "with --help: the command's options, too"),
-          handler: async (flags) =>
-            (await import('../commands/config.ts')).show(sources, command, flags as unknown as ShownFlags),
+          builder: (y) =>
+            demandValues(showBuilder(y), options).showHidden(
+              'all',
+              "with --help: the command's options, too",
+            ),
+          handler: async (flags) => {
+            requireNumbers(flags, options, args);
+            await (await import('../commands/config.ts')).show(
+              sources,
+              command,
+              flags as unknown as ShownFlags,
+            );
+          },
         })
         .command({
           command: 'schema',

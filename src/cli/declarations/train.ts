@@ -2,14 +2,20 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import type { RequestOrigins } from '../../methods/sourced.ts';
+import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { DEVICES, ENGINES } from '../../training/engines/select-engine.ts';
 import { briefHelp } from '../brief-help.ts';
-import { modelArgument, outputOptions, preprocessingOptions } from '../options.ts';
+import { followLinksOption, outputOptions, preprocessingOptions, scoresOption } from '../options.ts';
 import type { Declaration } from './declaration.ts';
 import { trainingOptions } from './training-options.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(trainingOptions(preprocessingOptions(modelArgument(y))))
+  outputOptions(trainingOptions(preprocessingOptions(followLinksOption(scoresOption(y)))))
+    .positional('model', { type: 'string', describe: 'the ONNX file' })
+    .option('architecture', {
+      choices: ARCHITECTURES,
+      describe: 'an untrained network in place of MODEL',
+    })
     .option('data', {
       type: 'string',
       describe:
@@ -38,17 +44,16 @@ const builder = <T>(y: Argv<T>) =>
     })
     .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start again' })
     .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
-    .example('$0 train models/glyphs.onnx --sigma 0.5 --out my.onnx', 'on the built-in data')
-    .example('$0 train models/lenet.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
+    .example('$0 train --architecture glyphs --sigma 0.5', 'on the built-in data')
+    .example('$0 train net.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
 
-export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & {
-  model: string;
-} & RequestOrigins;
+export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & RequestOrigins;
 
 export const train: Declaration<TrainFlags> = {
-  command: 'train <model>',
+  command: 'train [model]',
   describe: 'train a classifier with the SPLITZ loss, ONNX in and out',
   builder: briefHelp(builder, [
+    'architecture',
     'data',
     'split',
     'recipe',

@@ -9,6 +9,8 @@ import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
 import type { RunHeader } from '../../records/record.ts';
 import { inPlainWords } from '../../report/plain-words.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
+import { equalImagesInWords } from '../../statistics/equal-images.ts';
+import { leftOutInWords } from '../../statistics/left-out.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
 import { type Curve, renderCurves } from './curve.ts';
@@ -123,7 +125,7 @@ function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen
   return renderCurves(second === undefined ? [first] : [first, second], axis, screen);
 }
 
-function notes(header: RunHeader, { series: [first], images, right }: RunSummary): string[] {
+function notes(header: RunHeader, { series: [first], images, right, equal }: RunSummary): string[] {
   const own = ownSeries(header);
   if (first === undefined) throw new RangeError('a run has a series');
   const { alpha } = first.score;
@@ -137,7 +139,10 @@ function notes(header: RunHeader, { series: [first], images, right }: RunSummary
     right === null
       ? 'no labels: this is the share of images with a certificate, whether right or wrong.'
       : `${aloneInWords({ right, images })}; this is not certified.`;
+  const leftOut = leftOutInWords(header, images);
   return [
+    ...(leftOut === null ? [] : [leftOut]),
+    ...equalImagesInWords(equal),
     failing,
     alone,
     ...(fair === null || first.medianLocalLipschitz === null

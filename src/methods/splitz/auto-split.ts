@@ -2,6 +2,7 @@
  * `--split auto`: the pilot with one level, on the last images of the data, which are recorded as held out and never certified.
  * Its noise is that of a fixed seed, whatever the run's own: the same command chooses the same cut when it continues a run.
  */
+import { readableImages } from '../../datasets/readable-images.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import type { Cut } from '../../onnx/cuts.ts';
@@ -40,17 +41,15 @@ export async function autoSplit(
     });
   }
   const heldOut = Array.from({ length: HELD_OUT }, (_, k) => data.length - HELD_OUT + k);
-  const images = await Promise.all(
-    heldOut.map(async (index) => ({ index, pixels: await data.image(index) })),
-  );
-  const pilot = { images, labels: heldOut.map((index) => data.labels?.[index] ?? null) };
+  const images = await readableImages(data, heldOut);
+  const pilot = { images, labels: images.map(({ index }) => data.labels?.[index] ?? null) };
   const settings = { ...votes, n: PILOT_DRAWS, lipschitz, seed: PILOT_SEED };
   const cuts = classifier.cuts.cuts.slice(0, CANDIDATES);
   const points = await runPilot(subject, cuts, [inputSigma], pilot, settings, context);
   for (const point of points)
     note(
       context,
-      `auto   '${point.cut.name}': average radius ${expectedOf(point, PILOT_DRAWS, settings).averageRadius.toFixed(4)} on ${HELD_OUT} held-out images at sigma ${point.sigma}`,
+      `auto   '${point.cut.name}': average radius ${expectedOf(point, PILOT_DRAWS, settings).averageRadius.toFixed(4)} on ${images.length} held-out images at sigma ${point.sigma}`,
     );
   const { cut, sigma } = bestOf(points, PILOT_DRAWS, settings, null);
   return { cut, sigma, heldOut };

@@ -1,4 +1,5 @@
 /** Where SPLITZ cuts the network and how much noise it adds there: what was asked for, then the model's metadata, then defaults. */
+import { firstReadable } from '../../datasets/readable-images.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
@@ -140,7 +141,9 @@ const BEARABLE = 0.5;
  * no signal is left. The message states the size of the latent.
  */
 async function checkFallback({ data }: Subject, cut: Cut, left: LeftHalfBound, sigma: number): Promise<void> {
-  const { latent } = latentCentre(left, await data.image(0));
+  const [image] = await firstReadable(data, 1);
+  if (image === undefined) throw new Error('a data set has an image');
+  const { latent } = latentCentre(left, image.pixels);
   const norm = Math.sqrt(latent.reduce((sum, v) => sum + v * v, 0));
   if (sigma <= norm) return;
   const each = norm / Math.sqrt(latent.length);

@@ -21,7 +21,7 @@ import { checkRows } from '../runtime/check-rows.ts';
 import type { FloatTensor } from '../runtime/session.ts';
 import { trialRun } from '../runtime/trial.ts';
 import { withFloat32Ends } from './float32-ends.ts';
-import { checkFit, type Preprocessing, rowShape } from './preprocessing.ts';
+import { fittingRow, type Preprocessing, usualRow } from './preprocessing.ts';
 
 export interface ClassifierOptions {
   /** Name of the output with the class scores; needed when there are several. */
@@ -226,9 +226,8 @@ export function openRow(
   images: Preprocessing,
 ): readonly number[] | undefined {
   if (declaredShape?.slice(1).every((d) => typeof d === 'number')) return undefined;
-  const row = rowShape(images.layout, images.imageShape);
-  checkFit(model, images, declaredShape ?? ['batch', ...row]);
-  return row;
+  const declared = declaredShape ?? ['batch', ...usualRow(images.layout, images.imageShape)];
+  return fittingRow(model, images, declared);
 }
 
 /** Numbers in one image, and in a batch whose size the file fixes: a few copies of either must fit in memory. */

@@ -4,7 +4,8 @@
  *
  *   x ↦ layout( (scale·order(x) − mean) / std )        mean and std per channel, in the model's own units and order
  *
- * with order: rgb (none), bgr (the three channels in reverse, an isometry); layout: nchw (none), nhwc (Transpose), hw ([N,H,W], one channel), flat ([N, C·H·W]).
+ * with order: rgb (none), bgr (the three channels in reverse, an isometry); "grey-to-" is done where images are read; layout: nchw (none),
+ * nhwc (Transpose), hw ([N,H,W], one channel), flat (any shape of C·H·W elements), flat-transposed (the same, columns first).
  */
 import { UsageError } from '../../ground/errors.ts';
 import { DataType } from '../model/data-type.ts';
@@ -12,7 +13,7 @@ import { tensorInfo } from '../model/extract.ts';
 import { type Dim, describeType, sizeOf } from '../model/graph.ts';
 import { type Model, modelOf } from '../model/model.ts';
 import { AttributeType, edited, type NodeProto } from '../model/proto.ts';
-import type { ChannelOrder, Layout } from './pixel-layout.ts';
+import { type ChannelOrder, type Layout, takesBgr } from './pixel-layout.ts';
 
 export interface Preprocessing {
   readonly layout: Layout;
@@ -26,8 +27,12 @@ export interface Preprocessing {
   readonly imageShape: readonly [number, number, number];
 }
 
-/** Shape of one image as the model takes it, without the batch axis. */
-export function rowShape(layout: Layout, [c, h, w]: readonly [number, number, number]): number[] {
+type ImageShape = Preprocessing['imageShape'];
+
+const isFlat = (layout: Layout): boolean => layout.startsWith('flat');
+
+/** Shape of one image in a layout. */
+export function usualRow(layout: Layout, [c, h, w]: ImageShape): number[] {
   switch (layout) {
     case 'nchw':
       return [c, h, w];
@@ -36,8 +41,34 @@ export function rowShape(layout: Layout, [c, h, w]: readonly [number, number, nu
     case 'hw':
       return [h, w];
     case 'flat':
+    case 'flat-transposed':
       return [c * h * w];
   }
+}
+
+/** Shape of one image in a layout and in the model, whose dimensions may be open; null where the two do not agree. */
+function rowFor(layout: Layout, image: ImageShape, declared: readonly Dim[]): number[] | null {
+  const row = usualRow(layout, image);
+  if (isFlat(layout)) return isChannelsLast(image, declared) ? null : flatRow(row[0] ?? 0, declared);
+  const fits =
+    row.length === declared.length && declared.every((d, k) => typeof d !== 'number' || d === row[k]);
+  return fits && (layout !== 'hw' || image[0] === 1) ? row : null;
+}
+
+/** [H,W,C] has the right number of elements, but colours laid flat would land on other pixels. */
+function isChannelsLast(image: ImageShape, declared: readonly Dim[]): boolean {
+  const last = usualRow('nhwc', image);
+  return image[0] > 1 && declared.length === 3 && declared.every((d, k) => d === last[k]);
+}
+
+/** `count` elements in the declared shape; an open dimension takes what the others leave, if there is only one. */
+function flatRow(count: number, declared: readonly Dim[]): number[] | null {
+  const known = sizeOf(declared.filter((d): d is number => typeof d === 'number'));
+  const open = declared.filter((d) => typeof d !== 'number').length;
+  if (declared.length === 0 || open > 1) return null;
+  const left = count / known;
+  if (open === 0 ? left !== 1 : !Number.isInteger(left)) return null;
+  return declared.map((d) => (typeof d === 'number' ? d : left));
 }
 
 /** Throws UsageError when the images do not fit the model's input, or mean and std not the channels. */
@@ -45,7 +76,7 @@ export function prependPreprocessing(model: Model, wanted: Preprocessing): Model
   const [channels] = wanted.imageShape;
   const input = model.graph.inputs[0];
   if (input === undefined) throw new Error('a classifier has one input');
-  checkFit(model, wanted, input.declaredShape ?? []);
+  const row = fittingRow(model, wanted, input.declaredShape ?? []);
   const mean = perChannel('mean', wanted.mean, channels, (v) => Number.isFinite(v));
   const std = perChannel('std', wanted.std, channels, (v) => Number.isFinite(v) && v > 0);
   if (!(Number.isFinite(wanted.scale) && wanted.scale > 0)) {
@@ -90,10 +121,10 @@ export function prependPreprocessing(model: Model, wanted: Preprocessing): Model
     type: DataType.INT64,
   });
 
-  if (wanted.channelOrder === 'bgr') {
+  if (takesBgr(wanted.channelOrder ?? 'rgb')) {
     if (channels !== 3) {
       throw new UsageError({
-        what: `--channels bgr does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`,
+        what: `--channels ${wanted.channelOrder} does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`,
         why: 'only red, green and blue can be put in another order',
         remedy: 'Omit it.',
       });
@@ -103,12 +134,11 @@ export function prependPreprocessing(model: Model, wanted: Preprocessing): Model
   if (wanted.scale !== 1) append('scale', 'Mul', floats([wanted.scale], []));
   if (mean.some((v) => v !== 0)) append('mean', 'Sub', floats(mean, [1, channels, 1, 1]));
   if (std.some((v) => v !== 1)) append('std', 'Div', floats(std, [1, channels, 1, 1]));
-  const row = rowShape(wanted.layout, wanted.imageShape);
-  if (wanted.layout === 'nhwc') {
-    append('', 'Transpose', null, [{ name: 'perm', type: AttributeType.INTS, ints: [0, 2, 3, 1] }]);
-  } else if (wanted.layout !== 'nchw') {
-    append('shape', 'Reshape', integers([-1, ...row]));
-  }
+  const transpose = (ints: number[]): void =>
+    append('', 'Transpose', null, [{ name: 'perm', type: AttributeType.INTS, ints }]);
+  if (wanted.layout === 'nhwc') transpose([0, 2, 3, 1]);
+  if (wanted.layout === 'flat-transposed') transpose([0, 1, 3, 2]);
+  if (wanted.layout === 'hw' || isFlat(wanted.layout)) append('shape', 'Reshape', integers([-1, ...row]));
   const last = nodes.at(-1);
   if (last === undefined) return model;
   last.output = [input.name];
@@ -143,38 +173,46 @@ function constantNode(name: string, output: string, { values, dims, type }: Cons
   };
 }
 
-/** Throws UsageError when images do not fit an input of the shape `declared`, batch axis included. */
-export function checkFit(
+/** Shape of one image as the model takes it. Throws UsageError, with the flag that would help, where it does not fit. */
+export function fittingRow(
   model: Model,
   { layout, imageShape }: Preprocessing,
   declared: readonly Dim[],
-): void {
-  const row = rowShape(layout, imageShape);
+): number[] {
   const [, ...rest] = declared;
-  const fits =
-    rest.length === row.length &&
-    rest.every((d, k) => typeof d !== 'number' || d === row[k]) &&
-    (layout !== 'hw' || imageShape[0] === 1);
-  if (fits) return;
-  const other = (['nchw', 'nhwc', 'hw', 'flat'] as const).find((candidate) => {
-    const shape = rowShape(candidate, imageShape);
-    const oneChannel = candidate !== 'hw' || imageShape[0] === 1;
-    return (
-      oneChannel &&
-      shape.length === rest.length &&
-      rest.every((d, k) => typeof d !== 'number' || d === shape[k])
-    );
-  });
+  const row = rowFor(layout, imageShape, rest);
+  if (row !== null) return row;
+  const usual = usualRow(layout, imageShape);
   const taken = sizeOf(rest.filter((d): d is number => typeof d === 'number'));
   throw new UsageError({
     what: `images of shape [${imageShape.join(',')}] (channels, height, width) do not fit the model's input ${describeType(DataType.FLOAT, declared)}`,
     where: model.path,
-    why: `in layout ${layout} one image has the shape [${row.join(',')}], ${sizeOf(row)} numbers; the model takes [${rest.map((d) => d ?? '?').join(',')}]${rest.every((d) => typeof d === 'number') ? `, ${taken}` : ''}`,
+    why: `in layout ${layout} one image has the shape [${usual.join(',')}], ${sizeOf(usual)} numbers; the model takes [${rest.map((d) => d ?? '?').join(',')}]${rest.every((d) => typeof d === 'number') ? `, ${taken}` : ''}`,
     remedy:
-      other === undefined
-        ? 'Use the data set the model was trained on, or images of its size.'
-        : `Use --layout ${other}.`,
+      otherFlags(layout, imageShape, rest) ??
+      'Use the data set the model was trained on, or images of its size.',
   });
+}
+
+/** The flags with which the images would fit, or null: another layout, or grey images repeated for a model of colour ones. */
+function otherFlags(layout: Layout, image: ImageShape, rest: readonly Dim[]): string | null {
+  const layoutFor = (shape: ImageShape): Layout | undefined =>
+    (['nchw', 'nhwc', 'hw', 'flat'] as const).find(
+      (candidate) =>
+        (isFlat(candidate) || rest.some((d) => typeof d === 'number')) &&
+        rowFor(candidate, shape, rest) !== null,
+    );
+  const other = layoutFor(image);
+  if (other !== undefined) return `Use --layout ${other}.`;
+  const [channels, height, width] = image;
+  const colour = channels === 1 ? ([3, height, width] as const) : null;
+  if (colour === null) return null;
+  if (rowFor(layout, colour, rest) !== null)
+    return 'The images are grey. Add --channels grey-to-rgb to read them as R = G = B.';
+  const both = layoutFor(colour);
+  return both === undefined
+    ? null
+    : `The images are grey. Add --channels grey-to-rgb to read them as R = G = B, and --layout ${both}.`;
 }
 
 /** One number per channel; a single number applies to all. Absent: nothing to do. */

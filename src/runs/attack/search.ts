@@ -4,6 +4,7 @@ import { openNoisyScores } from '../../attack/noisy-scores.ts';
 import { type OpenedGradientAttack, openGradientAttack } from '../../attack/open-gradient-attack.ts';
 import type { PixelRange } from '../../attack/perturbation.ts';
 import { gradientSearch, type Search } from '../../attack/search.ts';
+import { readableImages } from '../../datasets/readable-images.ts';
 import { ModelRefused, ToolError } from '../../ground/errors.ts';
 import { type Context, note } from '../../methods/context.ts';
 import { inputCut } from '../../methods/smoothing/open.ts';
@@ -47,7 +48,11 @@ export async function openSearch(
       return { ...gradientSearch(gradients, steps), draws, close: () => gradients.close() };
   }
   const count = Math.min(STRANGERS, data.length);
-  const others = await Promise.all(Array.from({ length: count }, (_, index) => data.image(index)));
+  const images = await readableImages(
+    data,
+    Array.from({ length: count }, (_, index) => index),
+  );
+  const others = images.map(({ pixels }) => pixels);
   const scores = await openNoisyScores(classifier, cut, { draws, sigma, seed });
   return { ...boundaryWalk(scores, { steps, seed, range, others }), draws, close: () => scores.close() };
 }

@@ -8,6 +8,7 @@ import { readRun } from '../../methods/result-files.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { reopenSubject, type SourceFlags } from '../reopen-subject.ts';
+import { withoutUnreadable } from '../run-images.ts';
 import { type SeriesRequests, settle } from '../settle.ts';
 
 /** Which images: one, or `max` from `start`. */
@@ -88,7 +89,7 @@ export async function targetOfModel(
   context: Context,
 ): Promise<AttackTarget> {
   const subject = await openSubject(request);
-  const indices = chosenImages(subject, choice);
+  const indices = await chosenImages(subject, choice, context);
   const { series, heldOut } = await settle({ ...request, against: [] }, subject, context);
   const [own] = series;
   if (own === undefined) throw new Error('a run has a series');
@@ -101,12 +102,21 @@ export async function targetOfModel(
 }
 
 /** The network alone, without noise. */
-export async function targetOfNetwork(request: SubjectRequest, choice: ImageChoice): Promise<AttackTarget> {
+export async function targetOfNetwork(
+  request: SubjectRequest,
+  choice: ImageChoice,
+  context: Pick<Context, 'signal' | 'tell'>,
+): Promise<AttackTarget> {
   const subject = await openSubject(request);
-  return { subject, indices: chosenImages(subject, choice), certified: null };
+  return { subject, indices: await chosenImages(subject, choice, context), certified: null };
 }
 
-function chosenImages({ data }: OpenedSubject, { image, start, max }: ImageChoice): number[] {
+/** Without those that cannot be read, which a note names. */
+async function chosenImages(
+  { data }: OpenedSubject,
+  { image, start, max }: ImageChoice,
+  context: Pick<Context, 'signal' | 'tell'>,
+): Promise<readonly number[]> {
   const first = image ?? start;
   if (first >= data.length)
     throw new UsageError({
@@ -115,5 +125,6 @@ function chosenImages({ data }: OpenedSubject, { image, start, max }: ImageChoic
       remedy: `Give an index from 0 to ${data.length - 1}.`,
     });
   const last = image === undefined ? Math.min(data.length, start + (max ?? data.length)) : first + 1;
-  return Array.from({ length: last - first }, (_, k) => first + k);
+  const indices = Array.from({ length: last - first }, (_, k) => first + k);
+  return withoutUnreadable(data, indices, context);
 }

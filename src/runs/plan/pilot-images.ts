@@ -1,6 +1,7 @@
 /** The images a plan is made on: never those it is made for. */
-import type { Dataset, Subset } from '../../datasets/dataset.ts';
-import { openDataset } from '../../datasets/open-dataset.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { type DatasetOptions, openDataset } from '../../datasets/open-dataset.ts';
+import { readableImages } from '../../datasets/readable-images.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { PilotImages } from '../../methods/method.ts';
 
@@ -18,14 +19,15 @@ export interface PlanImages extends PilotImages {
  * Images spread evenly over the other part of the data (training images, for a test set); where there is no other part,
  * the last images of the data, which the planned run then omits.
  * @param spec the data as they were named
+ * @param opening how `data` were opened
  */
 export async function pilotImages(
   spec: string,
   data: Dataset,
-  subset: Subset,
+  opening: Pick<DatasetOptions, 'subset' | 'greyAsRgb'>,
   count: number,
 ): Promise<PlanImages> {
-  const other = await openOther(spec, subset === 'test' ? 'train' : 'test');
+  const other = await openOther(spec, { ...opening, subset: opening.subset === 'test' ? 'train' : 'test' });
   const own = other === null || other.digest === data.digest;
   if (own && data.length <= count) {
     throw new UsageError({
@@ -40,9 +42,8 @@ export async function pilotImages(
   const indices = Array.from({ length: taken }, (_, k) =>
     own ? data.length - taken + k : Math.floor((k * source.length) / taken),
   );
-  const images = await Promise.all(
-    indices.map(async (index, k) => ({ index: FIRST_PILOT_INDEX + k, pixels: await source.image(index) })),
-  );
+  const read = await readableImages(source, indices);
+  const images = read.map(({ pixels }, k) => ({ index: FIRST_PILOT_INDEX + k, pixels }));
   if (images[0]?.pixels.length !== data.shape.reduce((a, b) => a * b, 1)) {
     throw new UsageError({
       what: 'the two parts of the data hold images of different shapes',
@@ -52,16 +53,18 @@ export async function pilotImages(
   }
   return {
     images,
-    labels: indices.map((index) => source.labels?.[index] ?? null),
-    from: own ? `the last ${taken} images of ${data.name}` : `${taken} images of ${source.name}`,
+    labels: read.map(({ index }) => source.labels?.[index] ?? null),
+    from: own
+      ? `the last ${images.length} images of ${data.name}`
+      : `${images.length} images of ${source.name}`,
     heldOut: own ? taken : 0,
   };
 }
 
 /** The other part, or null where there is none. */
-async function openOther(spec: string, subset: Subset): Promise<Dataset | null> {
+async function openOther(spec: string, options: DatasetOptions): Promise<Dataset | null> {
   try {
-    return await openDataset(spec, { subset });
+    return await openDataset(spec, options);
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;

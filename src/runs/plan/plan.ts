@@ -6,6 +6,7 @@ import { METHODS, methodNamed } from '../../methods/index.ts';
 import type { Method, RunPilot } from '../../methods/method.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { PILOT_SEED } from '../../methods/splitz/left-half.ts';
+import { repeatsGrey } from '../../onnx/intake/pixel-layout.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
 import { dataSpec, type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { asked, type SeriesRequests } from '../settle.ts';
@@ -75,9 +76,11 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const openedSeconds = performance.now() / 1000;
   const { data, subset } = subject;
   const spec = dataSpec(request, subject.classifier.source);
-  const pilot = await pilotImages(spec, data, subset, request.images);
+  const greyAsRgb = repeatsGrey(subject.intake.channelOrder.value);
+  const pilot = await pilotImages(spec, data, { subset, greyAsRgb }, request.images);
   note(context, `data   ${data.describe()}`);
   if (subject.alone !== null) note(context, `alone  ${aloneInWords(subject.alone)}`);
+  for (const text of data.notes ?? []) note(context, `data   ${text}`);
   note(context, `pilot  ${pilot.from}, ${request.draws} draws each`);
 
   const seed = BigInt(request.seed ?? PLAN_SEED);

@@ -5,6 +5,8 @@
  * always give the same finding.
  */
 import type { Dataset } from '../../datasets/dataset.ts';
+import { readableImages } from '../../datasets/readable-images.ts';
+import { takesBgr } from '../../onnx/intake/pixel-layout.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
@@ -50,9 +52,12 @@ export async function checkPreparation(
   intake: IntakeSettings,
   tell: (text: string) => void = () => {},
 ): Promise<PreparationCheck> {
-  const count = Math.min(sizeOf(data.shape) < LARGE ? IMAGES.usual : IMAGES.large, data.length);
-  const indices = Array.from({ length: count }, (_, k) => Math.floor((k * data.length) / count));
-  const images = await Promise.all(indices.map((index) => data.image(index)));
+  const most = Math.min(sizeOf(data.shape) < LARGE ? IMAGES.usual : IMAGES.large, data.length);
+  const indices = Array.from({ length: most }, (_, k) => Math.floor((k * data.length) / most));
+  const readable = await readableImages(data, indices);
+  const images = readable.map(({ pixels }) => pixels);
+  const count = images.length;
+  if (count === 0) return { alone: null, finding: null, ties: null };
   return withSession(encodeModel(model.proto), model.path, async (session) => {
     const { labels, shape } = data;
     const scores = await scoresOf(session, images, shape);
@@ -63,21 +68,23 @@ export async function checkPreparation(
       const finding = await checkScale(answers, images, intake.scale.value, data.name);
       return { alone: null, finding, ties };
     }
-    const wanted = indices.map((index) => labels[index] ?? -1);
+    const wanted = readable.map(({ index }) => labels[index] ?? -1);
     const rightOf = async (pixels: readonly Float32Array[]): Promise<boolean[]> =>
       (await answers(pixels)).map((answer, k) => answer === wanted[k]);
     const asGiven = await rightOf(images);
     const alone = { right: asGiven.filter(Boolean).length, images: count };
     if (count < FEWEST) return { alone, finding: null, ties };
-    const given = preparationGiven(intake, shape[0] ?? 1);
-    const others = usualPreparations(shape[0] ?? 1).filter((one) => !isSame(one, given));
+    const given = preparationGiven(intake, shape[0]);
+    const others = usualPreparations(shape[0], given.columnsFirst !== null).filter(
+      (one) => !isSame(one, given),
+    );
     // No candidate can find enough more.
     if (mcNemar(0, count - alone.right) > FALSE_ALARM / others.length) return { alone, finding: null, ties };
     tell(
       `the network alone finds ${alone.right} of ${count} labels; trying other preparations of the pixels`,
     );
     const preparedAs = (preparation: Preparation, some: readonly Float32Array[]): Float32Array[] =>
-      some.map((image) => asPrepared(image, given, preparation));
+      some.map((image) => asPrepared(image, shape, given, preparation));
     const first: Tried[] = [];
     for (const preparation of others)
       first.push({ preparation, right: await rightOf(preparedAs(preparation, images.slice(0, count / 4))) });
@@ -152,7 +159,10 @@ async function scoresOf(
 /** The class of the largest score; -1 where a score is not a number. */
 const topClass = (scores: Float32Array): number => (scores.every(Number.isFinite) ? argmax(scores) : -1);
 
-function preparationGiven({ scale, mean, std, channelOrder }: IntakeSettings, channels: number): Preparation {
+function preparationGiven(
+  { scale, mean, std, channelOrder, layout }: IntakeSettings,
+  channels: number,
+): Preparation {
   const perChannel = (values: readonly number[] | null, otherwise: number): readonly number[] => {
     const all = values ?? [otherwise];
     return all.length === channels ? all : new Array<number>(channels).fill(all[0] ?? otherwise);
@@ -161,6 +171,7 @@ function preparationGiven({ scale, mean, std, channelOrder }: IntakeSettings, ch
     scale: scale.value,
     mean: perChannel(mean.value, 0),
     std: perChannel(std.value, 1),
-    channelOrder: channelOrder.value,
+    channelOrder: takesBgr(channelOrder.value) ? 'bgr' : 'rgb',
+    columnsFirst: layout.value.startsWith('flat') ? layout.value === 'flat-transposed' : null,
   };
 }

@@ -1,15 +1,18 @@
 /**
- * The ways in which trained networks commonly expect their pixels, as what `--scale`, `--mean`, `--std` and `--channels` can
- * say. Means and deviations are those of the data sets, as published with them or by the frameworks.
+ * The ways in which trained networks commonly expect their pixels, as what `--scale`, `--mean`, `--std`, `--channels` and, for
+ * models of flat images, `--layout` can say. Means and deviations are those of the data sets, as published with them or by the frameworks.
  */
-import type { ChannelOrder } from '../../onnx/intake/pixel-layout.ts';
+import type { ImageShape } from '../../datasets/dataset.ts';
 
 /** x ↦ (scale · order(x) − mean) / std; mean and std one number per channel, in the model's units and order. */
 export interface Preparation {
   readonly scale: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  readonly channelOrder: ChannelOrder;
+  /** Of three colours. */
+  readonly channelOrder: 'rgb' | 'bgr';
+  /** Whether the pixels of a channel come column by column; null where images are not flat. */
+  readonly columnsFirst: boolean | null;
 }
 
 const plain = (scale: number, channels: number): Preparation => ({
@@ -17,11 +20,13 @@ const plain = (scale: number, channels: number): Preparation => ({
   mean: new Array<number>(channels).fill(0),
   std: new Array<number>(channels).fill(1),
   channelOrder: 'rgb',
+  columnsFirst: null,
 });
 
 const normalised = (mean: readonly number[], std: readonly number[], scale = 1): Preparation => ({
   ...{ scale, mean, std },
   channelOrder: 'rgb',
+  columnsFirst: null,
 });
 
 /** -1..1 of as many channels. */
@@ -49,13 +54,18 @@ const COLOUR: readonly Preparation[] = [
 ];
 
 /** The same for a model that takes blue, green and red. */
-const reversed = ({ scale, mean, std }: Preparation): Preparation => ({
-  ...{ scale, mean: mean.toReversed(), std: std.toReversed() },
+const reversed = ({ mean, std, ...rest }: Preparation): Preparation => ({
+  ...{ ...rest, mean: mean.toReversed(), std: std.toReversed() },
   channelOrder: 'bgr',
 });
 
-/** What a network for images of so many channels may have been trained with. */
-export function usualPreparations(channels: number): readonly Preparation[] {
+/** What a network for images of so many channels may have been trained with. @param flat whether it takes flat images */
+export function usualPreparations(channels: number, flat = false): readonly Preparation[] {
+  const all = ofChannels(channels);
+  return flat ? [false, true].flatMap((columnsFirst) => all.map((one) => ({ ...one, columnsFirst }))) : all;
+}
+
+function ofChannels(channels: number): readonly Preparation[] {
   if (channels === 1) return GREY;
   if (channels === 3) return [...COLOUR, ...COLOUR.map(reversed)];
   return [plain(1, channels), plain(255, channels), centred(channels)];
@@ -65,17 +75,28 @@ export function usualPreparations(channels: number): readonly Preparation[] {
  * The image that, prepared as `given`, is what `other` makes of `image`: one session answers for every preparation.
  * @param image pixels [C,H,W] in [0,1]
  */
-export function asPrepared(image: Float32Array, given: Preparation, other: Preparation): Float32Array {
-  const channels = given.mean.length;
-  const plane = image.length / channels;
+export function asPrepared(
+  image: Float32Array,
+  [channels, rows, columns]: ImageShape,
+  given: Preparation,
+  other: Preparation,
+): Float32Array {
+  const plane = rows * columns;
   const place = (channel: number, { channelOrder }: Preparation): number =>
     channelOrder === 'bgr' ? channels - 1 - channel : channel;
+  /** Where the pixel comes from that has to stand at `p`. */
+  const source = (p: number): number => {
+    if (given.columnsFirst === other.columnsFirst) return p;
+    return other.columnsFirst === true
+      ? (p % rows) * columns + Math.floor(p / rows)
+      : (p % columns) * rows + Math.floor(p / columns);
+  };
   const out = new Float32Array(image.length);
   for (let c = 0; c < channels; c++) {
     const from = place(c, other) * plane;
     const to = place(c, given) * plane;
     for (let p = 0; p < plane; p++) {
-      const prepared = (other.scale * image[from + p]! - other.mean[c]!) / other.std[c]!;
+      const prepared = (other.scale * image[from + source(p)]! - other.mean[c]!) / other.std[c]!;
       out[to + p] = (prepared * given.std[c]! + given.mean[c]!) / given.scale;
     }
   }
@@ -83,17 +104,19 @@ export function asPrepared(image: Float32Array, given: Preparation, other: Prepa
 }
 
 /** The options that say it, all of them, since a model's metadata may say something else. */
-export function optionsFor({ scale, mean, std, channelOrder }: Preparation): string {
+export function optionsFor({ scale, mean, std, channelOrder, columnsFirst }: Preparation): string {
   const list = (values: readonly number[]): string =>
     values.every((v) => v === values[0]) ? String(values[0]) : values.join(',');
   return [
     `--scale ${scale} --mean ${list(mean)} --std ${list(std)}`,
     ...(mean.length === 3 ? [`--channels ${channelOrder}`] : []),
+    ...(columnsFirst === null ? [] : [`--layout ${columnsFirst ? 'flat-transposed' : 'flat'}`]),
   ].join(' ');
 }
 
 export const isSame = (a: Preparation, b: Preparation): boolean =>
   a.scale === b.scale &&
   a.channelOrder === b.channelOrder &&
+  a.columnsFirst === b.columnsFirst &&
   a.mean.every((v, c) => v === b.mean[c]) &&
   a.std.every((v, c) => v === b.std[c]);

@@ -6,8 +6,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ToolError } from '../../ground/errors.ts';
 import { onnxRuntimeVersion } from '../../onnx/runtime/runtime-version.ts';
 import { cleanMessage } from '../../onnx/runtime/session.ts';
-import type { Engine, HostTensor, Program, StepFunction } from '../program.ts';
+import type { HostTensor, Program, StepFunction } from '../program.ts';
 import { type TracedFunction, traceFunction } from '../tracing/trace.ts';
+import type { Engine } from './engine.ts';
 import { fed, stateDims } from './feeds.ts';
 
 export type OnnxRuntimeDevice = 'cpu' | 'cuda' | 'webgpu';

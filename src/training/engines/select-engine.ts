@@ -4,7 +4,8 @@
  */
 import { ToolError, UsageError } from '../../ground/errors.ts';
 import { probeProvider } from '../../smoothing/providers.ts';
-import type { Engine, Program } from '../program.ts';
+import type { Program } from '../program.ts';
+import type { Engine } from './engine.ts';
 import { loadTfjsNode, probeTfjsNode, type TfjsNodePackage, type TfjsNodeProbe } from './tfjs-node.ts';
 
 export const ENGINES = ['auto', 'tfjs-node-gpu', 'tfjs-node', 'onnxruntime'] as const;

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients
 import { onBackend } from '../on-backend.ts';
-import type { Engine, HostTensor, NamedTensors, Program } from '../program.ts';
+import type { HostTensor, NamedTensors, Program } from '../program.ts';
+import type { Engine } from './engine.ts';
 import { fed, stateDims } from './feeds.ts';
 
 interface Outputs {

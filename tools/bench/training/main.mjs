@@ -11,7 +11,9 @@ import { parseArgs } from 'node:util';
 import { SplitzError } from '../../../dist/ground/errors.js';
 import { findCut } from '../../../dist/onnx/cuts.js';
 import { prepareClassifier } from '../../../dist/onnx/intake/prepare-classifier.js';
-import { loadModel } from '../../../dist/onnx/model/load.js';
+import { encodeModel } from '../../../dist/onnx/model/codec.js';
+import { modelFromBytes } from '../../../dist/onnx/model/load.js';
+import { buildArchitecture } from '../../../dist/training/architectures/index.js';
 import { openEngine } from '../../../dist/training/engines/select-engine.js';
 import { createLoss, parseLoss } from '../../../dist/training/losses/index.js';
 import { trainableNetwork } from '../../../dist/training/network.js';
@@ -45,10 +47,10 @@ const LEARNING_RATE = 1e-4;
 
 const sizeOf = (dims) => dims.reduce((product, d) => product * d, 1);
 
-/** The program of models/NETWORK.onnx and a function that makes the feeds of step k. */
+/** The program of the untrained NETWORK and a function that makes the feeds of step k. */
 async function splitzStep() {
-  const path = fileURLToPath(new URL(`../../../models/${options.network}.onnx`, import.meta.url));
-  const classifier = await prepareClassifier(await loadModel(path), undefined, null);
+  const bytes = encodeModel(buildArchitecture(options.network));
+  const classifier = await prepareClassifier(modelFromBytes(bytes, options.network), undefined, null);
   const cut = findCut(classifier.cuts, 'conv1');
   const network = trainableNetwork(classifier.model, cut.value, { trainLimits: false });
   const segments = network.segments();
@@ -147,9 +149,7 @@ const present = contestants.filter(({ absent }) => absent === undefined);
 const [load = 0] = loadavg();
 console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}`);
 if (load > 0.5) console.log(`(the machine is not idle: load ${load.toFixed(1)} before the start)`);
-console.log(
-  `SPLITZ step of models/${options.network}.onnx, batches of ${batch}, ${POWER_STEPS} power steps\n`,
-);
+console.log(`SPLITZ step of ${options.network}, batches of ${batch}, ${POWER_STEPS} power steps\n`);
 const results = await inTurns(
   present.map(({ work }) => work),
   { rounds: Number(options.rounds), seconds: Number(options.seconds) },

@@ -24,7 +24,7 @@ SIGMA, RADIUS, LAMBDA, THRESHOLD, POWER_STEPS = 0.75, 0.1, 0.8, 0.5, 5
 
 
 def lenet():
-    """models/lenet.onnx behind its Clip."""
+    """The architecture lenet behind its Clip."""
     return nn.Sequential(
         *(nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()),
         *(nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)),

@@ -1,5 +1,6 @@
 /** `verify` with model and data: which certificates' bounds are confirmed, how, and what that is worth. */
 import { performance } from 'node:perf_hooks';
+import { firstReadable } from '../../../datasets/readable-images.ts';
 import { ModelRefused, UsageError } from '../../../ground/errors.ts';
 import { shuffled } from '../../../ground/shuffled.ts';
 import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
@@ -88,8 +89,7 @@ async function deployedFault(
   const { model } = classifier;
   const cut = classifier.cuts.cuts.find(({ name }) => name === split.value);
   if (cut === undefined) throw new RangeError(`no cut ${split.value}`);
-  const indices = [0, 1].filter((index) => index < data.length);
-  const images = await Promise.all(indices.map((index) => data.image(index)));
+  const images = (await firstReadable(data, 2)).map(({ pixels }) => pixels);
   try {
     const difference = await checkLeftHalf(left, splitModel(model, cut).left, images, model.path);
     requireHidden(difference, sigma.value, model.path);

@@ -1,5 +1,5 @@
 /** A network for the built-in glyphs, 1×28×28 → 10 classes, small enough to be trained in minutes on two cores. */
-import type { NetworkBuilder, Wire } from '../builder.ts';
+import type { NetworkBuilder, Wire } from './builder.ts';
 import { BEFORE_CLIP } from './initial-weights.ts';
 
 export function glyphNet(net: NetworkBuilder): Wire {

@@ -2,7 +2,7 @@
  * LeNet-5 as used for MNIST in the literature on smoothing, 1×28×28 → 10 classes, in three forms. Their first layer
  * starts in the middle of its clip.
  */
-import type { NetworkBuilder, Wire } from '../builder.ts';
+import type { NetworkBuilder, Wire } from './builder.ts';
 import { BEFORE_CLIP } from './initial-weights.ts';
 
 /**

@@ -1,10 +1,10 @@
 /**
  * Initial kernels: He's variance 2 / fan-in ("Delving deep into rectifiers", ICCV 2015), drawn evenly from the four levels
- * ±h, ±3h with h = sqrt(2 / fan-in / 5), whose variance is 5h². Four float32 values in all compress about tenfold, so the
- * untrained files cost little in git and in the package. A pure function of (seed, kernel, place).
+ * ±h, ±3h with h = sqrt(2 / fan-in / 5), whose variance is 5h²: no logarithm or cosine, so that every machine makes the same
+ * bytes. A pure function of (seed, kernel, place).
  */
-import { sizeOf } from '../../../src/onnx/model/graph.ts';
-import { keyWords, philox, Stage } from '../../../src/smoothing/noise/philox.ts';
+import { sizeOf } from '../../onnx/model/graph.ts';
+import { keyWords, philox, Stage } from '../../smoothing/noise/philox.ts';
 
 const LEVELS = [-3, -1, 1, 3] as const;
 const LEVELS_VARIANCE = 5;

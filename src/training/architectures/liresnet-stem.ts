@@ -4,7 +4,7 @@
  * a block with an activation inside would be loose (LiResNet: Hu, Zou, Wang, Leino & Fredrikson, "Unlocking deterministic
  * robustness certification on ImageNet", NeurIPS 2023). The latent is 32×16×16; a plain convolutional head follows.
  */
-import type { NetworkBuilder, Wire } from '../builder.ts';
+import type { NetworkBuilder, Wire } from './builder.ts';
 import { BEFORE_CLIP } from './initial-weights.ts';
 
 export function liresnetStem(net: NetworkBuilder): Wire {

@@ -1,11 +1,12 @@
-/** The untrained networks of models/, by file name without ".onnx". `tools/models/build.mjs` writes the files. */
+/** The untrained networks of `train --architecture`; models/README.md describes them. `tools/models/build.mjs` writes them as files. */
 
-import type { ModelProto } from '../../../src/onnx/model/proto.ts';
-import { type NetworkBuilder, networkBuilder, type Wire } from '../builder.ts';
+import type { ModelProto } from '../../onnx/model/proto.ts';
+import { type NetworkBuilder, networkBuilder, type Wire } from './builder.ts';
 import { glyphNet } from './glyph-net.ts';
 import { initialKernel } from './initial-weights.ts';
 import { lenet, lenetSplitz, lenetStrided } from './lenet.ts';
 import { liresnetStem } from './liresnet-stem.ts';
+import type { ArchitectureName } from './names.ts';
 import { resnet } from './resnet.ts';
 
 interface Architecture {
@@ -27,11 +28,7 @@ const architectures = {
   resnet20: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 3) },
   resnet110: { ...cifar10, split: 'conv1', layers: (net) => resnet(net, 18) },
   'liresnet-stem': { ...cifar10, split: 'block2', layers: liresnetStem },
-} as const satisfies Record<string, Architecture>;
-
-export type ArchitectureName = keyof typeof architectures;
-
-export const ARCHITECTURES = Object.keys(architectures) as ArchitectureName[];
+} as const satisfies Record<ArchitectureName, Architecture>;
 
 const WEIGHT_SEED = 0n;
 

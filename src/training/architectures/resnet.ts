@@ -4,7 +4,7 @@
  * bias and a clip in place of batch normalisation and Relu, for a left half whose bound does not depend on statistics.
  * Where the shape changes, the shortcut is a 1×1 convolution of stride 2.
  */
-import type { NetworkBuilder, Wire } from '../builder.ts';
+import type { NetworkBuilder, Wire } from './builder.ts';
 import { BEFORE_CLIP } from './initial-weights.ts';
 
 const STAGES = [16, 32, 64];

@@ -3,16 +3,16 @@
  * 'logits'. Nodes are named as PyTorch's exporter names them ("/conv1/Conv"), so a layer with its activation is one
  * module, and `--split conv1` means the tensor behind both.
  */
-import { DataType } from '../../src/onnx/model/data-type.ts';
-import { tensorInfo } from '../../src/onnx/model/extract.ts';
-import { sizeOf } from '../../src/onnx/model/graph.ts';
+import { DataType } from '../../onnx/model/data-type.ts';
+import { tensorInfo } from '../../onnx/model/extract.ts';
+import { sizeOf } from '../../onnx/model/graph.ts';
 import {
   type AttributeProto,
   AttributeType,
   type ModelProto,
   type NodeProto,
   type TensorProto,
-} from '../../src/onnx/model/proto.ts';
+} from '../../onnx/model/proto.ts';
 
 /** An activation in the network being built. */
 export interface Wire {
