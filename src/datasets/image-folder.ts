@@ -3,7 +3,7 @@
  * when asked for.
  */
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { listImages } from './class-folders.ts';
 import {
@@ -42,7 +42,8 @@ export async function openImageFolder(
   const [colours, rows, columns] = first.shape;
   const shape: ImageShape = [greyAsRgb ? 3 : colours, rows, columns];
   return assembleDataset({
-    name: own ? `images ${subset}` : 'images',
+    // As people call it: "40 images of vehicles".
+    name: own ? `${basename(resolve(folder))} ${subset}` : basename(resolve(folder)),
     kind: 'images',
     shape,
     length: files.length,

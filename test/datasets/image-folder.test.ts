@@ -1,6 +1,6 @@
 /** Folders of PNG and JPEG files that the test draws itself. */
 import { readFileSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -63,7 +63,7 @@ describe('image folders', () => {
     for (const name of ['train/x/1.png', 'train/y/1.png', 'test/y/1.png', 'test/x/1.png'])
       await draw(folder, name);
     const test = await open(folder);
-    expect([test.kind, test.name, test.length]).toEqual(['images', 'images test', 2]);
+    expect([test.kind, test.name, test.length]).toEqual(['images', `${basename(folder)} test`, 2]);
     const only = temporaryFolder();
     await draw(only, 'train/x/1.png');
     expect(await refusal(() => open(only))).toMatch(/no test subset.*sub-folders are subsets \(train\)/);

@@ -5,12 +5,12 @@ import type { RequestOrigins } from '../../methods/sourced.ts';
 import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { DEVICES, ENGINES } from '../../training/engines/select-engine.ts';
 import { briefHelp } from '../brief-help.ts';
-import { outputOptions, preprocessingOptions, scoresOption } from '../options.ts';
+import { followLinksOption, outputOptions, preprocessingOptions, scoresOption } from '../options.ts';
 import type { Declaration } from './declaration.ts';
 import { trainingOptions } from './training-options.ts';
 
 const builder = <T>(y: Argv<T>) =>
-  outputOptions(trainingOptions(preprocessingOptions(scoresOption(y))))
+  outputOptions(trainingOptions(preprocessingOptions(followLinksOption(scoresOption(y)))))
     .positional('model', { type: 'string', describe: 'the ONNX file' })
     .option('architecture', {
       choices: ARCHITECTURES,

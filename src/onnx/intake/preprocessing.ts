@@ -197,7 +197,11 @@ export function fittingRow(
 /** The flags with which the images would fit, or null: another layout, or grey images repeated for a model of colour ones. */
 function otherFlags(layout: Layout, image: ImageShape, rest: readonly Dim[]): string | null {
   const layoutFor = (shape: ImageShape): Layout | undefined =>
-    (['nchw', 'nhwc', 'hw', 'flat'] as const).find((candidate) => rowFor(candidate, shape, rest) !== null);
+    (['nchw', 'nhwc', 'hw', 'flat'] as const).find(
+      (candidate) =>
+        (isFlat(candidate) || rest.some((d) => typeof d === 'number')) &&
+        rowFor(candidate, shape, rest) !== null,
+    );
   const other = layoutFor(image);
   if (other !== undefined) return `Use --layout ${other}.`;
   const [channels, height, width] = image;
