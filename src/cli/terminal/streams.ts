@@ -19,13 +19,12 @@ export function guardStreams(): void {
   for (const stream of [process.stdout, process.stderr]) {
     if (guarded.has(stream)) continue;
     guarded.add(stream);
+    // Where standard error takes nothing, nothing can be told.
+    stream.on('error', stream === process.stdout ? outputLost : () => {});
     const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
     stream.write = (chunk: unknown, ...rest: unknown[]): boolean =>
       write(typeof chunk === 'string' && !isJson(chunk) ? harmless(chunk) : chunk, ...rest);
   }
-  process.stdout.on('error', outputLost);
-  // Where standard error takes nothing, nothing can be told.
-  process.stderr.on('error', () => {});
 }
 
 /** Whether standard output could not be written. */
