@@ -77,7 +77,13 @@ function headerOf(
   path: string,
 ): { present: boolean; label: number; file: number | null } {
   const first = rows[0]?.fields.map((field) => field.toLowerCase());
-  if (first === undefined) throw new UsageError({ what: 'the label file is empty', where: path });
+  if (first === undefined) {
+    throw new UsageError({
+      what: 'the label file is empty',
+      where: path,
+      remedy: 'Write one class index per line, or file,label.',
+    });
+  }
   const label = first.findIndex((name) => LABEL_COLUMNS.includes(name));
   const file = first.findIndex((name) => FILE_COLUMNS.includes(name));
   if (label >= 0) return { present: true, label, file: file < 0 ? null : file };

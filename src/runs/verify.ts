@@ -195,8 +195,9 @@ async function checkSources(
   if (differences.length > 0)
     throw mismatch("the run's first line does not hold", `${run}, line 1`, differences.join('; '));
   found.checked.push('the digest of the data; what the header says of model, data and settings');
-  const known = checkFindings(run, header, subject, found, context);
   const complete = await checkRecords(request, header, records, subject, found, context);
+  // After the images, on which some findings rest.
+  const known = checkFindings(run, header, subject, found, context);
   if (replay !== 0) await replayRecords({ ...request, replay }, header, records, subject, found, context);
   if (known && complete) found.scope = 'whole';
 }

@@ -341,14 +341,14 @@ const settings: Case[] = [
     model: squared,
     flags: ['--split', 'Mul_1'],
     code: 4,
-    says: /the cut 'Mul_1' needs a --sigma[\s\S]*only balls around images have a bound[\s\S]*Write --sigma [\d.]+, for instance/,
+    says: /the cut 'Mul_1' needs a --sigma[\s\S]*only balls around images have a bound[\s\S]*Write --split input[\s\S]*write --sigma [\d.]+, for instance/,
   },
   {
     name: 'no sigma where the default would drown the latent',
     model: normalised,
     flags: ['--split', 'Norm_1'],
     code: 4,
-    says: /the cut 'Norm_1' needs a --sigma[\s\S]*first image, 13\.9[\s\S]*Write --sigma 0\.5, for instance[\s\S]*root mean square 1\.00/,
+    says: /the cut 'Norm_1' needs a --sigma[\s\S]*first image, 13\.9[\s\S]*Write --split input[\s\S]*write --sigma 0\.5, for instance[\s\S]*root mean square 1\.00/,
   },
   ...['mask', 'global', 'power'].map(
     (bound): Case => ({

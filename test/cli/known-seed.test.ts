@@ -107,7 +107,7 @@ const seedOf = (out: string) => readResults(path(out)).header.seed;
 const allCountsOf = (out: string) => readResults(path(out)).records.map((record) => votesOf(record));
 const countsOf = (out: string) => allCountsOf(out)[0] ?? [];
 
-describe.concurrent('a model made for the noise of a known seed', () => {
+describe.concurrent('known-seed: a model made for the noise of a seed its maker knew', () => {
   it('wins every draw of that seed, and loses those of a seed that is drawn', async () => {
     const [known, drawn] = await Promise.all([
       certify('known.jsonl', '--seed', String(KNOWN)),

@@ -1,11 +1,15 @@
 /** `plan` as users run it, on a tiny network. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { totalSeconds } from '../../src/runs/plan/forecast.ts';
 import { newFolder, readResults, splitz } from './command-line.ts';
 import { glyphProto, writeModel } from './glyph-network.ts';
+
+/** A network that certifies something; the one below guesses. */
+const LENET = fileURLToPath(new URL('../../models/glyphs-lenet.onnx', import.meta.url));
 
 let work: ReturnType<typeof newFolder>;
 let model = '';
@@ -28,7 +32,7 @@ const small = ['--images', '4', '--draws', '30', '--n0', '10', '--n', '100', '--
 
 describe('plan', () => {
   it('takes the best of its grid, writes it as a config file, and certify runs with that', async () => {
-    const args = ['plan', model, ...small, '--max', '3', '--out', 'splitz.config.yaml', '--json'];
+    const args = ['plan', LENET, ...small, '--max', '3', '--out', 'splitz.config.yaml', '--json'];
     const planned = await splitz(work.folder, ...args);
     expect(planned.stderr).toMatch(/4 images of glyphs train/);
     expect(planned.code).toBe(0);
@@ -45,7 +49,7 @@ describe('plan', () => {
       certify: { n0: 10, max: 3 },
     });
 
-    const certified = await splitz(work.folder, 'certify', model, '--out', 'r.jsonl');
+    const certified = await splitz(work.folder, 'certify', LENET, '--out', 'r.jsonl');
     expect(certified.code).toBe(0);
     const { header, records } = readResults(join(work.folder, 'r.jsonl'));
     expect(header.series[0]).toMatchObject({
@@ -79,7 +83,7 @@ describe('plan', () => {
   it('judges by certified accuracy where a radius is given, tries the cuts named, and shows a screen', async () => {
     const args = [
       'plan',
-      model,
+      LENET,
       ...small,
       '--cuts',
       'input,1',
@@ -93,7 +97,7 @@ describe('plan', () => {
     expect(stdout).toMatch(/^best {3}--split .* --sigma /m);
     expect(stdout).not.toMatch(/--no-baseline/);
     expect(stdout.split('\n').every((line) => line.length <= 140)).toBe(true);
-    expect(existsSync(join(work.folder, 'tiny.input.jsonl'))).toBe(false);
+    expect(existsSync(join(work.folder, 'glyphs-lenet.input.jsonl'))).toBe(false);
   });
 
   it('refuses a method that has nothing to plan, and names one that has', async () => {

@@ -1,6 +1,6 @@
 /** Which folder has which label, and which files are images: nothing moves a label in silence. */
 import { mkdirSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { openDataset } from '../../src/datasets/open-dataset.ts';
@@ -130,7 +130,7 @@ describe('class-named-test-or-train: sub-folders', () => {
       const folder = await folderOf('bus/1.png', 'car/1.png', `${own}/1.png`);
       const data = await open(folder, { subset });
       const names = ['bus', 'car', own].sort();
-      expect([data.length, data.classNames, data.name]).toEqual([3, names, 'images']);
+      expect([data.length, data.classNames, data.name]).toEqual([3, names, basename(folder)]);
       expect(data.notes?.join()).toContain(`${own} is read as a class like the folders beside it`);
     }
   });

@@ -88,6 +88,7 @@ describe('a method of one’s own', () => {
       'the digest of the data; what the header says of model, data and settings',
       'the pixels, the name and the label of every image',
       'what the network alone answers, asked again at 8 of 8 images',
+      'what preflight found in the model',
     ]);
     expect(unchecked.join('\n')).toContain(
       'the evidence of nearest mean: the method does not check it against a model',

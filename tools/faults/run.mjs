@@ -1,7 +1,7 @@
 // Puts one deliberate fault at a time into a copy of the project and runs the tests that should notice. Prints, per
 // fault, the test that caught it; exits 1 when one was missed.
 //   node tools/faults/run.mjs [WORD IN THE NAME] [--from K]
-// K numbers the faults from 0, to go on after a run that was stopped. Tests that do not end in ten minutes have noticed.
+// K numbers the faults from 0, to go on after a run that was stopped. Tests that do not end in five minutes have noticed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const { positionals, values } = parseArgs({
   options: { from: { type: 'string', default: '0' } },
 });
 const [word = ''] = positionals;
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 300_000;
 const copy = mkdtempSync(join(tmpdir(), 'splitz-faults-'));
 const project = join(copy, 'project');
 const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })

@@ -14,8 +14,6 @@ export const MEMORY_BYTES = 2 ** 30;
 const MUTANTS_PER_CHILD = 1000;
 const TIRED_BYTES = MEMORY_BYTES / 2;
 
-const script = fileURLToPath(new URL('child.mjs', import.meta.url));
-
 /** A process and those it started (the one that tries models); null where the system has no /proc. */
 function family(pid) {
   try {
@@ -54,7 +52,7 @@ const processorMs = (pid) =>
   });
 
 /** One supervised child; `run` answers with the mutant's outcome, whatever becomes of the process. */
-async function startChild() {
+async function startChild(script) {
   const folder = mkdtempSync(join(tmpdir(), 'splitz-fuzz-'));
   const child = fork(script, [folder], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let said = '';
@@ -100,14 +98,27 @@ async function startChild() {
 
 const isBad = ({ kind }) => ['crash', 'hang', 'memory'].includes(kind);
 
+const MODELS = fileURLToPath(new URL('child.mjs', import.meta.url));
+
 /**
  * Mutants `first`, ..., `first + count - 1` of a seed on `jobs` children.
  * @param certifyEvery of the mutants that open, every how many-th is certified
+ * @param script run by the children: they answer jobs as child.mjs does
+ * @param more what every job says besides
  * @param onProgress hears the number done
  * @returns how many had which outcome, which crashed ONNX Runtime (in the process that tries models), the defects, the
  *   slowest and the largest
  */
-export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress = () => {} }) {
+export async function fuzz({
+  seed,
+  first,
+  count,
+  jobs,
+  certifyEvery = 1,
+  onProgress = () => {},
+  script = MODELS,
+  more = {},
+}) {
   const counts = { refused: 0, died: 0, opened: 0, certified: 0 };
   const defects = [];
   const died = [];
@@ -120,12 +131,12 @@ export async function fuzz({ seed, first, count, jobs, certifyEvery, onProgress 
     let served = 0;
     while (next < first + count) {
       const index = next++;
-      const job = { seed, index, certify: index % certifyEvery === 0 };
-      child ??= await startChild();
+      const job = { ...more, seed, index, certify: index % certifyEvery === 0 };
+      child ??= await startChild(script);
       let outcome = await child.run(job);
       if (isBad(outcome)) {
         await child.end();
-        child = await startChild();
+        child = await startChild(script);
         served = 0;
         outcome = await child.run(job);
       }
