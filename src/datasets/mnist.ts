@@ -160,7 +160,12 @@ function readIdx(path: string, rank: number): IdxFile {
   if (beginning.length < header) throw wrongLength(path, header, beginning.length, 'the header alone');
   const dimensions = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const count = dimensions.reduce((product, size) => product * size, 1);
-  if (count === 0) throw new UsageError({ what: 'the IDX file holds no values', where: path });
+  if (count === 0)
+    throw new UsageError({
+      what: 'the IDX file holds no values',
+      where: path,
+      remedy: 'Get the file again.',
+    });
   const stated = `dimensions ${dimensions.join('×')}`;
   const file = packed.content(Math.min(header + count, MOST_BYTES));
   if (file === null || file.length !== header + count)

@@ -143,7 +143,11 @@ function imageLayout(
   const isChannels = (size: number | undefined): boolean => size === 1 || size === 3;
   const [length, a, b, c] = dimensions;
   if (dimensions.includes(0) || length === undefined) {
-    throw new UsageError({ what: `the array of images is empty: shape ${shown}`, where });
+    throw new UsageError({
+      what: `the array of images is empty: shape ${shown}`,
+      where,
+      remedy: 'Save at least one image.',
+    });
   }
   if (dimensions.length === 3) return { shape: [1, a as number, b as number], interleaved: false };
   if (dimensions.length === 4) {

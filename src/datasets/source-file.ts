@@ -65,7 +65,13 @@ export function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new UsageError({ what: 'a data file cannot be read', where: path, why: messageOf(cause), cause });
+    throw new UsageError({
+      what: 'a data file cannot be read',
+      where: path,
+      why: messageOf(cause),
+      remedy: 'Check that it is there and that you may read it.',
+      cause,
+    });
   }
 }
 

@@ -37,7 +37,7 @@ export interface ErrorReport {
   /** Further lines of the reason, each about one thing. */
   readonly details?: readonly string[];
   /** What the user can do now: one or more imperative sentences, capital first letter, full stop. */
-  readonly remedy?: string;
+  readonly remedy: string;
   /** Id of the preflight rule (onnx/preflight) that reports this error as a finding, where it has one. */
   readonly rule?: string;
   readonly code?: ErrorCode;

@@ -43,7 +43,11 @@ function reportOf(request: Request, error: unknown): ErrorReport {
     const { cause: _, ...report } = error.report;
     return report;
   }
-  return { what: FAILED[request.kind], why: error instanceof Error ? error.message : String(error) };
+  return {
+    what: FAILED[request.kind],
+    why: error instanceof Error ? error.message : String(error),
+    remedy: 'Run the command again with fewer --workers, or a smaller --batch.',
+  };
 }
 
 async function replyTo(request: Request, onProgress: (done: number) => void): Promise<Reply> {

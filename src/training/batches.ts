@@ -130,7 +130,13 @@ function withoutHeldOut(count: number, heldOut: Int32Array): Int32Array {
 
 function checkedLabels(data: Dataset, count: number, classes: number): Int32Array {
   const where = `${data.name}, ${data.origin}`;
-  if (count === 0) throw new UsageError({ what: 'the data set holds no image to train on', where });
+  if (count === 0) {
+    throw new UsageError({
+      what: 'the data set holds no image to train on',
+      where,
+      remedy: 'Name data with images, or another --subset.',
+    });
+  }
   if (data.labels === null) {
     throw new UsageError({
       what: 'the data to train on have no labels',

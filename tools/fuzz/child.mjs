@@ -67,7 +67,7 @@ async function outcomeOf({ seed, index, certify }) {
       throw error;
     }
   } catch (error) {
-    if (error instanceof SplitzError && error.report.remedy !== undefined) return { kind: 'refused' };
+    if (error instanceof SplitzError) return { kind: 'refused' };
     return { kind: 'defect', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }

@@ -77,7 +77,7 @@ async function outcomeOf({ reader, seed, index }) {
     await READ[reader](at, Object.keys(files));
     return { kind: 'opened' };
   } catch (error) {
-    if (error instanceof SplitzError && error.report.remedy !== undefined) return { kind: 'refused' };
+    if (error instanceof SplitzError) return { kind: 'refused' };
     return { kind: 'defect', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }

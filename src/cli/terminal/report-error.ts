@@ -63,7 +63,7 @@ export function errorJson(error: unknown, debug = false): string {
       what,
       where: where ?? none,
       why: why.length === 0 ? none : why.join('\n'),
-      do: remedy ?? none,
+      do: remedy,
       exitCode: exitCodeOf(error),
       ...(error instanceof SplitzError && error.report.code !== undefined ? { code: error.report.code } : {}),
       ...trace,

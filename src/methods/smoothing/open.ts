@@ -41,7 +41,11 @@ export type SmoothingChecks = TypeOf<typeof smoothingChecks>;
 /** The cut in front of everything. */
 export function inputCut({ cuts }: PreparedClassifier): Cut {
   const [input] = cuts.cuts;
-  if (input === undefined) throw new UsageError({ what: 'the model has no cut, not even its input' });
+  if (input === undefined)
+    throw new UsageError({
+      what: 'the model has no cut, not even its input',
+      remedy: 'Check that its scores depend on its input.',
+    });
   return input;
 }
 

@@ -35,6 +35,7 @@ export function extract(
       what: `a part of the graph does not end at '${[...boundary].join("', '")}'`,
       where: `output '${outputs.map((o) => o.name).join("', '")}'`,
       why: `it also reads the input '${loose}' by another path`,
+      remedy: 'Choose a cut that inspect lists.',
     });
   }
   const defined = new Set(kept.flatMap((n) => n.output ?? []));

@@ -231,7 +231,11 @@ export function sparseTensorOf(proto: SparseTensorProto, where: string): Tensor 
             dims.reduce((position, dim, axis) => position * dim + (flat[k * rank + axis] ?? 0), 0),
           );
     if (found.some((p) => p < 0 || p >= sizeOf(dims))) {
-      throw new ModelRefused({ what: 'a sparse tensor has an index outside its shape', where });
+      throw new ModelRefused({
+        what: 'a sparse tensor has an index outside its shape',
+        where,
+        remedy: 'Export the model again.',
+      });
     }
     return found;
   };

@@ -30,7 +30,7 @@ export function refusalFinding({ report }: ModelRefused, name: string): Finding 
     where: placeIn(report.where, name),
     what: report.what,
     ...(report.why === undefined ? {} : { why: report.why }),
-    ...(report.remedy === undefined ? {} : { remedy: report.remedy }),
+    remedy: report.remedy,
   });
 }
 

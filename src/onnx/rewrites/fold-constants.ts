@@ -166,6 +166,7 @@ async function evaluated(
         what: `the constant '${name}' cannot be stored`,
         where: path,
         why: 'ONNX Runtime returns it in a form that is not a plain tensor',
+        remedy: 'Export the model with constants folded.',
       });
     }
     found.set(name, { ...value, bytes });

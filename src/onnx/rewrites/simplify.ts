@@ -132,7 +132,11 @@ async function scores(model: Model, batchable: boolean): Promise<Float32Array[]>
         await session.run(new Map([[name, { data, dims: [batch.length, ...dims] }]]))
       ).values();
       if (!result?.float32)
-        throw new ModelRefused({ what: 'the model’s output is not float32', where: model.path });
+        throw new ModelRefused({
+          what: 'the model’s output is not float32',
+          where: model.path,
+          remedy: 'Export it with float32 scores, or add a Cast.',
+        });
       found.push(result.float32);
     }
     return found;

@@ -153,6 +153,7 @@ async function run(
         throw new ToolError({
           what: `ONNX Runtime returned '${name}' as ${tensor.type}, a type unknown here`,
           where,
+          remedy: 'Export the model with outputs of a plain numeric type.',
         });
       }
       return [
@@ -187,6 +188,11 @@ export async function runRows(
   });
   const feeds = new Map([[session.inputNames[0] ?? '', { data, dims: [rows.length, ...rowDims] }]]);
   const [output] = (await session.run(feeds)).values();
-  if (!output?.float32) throw new ModelRefused({ what: 'the model’s output is not float32' });
+  if (!output?.float32) {
+    throw new ModelRefused({
+      what: 'the model’s output is not float32',
+      remedy: 'Export it with float32 scores, or add a Cast.',
+    });
+  }
   return { data: output.float32, dims: output.dims };
 }

@@ -20,7 +20,7 @@ export function inspectionDocument({
     refusal: refusal && {
       what: refusal.report.what,
       why: refusal.report.why ?? null,
-      do: refusal.report.remedy ?? null,
+      do: refusal.report.remedy,
     },
     model: {
       name,

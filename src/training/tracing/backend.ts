@@ -61,7 +61,10 @@ export class TracingBackend extends KernelBackend implements Tracing {
 
   #constant(values: BackendValues | null, shape: readonly number[], dtype: DataType): View {
     if ((dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') || values === null)
-      throw new ToolError({ what: `a training step cannot be traced with a constant of type ${dtype}` });
+      throw new ToolError({
+        what: `a training step cannot be traced with a constant of type ${dtype}`,
+        remedy: 'Use another engine (--engine tfjs-node), and report this.',
+      });
     const numbers = values as Float32Array | Int32Array | Uint8Array;
     const [first = 0] = numbers;
     // tf.ones and similar write every entry.
@@ -74,6 +77,7 @@ export class TracingBackend extends KernelBackend implements Tracing {
     throw new ToolError({
       what: 'the training step reads the values of a tensor while it is traced',
       why: 'a traced tensor has none',
+      remedy: 'Use another engine (--engine tfjs-node), and report this.',
     });
   }
 

@@ -70,7 +70,7 @@ describe('names from a model file', () => {
   it('are not markup and end no table row in Markdown', () => {
     const text = inspectionMarkdown({
       ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [], alone: null },
-      refusal: new ModelRefused({ what: 'refused' }),
+      refusal: new ModelRefused({ what: 'refused', remedy: 'Do not use it.' }),
       findings: [hostile],
     });
     const rows = text.split('\n').filter((line) => line.includes('SPLITZ010'));

@@ -21,7 +21,9 @@ describe('errors users can cause', () => {
         do:    cut earlier: the last boundable cut is conv2.relu
       "
     `);
-    expect(renderError(new UsageError({ what: 'n is 0' }), plainStyle)).toBe('error: n is 0\n');
+    expect(renderError(new UsageError({ what: 'n is 0', remedy: 'Write 1.' }), plainStyle)).toBe(
+      'error: n is 0\n  do:    Write 1.\n',
+    );
   });
 
   test('are one JSON line for programs', () => {
@@ -39,7 +41,11 @@ describe('errors users can cause', () => {
   });
 
   test('carry their code in JSON where they have one', () => {
-    const coded = new UsageError({ code: 'other-data', what: 'these are not the data of the result file' });
+    const coded = new UsageError({
+      code: 'other-data',
+      what: 'these are not the data of the result file',
+      remedy: 'Name them.',
+    });
     expect(JSON.parse(errorJson(coded)).error).toMatchObject({ code: 'other-data', exitCode: 4 });
     expect(JSON.parse(errorJson(refused)).error).not.toHaveProperty('code');
   });
@@ -73,8 +79,12 @@ describe('bugs', () => {
 
 test('exit codes are those of the error, 2 for a bug', () => {
   expect(
-    [refused, new UsageError({ what: '' }), new ToolError({ what: '' }), new Error('bug'), 'odd'].map(
-      exitCodeOf,
-    ),
+    [
+      refused,
+      new UsageError({ what: '', remedy: '' }),
+      new ToolError({ what: '', remedy: '' }),
+      new Error('bug'),
+      'odd',
+    ].map(exitCodeOf),
   ).toEqual([3, 4, 2, 2, 2]);
 });
