@@ -3,9 +3,9 @@
  * first layer with weights. When that tensor separates nothing (a gate like x·sigmoid(x)), the next cut behind it.
  */
 import type { Cut } from '../onnx/cuts.ts';
-import { inputDependent, valueDependent, valuesRead } from '../onnx/model/dependence.ts';
+import { inputDependent, valuesRead } from '../onnx/model/dependence.ts';
 import type { Graph, Node, Value } from '../onnx/model/graph.ts';
-import { operatorOf, roleOf } from '../operators/registry.ts';
+import { roleOf } from '../operators/registry.ts';
 
 /** Whether a node is an activation that networks are commonly cut behind. */
 export const isActivation = (node: Node): boolean => roleOf(node) === 'activation';
@@ -26,22 +26,4 @@ export function firstActivationCut(cuts: readonly Cut[], graph: Graph): Cut | nu
     }
   }
   return null;
-}
-
-/** Whether every operator before a cut is one that has a bound; their attributes may still have none. */
-export function boundableOperators(cut: Cut, graph: Graph): boolean {
-  const dependent = valueDependent(graph);
-  const seen = new Set<Value>();
-  const waiting = [cut.value];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const node = dependent.has(next) && !seen.has(next) ? next.producer : null;
-    seen.add(next);
-    if (node === null) continue;
-    const operator = operatorOf(node);
-    if (operator === null) return false;
-    // An expression is one operator: its inside may have no bound.
-    const whole = operator.expression?.(node)?.inputs.filter((v) => v !== null);
-    waiting.push(...(whole ?? valuesRead(node)));
-  }
-  return true;
 }

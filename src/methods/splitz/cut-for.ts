@@ -1,6 +1,7 @@
 /** Which cut `--split` means. */
 import { ModelRefused } from '../../ground/errors.ts';
-import { boundableOperators, firstActivationCut } from '../../lipschitz/first-activation.ts';
+import { boundableOperators } from '../../lipschitz/boundable-operators.ts';
+import { firstActivationCut } from '../../lipschitz/first-activation.ts';
 import { type Cut, findCut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 
