@@ -5,6 +5,20 @@ const FINDINGS = 'test/onnx/preflight/deceit.test.ts';
 
 export const ONNX_FAULTS = [
   {
+    name: 'rewrite: Scaler on a tensor of any rank',
+    file: 'src/onnx/rewrites/feature-scaling.ts',
+    from: 'const features = write.ofRank(x.name, 2);',
+    to: 'const features = x.name;',
+    tests: 'test/onnx/rewrites/restated.test.ts',
+  },
+  {
+    name: 'rewrite: Attention with a Softmax of any precision',
+    file: 'src/onnx/rewrites/attention.ts',
+    from: "ANY_OR_FLOAT.includes(intAttribute(node, 'softmax_precision', DataType.UNDEFINED))",
+    to: "intAttribute(node, 'softmax_precision', DataType.UNDEFINED) >= 0",
+    tests: 'test/onnx/rewrites/restated.test.ts',
+  },
+  {
     name: 'local functions: one that shadows a standard operator is taken at its word',
     file: 'src/onnx/guards/function-calls.ts',
     from: 'if (!OF_THE_RUNTIME.test(normalDomain(domain))) continue;',

@@ -4,7 +4,7 @@
  */
 
 import { DataType } from '../model/data-type.ts';
-import { floatAttribute, intAttribute, type Node, stringAttribute } from '../model/graph.ts';
+import { floatAttribute, intAttribute, type Node } from '../model/graph.ts';
 import type { Model } from '../model/model.ts';
 import { int, ints, replaceNodes, type Writer } from './replace-nodes.ts';
 import type { Rewrite } from './rewrite.ts';
@@ -21,6 +21,9 @@ function stackedHeads(node: Node): number | null | 'different' {
   return query === key && query !== undefined ? query : 'different';
 }
 
+/** Precisions of a Softmax on float32 that is not rounded further. */
+const ANY_OR_FLOAT: readonly number[] = [DataType.UNDEFINED, DataType.FLOAT];
+
 function isPlain(node: Node): boolean {
   if (node.domain !== '' || node.opType !== 'Attention') return false;
   const [q, k, v, ...others] = node.inputs;
@@ -30,7 +33,7 @@ function isPlain(node: Node): boolean {
     node.outputs.slice(1).every((value) => value === null || value.consumers.length === 0) &&
     intAttribute(node, 'is_causal', 0) === 0 &&
     floatAttribute(node, 'softcap', 0) === 0 &&
-    stringAttribute(node, 'qk_matmul_output', '') === ''
+    ANY_OR_FLOAT.includes(intAttribute(node, 'softmax_precision', DataType.UNDEFINED))
   );
 }
 
@@ -59,6 +62,7 @@ function scaled(products: string, query: string, node: Node, write: Writer): str
 
 /** [batch, length, heads · size] as [batch, heads, length, size]. */
 function headsApart(name: string, heads: number, write: Writer): string {
-  const split = write.node('Reshape', [name, write.integers([0, 0, heads, -1])]);
+  const stacked = write.ofRank(name, 3);
+  const split = write.node('Reshape', [stacked, write.integers([0, 0, heads, -1])]);
   return write.node('Transpose', [split], [ints('perm', [0, 2, 1, 3])]);
 }

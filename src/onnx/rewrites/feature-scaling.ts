@@ -16,10 +16,12 @@ function restated(node: Node, write: Writer): string | null {
   const [x] = node.inputs;
   if (node.domain !== 'ai.onnx.ml' || !x) return null;
   if (node.opType === 'Scaler') {
+    // On other ranks ONNX Runtime takes the features of axis 1 for cells in turn.
+    const features = write.ofRank(x.name, 2);
     const [offset, scale] = ['offset', 'scale'].map((name) => floatsAttribute(node, name));
     if (!offset?.length || !scale?.length) return null;
-    return write.node('Mul', [write.node('Sub', [x.name, write.floats(offset)]), write.floats(scale)]);
+    return write.node('Mul', [write.node('Sub', [features, write.floats(offset)]), write.floats(scale)]);
   }
   if (node.opType !== 'Normalizer' || stringAttribute(node, 'norm', 'MAX') !== 'L2') return null;
-  return write.node('LpNormalization', [x.name], [int('axis', -1), int('p', 2)]);
+  return write.node('LpNormalization', [write.ofRank(x.name, 2)], [int('axis', -1), int('p', 2)]);
 }

@@ -13,6 +13,11 @@ export interface Writer {
   /** Appends a constant. @returns its name */
   floats(values: readonly number[], dims?: readonly number[]): string;
   integers(values: readonly number[]): string;
+  /**
+   * The same value, in a node that runs on a tensor of this rank only. What is written for one rank may run on another and
+   * compute something else there, which rows tried need not show.
+   */
+  ofRank(name: string, rank: number): string;
 }
 
 /** Name of the value that takes the place of the node's only output; null to leave the node as it is. */
@@ -58,6 +63,7 @@ function writerOf(written: NodeProto[], prefix: string, fresh: FreshName): Write
     node: (opType, inputs, attribute = []) => append(opType, inputs, attribute),
     floats: (values, dims = [values.length]) => constant({ floatData: [...values] }, DataType.FLOAT, dims),
     integers: (values) => constant({ int64Data: [...values] }, DataType.INT64, [values.length]),
+    ofRank: (name, rank) => append('Transpose', [name], [ints('perm', [...Array(rank).keys()])]),
   };
 }
 

@@ -6,8 +6,9 @@ import { modelFromBytes } from '../../../src/onnx/model/load.ts';
 import type { Model } from '../../../src/onnx/model/model.ts';
 import { type AttributeProto, AttributeType, type NodeProto } from '../../../src/onnx/model/proto.ts';
 import { simplify } from '../../../src/onnx/rewrites/simplify.ts';
+import { runRows, withSession } from '../../../src/onnx/runtime/session.ts';
 import { floatAttr, stringAttr } from '../../operators/one-operator.ts';
-import { intAttr, intTensor, node, type Parts, tinyProto, weights } from '../tiny-model.ts';
+import { floatTensor, intAttr, intTensor, node, type Parts, tinyProto, weights } from '../tiny-model.ts';
 import { largestDifference } from './same.ts';
 
 const floatsAttr = (name: string, floats: number[]): AttributeProto => ({
@@ -74,6 +75,7 @@ describe('Attention', () => {
     ['a mask', attending(null, [], ['mask'])],
     ['causal order', attending(null, [intAttr('is_causal', 1)])],
     ['a soft cap', attending(null, [floatAttr('softcap', 2)])],
+    ['a Softmax in half precision', attending(null, [intAttr('softmax_precision', 10)])],
   ])('with %s stays', async (_, parts) => {
     expect(await restated(parts)).toContain('Attention');
   });
@@ -93,12 +95,12 @@ describe('operators of scikit-learn', () => {
   });
 
   it('Scaler becomes a difference and a product', async () => {
-    expect(await restated(scaler([0.5, -1, 0, 2], [1, 2, -3, 0.25]))).toEqual(['Sub', 'Mul']);
-    expect(await restated(scaler([0.5], [3]))).toEqual(['Sub', 'Mul']);
+    expect(await restated(scaler([0.5, -1, 0, 2], [1, 2, -3, 0.25]))).toEqual(['Transpose', 'Sub', 'Mul']);
+    expect(await restated(scaler([0.5], [3]))).toEqual(['Transpose', 'Sub', 'Mul']);
   });
 
   it('Normalizer becomes LpNormalization where its norm is l2, and stays where it is not', async () => {
-    expect(await restated(normalizer('L2'))).toEqual(['LpNormalization']);
+    expect(await restated(normalizer('L2'))).toEqual(['Transpose', 'LpNormalization']);
     expect(await restated(normalizer('MAX'))).toEqual(['Normalizer']);
     expect(await restated(normalizer('L1'))).toEqual(['Normalizer']);
   });
@@ -123,5 +125,67 @@ describe('sign(a) |a|', () => {
 
   it('stays where the magnitude is that of another tensor', async () => {
     expect(await restated(signed('b'))).toContain('Sign');
+  });
+});
+
+/**
+ * A network whose scores are those of x, plus what a node makes of x times a gate that is shut on all rows that are tried:
+ * whoever knows the rows can hide there what a rewrite makes wrong.
+ */
+const gated = (nodes: NodeProto[], made: string, shape: number[]): Parts => ({
+  nodes: [
+    ...nodes,
+    node('ReduceMean', ['x', 'all'], 'mean', { attribute: [intAttr('keepdims', 1)] }),
+    node('Sub', ['mean', 'limit'], 'above'),
+    node('Relu', ['above'], 'open'),
+    node('Reshape', [made, 'flat'], 'rows'),
+    node('Reshape', ['open', 'flat'], 'gate'),
+    node('Mul', ['rows', 'gate'], 'hidden'),
+    node('Reshape', ['x', 'flat'], 'plain'),
+    node('Add', ['plain', 'hidden'], 'y'),
+  ],
+  initializers: [
+    intTensor(
+      'all',
+      shape.map((_, axis) => axis + 1),
+    ),
+    floatTensor('limit', [1], [3]),
+    intTensor('flat', [0, -1]),
+  ],
+  input: ['N', ...shape],
+  output: ['N', 3],
+});
+
+/** Scores of a model for one row. */
+async function scoresOf(model: Model, row: Float32Array, dims: number[]): Promise<number[]> {
+  return withSession(encodeModel(model.proto), 'gated', async (session) => [
+    ...(await runRows(session, [row], dims)).data,
+  ]);
+}
+
+describe('a rewrite for one rank', () => {
+  it('is not made on another, where it would compute something else that the rows tried do not show', async () => {
+    const scaler = node('Scaler', ['x'], 's', {
+      domain,
+      attribute: [floatsAttr('offset', [1, 2, 4]), floatsAttr('scale', [1, 3, 9])],
+    });
+    const proto = tinyProto({
+      ...{ ir: 10, opset: 23 },
+      // One feature too many in the last axis, averaged away.
+      ...gated(
+        [scaler, node('ReduceMean', ['s', 'last'], 'm', { attribute: [intAttr('keepdims', 1)] })],
+        'm',
+        [3, 1, 1],
+      ),
+    });
+    proto.graph?.initializer?.push(intTensor('last', [3]));
+    proto.opsetImport?.push({ domain, version: 1 });
+    const { model } = await openClassifier(modelFromBytes(encodeModel(proto)));
+    const { model: simpler } = await simplify(model);
+    const row = new Float32Array(3).fill(8);
+    const [before, after] = [await scoresOf(model, row, [3, 1, 1]), await scoresOf(simpler, row, [3, 1, 1])];
+    // The gate is open: (8 - 3) times what the Scaler makes of each cell.
+    expect(before).toEqual([8 + 5 * 7, 8 + 5 * 18, 8 + 5 * 36]);
+    expect(after).toEqual(before);
   });
 });
