@@ -97,25 +97,9 @@ const noiseOptions = <T>(y: Argv<T>) =>
 
 const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`).join('; ');
 
-/** What certifies, and how it is sampled and bounded. */
-export const drawOptions = <T>(y: Argv<T>) =>
+/** How the work is laid out; the same counts come out of any. */
+const workOptions = <T>(y: Argv<T>) =>
   y
-    .option('method', {
-      choices: METHOD_NAMES,
-      describe: `certification method: ${methods} [${METHOD_NAMES[0]}]`,
-    })
-    .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
-    .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
-    .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
-    .option('lipschitz', {
-      choices: DISPLACEMENT_BOUNDS,
-      describe: 'bound of the left half [secant]; power is the published ESTIMATE, not a bound',
-    })
-    .option('provider', {
-      choices: PROVIDERS,
-      default: 'cpu' as const,
-      describe: 'where ONNX Runtime runs the right half',
-    })
     .option('workers', {
       type: 'number',
       default: availableParallelism(),
@@ -123,6 +107,28 @@ export const drawOptions = <T>(y: Argv<T>) =>
       describe: 'worker threads; changes no count',
     })
     .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' });
+
+/** What certifies, and how it is sampled and bounded. */
+export const drawOptions = <T>(y: Argv<T>) =>
+  workOptions(
+    y
+      .option('method', {
+        choices: METHOD_NAMES,
+        describe: `certification method: ${methods} [${METHOD_NAMES[0]}]`,
+      })
+      .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
+      .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
+      .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
+      .option('lipschitz', {
+        choices: DISPLACEMENT_BOUNDS,
+        describe: 'bound of the left half [secant]; power is the published ESTIMATE, not a bound',
+      })
+      .option('provider', {
+        choices: PROVIDERS,
+        default: 'cpu' as const,
+        describe: 'where ONNX Runtime runs the right half',
+      }),
+  );
 
 export const smoothingOptions = <T>(y: Argv<T>) => drawOptions(noiseOptions(y));
 
@@ -172,15 +178,9 @@ export const sourceOptions = <T>(y: Argv<T>) =>
 
 /** For commands that compute recorded certificates again. */
 export const replayOptions = <T>(y: Argv<T>) =>
-  y
-    .option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' })
-    .option('workers', {
-      type: 'number',
-      default: availableParallelism(),
-      defaultDescription: 'cores',
-      describe: 'worker threads; changes no count',
-    })
-    .option('batch', { type: 'number', default: 32, describe: 'rows per run; changes no count' });
+  workOptions(
+    y.option('provider', { choices: PROVIDERS, describe: 'where ONNX Runtime runs [as recorded]' }),
+  );
 
 /** A policy; every `--require` of a command line arrives here in one text (`joinedRequirements`). */
 export const policyOption = <T>(y: Argv<T>) =>

@@ -3,6 +3,7 @@
  * method's; the conclusion is worded here, alike for all.
  */
 import { roundDown, tidy } from '../ground/decimal.ts';
+import { capitalised } from '../ground/sentence.ts';
 import { classInWords } from '../records/names.ts';
 import type { CertificateRecord, Guarantee, RunHeader } from '../records/record.ts';
 import { methodOf } from './index.ts';
@@ -20,8 +21,6 @@ export interface Derivation extends Pick<MethodDerivation, 'symbols'> {
   readonly mistake: string | null;
 }
 
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
 /**
  * @param k number of the series
  * @throws RangeError when the run has no such series
@@ -38,12 +37,12 @@ export function derivationOf(header: RunHeader, record: CertificateRecord, k = 0
     `(${roundDown(radius * 255, 1)} in units of 1/255)`;
   const conclusion =
     prediction === null
-      ? `${capital(classifier)} abstains: nothing is certified for this image.`
+      ? `${capitalised(classifier)} abstains: nothing is certified for this image.`
       : series.guarantee !== 'certificate'
         ? `ESTIMATE, NOT A BOUND: it is not proved that ${claim}.`
         : p > 0
           ? `Except with probability ${tidy(p)} ${chance}, ${claim}.`
-          : `${capital(claim)}.`;
+          : `${capitalised(claim)}.`;
   const { label } = record;
   const mistake =
     prediction === null || label === null || prediction === label

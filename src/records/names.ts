@@ -11,6 +11,6 @@ export function classInWords(
   return name === undefined || name === String(k) ? String(k) : `${k} (${name})`;
 }
 
-/** "image 12 (cats/0001.png)", or "image 12" where it is no file of its own. */
+/** "image 12 (cats/0001.png)", or "image 12" where it is not a file of its own. */
 export const imageInWords = ({ index, name }: Pick<CertificateRecord, 'index' | 'name'>): string =>
   name === null ? `image ${index}` : `image ${index} (${name})`;

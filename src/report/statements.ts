@@ -1,5 +1,6 @@
 /** What a run claims, by which methods, and what it does not claim: in words. */
 import { percentUp, tidy } from '../ground/decimal.ts';
+import { capitalised } from '../ground/sentence.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
@@ -87,7 +88,7 @@ export const allowances = (run: AuditedRun): string[] =>
 export function networkAlone(run: AuditedRun): string | null {
   if (run.kind === 'log' || run.right === null || run.records.length === 0) return null;
   const { length } = run.records;
-  return `T${aloneInWords({ right: run.right, images: length }).slice(1)}; this is not certified.`;
+  return `${capitalised(aloneInWords({ right: run.right, images: length }))}; this is not certified.`;
 }
 
 /** What a certificate does not claim. */

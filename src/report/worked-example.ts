@@ -1,4 +1,5 @@
 /** The certificate that a report works out step by step: the median one, so that it is representative. */
+import { capitalised } from '../ground/sentence.ts';
 import { type Derivation, derivationOf } from '../methods/derivation.ts';
 import { classInWords, imageInWords } from '../records/names.ts';
 import type { AuditedRun, ImageVerdict } from './audited-run.ts';
@@ -37,7 +38,7 @@ export function workedExample(run: AuditedRun): WorkedExample | null {
   if (record === undefined) return null;
   const { index, label } = record;
   const named = label === null ? '' : `, label ${classInWords(run.header.model, label)}`;
-  const which = `I${imageInWords(record).slice(1)}${named}`;
+  const which = `${capitalised(imageInWords(record))}${named}`;
   const chosen =
     certified.length > 1
       ? `${which}: the median radius of the ${certified.length} images that have one.`

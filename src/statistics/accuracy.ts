@@ -35,7 +35,7 @@ export interface Score extends Tally {
   readonly measure: Measure;
   /**
    * The same where equal images are one, with the smallest radius of its copies, and counting only if all of them do: what
-   * bands rest on, since a copy is no further draw from the population. Null when all images are distinct.
+   * bands rest on, since a copy is not a further draw from the population. Null when all images are distinct.
    */
   readonly distinct: Tally | null;
   /** Largest failure probability of any of the certificates. */

@@ -19,27 +19,32 @@ const commandsOf = (stdout: string): string[] =>
     .filter((line) => line.startsWith('   splitz-onnx '))
     .map((line) => line.trim());
 
+/** Certifies a few images under so much noise at the input. */
+const certifyUnder = (sigma: string, ...more: string[]) =>
+  splitz(
+    work.folder,
+    ...[
+      'certify',
+      LENET,
+      '--data',
+      'glyphs',
+      '--split',
+      'input',
+      '--sigma',
+      sigma,
+      '--n',
+      '200',
+      '--max',
+      '6',
+    ],
+    ...more,
+  );
+
 const run = (command: string) => splitz(work.folder, ...command.split(' ').slice(1));
 
 describe('certify under more noise than the network bears', () => {
   it('says what to do, in order, and every command printed runs as it is', async () => {
-    const { code, stdout } = await splitz(
-      work.folder,
-      ...[
-        'certify',
-        LENET,
-        '--data',
-        'glyphs',
-        '--split',
-        'input',
-        '--sigma',
-        '4',
-        '--n',
-        '200',
-        '--max',
-        '6',
-      ],
-    );
+    const { code, stdout } = await certifyUnder('4');
     expect(code).toBe(0);
     const commands = commandsOf(stdout);
     expect(commands.map((command) => command.split(' ')[1])).toEqual(['certify', 'plan', 'train']);
@@ -57,24 +62,7 @@ describe('certify under more noise than the network bears', () => {
   });
 
   it('says nothing after a run that needs no advice', async () => {
-    const { stdout } = await splitz(
-      work.folder,
-      ...[
-        'certify',
-        LENET,
-        '--data',
-        'glyphs',
-        '--split',
-        'input',
-        '--sigma',
-        '0.1',
-        '--n',
-        '200',
-        '--max',
-        '6',
-      ],
-      ...['--out', 'fine.jsonl'],
-    );
+    const { stdout } = await certifyUnder('0.1', '--out', 'fine.jsonl');
     expect(commandsOf(stdout)).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
 // or a refusal in words is a defect. Started by supervise.mjs with the folder for its files.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ModelRefused, SplitzError } from '../../dist/ground/errors.js';
+import { ModelRefused } from '../../dist/ground/errors.js';
 import { inspectModel } from '../../dist/inspection/inspection.js';
 import { openPlain } from '../../dist/methods/smoothing/open.js';
 import { leftHalfBoundAt } from '../../dist/methods/splitz/left-half.js';
@@ -12,6 +12,7 @@ import { inspectionDocument } from '../../dist/report/findings/document.js';
 import { inspectionMarkdown } from '../../dist/report/findings/markdown.js';
 import { sarifOf } from '../../dist/report/findings/sarif.js';
 import { openContext } from '../../dist/runs/context.js';
+import { answerJobs } from './answer.mjs';
 import { mutant } from './mutate.mjs';
 import { randomSource } from './random.mjs';
 import { weightsData } from './seeds.mjs';
@@ -51,30 +52,20 @@ async function certifyOnce({ classifier, cuts }, random) {
 async function outcomeOf({ seed, index, certify }) {
   const { bytes } = mutant(seed, index);
   writeFileSync(path, bytes);
+  const inspection = await inspectModel(path, { milliseconds: 100 });
+  JSON.stringify(inspectionDocument(inspection));
+  sarifOf(inspection.findings, path, '0');
+  inspectionMarkdown(inspection);
+  if (inspection.refusal !== null)
+    return { kind: /^ONNX Runtime crashed/.test(inspection.refusal.report.what) ? 'died' : 'refused' };
+  if (!certify) return { kind: 'opened' };
   try {
-    const inspection = await inspectModel(path, { milliseconds: 100 });
-    JSON.stringify(inspectionDocument(inspection));
-    sarifOf(inspection.findings, path, '0');
-    inspectionMarkdown(inspection);
-    if (inspection.refusal !== null)
-      return { kind: /^ONNX Runtime crashed/.test(inspection.refusal.report.what) ? 'died' : 'refused' };
-    if (!certify) return { kind: 'opened' };
-    try {
-      await certifyOnce(inspection, randomSource(seed, index, 1));
-      return { kind: 'certified' };
-    } catch (error) {
-      if (error instanceof ModelRefused) return { kind: 'opened' };
-      throw error;
-    }
+    await certifyOnce(inspection, randomSource(seed, index, 1));
+    return { kind: 'certified' };
   } catch (error) {
-    if (error instanceof SplitzError) return { kind: 'refused' };
-    return { kind: 'defect', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    if (error instanceof ModelRefused) return { kind: 'opened' };
+    throw error;
   }
 }
 
-process.on('message', async (job) => {
-  const outcome = await outcomeOf(job);
-  process.send({ index: job.index, ...outcome, peak: process.resourceUsage().maxRSS * 1024 });
-});
-process.on('disconnect', () => process.exit());
-process.send('ready');
+answerJobs(outcomeOf);

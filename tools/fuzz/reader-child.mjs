@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { openAttackFile, recordedAttack } from '../../dist/attack/attack-file.js';
 import { readConfigFile } from '../../dist/cli/config/config-file.js';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
-import { SplitzError } from '../../dist/ground/errors.js';
 import { derivationOf } from '../../dist/methods/derivation.js';
 import { readRun } from '../../dist/methods/result-files.js';
 import { readRuns } from '../../dist/report/audited-run.js';
@@ -13,6 +12,7 @@ import { markdownReport } from '../../dist/report/markdown-report.js';
 import { buildReport } from '../../dist/report/report.js';
 import { classNamesFor } from '../../dist/runs/class-names.js';
 import { verifyFile } from '../../dist/verification/verify-file.js';
+import { answerJobs } from './answer.mjs';
 import { mutantFiles } from './mutate-files.mjs';
 import { readerSeeds } from './reader-seeds.mjs';
 
@@ -73,18 +73,8 @@ async function outcomeOf({ reader, seed, index }) {
     mkdirSync(dirname(join(at, name)), { recursive: true });
     writeFileSync(join(at, name), data);
   }
-  try {
-    await READ[reader](at, Object.keys(files));
-    return { kind: 'opened' };
-  } catch (error) {
-    if (error instanceof SplitzError) return { kind: 'refused' };
-    return { kind: 'defect', what: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
+  await READ[reader](at, Object.keys(files));
+  return { kind: 'opened' };
 }
 
-process.on('message', async (job) => {
-  const outcome = await outcomeOf(job);
-  process.send({ index: job.index, ...outcome, peak: process.resourceUsage().maxRSS * 1024 });
-});
-process.on('disconnect', () => process.exit());
-process.send('ready');
+answerJobs(outcomeOf);

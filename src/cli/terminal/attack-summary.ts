@@ -69,7 +69,7 @@ function median(values: readonly number[]): number | null {
 /** What people call classes and images. */
 export interface Names {
   readonly classNames?: readonly string[];
-  /** By image index; null where images are no files of their own. */
+  /** By image index; null where images are not files of their own. */
   readonly files?: readonly string[] | undefined;
 }
 

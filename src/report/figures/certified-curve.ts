@@ -1,6 +1,7 @@
 /** Certified accuracy over radius, every series with its confidence band. */
 
 import { percentDown, percentUp, roundUp, shareDown } from '../../ground/decimal.ts';
+import { capitalised } from '../../ground/sentence.ts';
 import { certifiedShare } from '../../statistics/accuracy.ts';
 import type { NamedSeries } from '../audited-run.ts';
 import { type CurvePoint, curvePoints } from '../curve-points.ts';
@@ -21,7 +22,7 @@ export function certifiedCurve(all: readonly NamedSeries[], radii: readonly numb
   const table = shareTable(all, radii, measure);
   return {
     id: 'certified-curve',
-    title: `${capital(measure)} over radius`,
+    title: `${capitalised(measure)} over radius`,
     summary: summaryOf(all, largest),
     legend: curves.map(({ name, colour, line }) => ({ name, colour, line })),
     table,
@@ -97,7 +98,7 @@ function toTheEnd(
 /** Share and band at round radii: shares and lower ends rounded down, upper ends up. */
 function shareTable(all: readonly NamedSeries[], radii: readonly number[], measure: string): Table {
   return {
-    caption: `${capital(measure)} at radius, % of images, with the 95 % band for the population in brackets`,
+    caption: `${capitalised(measure)} at radius, % of images, with the 95 % band for the population in brackets`,
     columns: [
       { header: 'radius', align: 'right' },
       { header: 'of 255', align: 'right' },
@@ -114,5 +115,3 @@ function shareTable(all: readonly NamedSeries[], radii: readonly number[], measu
     ]),
   };
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
