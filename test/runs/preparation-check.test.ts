@@ -289,4 +289,22 @@ describe('an image prepared another way', () => {
         expect(isSame(given, other)).toBe(g === o);
       }
   });
+
+  it('is so laid flat, too, in images that are not square, by rows and by columns', () => {
+    const [rows, columns] = [2, 3];
+    const image = Float32Array.from({ length: rows * columns }, (_, i) => (i % 7) / 7);
+    const laidFlat = (x: Float32Array, { scale, mean, std, columnsFirst }: Preparation): number[] => {
+      const order = columnsFirst
+        ? Array.from({ length: rows * columns }, (_, k) => (k % rows) * columns + Math.floor(k / rows))
+        : Array.from(x.keys());
+      return order.map((i) => (scale * (x[i] ?? 0) - (mean[0] ?? 0)) / (std[0] ?? 1));
+    };
+    for (const given of usualPreparations(1, true))
+      for (const other of usualPreparations(1, true)) {
+        const wanted = laidFlat(image, other);
+        const again = laidFlat(asPrepared(image, [1, rows, columns], given, other), given);
+        for (const [i, value] of wanted.entries())
+          expect(Math.abs((again[i] ?? 0) - value)).toBeLessThan(1e-4 * Math.max(1, ...wanted.map(Math.abs)));
+      }
+  });
 });

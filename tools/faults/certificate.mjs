@@ -109,7 +109,7 @@ export const CERTIFICATE_FAULTS = [
     file: 'src/runs/replay-sample.ts',
     from: 'const certified = records.filter(withRadius);',
     to: 'const certified = records;',
-    tests: 'test/runs test/verification test/statistics',
+    tests: 'test/runs/replay-sample.test.ts',
   },
   {
     name: 'model of a result file: parsed before its digest is compared',
