@@ -257,6 +257,13 @@ const SCALES = [
     tests: UNDERFLOW,
   },
   {
+    name: 'residual proof: rows begin one column too late, in the factor as in the residual',
+    file: 'src/methods/splitz/confirm/residual-norm.ts',
+    from: 'start[i] = Math.min(start[i] ?? 0, first);',
+    to: 'start[i] = Math.min(start[i] ?? 0, first + 1);',
+    tests: ['test/verification/residual-norm.test.ts'],
+  },
+  {
     name: 'NaN: a movement that is not a number is none',
     file: displacement,
     from: 'return Number.isFinite(moved) ? moved : Number.POSITIVE_INFINITY;',

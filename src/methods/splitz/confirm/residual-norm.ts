@@ -5,7 +5,9 @@
  *
  *   lambda_max(G) <= mu + || mu I - G - R^T R ||_F,        because R^T R is positive semidefinite.
  *
- * R comes from a Cholesky factorisation, which is not trusted: R^T R is multiplied out and the residual measured.
+ * R comes from a Cholesky factorisation, which is not trusted: R^T R is multiplied out and the residual measured. Columns are
+ * numbered so that neighbours are close (`./column-order.ts`); what lies in front of the first entry of a row of G is zero in
+ * its factor as well, and is omitted.
  * Rounding: an inner product of n terms errs by gamma_n times the product of absolute values (Higham, 3.5), so G is off by at
  * most gamma ||B||_F^2 and the residual by at most gamma (||R||_F^2 + ||mu I - G||_F), both in Frobenius norm.
  *
@@ -19,6 +21,7 @@ import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../../../gr
 import type { LinearMap } from '../../../operators/algebra/linear-map.ts';
 import type { Scales } from '../../../operators/algebra/scales.ts';
 import { SparseMatrix } from '../../../operators/algebra/sparse-matrix.ts';
+import { columnOrder } from './column-order.ts';
 
 /** Largest dense Gram matrix: 32 × 32 pixels in three colours. */
 const LARGEST = 3072;
@@ -104,13 +107,13 @@ function denseNorm(rows: Rows, cols: number): number | null {
   const used = new Set<number>();
   for (const { at } of rows) for (const column of at) used.add(column);
   const bySide = used.size <= rows.length ? rows : transposed(rows, cols);
-  const { gram, size, terms, squares } = gramOf(bySide);
+  const { gram, start, size, terms, squares } = gramOf(bySide, Math.max(cols, rows.length));
   if (size > LARGEST || size === 0) return size === 0 ? 0 : null;
   const estimate = largestEigenvalue(gram, size);
   const ofGram = gamma(terms + 4) * squares;
   for (const above of ABOVE) {
     const shift = estimate * (1 + above);
-    const residual = shiftedResidual(gram, size, shift);
+    const residual = shiftedResidual(gram, start, shift);
     if (residual !== null && residual < estimate * above)
       return inflate(Math.sqrt(shift + residual + ofGram), 4);
   }
@@ -132,6 +135,8 @@ function transposed(rows: Rows, cols: number): Rows {
 }
 
 interface Gram {
+  /** First column with an entry, per row. */
+  readonly start: Int32Array;
   /** Full symmetric matrix, row by row; empty when too large. */
   readonly gram: Float64Array;
   readonly size: number;
@@ -142,19 +147,25 @@ interface Gram {
 }
 
 /** B^T B over the columns that have entries. */
-function gramOf(rows: Rows): Gram {
-  const number = new Map<number, number>();
-  for (const { at } of rows)
-    for (const column of at) if (!number.has(column)) number.set(column, number.size);
-  const size = number.size;
+function gramOf(rows: Rows, cols: number): Gram {
+  const order = columnOrder(
+    rows.map(({ at }) => at),
+    cols,
+  );
+  const size = order.length;
+  const number = new Int32Array(cols);
+  for (const [k, column] of order.entries()) number[column] = k;
   let squares = 0;
   for (const { value } of rows) for (const entry of value) squares += entry * entry;
   squares = inflate(squares, rows.length * 32 + size);
-  if (size > LARGEST) return { gram: new Float64Array(0), size, terms: rows.length, squares };
+  const start = Int32Array.from({ length: size }, (_, i) => i);
+  if (size > LARGEST) return { gram: new Float64Array(0), start, size, terms: rows.length, squares };
   const gram = new Float64Array(size * size);
   for (const { at, value } of rows) {
-    const places = Array.from(at, (column) => number.get(column) ?? 0);
+    const places = at.map((column) => number[column] ?? 0);
+    const first = places.reduce((least, place) => Math.min(least, place), size);
     for (const [a, i] of places.entries()) {
+      start[i] = Math.min(start[i] ?? 0, first);
       const left = value[a] ?? 0;
       for (const [b, j] of places.entries()) {
         const place = i * size + j;
@@ -162,7 +173,7 @@ function gramOf(rows: Rows): Gram {
       }
     }
   }
-  return { gram, size, terms: rows.length, squares };
+  return { gram, start, size, terms: rows.length, squares };
 }
 
 /** An estimate from below, by power steps from a vector without zero entries. */
@@ -189,16 +200,17 @@ function largestEigenvalue(gram: Float64Array, size: number): number {
 }
 
 /** Upper bound on || shift I - G - R^T R ||_F for a factor R found here; null when there is none. */
-function shiftedResidual(gram: Float64Array, size: number, shift: number): number | null {
+function shiftedResidual(gram: Float64Array, start: Int32Array, shift: number): number | null {
+  const size = start.length;
   // Lower triangular L = R^T, row by row, so that inner products run along rows.
   const L = new Float64Array(size * size);
   const shifted = (i: number, j: number): number => (i === j ? shift : 0) - gram[i * size + j]!;
   for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) {
+    for (let j = start[i]!; j <= i; j++) {
       let sum = shifted(i, j);
       const a = i * size;
       const b = j * size;
-      for (let k = 0; k < j; k++) sum -= L[a + k]! * L[b + k]!;
+      for (let k = Math.max(start[i]!, start[j]!); k < j; k++) sum -= L[a + k]! * L[b + k]!;
       if (i !== j) L[a + j] = sum / L[b + j]!;
       else if (sum > 0) L[a + j] = Math.sqrt(sum);
       else return null;
@@ -208,11 +220,12 @@ function shiftedResidual(gram: Float64Array, size: number, shift: number): numbe
   let factor = 0;
   let whole = 0;
   for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) {
+    for (let j = start[i]!; j <= i; j++) {
       const twice = i === j ? 1 : 2;
       const entry = shifted(i, j);
       let product = 0;
-      for (let k = 0; k <= j; k++) product += L[i * size + k]! * L[j * size + k]!;
+      for (let k = Math.max(start[i]!, start[j]!); k <= j; k++)
+        product += L[i * size + k]! * L[j * size + k]!;
       residual += twice * (entry - product) ** 2;
       whole += twice * entry * entry;
       factor += L[i * size + j]! ** 2;
