@@ -261,7 +261,7 @@ const SCALES = [
     file: 'src/methods/splitz/confirm/residual-norm.ts',
     from: 'start[i] = Math.min(start[i] ?? 0, first);',
     to: 'start[i] = Math.min(start[i] ?? 0, first + 1);',
-    tests: ['test/verification/residual-norm.test.ts'],
+    tests: 'test/verification/residual-norm.test.ts',
   },
   {
     name: 'NaN: a movement that is not a number is none',
