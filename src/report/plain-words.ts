@@ -57,6 +57,7 @@ function certified({ images, radii, labelled, shape, own }: Certified): string {
 /** A radius in terms of an image. @param radius l2, pixels in [0,1] @param shape [C,H,W] */
 export function inLevels(radius: number, shape: readonly number[]): string {
   const pixels = shape.reduce((a, b) => a * b, 1);
-  const each = (radius / Math.sqrt(pixels)) * LEVELS;
+  // A file may state any finite radius.
+  const each = Math.min((radius / Math.sqrt(pixels)) * LEVELS, Number.MAX_VALUE);
   return `as much as changing every pixel by ${roundDown(each, each < 1 ? 2 : 1)} of ${LEVELS} brightness levels`;
 }

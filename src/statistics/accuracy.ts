@@ -212,6 +212,7 @@ function stakesOf(y: readonly number[], goal: number): number[] {
 export function failureAllowance(alpha: number, images: number, dependence: RunHeader['dependence']): number {
   if (dependence === 'shared')
     return Math.min(images, Math.max(0, Math.ceil(((images * alpha) / RHO) * (1 + 2 ** -50)) - 1)) / images;
+  if (alpha >= 1) return 1;
   let failures = 0;
   while (failures < images && binomialUpperTail(failures + 1, images, alpha) > RHO) failures++;
   return failures / images;

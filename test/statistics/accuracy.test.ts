@@ -219,6 +219,9 @@ describe('allowance for certificates that fail', () => {
       }
     }
     expect(failureAllowance(0.001, 20, 'independent')).toBe(0);
+    // A file may state certificates that certainly fail: then every one is allowed for.
+    for (const dependence of ['independent', 'shared'] as const)
+      expect(failureAllowance(1, 20, dependence)).toBe(1);
   });
 
   test('where noise is shared, it covers failures that come all at once', () => {

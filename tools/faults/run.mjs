@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FAULTS } from './faults.mjs';
@@ -31,7 +31,11 @@ symlinkSync(join(root, '..', 'shared'), join(copy, 'shared'));
 
 function failures(report) {
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
-  return testResults.flatMap((one) => one.assertionResults.filter((test) => test.status === 'failed'));
+  return testResults.flatMap(({ status, name, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    // What is prepared for the tests of a file may fail before any of them runs.
+    return failed.length > 0 || status !== 'failed' ? failed : [{ fullName: `${basename(name)} as a whole` }];
+  });
 }
 
 let missed = 0;
