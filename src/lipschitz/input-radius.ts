@@ -33,12 +33,17 @@ export interface LeftHalfBound {
   displacementAt(evaluation: Evaluation, radius: number, gaussian: GaussianSource): number;
   /** Whether one proof takes seconds. */
   readonly costly: boolean;
+  /** Multiplications of one call of `inputRadius`, about. */
+  readonly work: number;
   /** Upper bound on the Lipschitz constant on all of space (the product bound). */
   globalLipschitz(gaussian: GaussianSource): number;
 }
 
 /** Failure probability that probabilistic norms may spend per image, unless the caller says otherwise. */
 export const DEFAULT_DELTA = 1e-6;
+
+/** Products with every matrix and its transpose that a search takes, about. */
+const SEARCHED = 200;
 
 /** Power steps of the published method. */
 const POWER_STEPS = 5;
@@ -49,10 +54,12 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     half,
     bound,
     costly: norms.costly,
+    work: SEARCHED * norms.productWork + norms.proofWork,
     evaluate: (x: Float64Array) => evaluateLeftHalf(half, x),
     globalLipschitz(gaussian: GaussianSource) {
-      norms.proveUnmasked(gaussian);
-      return productBound(half, norms.proving(gaussian));
+      const finite = half.steps.every(({ nonlinearity }) => Number.isFinite(nonlinearity.lipschitz));
+      norms.proveUnmasked(gaussian, finite);
+      return finite ? productBound(half, norms.proving(gaussian)) : Number.POSITIVE_INFINITY;
     },
   };
   if (bound === 'power')
