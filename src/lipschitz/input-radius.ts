@@ -16,6 +16,8 @@ export type { InputRadius };
 export interface LeftHalfBound {
   readonly half: LeftHalf;
   readonly bound: DisplacementBound;
+  /** Failure probability that the proofs of one image may spend. */
+  readonly delta: number;
   /** False for `power`, whose "radius" certifies nothing. */
   readonly isUpperBound: boolean;
   /** Failure probability of one call of `inputRadius`: 0 when every norm is proved deterministically. */
@@ -35,6 +37,8 @@ export interface LeftHalfBound {
   readonly costly: boolean;
   /** Multiplications of one call of `inputRadius`, about. */
   readonly work: number;
+  /** False where a nonlinearity has bounds on balls only: then `globalLipschitz` is infinite. */
+  readonly onAllOfSpace: boolean;
   /** Upper bound on the Lipschitz constant on all of space (the product bound). */
   globalLipschitz(gaussian: GaussianSource): number;
 }
@@ -50,16 +54,18 @@ const POWER_STEPS = 5;
 
 export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
   const norms = new SegmentNorms(half, delta);
+  const onAllOfSpace = half.steps.every(({ nonlinearity }) => Number.isFinite(nonlinearity.lipschitz));
   const common = {
     half,
     bound,
+    delta,
+    onAllOfSpace,
     costly: norms.costly,
     work: SEARCHED * norms.productWork + norms.proofWork,
     evaluate: (x: Float64Array) => evaluateLeftHalf(half, x),
     globalLipschitz(gaussian: GaussianSource) {
-      const finite = half.steps.every(({ nonlinearity }) => Number.isFinite(nonlinearity.lipschitz));
-      norms.proveUnmasked(gaussian, finite);
-      return finite ? productBound(half, norms.proving(gaussian)) : Number.POSITIVE_INFINITY;
+      norms.proveUnmasked(gaussian, onAllOfSpace);
+      return onAllOfSpace ? productBound(half, norms.proving(gaussian)) : Number.POSITIVE_INFINITY;
     },
   };
   if (bound === 'power')

@@ -12,12 +12,14 @@ export interface GateSize {
   readonly channels: number;
   /** Height and width of the images. */
   readonly side: number;
+  /** With one, there is no gate: its Tanh is the latent, and all of space has a bound. */
+  readonly streams?: 1 | 2;
 }
 
 const CLASSES = 4;
 
 /** [N, 3, side, side] → [N, 4], the same for the same size. */
-export function twoStreamGate({ channels, side }: GateSize): ModelProto {
+export function twoStreamGate({ channels, side, streams = 2 }: GateSize): ModelProto {
   const random = randomSource(17);
   const positive = (name: string, spread: number, least: number): TensorProto =>
     floatTensor(
@@ -37,17 +39,18 @@ export function twoStreamGate({ channels, side }: GateSize): ModelProto {
       ...[positive(`mean${k}`, 0.1, 0), positive(`variance${k}`, 0.3, 0.7)],
     ],
   });
-  const [left, right] = [stream(0), stream(1)];
+  const [left, right] = [stream(0), streams === 2 ? stream(1) : { nodes: [], weights: [] }];
   return tinyProto({
     nodes: [
       ...[...left.nodes, ...right.nodes],
-      node('Mul', ['s0', 's1'], 'gated'),
+      node('Mul', ['s0', streams === 2 ? 's1' : 'one'], 'gated'),
       node('GlobalAveragePool', ['gated'], 'pooled'),
       node('Flatten', ['pooled'], 'flat'),
       node('Gemm', ['flat', 'head'], 'y'),
     ],
     initializers: [
       ...[...left.weights, ...right.weights],
+      floatTensor('one', [1], [1]),
       floatTensor('head', [channels, CLASSES], random.float32s(channels * CLASSES, 1)),
     ],
     input: ['N', 3, side, side],
