@@ -14,22 +14,15 @@
  * `createSpectralNorm` ensures. Only a matrix without entries has the norm 0.
  */
 import { gamma, inflate } from '../ground/rounding-error.ts';
+import { factorisationWork } from '../operators/algebra/factorisable.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
 import { lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
 
-/** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */
-const FACTORISATION_LIMIT = 6e8;
 /** Lanczos steps behind the shift of a proof: enough for an estimate within a thousandth, at less than a factorisation that fails. */
 const PROOF_STEPS = 60;
 /** Factor by which a proof with the smallest slack below usually exceeds the norm, Lanczos' shortfall included. */
 export const PROOF_EXCESS = 1 + 6e-4;
-
-/** Whether the Gram matrix of B's columns, in the given order, is cheap to factorise. */
-export function isFactorisable(size: number, halfBandwidth: number): boolean {
-  const perColumn = halfBandwidth + 1 >= size ? (size * size) / 3 : halfBandwidth * halfBandwidth;
-  return size * perColumn <= FACTORISATION_LIMIT && size * (halfBandwidth + 1) <= 2e7;
-}
 
 /** Half bandwidth of B^T B when column c is numbered `order[c]`. */
 export function halfBandwidth(matrix: SparseMatrix, order: Int32Array): number {
@@ -67,6 +60,16 @@ export class BandedGram {
     this.#band = halfBandwidth(matrix, order);
     this.#places = entry.map((k) => place[k]!);
     this.#values = Float64Array.from(entry, (k) => matrix.value[k]!);
+  }
+
+  get isDiagonal(): boolean {
+    return this.#band === 0;
+  }
+
+  /** Multiplications of one bound, about: a factorisation and the products of its estimate. */
+  get work(): number {
+    const size = this.#matrix.cols;
+    return factorisationWork(size, this.#band) + 2 * PROOF_STEPS * size * (this.#band + 1);
   }
 
   /** Proved upper bound on || diag(w) B diag(s) ||_2 for the stored entries of B. */

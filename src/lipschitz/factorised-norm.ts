@@ -1,8 +1,9 @@
 /** The masked norms of matrices whose Gram matrix, of columns or of rows, is cheap enough to factorise (banded-gram.ts). */
 
+import { isFactorisable } from '../operators/algebra/factorisable.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
-import { BandedGram, halfBandwidth, isFactorisable } from './banded-gram.ts';
+import { BandedGram, halfBandwidth } from './banded-gram.ts';
 
 /** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
 function orders(size: number, dims: readonly number[]): Int32Array[] {
@@ -22,8 +23,14 @@ function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram |
   return isFactorisable(matrix.cols, best.band) ? new BandedGram(matrix, best.order) : null;
 }
 
-/** Proved upper bound on || diag(rows) A diag(columns) ||_2 for the stored entries of A. */
-export type FactorisedNorm = (rows: Scales, columns: Scales) => number;
+export interface FactorisedNorm {
+  /** Proved upper bound on || diag(rows) A diag(columns) ||_2 for the stored entries of A. */
+  bound(rows: Scales, columns: Scales): number;
+  /** Whether the Gram matrix is diagonal: then a bound is its largest entry, at no more than an estimate costs. */
+  readonly isDiagonal: boolean;
+  /** Multiplications of one bound, about. */
+  readonly work: number;
+}
 
 /** By the Gram matrix of the columns or, failing that, of the rows; null when neither is small. */
 export function factorisedNorm(
@@ -34,8 +41,13 @@ export function factorisedNorm(
   const byColumns = matrix.cols <= matrix.rows;
   for (const columnSide of [byColumns, !byColumns]) {
     const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
-    if (gram !== null)
-      return (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows));
+    if (gram !== null) {
+      return {
+        bound: (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows)),
+        isDiagonal: gram.isDiagonal,
+        work: gram.work,
+      };
+    }
   }
   return null;
 }

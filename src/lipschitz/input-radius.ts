@@ -16,6 +16,8 @@ export type { InputRadius };
 export interface LeftHalfBound {
   readonly half: LeftHalf;
   readonly bound: DisplacementBound;
+  /** Failure probability that the proofs of one image may spend. */
+  readonly delta: number;
   /** False for `power`, whose "radius" certifies nothing. */
   readonly isUpperBound: boolean;
   /** Failure probability of one call of `inputRadius`: 0 when every norm is proved deterministically. */
@@ -33,6 +35,10 @@ export interface LeftHalfBound {
   displacementAt(evaluation: Evaluation, radius: number, gaussian: GaussianSource): number;
   /** Whether one proof takes seconds. */
   readonly costly: boolean;
+  /** Multiplications of one call of `inputRadius`, about. */
+  readonly work: number;
+  /** False where a nonlinearity has bounds on balls only: then `globalLipschitz` is infinite. */
+  readonly onAllOfSpace: boolean;
   /** Upper bound on the Lipschitz constant on all of space (the product bound). */
   globalLipschitz(gaussian: GaussianSource): number;
 }
@@ -40,19 +46,26 @@ export interface LeftHalfBound {
 /** Failure probability that probabilistic norms may spend per image, unless the caller says otherwise. */
 export const DEFAULT_DELTA = 1e-6;
 
+/** Products with every matrix and its transpose that a search takes, about. */
+const SEARCHED = 200;
+
 /** Power steps of the published method. */
 const POWER_STEPS = 5;
 
 export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, delta: number): LeftHalfBound {
   const norms = new SegmentNorms(half, delta);
+  const onAllOfSpace = half.steps.every(({ nonlinearity }) => Number.isFinite(nonlinearity.lipschitz));
   const common = {
     half,
     bound,
+    delta,
+    onAllOfSpace,
     costly: norms.costly,
+    work: SEARCHED * norms.productWork + norms.proofWork,
     evaluate: (x: Float64Array) => evaluateLeftHalf(half, x),
     globalLipschitz(gaussian: GaussianSource) {
-      norms.proveUnmasked(gaussian);
-      return productBound(half, norms.proving(gaussian));
+      norms.proveUnmasked(gaussian, onAllOfSpace);
+      return onAllOfSpace ? productBound(half, norms.proving(gaussian)) : Number.POSITIVE_INFINITY;
     },
   };
   if (bound === 'power')

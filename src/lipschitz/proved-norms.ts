@@ -26,6 +26,7 @@ const within = (scales: Scales, other: Scales): boolean =>
 /**
  * @param wholeNorm bound on the unmasked norm where one was proved before; times the largest scales, it bounds any masked norm
  * @param delta failure probability of each bound that is not deterministic
+ * @param frugal as of `SpectralNorm.bound`
  * @returns upper bounds, each false with probability at most `delta`
  */
 export function provedNorms(
@@ -33,6 +34,7 @@ export function provedNorms(
   wholeNorm: (matrix: LinearMap) => number | undefined,
   gaussian: GaussianSource,
   delta: number,
+  frugal?: boolean,
 ): NormOf {
   const proved = new Map<LinearMap, Proved[]>();
   return (matrix, rows, columns) => {
@@ -45,7 +47,7 @@ export function provedNorms(
     const covering = earlier.find((one) => within(rows, one.rows) && within(columns, one.columns));
     if (covering !== undefined) return covering.bound;
     const bound = Math.min(
-      norm.bound(rows, columns, gaussian, delta),
+      norm.bound(rows, columns, gaussian, delta, frugal),
       whole === undefined
         ? Number.POSITIVE_INFINITY
         : inflate(productUp(productUp(whole, largestScale(rows)), largestScale(columns)), 4),

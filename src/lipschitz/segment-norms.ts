@@ -9,7 +9,7 @@ import type { NormOf } from './displacement.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { provedNorms } from './proved-norms.ts';
 import { PROOFS } from './proved-radius.ts';
-import { createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
+import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
 
 /** The unmasked norms, proved once for all images. */
 const SHARED_PROOFS = 1;
@@ -19,30 +19,48 @@ export class SegmentNorms {
   readonly probabilistic: boolean;
   /** Whether one proof takes seconds. */
   readonly costly: boolean;
+  /** Multiplications of one product with every matrix, and of one proof of D, about. */
+  readonly productWork: number;
+  readonly proofWork: number;
   /** Factor by which D from proved norms usually exceeds D from estimates, at most. */
   readonly excess: number;
   readonly #norms = new Map<LinearMap, SpectralNorm>();
   /** Unmasked norms, from probes that belong to no image: the same for every image of a run, in any order. */
   readonly #unmasked = new Map<LinearMap, number>();
+  /** Segments whose rows are not weighted in every bound on a ball. */
+  readonly #unweighted = new Set<LinearMap>();
   readonly #deltaEach: number;
 
   /** @param delta failure probability of all proofs of one image together */
   constructor(half: LeftHalf, delta: number) {
-    let probabilisticUses = 0;
+    let [probabilisticUses, probabilisticWork, productWork] = [0, 0, 0];
+    const used: [SpectralNorm, uses: number][] = [];
     const count = (form: AffineForm, dims: readonly number[], uses: number): void => {
       for (const { matrix, rowDims, columnDims } of segmentsOf(half, form, dims)) {
         const norm = this.#norms.get(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims);
         this.#norms.set(matrix, norm);
-        if (!norm.deterministic) probabilisticUses += uses;
+        if (!norm.deterministic) {
+          probabilisticUses += uses;
+          probabilisticWork += uses * norm.work;
+        }
+        productWork += uses * norm.work;
+        used.push([norm, uses]);
       }
     };
-    for (const { input, dims, nonlinearity } of half.steps) count(input, dims, nonlinearity.norms);
+    for (const { input, dims, nonlinearity } of half.steps) {
+      count(input, dims, nonlinearity.norms);
+      if (!nonlinearity.weightsRows) for (const { matrix } of input.terms) this.#unweighted.add(matrix);
+    }
     count(half.output, half.dims, 1);
+    for (const { matrix } of half.output.terms) this.#unweighted.add(matrix);
     this.probabilistic = probabilisticUses > 0;
     this.#deltaEach = this.probabilistic ? delta / (probabilisticUses * (PROOFS + SHARED_PROOFS)) : 0;
     const norms = [...this.#norms.values()];
-    this.costly = norms.some((norm) => norm.costly);
-    this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach), 1);
+    // However the products are spread over the segments: a gate has two streams, each half the work.
+    this.costly = probabilisticWork > COSTLY;
+    this.productWork = productWork;
+    this.proofWork = used.reduce((sum, [norm, uses]) => sum + uses * norm.proofWork(this.costly), 0);
+    this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach, this.costly), 1);
   }
 
   /** Estimates from below by `steps` Lanczos steps: for searching. */
@@ -62,14 +80,19 @@ export class SegmentNorms {
       (matrix) => this.#unmasked.get(matrix),
       gaussian,
       this.#deltaEach,
+      this.costly,
     );
   }
 
-  /** Bounds the unmasked norms that are probabilistic, unless that was done before. */
-  proveUnmasked(gaussian: GaussianSource): void {
+  /**
+   * Bounds the unmasked norms that are probabilistic, unless that was done before.
+   * @param everywhere whether they are wanted for a bound on all of space; otherwise those never used unmasked are left out
+   */
+  proveUnmasked(gaussian: GaussianSource, everywhere: boolean): void {
     for (const [matrix, norm] of this.#norms) {
-      if (!norm.deterministic && !this.#unmasked.has(matrix))
-        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, this.#deltaEach));
+      const wanted = everywhere || this.#unweighted.has(matrix);
+      if (wanted && !norm.deterministic && !this.#unmasked.has(matrix))
+        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, this.#deltaEach, this.costly));
     }
   }
 

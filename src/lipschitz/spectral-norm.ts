@@ -30,20 +30,25 @@ export type GaussianSource = (size: number) => Float64Array;
 export interface SpectralNorm {
   /** Whether `bound` is deterministic. */
   readonly deterministic: boolean;
-  /** Whether a product takes so long that a search has to count them. */
-  readonly costly: boolean;
+  /** Multiplications of one product with the matrix. */
+  readonly work: number;
+  /** Multiplications of one bound, about. */
+  proofWork(frugal: boolean): number;
   /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
-  excess(delta: number): number;
+  excess(delta: number, frugal: boolean): number;
   /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
   estimate(rows: Scales, columns: Scales, steps: number): number;
-  /** Upper bound on the exact map's norm; false with probability at most delta (0 when deterministic). */
-  bound(rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number;
+  /**
+   * Upper bound on the exact map's norm; false with probability at most delta (0 when deterministic).
+   * @param frugal whether to make do with half the products, for a bound one hundredth larger; by default where they are costly
+   */
+  bound(rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number, frugal?: boolean): number;
   /** `steps` power steps from a fixed start, as published SPLITZ code computes "the norm": a LOWER bound. */
   powerEstimate(rows: Scales, columns: Scales, steps: number): number;
 }
 
 /** Multiplications in one application beyond which products are counted. */
-const COSTLY = 8e6;
+export const COSTLY = 8e6;
 /** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
 const THOROUGH = { chebyshev: 128, lanczos: 40 };
 const FRUGAL = { chebyshev: 64, lanczos: 16 };
@@ -117,32 +122,45 @@ export function createSpectralNorm(
 ): SpectralNorm {
   const { map, exponent } = brought(given);
   const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims) : null;
-  const costly = proof === null && map.work() > COSTLY;
-  const effort = costly ? FRUGAL : THOROUGH;
+  const work = map.work();
+  const effortOf = (frugal: boolean): Effort => (frugal ? FRUGAL : THOROUGH);
   let unscaled: number | null = null;
 
   /** Adds the composition error of the stored matrix, scaled like the map. */
   const ofExactMap = (stored: number, rows: Scales, columns: Scales): number =>
     inflate(stored + productUp(productUp(map.error, largestScale(rows)), largestScale(columns)), 4);
 
-  const ofStored = (rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number): number => {
+  const ofStored = (
+    rows: Scales,
+    columns: Scales,
+    gaussian: GaussianSource,
+    delta: number,
+    effort: Effort,
+  ): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
       return coarseNorm(map, rows, columns);
     return proof === null
       ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort)
-      : proof(rows, columns);
+      : proof.bound(rows, columns);
   };
 
   return {
     deterministic: proof !== null,
-    costly,
-    excess: (delta) => (proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effort.chebyshev)),
+    work,
+    proofWork(frugal) {
+      const { chebyshev, lanczos } = effortOf(frugal);
+      return proof?.work ?? 2 * work * (chebyshev + lanczos);
+    },
+    excess: (delta, frugal) =>
+      proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effortOf(frugal).chebyshev),
     estimate: (rows, columns, steps) =>
-      Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps))) * 2 ** exponent,
-    bound(givenRows, givenColumns, gaussian, delta) {
+      proof?.isDiagonal === true
+        ? proof.bound(rows, columns) * 2 ** exponent
+        : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps))) * 2 ** exponent,
+    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY) {
       const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;
-      const stored = ofStored(rows, columns, gaussian, delta);
+      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal));
       const value = ofExactMap(stored, rows, columns);
       const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
       if (rows === null && columns === null && proof !== null) unscaled = whole;

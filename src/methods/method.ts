@@ -336,7 +336,7 @@ export interface Pilot {
   /** The same settings with another number of draws. */
   withDraws(settings: WithOrigins<object>, n: number): WithOrigins<object>;
   /** What certificates at the best point say of it: one per image of the pilot, from the first on. */
-  outlook(certificates: readonly Certificate<object>[]): PilotOutlook;
+  outlook(certificates: readonly Certificate<object>[]): Promise<PilotOutlook>;
 }
 
 export interface PilotOutlook {

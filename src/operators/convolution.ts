@@ -5,8 +5,9 @@
  */
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
-import { convolutionOf, WRITTEN_OUT } from './algebra/convolution-map.ts';
-import { slidingWindows } from './algebra/window.ts';
+import { convolutionOf, isWrittenOut } from './algebra/convolution-map.ts';
+import type { KernelShape } from './algebra/kernel.ts';
+import { slidingWindows, type Windows } from './algebra/window.ts';
 import { constantOperand, optionalConstant, refuse, required } from './compile/compile-errors.ts';
 import { weightEntries } from './compile/weight-entries.ts';
 import type { Operator } from './operator.ts';
@@ -65,21 +66,38 @@ const training: TrainingForm = {
     convolved(node, operandAt(node, operands, 0).tensor, tf.square(kernelOf(node, operands)), tf),
 };
 
+/**
+ * @param input dims of the input, [N, C, spatial...]
+ * @param weight dims of the kernel, [M, C / groups, spatial...]
+ * @throws ModelRefused for windows without bound
+ */
+function shapeOf(
+  node: Node,
+  input: readonly number[],
+  weight: readonly number[],
+): KernelShape & Pick<Windows, 'channels' | 'outputDims'> {
+  const [outChannels = 0, perGroup = 0, ...kernel] = weight;
+  const groups = intAttribute(node, 'group', 1);
+  return { ...slidingWindows(node, input, kernel), groups, outChannels, perGroup };
+}
+
 export const convolution: Operator = {
   types: ['Conv'],
   roles: { Conv: 'weights' },
   work(node, shapes) {
-    const entries = weightEntries(node, shapes, 1);
-    return entries > WRITTEN_OUT ? 0 : entries;
+    const weight = node.inputs[1]?.constant?.dims ?? [];
+    const [input] = shapes.inputs;
+    if (input === undefined || weight.length < 3 || input.length !== weight.length) return 0;
+    const written = isWrittenOut(shapeOf(node, input, weight));
+    return written ? weightEntries(node, shapes, 1) : 0;
   },
   training: { Conv: training },
   compile(node, operands) {
     const input = required(node, operands, 0);
     const weight = constantOperand(node, operands, 1, 'kernel');
     const bias = optionalConstant(node, operands, 2, 'bias');
-    const [outChannels = 0, perGroup = 0, ...kernel] = weight.dims;
-    const groups = intAttribute(node, 'group', 1);
-    const { batch, channels, y, x, outputDims } = slidingWindows(node, input.dims, kernel);
+    const shape = shapeOf(node, input.dims, weight.dims);
+    const { batch, outChannels, perGroup, groups, channels, y, x, outputDims } = shape;
     if (channels !== perGroup * groups || outChannels % groups !== 0) {
       refuse(
         node,
@@ -89,8 +107,7 @@ export const convolution: Operator = {
     }
     const plane = y.output * x.output;
     const rows = batch * outChannels * plane;
-    const swept = { batch, groups, outChannels, perGroup, weights: weight.values, y, x };
-    const matrix = convolutionOf(swept, describeNode(node));
+    const matrix = convolutionOf({ ...shape, weights: weight.values }, describeNode(node));
     return {
       kind: 'affine',
       dims: [batch, outChannels, ...outputDims],

@@ -39,6 +39,8 @@ export interface SamplerPool {
    *         worker dies; ModelRefused when the model does not give [batch, classes] for a batch of rows.
    */
   load(rightHalf: RightHalf): Promise<Sampler>;
+  /** Has `end` called, and waited for, when the pool closes: for other threads that live as long. */
+  onClose(end: () => Promise<void>): void;
   /** Closes the samplers and ends the workers, after what was asked of them. */
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
   let halves = 0;
   const loading = new Set<Promise<Sampler>>();
   const open = new Set<Sampler>();
+  const ends: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
 
   async function started(): Promise<Seats> {
@@ -103,7 +106,7 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     try {
       await Promise.all([...open].map((sampler) => sampler.close()));
     } finally {
-      await Promise.all((seats ?? []).map((seat) => seat.close()));
+      await Promise.all([...(seats ?? []).map((seat) => seat.close()), ...ends.map((end) => end())]);
     }
   }
 
@@ -117,6 +120,9 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
       loading.add(sampler);
       sampler.then(done, done);
       return sampler;
+    },
+    onClose(end) {
+      ends.push(end);
     },
     close() {
       closing ??= close();

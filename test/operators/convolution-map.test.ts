@@ -185,6 +185,14 @@ describe('composition around a convolution', () => {
     const stem: Kernel = { batch: 1, groups: 1, outChannels: 64, perGroup: 3, weights, y: axis, x: axis };
     expect(convolutionOf(stem, '')).toBeInstanceOf(ConvolutionMap);
     expect(convolutionOf(kernel, '')).toBeInstanceOf(SparseMatrix);
+    // 1.8 million entries each: over 32 x 32 pixels the Gram matrix of the columns has a narrow band, over 64 x 64 none has.
+    const over = (side: number, outChannels: number) => {
+      const sweep = { input: side, output: side, kernel: 3, stride: 1, dilation: 1, padBegin: 1, padEnd: 1 };
+      const values = new Float64Array(outChannels * 27).fill(0.01);
+      return convolutionOf({ ...stem, outChannels, weights: values, y: sweep, x: sweep }, '');
+    };
+    expect(over(64, 16)).toBeInstanceOf(ConvolutionMap);
+    expect(over(32, 64)).toBeInstanceOf(SparseMatrix);
     expect(() => new ConvolutionMap({ ...stem, outChannels: 128 }).explicit("node 'conv1'")).toThrow(
       /linear map has 236 million entries/,
     );

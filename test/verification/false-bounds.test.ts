@@ -12,6 +12,7 @@ import {
 import { boundConfirmer } from '../../src/methods/splitz/confirm/confirm-bounds.ts';
 import { refuted } from '../../src/methods/splitz/confirm/moved-points.ts';
 import { latentCentre } from '../../src/methods/splitz/left-half.ts';
+import { proofsOf } from '../../src/methods/splitz/proofs/proofs.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
@@ -140,7 +141,15 @@ describe('which records are confirmed', () => {
   const image = async () => IMAGE;
   const good = Array.from({ length: 40 }, (_, k) => claimOf(left, 1, 1, k));
   const run = (claims: typeof good, count: number | null, seed = 5) =>
-    confirmedBounds(left, SIGMA, claims, count, seed, image);
+    confirmedBounds(
+      left,
+      async (...args) => proofsOf(left).confirm(...args),
+      SIGMA,
+      claims,
+      count,
+      seed,
+      image,
+    );
 
   it('is all of them where a proof is quick, and nothing is left open', async () => {
     const confirmed = await run(good, null);

@@ -19,6 +19,7 @@ import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
 import { atMatchedNoise } from './matched-noise.ts';
 import { factsOf, openSplit } from './open.ts';
+import { openBound } from './proofs/open-bound.ts';
 import { previewSplitz, resolveSplitz, twinLevel } from './resolve.ts';
 import { pilotSplitz } from './run-pilot.ts';
 import {
@@ -55,7 +56,13 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
 
   async open(subject, settings, noise, probes, context) {
     const { split, lipschitz } = settings;
-    const { cut, left, globalBound } = runBound(subject.classifier, split, lipschitz, noise.seed);
+    const { cut, left, globalBound } = await openBound(
+      subject.classifier,
+      split,
+      lipschitz,
+      noise.seed,
+      context,
+    );
     const ready = await openSplit(subject, cut, left, globalBound, probes, context);
     try {
       return certifierOf(ready.at({ ...settings, sigma: sigmaOf(settings.sigma) }, noise));
@@ -125,15 +132,12 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   label: ({ sigma }) => `SPLITZ σ=${sigma}`,
   tag: ({ split }) => split,
 
-  async twin(settings, beside, { classifier }) {
+  async twin(settings, beside, { classifier }, context) {
     const { split, lipschitz } = settings;
+    const opened = () => openBound(classifier, split.value, lipschitz.value, PILOT_SEED, context);
     const sigma =
       twinLevel(beside, classifier.source.metadata) ??
-      matchedNoise(
-        settings.sigma,
-        split.value,
-        () => runBound(classifier, split.value, lipschitz.value, PILOT_SEED).globalBound,
-      );
+      matchedNoise(settings.sigma, split.value, (await opened()).globalBound);
     sigmaOf(sigma.value, '--baseline-sigma');
     const { n0, n, alpha, bound } = settings;
     return { method: 'smoothing', asked: { sigma, n0, n, alpha, bound } };
@@ -168,8 +172,8 @@ function inputLevel(sigma: Sourced<number>, lipschitz: number): number {
 }
 
 /** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
-function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: () => number): Sourced<number> {
-  const matched = inputLevel(sigma, lipschitz());
+function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: number): Sourced<number> {
+  const matched = inputLevel(sigma, lipschitz);
   if (matched > 0) return derived(matched);
   throw new UsageError({
     what: `plain smoothing alongside the cut '${cut}' needs a --baseline-sigma`,

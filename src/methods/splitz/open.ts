@@ -17,8 +17,10 @@ import type { NoiseReady, Smoothed } from '../smoothing/certifier.ts';
 import { openRightHalf } from '../smoothing/right-half.ts';
 import type { Sigma, VoteSettings } from '../smoothing/settings.ts';
 import { type NoisyHalf, noisyHalf, roundedDown } from '../smoothing/votes.ts';
-import { latentCentre, probesOf } from './left-half.ts';
+import { latentCentre } from './left-half.ts';
 import { checkLeftHalf, inSigmas, type LeftHalfDifference, requireHidden } from './left-half-check.ts';
+import type { OpenedBound } from './proofs/open-bound.ts';
+import { proverOf } from './proofs/prover.ts';
 import type { SplitzChecks, SplitzEvidence, SplitzFacts } from './schema.ts';
 
 /** A classifier cut in two, at one level of noise. */
@@ -40,6 +42,7 @@ export async function openSplit(
   probes: readonly Float32Array[],
   { resources }: Context,
 ): Promise<NoiseReady<SplitzEvidence>> {
+  const bounded = { left, prover: proverOf(left, classifier, cut) };
   const right = await openRightHalf(classifier, cut, resources, probes);
   const { sampler, composition } = right;
   const leftOfCut = `${classifier.model.path} (left of '${cut.name}')`;
@@ -64,7 +67,8 @@ export async function openSplit(
         ...{ composition, provider: sampler.providerDifference, batch: sampler.batch },
       },
       sigma: settings.sigma,
-      certifyOne: (image, context) => certifyOne(half, left, settings, noise, image, context),
+      certifyOne: (image, context) =>
+        certifyOne(half, bounded, settings, noise, image, { ...context, resources }),
       votes: ({ index, pixels }, draw, signal) =>
         half.votes(latentCentre(left, pixels).latent, index, draw, signal),
       close: () => sampler.close(),
@@ -76,13 +80,14 @@ export async function openSplit(
 /** Algorithm 1: the votes at the cut, and the largest radius whose image under f_L they cover. */
 async function certifyOne(
   half: NoisyHalf,
-  left: LeftHalfBound,
+  { left, prover }: Pick<OpenedBound, 'left' | 'prover'>,
   settings: VoteSettings & { readonly sigma: Sigma },
   noise: SeriesNoise,
   { index, pixels }: Image,
-  { signal, tell }: Context,
+  context: Context,
 ): Promise<Certificate<SplitzEvidence>> {
   const started = performance.now();
+  const { signal, tell } = context;
   const { evaluation, latent, eta } = latentCentre(left, pixels);
   const { prediction, evidence } = await half.certify(latent, index, settings, noise, signal, (share) =>
     tell({ kind: 'draws', index, share }),
@@ -90,7 +95,7 @@ async function certifyOne(
   const usable = roundedDown(evidence.latentRadius - eta);
   const { radius, displacement, forwardError } =
     prediction !== null && usable > 0
-      ? left.inputRadius(evaluation, usable, probesOf(noise.seed, index))
+      ? await prover.inputRadius([evaluation, usable, noise.seed, index], context)
       : NOTHING;
   return {
     ...{ prediction, radius, failureProbability: settings.alpha + left.failureProbability },

@@ -19,8 +19,9 @@ import type { NoiseReady, Smoothed } from '../smoothing/certifier.ts';
 import { openPlain } from '../smoothing/open.ts';
 import { shortened, sigmaOf, type VoteSettings } from '../smoothing/settings.ts';
 import type { VoteEvidence } from '../smoothing/votes.ts';
-import { globalLipschitz, leftHalfBoundAt } from './left-half.ts';
+import { leftHalfBoundAt } from './left-half.ts';
 import { openSplit } from './open.ts';
+import { provenEverywhere } from './proofs/open-bound.ts';
 
 /** What every point of a pilot has in common. */
 export interface PilotSettings extends VoteSettings {
@@ -83,16 +84,18 @@ export interface BoundedCut {
 }
 
 /** Null, and reported, where a cut has no bound or only balls around images have one. */
-function boundedCut(
+async function boundedCut(
   subject: Subject,
   cut: Cut,
   { lipschitz: bound, seed }: PilotSettings,
   context: Context,
-): BoundedCut | null {
+): Promise<BoundedCut | null> {
   if (cut.index === 0) return { left: null, lipschitz: 1 };
   try {
     const left = leftHalfBoundAt(subject.classifier, cut, bound);
-    const lipschitz = globalLipschitz(left, seed);
+    const { globalBound: lipschitz } = left.onAllOfSpace
+      ? await provenEverywhere(left, subject.classifier, cut, seed, context)
+      : { globalBound: Number.POSITIVE_INFINITY };
     if (Number.isFinite(lipschitz)) return { left, lipschitz };
     note(context, `pilot  '${cut.name}' is omitted: its left half has no Lipschitz constant on all of space`);
   } catch (error) {
@@ -116,7 +119,7 @@ export async function runPilot(
 ): Promise<PilotPoint[]> {
   const points: PilotPoint[] = [];
   for (const cut of cuts) {
-    const bounded = boundedCut(subject, cut, settings, context);
+    const bounded = await boundedCut(subject, cut, settings, context);
     if (bounded === null) continue;
     const ready = await openAt(subject, cut, bounded, pilot, context);
     try {

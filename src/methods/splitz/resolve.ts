@@ -25,7 +25,8 @@ import {
 import { askedOr, byDefault, chosen, derived, numberFrom, refuseDerived } from '../sourced.ts';
 import { autoSplit } from './auto-split.ts';
 import { cutFor } from './cut-for.ts';
-import { boundAskedFor, latentCentre, PILOT_SEED, runBound } from './left-half.ts';
+import { boundAskedFor, latentCentre, PILOT_SEED } from './left-half.ts';
+import { openBound } from './proofs/open-bound.ts';
 import type { SplitzSettings } from './schema.ts';
 
 export async function resolveSplitz(
@@ -51,7 +52,7 @@ export async function resolveSplitz(
   }
   // The norms of a large left half take long to prove: not here, where a noise level is known.
   const left = boundAskedFor(classifier, cut, lipschitz.value);
-  const sigma = choice.level ?? (await defaultSigma(subject, cut, lipschitz.value));
+  const sigma = choice.level ?? (await defaultSigma(subject, cut, lipschitz.value, context));
   sigmaOf(sigma.value);
   return {
     settings: {
@@ -126,8 +127,10 @@ async function defaultSigma(
   subject: Subject,
   cut: Cut,
   lipschitz: DisplacementBound,
+  context: Context,
 ): Promise<Sourced<number>> {
-  const { left, globalBound } = runBound(subject.classifier, cut.name, lipschitz, PILOT_SEED);
+  const { classifier } = subject;
+  const { left, globalBound } = await openBound(classifier, cut.name, lipschitz, PILOT_SEED, context);
   const sigma = shortened(DEFAULT_INPUT_SIGMA * globalBound);
   await checkFallback(subject, cut, left, sigma);
   return derived(sigma);

@@ -21,7 +21,7 @@ import { resolveVotes } from '../smoothing/settings.ts';
 import type { VoteEvidence } from '../smoothing/votes.ts';
 import { askedOr, byDefault, numberFrom } from '../sourced.ts';
 import { cutFor } from './cut-for.ts';
-import { globalLipschitz, latentCentre, leftHalfBoundAt, probesOf, runBound } from './left-half.ts';
+import { latentCentre, leftHalfBoundAt } from './left-half.ts';
 import {
   bestOf,
   candidateCuts,
@@ -33,6 +33,7 @@ import {
   runPilot,
   shareAt,
 } from './pilot.ts';
+import { openBound, provenEverywhere } from './proofs/open-bound.ts';
 import type { SplitzEvidence } from './schema.ts';
 import { usableLatentRadius } from './usable-radius.ts';
 
@@ -57,7 +58,7 @@ export async function pilotSplitz(
     named === undefined
       ? candidateCuts(classifier, own, CUTS)
       : [...new Set(named.map((name) => cutFor(classifier, name)))];
-  const levels = given ?? levelsAround(classifier, own, settings);
+  const levels = given ?? (await levelsAround(classifier, own, settings, context));
   const points = await runPilot(subject, cuts, levels, images, settings, context);
   const n = votes.n.value;
   const estimated = (point: PilotPoint): PilotEstimate => {
@@ -79,7 +80,7 @@ export async function pilotSplitz(
     drawsAt: (count) => count + votes.n0.value,
     chosen: { split: best.cut.name, sigma: best.sigma },
     withDraws: (series, count) => ('n' in series ? { ...series, n: byDefault(count) } : series),
-    outlook: (certificates) => outlookOf(certificates, best, subject, images, { ...settings, n }),
+    outlook: (certificates) => outlookOf(certificates, best, subject, images, { ...settings, n }, context),
   };
 }
 
@@ -90,18 +91,27 @@ function modelsCut(classifier: PreparedClassifier): Cut | null {
 }
 
 /** Noise levels at the input, ascending: around the one the model was trained for, where its metadata name one. */
-function levelsAround(
+async function levelsAround(
   classifier: PreparedClassifier,
   own: Cut | null,
   { lipschitz, seed }: PilotSettings,
-): readonly number[] {
+  context: Context,
+): Promise<readonly number[]> {
   const text = classifier.source.metadata.get('splitz.sigma');
   if (text === undefined) return USUAL_LEVELS;
   const sigma = numberFrom('model metadata splitz.sigma')(text);
   const bound =
     own === null || own.index === 0
       ? 1
-      : globalLipschitz(leftHalfBoundAt(classifier, own, lipschitz, DEFAULT_DELTA), seed);
+      : (
+          await provenEverywhere(
+            leftHalfBoundAt(classifier, own, lipschitz, DEFAULT_DELTA),
+            classifier,
+            own,
+            seed,
+            context,
+          )
+        ).globalBound;
   const base = sigma / bound;
   return Number.isFinite(base) && base > 0
     ? FACTORS.map((factor) => Number((factor * base).toPrecision(2)))
@@ -109,13 +119,14 @@ function levelsAround(
 }
 
 /** @param settings with the number of draws planned */
-function outlookOf(
+async function outlookOf(
   certificates: readonly Certificate<object>[],
   best: PilotPoint,
   subject: Subject,
   images: PilotImages,
   settings: PilotSettings,
-): PilotOutlook {
+  context: Context,
+): Promise<PilotOutlook> {
   const voted = certificates as readonly Certificate<VoteEvidence>[];
   const pilots = voted.map((certificate, k) => {
     const { counts, nonFinite, selected } = certificate.evidence;
@@ -131,12 +142,13 @@ function outlookOf(
       ...{ boundSeconds: 0, levers: [] },
     };
   }
-  const boundSeconds = timeBound(
+  const boundSeconds = await timeBound(
     certificates as readonly Certificate<SplitzEvidence>[],
     best.cut,
     subject,
     images,
     settings,
+    context,
   );
   const global = {
     name: '--lipschitz global',
@@ -151,21 +163,23 @@ function outlookOf(
 }
 
 /** Mean seconds of evaluating and bounding the left half, over images of which some are certified. */
-function timeBound(
+async function timeBound(
   certificates: readonly Certificate<SplitzEvidence>[],
   cut: Cut,
   { classifier }: Subject,
   { images }: PilotImages,
   { lipschitz, seed }: PilotSettings,
-): number {
-  const { left } = runBound(classifier, cut.name, lipschitz, seed);
+  context: Context,
+): Promise<number> {
+  const { left, prover } = await openBound(classifier, cut.name, lipschitz, seed, context);
   const started = performance.now();
   for (const [k, { prediction, evidence }] of certificates.entries()) {
     const image = images[k];
     if (image === undefined) throw new Error('one image per certificate');
     const { evaluation } = latentCentre(left, image.pixels);
     const usable = usableLatentRadius({ ...evidence, forwardErrorNearby: null });
-    if (prediction !== null && usable > 0) left.inputRadius(evaluation, usable, probesOf(seed, image.index));
+    if (prediction !== null && usable > 0)
+      await prover.inputRadius([evaluation, usable, seed, image.index], context);
   }
   return (performance.now() - started) / 1000 / Math.max(1, certificates.length);
 }

@@ -10,6 +10,7 @@
  */
 import { inflate, productUp, TINY } from '../../ground/rounding-error.ts';
 import { carried, checkKernel } from '../compile/carried-range.ts';
+import { isFactorisable } from './factorisable.ts';
 import {
   backward,
   colsOf,
@@ -18,6 +19,7 @@ import {
   forward,
   gramOf,
   type Kernel,
+  type KernelShape,
   magnitudes,
   rowsOf,
   tapsOf,
@@ -27,16 +29,40 @@ import { remembered } from './remembered.ts';
 import type { Scales } from './scales.ts';
 import { checkEntries, type SparseMatrix } from './sparse-matrix.ts';
 import { multiply } from './sparse-products.ts';
+import type { Sweep } from './sweep.ts';
+
+/** Convolutions with more entries than this are never written out (100 MB), those with fewer than this always are (12 MB). */
+const LARGEST_WRITTEN = 8_000_000;
+const SMALL = 1_000_000;
+/** Output channels of a group below which gathering its patches costs more than the products that share them. */
+const SHARED_BY = 8;
 
 /**
- * Convolutions with more entries than this stay unwritten. Below it a matrix is small (100 MB) and, over a small image,
- * its norm may have a deterministic proof; above it a Gram matrix is out of reach anyway.
+ * Whether a convolution is held as a matrix. Between the two sizes it is where the norm may have a deterministic proof, which
+ * takes a matrix; products with the kernel take a third of the time and no memory to speak of.
  */
-export const WRITTEN_OUT = 8_000_000;
+export function isWrittenOut(shape: KernelShape): boolean {
+  const entries = entriesOf(shape);
+  if (entries <= SMALL || entries > LARGEST_WRITTEN) return entries <= SMALL;
+  return shape.outChannels / shape.groups < SHARED_BY || mayBeFactorised(shape);
+}
+
+/** By the bands that a window over a whole plane has, with channels last; strides narrow the one of the rows. */
+function mayBeFactorised({ batch, groups, perGroup, outChannels, y, x }: KernelShape): boolean {
+  const reach = ({ kernel, dilation }: Sweep): number => (kernel - 1) * dilation;
+  const columns = groups * perGroup;
+  const columnBand = (reach(y) * x.input + reach(x) + 1) * columns - 1;
+  const apart = (sweep: Sweep): number => Math.floor(reach(sweep) / sweep.stride);
+  const rowBand = (apart(y) * x.output + apart(x) + 1) * outChannels - 1;
+  return (
+    isFactorisable(batch * columns * y.input * x.input, columnBand) ||
+    isFactorisable(batch * outChannels * y.output * x.output, rowBand)
+  );
+}
 
 /** The convolution in the form that suits its size. @throws ModelRefused when it is too large, or leaves the range carried */
 export function convolutionOf(kernel: Kernel, where: string): LinearMap {
-  if (entriesOf(kernel) <= WRITTEN_OUT) return explicitConvolution(kernel, where);
+  if (isWrittenOut(kernel)) return explicitConvolution(kernel, where);
   // Table of cells and one output image: what the structured form holds.
   checkEntries(
     kernel.y.output * kernel.x.output * Math.max(kernel.outChannels, kernel.y.kernel * kernel.x.kernel),

@@ -6,27 +6,31 @@ import { remembered } from './remembered.ts';
 import { buildMatrix, checkEntries, type SparseMatrix } from './sparse-matrix.ts';
 import { type Sweep, taps } from './sweep.ts';
 
-/** A convolution's weights [outChannels, perGroup, y.kernel, x.kernel], row-major, and how they sweep. */
-export interface Kernel {
+/** How a convolution sweeps. */
+export interface KernelShape {
   readonly batch: number;
   readonly groups: number;
   readonly outChannels: number;
   /** Input channels of one group. */
   readonly perGroup: number;
-  readonly weights: Float64Array;
   readonly y: Sweep;
   readonly x: Sweep;
 }
 
-const planeOut = ({ y, x }: Kernel): number => y.output * x.output;
+/** A convolution's weights [outChannels, perGroup, y.kernel, x.kernel], row-major, and how they sweep. */
+export interface Kernel extends KernelShape {
+  readonly weights: Float64Array;
+}
+
+const planeOut = ({ y, x }: KernelShape): number => y.output * x.output;
 const planeIn = ({ y, x }: Kernel): number => y.input * x.input;
-export const rowsOf = (kernel: Kernel): number => kernel.batch * kernel.outChannels * planeOut(kernel);
+export const rowsOf = (kernel: KernelShape): number => kernel.batch * kernel.outChannels * planeOut(kernel);
 export const colsOf = (kernel: Kernel): number =>
   kernel.batch * kernel.groups * kernel.perGroup * planeIn(kernel);
-export const tapsOf = ({ perGroup, y, x }: Kernel): number => perGroup * y.kernel * x.kernel;
+export const tapsOf = ({ perGroup, y, x }: KernelShape): number => perGroup * y.kernel * x.kernel;
 
 /** Entries of the convolution written out, the taps in the padding included. */
-export const entriesOf = (kernel: Kernel): number => rowsOf(kernel) * tapsOf(kernel);
+export const entriesOf = (kernel: KernelShape): number => rowsOf(kernel) * tapsOf(kernel);
 
 /** C as a matrix. */
 export function explicitConvolution(kernel: Kernel, where: string): SparseMatrix {

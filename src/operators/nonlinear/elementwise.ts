@@ -16,6 +16,7 @@ export function elementwise(activation: Activation, size: number): Elementwise {
     size,
     lipschitz: steepest,
     norms: 1,
+    weightsRows: true,
     looksAtInput: !Number.isFinite(steepest),
     value(z) {
       const out = new Float64Array(size);

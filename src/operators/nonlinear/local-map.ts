@@ -53,6 +53,7 @@ export function boundedOnBalls(map: LocalMap): Nonlinearity {
     size,
     lipschitz,
     norms,
+    weightsRows: false,
     looksAtInput: true,
     value: (z) => map.value(z),
     globalRho,

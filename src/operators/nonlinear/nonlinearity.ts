@@ -49,6 +49,8 @@ export interface Nonlinearity {
   readonly lipschitz: number;
   /** Norms of the segment before it that one bound takes, at most; the failure probability is divided over them. */
   readonly norms: number;
+  /** Whether `movement` weights the rows of every norm it takes: then an unmasked one matters on all of space only. */
+  readonly weightsRows: boolean;
   /** Upper bound on the l2 movement of f(z), wherever z is, when z moves by at most `rho` in l2. */
   globalRho(rho: number): number;
   /** Upper bounds on the movement of f(z) on the ball; rho is Infinity where it has none. */

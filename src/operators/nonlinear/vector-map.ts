@@ -27,6 +27,7 @@ export function wholeVectors(map: VectorMap): Nonlinearity {
     size,
     lipschitz,
     norms: 1,
+    weightsRows: false,
     looksAtInput: !Number.isFinite(lipschitz),
     value: (z) => map.value(z),
     globalRho,

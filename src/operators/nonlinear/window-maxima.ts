@@ -22,6 +22,7 @@ export function windowMaxima(windows: SparseMatrix): Nonlinearity {
     size: rows,
     lipschitz,
     norms: 1,
+    weightsRows: false,
     looksAtInput: false,
     value: (z) => most(z, Number.NEGATIVE_INFINITY),
     globalRho,

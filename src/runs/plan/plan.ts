@@ -99,7 +99,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
       alone: subject.alone,
     },
     found,
-    found.outlook(measured.certificates),
+    await found.outlook(measured.certificates),
     { ...measured, startSeconds: openedSeconds + measured.startSeconds },
     images,
   );

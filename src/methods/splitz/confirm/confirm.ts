@@ -5,17 +5,20 @@ import { ModelRefused, UsageError } from '../../../ground/errors.ts';
 import { shuffled } from '../../../ground/shuffled.ts';
 import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { splitModel } from '../../../onnx/split.ts';
-import { Stage } from '../../../smoothing/noise/philox.ts';
-import { gaussianProbe } from '../../../smoothing/noise/probe.ts';
 import { worthOf } from '../../../statistics/sample-worth.ts';
+import type { Context } from '../../context.ts';
 import type { Claim, Confirmation, ConfirmationRequest, Series, Subject } from '../../method.ts';
-import { runBound } from '../left-half.ts';
 import { checkLeftHalf, requireHidden } from '../left-half-check.ts';
+import { openBound } from '../proofs/open-bound.ts';
+import type { Proofs } from '../proofs/proofs.ts';
 import type { SplitzEvidence, SplitzFacts, SplitzSettings } from '../schema.ts';
-import { boundConfirmer, type Proof } from './confirm-bounds.ts';
+import type { BoundConfirmation, Proof } from './confirm-bounds.ts';
 
 /** Seconds spent when the number of records is not given. */
 const SECONDS = 60;
+
+/** As `Proofs.confirm`. */
+type Confirm = (...args: Parameters<Proofs['confirm']>) => Promise<BoundConfirmation>;
 
 interface Confirmed {
   /** The first claim that does not hold, and why; null when none was found. */
@@ -54,9 +57,16 @@ export async function confirmSplitz(
   { settings, guarantee }: Series<SplitzSettings, SplitzFacts>,
   subject: Subject,
   { bounds, seed, runSeed }: ConfirmationRequest,
+  context: Context,
 ): Promise<Confirmation> {
   const nothing = { fault: null, checked: [], unchecked: [] };
-  const { left } = runBound(subject.classifier, settings.split.value, settings.lipschitz.value, runSeed);
+  const { left, prover } = await openBound(
+    subject.classifier,
+    settings.split.value,
+    settings.lipschitz.value,
+    runSeed,
+    context,
+  );
   const deployed = await deployedFault(left, settings, subject);
   const [first] = claims;
   if (deployed !== null && first !== undefined) return { ...nothing, fault: { claim: first, why: deployed } };
@@ -69,8 +79,14 @@ export async function confirmSplitz(
       remedy: 'Certify with --lipschitz secant.',
     });
   }
-  const confirmed = await confirmedBounds(left, settings.sigma.value, claims, bounds, seed, (index) =>
-    subject.data.image(index),
+  const confirmed = await confirmedBounds(
+    left,
+    (settings, image, claim) => prover.confirm([settings, image, claim], context),
+    settings.sigma.value,
+    claims,
+    bounds,
+    seed,
+    (index) => subject.data.image(index),
   );
   const done = described(confirmed);
   const open = leftOpen(confirmed);
@@ -102,12 +118,14 @@ async function deployedFault(
 }
 
 /**
+ * @param confirm of that left half
  * @param sigma of the noise at the cut
  * @param count how many records, proved another way; null for all that fit into a minute, as `certify` proves them where
  *   that is quick and has no probability of failing, else only tried at points. Those with D = 0 are always among them.
  */
 export async function confirmedBounds(
   left: LeftHalfBound,
+  confirm: Confirm,
   sigma: number,
   claims: readonly Claim[],
   count: number | null,
@@ -117,14 +135,6 @@ export async function confirmedBounds(
   // Another draw of a probabilistic norm may come out larger than the one that the radius was fitted to.
   const quick = left.failureProbability === 0 && !left.costly;
   const proof: Proof = count !== null ? 'another' : quick ? 'as certify' : 'points only';
-  let probe = 0;
-  const confirm = boundConfirmer(
-    left,
-    sigma,
-    (size) =>
-      gaussianProbe(size, { seed: BigInt(seed), stage: Stage.verification, image: 0, sample: probe++ }),
-    proof,
-  );
   const certified = claims.filter(({ certificate }) => certificate.radius > 0);
   const order = shuffled(certified, seed, ({ index }) => index);
   const first = new Set(motionless(certified));
@@ -135,7 +145,10 @@ export async function confirmedBounds(
     const due = count === null ? performance.now() < until : sample.length < count;
     if (!due && !first.has(claim)) break;
     const { radius, evidence } = claim.certificate;
-    const confirmation = confirm(await image(claim.index), { radius, evidence: evidence as SplitzEvidence });
+    const confirmation = await confirm({ sigma, seed, proof }, await image(claim.index), {
+      radius,
+      evidence: evidence as SplitzEvidence,
+    });
     sample.push(claim);
     if (confirmation.independent) independent++;
     if (confirmation.fault === null) continue;
