@@ -9,8 +9,9 @@ import { type Method, valuesOf, type WithOrigins } from './method.ts';
 
 import { smoothing } from './smoothing/method.ts';
 import { splitz } from './splitz/method.ts';
+import { uniformSmoothing } from './uniform-smoothing/method.ts';
 
-const methods: Method[] = [splitz, smoothing, deterministic];
+const methods: Method[] = [splitz, smoothing, deterministic, uniformSmoothing];
 
 /** All of them. */
 export const METHODS: readonly Method[] = methods;

@@ -195,6 +195,8 @@ export interface Method<S extends object = object, E extends object = object, F 
     probes: readonly Float32Array[],
     context: Context,
   ): Promise<Certifier<E>>;
+  /** Why a setting that is not among its own cannot be given, as a reason and a remedy; null where there is nothing to add. */
+  foreign(setting: string): { readonly why: string; readonly remedy: string } | null;
   /** The first contradiction in what the header says of a series, or null. */
   headerFault(series: Series<S, F>, header: RunHeader): string | null;
   /** The first thing in a certificate that does not follow from its evidence, or null. Uses nothing that `open` uses. */
@@ -396,6 +398,7 @@ export function defineMethod<S extends object, E extends object, F extends objec
     facts: nothing as Schema<object> as Schema<F>,
     checks: nothing,
     resolve: async (asked) => ({ settings: asked as WithOrigins<S> }),
+    foreign: () => null,
     headerFault: () => null,
     doubt: () => null,
     differences: () => [],

@@ -177,8 +177,8 @@ export const NOISE_FAULTS = [
   {
     name: 'certificate: tau of another sigma',
     file: 'src/methods/smoothing/votes.ts',
-    from: 'const tau = totalVariation(latent, sigma);',
-    to: 'const tau = totalVariation(latent, 8 * sigma);',
+    from: 'const tau = law.variation(latent, sigma);',
+    to: 'const tau = law.variation(latent, 8 * sigma);',
     tests: CERTIFICATE,
   },
   {
