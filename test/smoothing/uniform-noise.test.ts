@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createKernelSource } from '../../src/smoothing/noise/kernel-source.ts';
-import { philox } from '../../src/smoothing/noise/philox.ts';
+import { createNoiseKernel } from '../../src/smoothing/noise/noise-kernel.ts';
+import { keyWords, philox } from '../../src/smoothing/noise/philox.ts';
 import { gridOf, LARGEST_SIGMA, SMALLEST_SIGMA } from '../../src/smoothing/noise/rounded-noise.ts';
 import {
   uniformCoordinateError,
@@ -39,6 +40,24 @@ describe('the WebAssembly kernel of uniform noise', () => {
       }),
       { numRuns: 200, seed: 3 },
     );
+  });
+
+  it('equals its float64 values to the last bit, which rounding to a grid does not show', () => {
+    const size = 40;
+    const kernel = createNoiseKernel(size, size);
+    for (let sample = 0; sample < 50; sample++) {
+      const [k0, k1] = keyWords(11n);
+      // Twice the values, which are multiples of 1/2, taken off again: what is left is 0, or at least 1.
+      for (let block = 0; block < size / 2; block++) {
+        const [w0, w1, w2, w3] = philox(block, sample, 2, 1, k0, k1);
+        const at = Math.floor(block / 2) * 4 + (block % 2);
+        kernel.centre[at] = -uniformTimes(2, w0, w1);
+        kernel.centre[at + 2] = -uniformTimes(2, w2, w3);
+      }
+      const { base, centreBase } = kernel;
+      kernel.exports.perturbUniformly(base, centreBase, size, 2 ** 64, 1, 1, 2, sample, k0, k1);
+      expect([...kernel.floats.subarray(0, size)]).toEqual(new Array(size).fill(0));
+    }
   });
 
   it('bears another name than Gaussian noise', () => {
