@@ -3,10 +3,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long, the longest first. They start first, so that no process is left with one at the end. */
 const SLOW = [
+  'cli/verify-forged',
+  'cli/interrupted-bounds',
   'training/step',
   'lipschitz/large-left-half',
   'training/network',
   'cli/certify',
+  'cli/plan-choice',
+  'cli/stdout-full',
+  'cli/plan',
+  'verification/forgeries',
   'cli/attack',
   'cli/hostile-models',
   'cli/train',
@@ -16,6 +22,8 @@ const SLOW = [
   'onnx/shared-models',
   'training/regularizers',
   'smoothing/noise-error',
+  'cli/ansi-model',
+  'cli/report',
   'cli/known-seed',
   'cli/kill',
   'cli/tensorflow',
@@ -50,6 +58,7 @@ const SLOW = [
   'verification/verify-file',
   'records/result-file',
   'ground/rounding-error',
+  'smoothing/uniform-half-space',
   'inspection/boundability',
 ].map((name) => `test/${name}.test.ts`);
 

@@ -6,6 +6,7 @@
 import { percentDown } from '../ground/decimal.ts';
 import { labelOf } from '../methods/index.ts';
 import { valuesOf } from '../methods/method.ts';
+import { normOf } from '../records/norm.ts';
 import type { RunHeader } from '../records/record.ts';
 import { summarise } from '../statistics/summary.ts';
 import type { AttestedRun } from './run-digest.ts';
@@ -117,7 +118,7 @@ function metricsOf({ header, outcomes }: AttestedRun): Metric[] {
     const kind = one.guarantee === 'certificate' ? measure : `${measure} (${one.guarantee})`;
     const label = labelOf(one);
     return (series[k]?.shares ?? []).map(({ radius, certified, lower, upper }) => ({
-      type: `${kind} at l2 radius ${radius}, ${label}`,
+      type: `${kind} at ${normOf(one)} radius ${radius}, ${label}`,
       value: images === 0 ? '0' : fraction(certified / images),
       slice: `${images} of the ${header.data.length} images of ${header.data.name}`,
       confidenceInterval: { lowerBound: fraction(lower), upperBound: String(Math.min(1, upper)) },

@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path';
 import { methodOf } from '../methods/index.ts';
+import { normOf } from '../records/norm.ts';
 import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import { CONFIDENCE } from '../statistics/accuracy.ts';
 import { runEnd } from '../statistics/run-end.ts';
@@ -57,12 +58,10 @@ export interface SeriesStatement extends Omit<SeriesHeader, 'checks'> {
   readonly description: readonly string[];
 }
 
-const MEANING: { readonly [G in SeriesHeader['guarantee']]: string } = {
-  certificate:
-    'For each image recorded with prediction c, radius r and failure probability p, with probability at least 1 - p over what was drawn, the certified classifier answers c for every input within l2 distance r. Nothing is said about other norms, nor about the network itself unless it is the certified classifier.',
-  'estimate, not a bound':
-    'The radii rest on a measurement that bounds nothing: they are estimates and certify nothing.',
-};
+const meaningOf = (series: SeriesHeader): string =>
+  series.guarantee === 'certificate'
+    ? `For each image recorded with prediction c, radius r and failure probability p, with probability at least 1 - p over what was drawn, the certified classifier answers c for every input within ${normOf(series)} distance r. Nothing is said about other norms, nor about the network itself unless it is the certified classifier.`
+    : 'The radii rest on a measurement that bounds nothing: they are estimates and certify nothing.';
 
 export function statementOf(
   path: string,
@@ -91,7 +90,7 @@ export function statementOf(
       series: header.series.map((series) => {
         const { checks: _, ...rest } = series;
         const description = methodOf(series).describe(series, header);
-        return { ...rest, meaning: MEANING[series.guarantee], description };
+        return { ...rest, meaning: meaningOf(series), description };
       }),
       environments: header.environments,
       results: { ...results, finished },

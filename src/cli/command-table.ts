@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { type OptionTable, optionsOf } from './config/option-table.ts';
 import { attack } from './declarations/attack.ts';
+import { benchmark } from './declarations/benchmark.ts';
 import { certify } from './declarations/certify.ts';
 import { compare } from './declarations/compare.ts';
 import { completion } from './declarations/completion.ts';
@@ -61,6 +62,7 @@ export const COMMANDS: readonly Command[] = [
   command(replay, () => import('./commands/replay.ts')),
   command(explain, () => import('./commands/explain.ts')),
   command(compare, () => import('./commands/compare.ts')),
+  command(benchmark, () => import('./commands/benchmark.ts')),
   command(report, () => import('./commands/report.ts')),
   command(sign, () => import('./commands/sign.ts')),
   command(doctor, () => import('./commands/doctor.ts')),

@@ -93,7 +93,8 @@ const noiseOptions = <T>(y: Argv<T>) =>
       describe:
         'cut name or index; input = plain smoothing; first = after the first activation [first]; auto',
     })
-    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' });
+    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' })
+    .option('lambda', { type: 'number', describe: 'half-width of uniform noise on the image [0.5]' });
 
 const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`).join('; ');
 

@@ -7,7 +7,7 @@ import type { Asked, Method } from './method.ts';
  * @throws UsageError for a setting that the method does not have, unless it stands in a config file or the environment, which
  *   serve many commands; and for a value that the setting cannot have
  */
-export function askedOf({ name, settings }: Method, asked: Asked): Asked {
+export function askedOf({ name, settings, foreign }: Method, asked: Asked): Asked {
   const known = settings.json.properties ?? {};
   const kept: Record<string, Asked[string]> = {};
   for (const [setting, given] of Object.entries(asked)) {
@@ -19,6 +19,7 @@ export function askedOf({ name, settings }: Method, asked: Asked): Asked {
         what: `${option(setting)} does not go with --method ${name}`,
         why: `its settings are ${Object.keys(known).join(', ')}`,
         remedy: 'Omit it, or choose another --method.',
+        ...foreign(setting),
       });
     }
     const problem = violation(schema, given.value, 'it');

@@ -5,6 +5,7 @@
 import { roundDown, tidy } from '../ground/decimal.ts';
 import { capitalised } from '../ground/sentence.ts';
 import { classInWords } from '../records/names.ts';
+import { normOf } from '../records/norm.ts';
 import type { CertificateRecord, Guarantee, RunHeader } from '../records/record.ts';
 import { methodOf } from './index.ts';
 import type { DerivationStep, MethodDerivation } from './method.ts';
@@ -33,7 +34,7 @@ export function derivationOf(header: RunHeader, record: CertificateRecord, k = 0
   const { steps, symbols, classifier, chance } = method.derive(certificate, series, header);
   const { prediction, radius, failureProbability: p } = certificate;
   const claim =
-    `${classifier} answers class ${classInWords(header.model, prediction)} for every image within l2 distance ${roundDown(radius, 6)} ` +
+    `${classifier} answers class ${classInWords(header.model, prediction)} for every image within ${normOf(series)} distance ${roundDown(radius, 6)} ` +
     `(${roundDown(radius * 255, 1)} in units of 1/255)`;
   const conclusion =
     prediction === null

@@ -1,5 +1,6 @@
 /** The certification methods, by name. A new one is a folder and a line here. The first is the default. */
 import { ToolError, UsageError } from '../ground/errors.ts';
+import { normOf } from '../records/norm.ts';
 import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import type { SeriesFormats } from '../records/series-format.ts';
 
@@ -8,8 +9,9 @@ import { type Method, valuesOf, type WithOrigins } from './method.ts';
 
 import { smoothing } from './smoothing/method.ts';
 import { splitz } from './splitz/method.ts';
+import { uniformSmoothing } from './uniform-smoothing/method.ts';
 
-const methods: Method[] = [splitz, smoothing, deterministic];
+const methods: Method[] = [splitz, smoothing, deterministic, uniformSmoothing];
 
 /** All of them. */
 export const METHODS: readonly Method[] = methods;
@@ -49,9 +51,11 @@ export function methodOf({ method: name }: SeriesHeader): Method {
   return method;
 }
 
-/** Short name of a series in tables and figures. */
-export const labelOf = (series: SeriesHeader): string =>
-  methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
+/** Short name of a series in tables and figures; it says which norm its radii are in where that is not l2. */
+export function labelOf(series: SeriesHeader): string {
+  const label = methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
+  return normOf(series) === 'l2' ? label : `${label} (${normOf(series)})`;
+}
 
 /** The first series of a run, which its results are stated for. */
 export function ownSeries({ series: [own] }: RunHeader): SeriesHeader {

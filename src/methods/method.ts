@@ -195,6 +195,8 @@ export interface Method<S extends object = object, E extends object = object, F 
     probes: readonly Float32Array[],
     context: Context,
   ): Promise<Certifier<E>>;
+  /** Why a setting that is not among its own cannot be given, as a reason and a remedy; null where there is nothing to add. */
+  foreign(setting: string): { readonly why: string; readonly remedy: string } | null;
   /** The first contradiction in what the header says of a series, or null. */
   headerFault(series: Series<S, F>, header: RunHeader): string | null;
   /** The first thing in a certificate that does not follow from its evidence, or null. Uses nothing that `open` uses. */
@@ -222,6 +224,8 @@ export interface Method<S extends object = object, E extends object = object, F 
   whyNone(certificate: Certificate<E>, series: Series<S, F>): AbstentionReason;
   /** The votes behind a certificate; null where nothing is voted on. */
   votes(evidence: E): VoteCounts | null;
+  /** p_A: a lower bound on the probability that noise is answered with the class certified; null where nothing is drawn. */
+  probability(evidence: E): number | null;
   /** Short name of a series in tables and figures, as in "SPLITZ σ=0.5". */
   label(settings: S): string;
   /** What distinguishes a run of these settings in a file's name: the cut. */
@@ -390,9 +394,11 @@ export function defineMethod<S extends object, E extends object, F extends objec
 ): Method<S, E, F> {
   const defaults: Optional<S, E, F> = {
     summary: parts.title,
+    norm: 'l2',
     facts: nothing as Schema<object> as Schema<F>,
     checks: nothing,
     resolve: async (asked) => ({ settings: asked as WithOrigins<S> }),
+    foreign: () => null,
     headerFault: () => null,
     doubt: () => null,
     differences: () => [],
@@ -416,6 +422,7 @@ export function defineMethod<S extends object, E extends object, F extends objec
     fairness: () => null,
     whyNone: () => ({ reason: 'the method found no radius', remedy: 'Try another method.' }),
     votes: () => null,
+    probability: () => null,
     leftHalf: () => null,
     label: () => parts.title,
     tag: () => parts.name,

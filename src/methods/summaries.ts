@@ -6,6 +6,7 @@ export const METHOD_SUMMARIES = {
   splitz: 'a Lipschitz bound before a cut, noise at it',
   smoothing: 'noise on the image',
   deterministic: 'no noise, a Lipschitz margin',
+  'uniform-smoothing': 'uniform noise on the image, radii in l1',
 } as const;
 
 /** The first is the default. */

@@ -4,7 +4,20 @@
  */
 
 import { roundDown } from '../ground/decimal.ts';
+import { UsageError } from '../ground/errors.ts';
+import type { Norm } from './norm.ts';
 import type { Guarantee, Outcome } from './record.ts';
+
+/** Throws UsageError for radii that such a log cannot hold: it does not say its norm, and whoever reads it takes them for l2. */
+export function requireLoggable(norm: Norm): void {
+  if (norm === 'l2') return;
+  throw new UsageError({
+    what: `a log in the format of Cohen et al. cannot hold ${norm} radii`,
+    where: '--format tsv',
+    why: 'it does not say its norm, and every reader takes its radii for l2',
+    remedy: 'Use --format jsonl, or `splitz-onnx report RUN.jsonl --tsv`, which has a column for the norm.',
+  });
+}
 
 const RADIUS_DIGITS = 6;
 const ABSTAIN = -1;

@@ -7,7 +7,8 @@
  * record has one verdict per series, in the order of the header; the evidence for the verdict is the method's own
  * (`series-format.ts`).
  *
- * Radii and distances are l2 in raw input units (pixels in [0,1]) unless they are called latent. Numbers are printed so that they
+ * Radii are distances in raw input units (pixels in [0,1]) unless they are called latent, and in the norm of their series (l2
+ * unless it says otherwise), which is the same for all series of a run. Numbers are printed so that they
  * read back as the same float64, so nothing is rounded here; a radius or lower bound was rounded down, and an upper bound up,
  * when it was computed.
  */
@@ -156,6 +157,7 @@ const series = object('One method with its settings.', {
     'What its radii are. "estimate, not a bound": a left half was measured by power iteration, which proves nothing.',
     ['certificate', 'estimate, not a bound'],
   ),
+  norm: optional(oneOf('Norm that its radii are distances in; absent: l2.', ['l1'])),
   settings: openObject('Every setting of the method, each with its origin.'),
   facts: openObject('What the settings come to on this model; part of the identity of the run.'),
   checks: openObject('What was measured when the run was opened. No part of its identity.'),
@@ -199,9 +201,12 @@ export const run = object('First line: what was run.', {
 
 const verdict = object('What one series says of the image, and why.', {
   prediction: nullable(count('Class certified; null when abstaining.')),
-  radius: number('Certified l2 radius around the image, a lower bound in input units; 0 when abstaining.', {
-    minimum: 0,
-  }),
+  radius: number(
+    "Certified radius around the image in the series' norm, a lower bound in input units; 0 when abstaining.",
+    {
+      minimum: 0,
+    },
+  ),
   failureProbability: number('Probability with which this certificate may be wrong, an upper bound.', {
     minimum: 0,
     maximum: 1,

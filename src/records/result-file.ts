@@ -2,8 +2,9 @@
 import type { Writable } from 'node:stream';
 import { ToolError } from '../ground/errors.ts';
 import { chained } from './chain.ts';
-import { cohenHeader, cohenRow } from './cohen-tsv.ts';
+import { cohenHeader, cohenRow, requireLoggable } from './cohen-tsv.ts';
 import { type Journal, openJournal } from './journal.ts';
+import { normOfRun } from './norm.ts';
 import { type CertificateRecord, type Outcome, outcomeOf, type RunEnd, type RunHeader } from './record.ts';
 import { type ResultDigest, resultDigest } from './result-digest.ts';
 import { plannedOrder, resultJournal } from './result-journal.ts';
@@ -49,6 +50,7 @@ export async function openResultStream(
   formats: SeriesFormats,
   format: 'jsonl' | 'tsv' = 'jsonl',
 ): Promise<ResultFile> {
+  if (format === 'tsv') requireLoggable(normOfRun(header));
   const outcomes: Outcome[] = [];
   const order = plannedOrder(header);
   const lines = resultLines(formats);

@@ -1,5 +1,6 @@
 /** The lines of a result file, judged and written: the envelope by `record.ts`, each series' part by its method's schemas. */
 import { inSchemaOrder, type JsonSchema, object, type Schema, violation } from '../ground/json-schema.ts';
+import { normOf, normOfRun } from './norm.ts';
 import {
   type CertificateRecord,
   certificate,
@@ -54,6 +55,10 @@ export function resultLines(formats: SeriesFormats): ResultLines {
       const format = formats(one.method);
       const where = `series[${k}]`;
       if (format === null) return `${where}.method: '${one.method}' is not a method of this version`;
+      if (normOf(one) !== format.norm)
+        return `${where}.norm: radii of ${one.method} are in ${format.norm}, not in ${normOf(one)}`;
+      if (normOf(one) !== normOfRun({ series }))
+        return `${where}.norm: radii in ${normOf(one)} in a run whose radii are in ${normOfRun({ series })}`;
       const problem =
         violation(sourcedSettings(format), one.settings, `${where}.settings`) ??
         violation(format.facts.json, one.facts, `${where}.facts`) ??

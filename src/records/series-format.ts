@@ -4,6 +4,9 @@
  */
 import type { Schema } from '../ground/json-schema.ts';
 
+/** Of vectors of pixels: l1 is the sum of the changes, l2 the root of the sum of their squares. */
+export type Norm = 'l1' | 'l2';
+
 /** What a certificate states about a left half, for charts and comparisons of runs; distances in units of the cut tensor. */
 export interface LeftHalfReading {
   /** R_u, a lower bound; 0 when abstaining. */
@@ -21,6 +24,8 @@ export interface LeftHalfReading {
 export interface SeriesFormat {
   /** As in `--method` and in the field `method` of a series. */
   readonly name: string;
+  /** In which its radii are distances. */
+  readonly norm: Norm;
   /** Every setting a plain value; in the file each comes with its origin. */
   readonly settings: Schema<object>;
   /** What the settings come to on this model; part of a run's identity. */

@@ -1,8 +1,10 @@
 /** The runs a report is about: result files of ours, or logs in Cohen's format, each as series of verdicts and their sources. */
 import { basename } from 'node:path';
+import { UsageError } from '../ground/errors.ts';
 import { FORMATS, labelOf, methodOf } from '../methods/index.ts';
 import type { FairComparison } from '../methods/method.ts';
 import { outcomeOf, readRun } from '../methods/result-files.ts';
+import { type Norm, normOf } from '../records/norm.ts';
 import { isCohenLog, readBytes, readCohenTsv } from '../records/read-cohen-tsv.ts';
 import type {
   CertificateRecord,
@@ -28,6 +30,8 @@ export interface Series {
   readonly number: number;
   /** As the header has it; null for a log. */
   readonly header: SeriesHeader | null;
+  /** Of its radii; a log does not say, and those of the field are l2. */
+  readonly norm: Norm;
   readonly score: Score;
   /** In the order of the run. */
   readonly images: readonly ImageVerdict[];
@@ -88,7 +92,14 @@ type Named = Pick<AuditedRun, 'name' | 'file' | 'bytes'>;
 
 export function loggedRun(named: Named, outcomes: readonly Outcome[]): LoggedRun {
   const series: Series = {
-    ...{ label: named.name, number: 0, header: null, failureAllowance: null, medianLocalLipschitz: null },
+    ...{
+      label: named.name,
+      number: 0,
+      header: null,
+      norm: 'l2',
+      failureAllowance: null,
+      medianLocalLipschitz: null,
+    },
     ...{ score: scoreOf(outcomes), images: imagesOf(outcomes, 0) },
   };
   return { ...named, kind: 'log', series: [series] };
@@ -108,7 +119,13 @@ export function resultRun(
     if (of === undefined) throw new RangeError(`no series ${k}`);
     const { score, failureAllowance, medianLocalLipschitz } = of;
     return {
-      ...{ label: labelOf(series), number: k, header: series, images: imagesOf(outcomes, k) },
+      ...{
+        label: labelOf(series),
+        number: k,
+        header: series,
+        norm: normOf(series),
+        images: imagesOf(outcomes, k),
+      },
       ...{ score, failureAllowance, medianLocalLipschitz },
     };
   });
@@ -152,6 +169,19 @@ export const isMistake = ({ prediction, label }: ImageVerdict): boolean =>
 /** What a series is fairly compared with; null where there is nothing to name. */
 export const fairnessOf = ({ header, medianLocalLipschitz }: Series): FairComparison | null =>
   header === null ? null : methodOf(header).fairness(header, medianLocalLipschitz);
+
+/** The norm of all radii. Throws UsageError where runs differ in it: their radii are different statements. */
+export function commonNorm(runs: readonly AuditedRun[]): Norm {
+  const [first, ...others] = runs.map(({ name, series: [{ norm }] }) => ({ name, norm }));
+  const other = others.find(({ norm }) => norm !== first?.norm);
+  if (first === undefined || other === undefined) return first?.norm ?? 'l2';
+  throw new UsageError({
+    what: 'the radii of these runs are in different norms',
+    where: `${first.name}, ${other.name}`,
+    why: `those of ${first.name} are in ${first.norm}, those of ${other.name} in ${other.norm}; on one axis they would be read as comparable`,
+    remedy: 'Report them one norm at a time, or have them side by side with `splitz-onnx benchmark`.',
+  });
+}
 
 /** A series with the name it has in figures and tables. */
 export interface NamedSeries {

@@ -52,3 +52,9 @@ export const escapeLatex = (text: string): string =>
 
 /** For a field of a tab-separated file. A spreadsheet must not take a name for a formula. */
 export const escapeTsv = (text: string): string => visible(text).replace(/^(?=[=+\-@"'])/, "'");
+
+/** For a field of a comma-separated file (RFC 4180). Numbers stay numbers; a spreadsheet must not take a name for a formula. */
+export function escapeCsv(text: string): string {
+  const safe = text !== '' && Number.isFinite(Number(text)) ? text : escapeTsv(text);
+  return /[",\r\n]/u.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

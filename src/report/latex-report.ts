@@ -9,7 +9,7 @@ import { estimateWarnings } from './statements.ts';
 /** σ and ± are not letters of every font; in mathematics they are of all. */
 const text = (plain: string): string => escapeLatex(plain).replaceAll('σ', '$\\sigma$');
 
-export function latexReport({ title, tool, series, radii, sections }: Report): string {
+export function latexReport({ title, tool, norm, series, radii, sections }: Report): string {
   const measure = series.some(({ series: { score } }) => score.measure === 'certified fraction')
     ? 'Certified fraction'
     : 'Certified accuracy';
@@ -19,7 +19,7 @@ export function latexReport({ title, tool, series, radii, sections }: Report): s
     `% ${text(tool)}; needs \\usepackage{booktabs}. Shares and ACR are rounded down.`,
     '\\begin{table}',
     '\\centering',
-    `\\caption{${text(title)}: ${measure.toLowerCase()} (\\%) at $\\ell_2$ radius, ${images} images.${warnings.map((warning) => ` \\textbf{${text(warning)}}`).join('')}}`,
+    `\\caption{${text(title)}: ${measure.toLowerCase()} (\\%) at $\\ell_${norm.slice(1)}$ radius, ${images} images.${warnings.map((warning) => ` \\textbf{${text(warning)}}`).join('')}}`,
     `\\begin{tabular}{l${'r'.repeat(radii.length + 2)}}`,
     '\\toprule',
     `Method & ${['ACR', ...radii.map((r) => `$${r}$`), 'abst.'].join(' & ')} \\\\`,

@@ -4,7 +4,7 @@ import { abstentions } from './abstentions.ts';
 import type { ResultRun } from './audited-run.ts';
 import { comparisonTable } from './comparison-table.ts';
 import { escapeMarkdown } from './escape.ts';
-import type { Table } from './figure.ts';
+import { tableLines } from './markdown-table.ts';
 import { plainWordsOf } from './plain-words.ts';
 import { leftHalfFigures, type Report, type RunSection } from './report.ts';
 import { settingsTables } from './settings-table.ts';
@@ -128,16 +128,4 @@ function findingLines(found: RunHeader['findings']): string[] {
     columns: ['id', 'severity', 'where', 'what'].map((header) => ({ header, align: 'left' })),
     rows: found.map(({ id, severity, where, what }) => [id, severity, where, what]),
   });
-}
-
-function tableLines({ caption, columns, rows }: Table): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
-  return [
-    `${escapeMarkdown(caption)}:`,
-    '',
-    line(columns.map(({ header }) => header)),
-    `| ${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join(' | ')} |`,
-    ...rows.map(line),
-    '',
-  ];
 }

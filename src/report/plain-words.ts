@@ -3,6 +3,7 @@
  * certified and how far in terms of an image, what is not covered. The terminal ends and a report opens with them.
  */
 import { roundDown, shareDown } from '../ground/decimal.ts';
+import { type Norm, normOfRun } from '../records/norm.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { Score } from '../statistics/accuracy.ts';
 import type { AuditedRun } from './audited-run.ts';
@@ -23,7 +24,11 @@ export function inPlainWords({ data, series }: RunHeader, score: Score, right: n
     right === null
       ? 'The images have no labels, so nobody knows which answers are right.'
       : `Left undisturbed, the network is right on ${right} of ${images} images (${shareDown(right, images, 1)} %).`;
-  return [alone, certified({ images, radii, labelled, shape: data.shape, own }), NOT_COVERED];
+  return [
+    alone,
+    certified({ images, radii, labelled, shape: data.shape, own, norm: normOfRun({ series }) }),
+    NOT_COVERED,
+  ];
 }
 
 /** The same of a run to be reported; nothing of a log, which does not say how its radii came about. */
@@ -39,9 +44,10 @@ interface Certified {
   readonly labelled: boolean;
   readonly shape: readonly number[];
   readonly own: RunHeader['series'][number] | undefined;
+  readonly norm: Norm;
 }
 
-function certified({ images, radii, labelled, shape, own }: Certified): string {
+function certified({ images, radii, labelled, shape, own, norm }: Certified): string {
   if (radii.length === 0)
     return `For none of the ${images} images is the certified answer ${labelled ? 'both right and ' : ''}proved to stay the same under any change at all.`;
   const answers = labelled ? 'the certified answer is right and' : 'the certified answer is';
@@ -50,14 +56,15 @@ function certified({ images, radii, labelled, shape, own }: Certified): string {
   const median = radii[Math.floor((radii.length - 1) / 2)] ?? 0;
   return (
     `For ${radii.length} of ${images} images (${shareDown(radii.length, images, 1)} %) ${answers} ${proved} to stay the same under every change of the pixels up to some size; ` +
-    `for half of these up to ${roundDown(median, 3)} at least (l2, pixels from 0 to 1), ${inLevels(median, shape)}.`
+    `for half of these up to ${roundDown(median, 3)} at least (${norm}, pixels from 0 to 1), ${inLevels(median, shape, norm)}.`
   );
 }
 
-/** A radius in terms of an image. @param radius l2, pixels in [0,1] @param shape [C,H,W] */
-export function inLevels(radius: number, shape: readonly number[]): string {
+/** A radius in terms of an image. @param radius pixels in [0,1] @param shape [C,H,W] */
+export function inLevels(radius: number, shape: readonly number[], norm: Norm): string {
   const pixels = shape.reduce((a, b) => a * b, 1);
+  const share = norm === 'l1' ? pixels : Math.sqrt(pixels);
   // A file may state any finite radius.
-  const each = Math.min((radius / Math.sqrt(pixels)) * LEVELS, Number.MAX_VALUE);
+  const each = Math.min((radius / share) * LEVELS, Number.MAX_VALUE);
   return `as much as changing every pixel by ${roundDown(each, each < 1 ? 2 : 1)} of ${LEVELS} brightness levels`;
 }

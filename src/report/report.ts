@@ -1,8 +1,8 @@
 /** A report as data: what every format is a rendering of. */
 
 import type { SegmentNorm } from '../inspection/boundability.ts';
-import { roundRadii } from '../statistics/accuracy.ts';
-import { type AuditedRun, type NamedSeries, namedSeries } from './audited-run.ts';
+import type { Norm } from '../records/norm.ts';
+import { type AuditedRun, commonNorm, type NamedSeries, namedSeries } from './audited-run.ts';
 import type { Figure } from './figure.ts';
 import { certifiedCurve } from './figures/certified-curve.ts';
 import { type DisplacementCurves, displacementCurves } from './figures/displacement-curves.ts';
@@ -12,6 +12,7 @@ import { radiusHistogram } from './figures/radius-histogram.ts';
 import { segmentNorms } from './figures/segment-norms.ts';
 import { unusedLatentRadius } from './figures/unused-latent-radius.ts';
 import type { PerturbedExample } from './perturbed-example.ts';
+import { tableRadii } from './table-radii.ts';
 import { type WorkedExample, workedExample } from './worked-example.ts';
 
 /** What was available besides the result file. */
@@ -41,6 +42,8 @@ export interface RunSection {
 export interface Report {
   readonly title: string;
   readonly tool: string;
+  /** Of all radii. */
+  readonly norm: Norm;
   readonly series: readonly NamedSeries[];
   /** Radii of the tables, input units. */
   readonly radii: readonly number[];
@@ -48,26 +51,27 @@ export interface Report {
   readonly sections: readonly RunSection[];
 }
 
-const MOST_RADII = 10;
-const USUAL_STEP = 0.25;
-const MOST_USUAL = 16;
-
-/** @param tool name and version of the program that writes the report */
+/**
+ * @param tool name and version of the program that writes the report
+ * @throws UsageError for runs whose radii are in different norms
+ */
 export function buildReport(
   runs: readonly AuditedRun[],
   sources: readonly RunSources[],
   tool: string,
   title?: string,
 ): Report {
+  const norm = commonNorm(runs);
   const series = namedSeries(runs);
   const largest = Math.max(0, ...series.map(({ series: { score } }) => score.radii.at(-1) ?? 0));
   const radii = tableRadii(largest);
   return {
+    norm,
     title: (title ?? defaultTitle(runs)) + unfinishedRuns(runs),
     tool,
     series,
     radii,
-    curve: marked(certifiedCurve(series, radii), unfinishedRuns(runs)),
+    curve: marked(certifiedCurve(series, radii, norm), unfinishedRuns(runs)),
     sections: runs.map((run, k): RunSection => {
       const its = sources[k] ?? {
         segments: 'not asked for',
@@ -113,13 +117,6 @@ function unfinishedRuns(runs: readonly AuditedRun[]): string {
   if (first !== undefined && runs.length === 1) return unfinishedMark(first);
   const open = runs.filter((run) => unfinishedMark(run) !== '').length;
   return open === 0 ? '' : ` (${open} of ${runs.length} runs unfinished)`;
-}
-
-/** The field's radii, multiples of 0.25, where they are neither too few nor too many; otherwise round numbers. */
-function tableRadii(largest: number): number[] {
-  if (!(largest >= 2 * USUAL_STEP && largest <= MOST_USUAL * USUAL_STEP))
-    return roundRadii(largest, MOST_RADII);
-  return Array.from({ length: Math.floor(largest / USUAL_STEP) + 1 }, (_, k) => k * USUAL_STEP);
 }
 
 /** Whether there is any image, so that a curve can be drawn. */

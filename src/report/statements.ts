@@ -4,6 +4,7 @@ import { capitalised } from '../ground/sentence.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
+import { normOfRun } from '../records/norm.ts';
 import { equalImages, equalImagesInWords } from '../statistics/equal-images.ts';
 import { leftOutInWords } from '../statistics/left-out.ts';
 import { aloneInWords } from '../statistics/network-alone.ts';
@@ -39,7 +40,7 @@ export function describeRun(run: AuditedRun): string[] {
   const paragraphs = [
     ...header.series.flatMap((series) => methodOf(series).describe(series, header)),
     ...stated(run, failing),
-    'Radii are l2 distances in raw pixels of [0,1], rounded down; times 255 they are in 8-bit levels.',
+    `Radii are ${normOfRun(header)} distances in raw pixels of [0,1], rounded down; times 255 they are in 8-bit levels.`,
     ...(run.records.length === 0
       ? []
       : [
@@ -103,7 +104,7 @@ export const NOT_GUARANTEED: readonly (readonly [head: string, text: string])[] 
   ],
   [
     'Other changes.',
-    'The threat is any additive change of the image of l2 length up to the radius. Nothing is said about rotations, crops, blur, patches or weather beyond that length, of other images, or of training data that were tampered with.',
+    'The threat is any additive change of the image whose length, in the norm of the radii, is up to the radius. Nothing is said about rotations, crops, blur, patches or weather beyond that length, of other images, or of training data that were tampered with.',
   ],
   [
     'What happens before the pixels.',

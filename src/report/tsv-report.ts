@@ -19,10 +19,11 @@ const COLUMNS = [
   'share',
   'lower95',
   'upper95',
+  'norm',
   'guarantee',
 ];
 
-export function tsvReport({ series }: Report): string {
+export function tsvReport({ series, norm }: Report): string {
   const rows = series.flatMap(({ name, run, series: { header, score } }) =>
     curvePoints(score).map(({ radius, certified, lower, upper }) => [
       ...[
@@ -32,6 +33,7 @@ export function tsvReport({ series }: Report): string {
         header === null ? '' : settingsOf(header),
       ].map(escapeTsv),
       ...[score.images, radius, certified, certified / score.images, lower, upper].map(String),
+      norm,
       header?.guarantee ?? 'as logged',
     ]),
   );

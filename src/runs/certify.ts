@@ -11,6 +11,7 @@ import { type Context, type Message, note } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
 import { valuesOf } from '../methods/method.ts';
 import { byDefault, byFlag, drawn, originOf, requireCount } from '../methods/sourced.ts';
+import { normField } from '../records/norm.ts';
 import {
   type CertificateRecord,
   plannedIndices,
@@ -237,7 +238,7 @@ function headerOf(
       const opened = certifiers[k];
       if (opened === undefined) throw new Error('one certifier per series');
       const { guarantee, facts, checks } = opened;
-      return { method: method.name, guarantee, settings, facts, checks };
+      return { method: method.name, guarantee, ...normField(method.norm), settings, facts, checks };
     }),
     environments: [describeEnvironment(resources)],
     findings: findings.map(({ id, severity, where, what }) => ({ id, severity, where, what })),

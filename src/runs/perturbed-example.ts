@@ -21,14 +21,15 @@ const STRANGERS = 12;
 /** Larger images are moved at random only: their networks take too long to search. */
 const LARGEST = 2 ** 15;
 
-/** Null where no image has a radius. The same run, model and data always give the same pictures. */
+/** Null where no image has a radius, or it is in another norm than l2. The same run, model and data always give the same pictures. */
 export async function perturbedExample(
   run: AuditedRun,
   classifier: PreparedClassifier,
   data: Dataset,
 ): Promise<PerturbedExample | null> {
   const image = medianImage(run);
-  if (image === null || image.prediction === null) return null;
+  // Moves and searches of `attack/` are in l2.
+  if (image === null || image.prediction === null || run.series[0].norm !== 'l2') return null;
   const { index, radius, prediction } = image;
   const pixels = await data.image(index);
   const drawn = (moved: Float32Array): Promise<string> => thumbnail(moved, data.shape);

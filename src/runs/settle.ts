@@ -1,4 +1,5 @@
 /** From a request to series with settled settings. */
+import { UsageError } from '../ground/errors.ts';
 import { askedOf } from '../methods/asked.ts';
 import type { Context } from '../methods/context.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
@@ -89,10 +90,22 @@ export async function settle(request: SeriesRequests, subject: Subject, context:
   const others = [];
   for (const one of requests) others.push(await resolved(one, subject, context));
   const all = [own, ...others];
+  requireOneNorm(all.map(({ series }) => series.method));
   return {
     series: all.map(({ series }) => series),
     heldOut: [...new Set(all.flatMap(({ heldOut }) => heldOut))].sort((a, b) => a - b),
   };
+}
+
+/** Throws UsageError for methods that cannot be series of one run. */
+function requireOneNorm([own, ...alongside]: readonly Method[]): void {
+  const other = alongside.find(({ norm }) => norm !== own?.norm);
+  if (own === undefined || other === undefined) return;
+  throw new UsageError({
+    what: `${other.name} cannot run alongside ${own.name}`,
+    why: `its radii are in ${other.norm}, those of ${own.name} in ${own.norm}: they are different statements, and no table of a run mixes them`,
+    remedy: `Omit --against ${other.name}, and certify with it in a run of its own.`,
+  });
 }
 
 /** Null where none is wanted. */

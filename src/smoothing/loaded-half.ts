@@ -39,9 +39,10 @@ export async function loadHalf({
   classes,
   batch,
   provider,
+  noise: kind,
 }: HalfSettings): Promise<LoadedHalf> {
   const size = latentDims.reduce((product, dim) => product * dim, 1);
-  const noise = createKernelSource(latentDims, batch);
+  const noise = createKernelSource(latentDims, batch, kind);
   const session = await createSession(model, provider, 3);
   let input: string;
   let output: string;

@@ -4,6 +4,7 @@
  */
 import { checkDraw, countOn } from './count-on-workers.ts';
 import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
+import type { NoiseKind } from './noise/source.ts';
 import { type Provider, requireProvider } from './providers.ts';
 import type { Sampler } from './sampler.ts';
 import { startWorker } from './worker-seat.ts';
@@ -26,6 +27,8 @@ export interface RightHalf {
   readonly batchable: boolean;
   /** Rows per run that fit into memory; the pool's batch unless given. */
   readonly largestBatch?: number;
+  /** Which noise is drawn; Gaussian unless given. */
+  readonly noise?: NoiseKind;
 }
 
 export interface SamplerPool {
@@ -71,13 +74,14 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     classes,
     batchable,
     largestBatch = rows,
+    noise = 'gaussian',
   }: RightHalf): Promise<Sampler> {
     const size = latentDims.reduce((product, dim) => product * dim, 1);
     const batch = batchable ? Math.min(rows, largestBatch) : 1;
     requirePositive({ batch, classes, size });
     const seats = await started();
     const half = halves++;
-    const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider });
+    const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider, noise });
     let unloading: Promise<void> | undefined;
     const sampler: Sampler = {
       workers,

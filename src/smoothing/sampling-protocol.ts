@@ -4,6 +4,7 @@
  * which samples is not said here: the workers take them off a shared counter (`ControlWord`).
  */
 import type { ErrorReport } from '../ground/errors.ts';
+import type { NoiseKind } from './noise/source.ts';
 import type { Provider } from './providers.ts';
 import type { VoteCounts } from './votes/vote-counts.ts';
 
@@ -19,13 +20,15 @@ export interface HalfSettings {
    */
   readonly batch: number;
   readonly provider: Provider;
+  /** Which noise is drawn; Gaussian unless given. */
+  readonly noise?: NoiseKind;
 }
 
 /** What is drawn: the noise of samples from, ..., to - 1 around a centre. */
 export interface DrawnSamples {
   /** Centre of the noise, f_L(x), row-major without the batch axis. */
   readonly latent: Float64Array;
-  /** Standard deviation of the noise, in units of the cut tensor. */
+  /** Scale of the noise, in units of the cut tensor: its standard deviation, or lambda where it is uniform. */
   readonly sigma: number;
   /** 64 bits. */
   readonly seed: bigint;

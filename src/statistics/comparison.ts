@@ -11,6 +11,7 @@
  * approximation. The same files give the same numbers.
  */
 import { UsageError } from '../ground/errors.ts';
+import { type Norm, normOfRun } from '../records/norm.ts';
 import type { Guarantee, Outcome, RunHeader } from '../records/record.ts';
 import { differences } from '../records/run-identity.ts';
 import { keyWords, philox } from '../smoothing/noise/philox.ts';
@@ -25,6 +26,7 @@ import {
   verdictOf,
 } from './accuracy.ts';
 import { groupsOfEqual } from './equal-images.ts';
+import { imagesDifference } from './same-images.ts';
 
 /** Level of the statements "significant" and of the interval. */
 export const LEVEL = 0.05;
@@ -67,6 +69,7 @@ export interface Comparison {
   /** Pictures among them; tests and intervals are over these. */
   readonly distinct: number;
   readonly measure: Measure;
+  readonly norm: Norm;
   readonly guarantees: readonly [Guarantee, Guarantee];
   readonly scores: readonly [Score, Score];
   readonly abstained: readonly [number, number];
@@ -82,12 +85,13 @@ const FLIPS = 9_999;
 const RESAMPLES = 2_000;
 const SEED = 0x5eedn;
 
-/** Throws UsageError unless both runs have the same data and the same images. `paths` are for messages. */
+/** Throws UsageError unless both runs have radii in the same norm, the same data and the same images. `paths` are for messages. */
 export function compareRuns(
   first: ComparedRun,
   second: ComparedRun,
   paths: readonly [string, string],
 ): Comparison {
+  requireSameNorm(first, second, paths);
   requireSameImages(first, second, paths);
   const scores = [scoreOf(first.outcomes, first.series), scoreOf(second.outcomes, second.series)] as const;
   const [a, b] = scores;
@@ -104,6 +108,7 @@ export function compareRuns(
     images: first.outcomes.length,
     distinct: tested[0].outcomes.length,
     measure: a.measure,
+    norm: normOfRun(first.header),
     guarantees: [guaranteeOf(first), guaranteeOf(second)],
     scores,
     abstained: [a.abstained, b.abstained],
@@ -123,34 +128,28 @@ const ofItsSeries = ({ header, series }: ComparedRun): RunHeader => ({
 const guaranteeOf = ({ header, series }: ComparedRun): Guarantee =>
   header.series[series]?.guarantee ?? 'certificate';
 
+function requireSameNorm(
+  first: ComparedRun,
+  second: ComparedRun,
+  [one, other]: readonly [string, string],
+): void {
+  const norms = [normOfRun(first.header), normOfRun(second.header)] as const;
+  if (norms[0] === norms[1]) return;
+  throw new UsageError({
+    what: 'the radii of the two runs are in different norms',
+    where: `${one}, ${other}`,
+    why: `those of the first are in ${norms[0]}, those of the second in ${norms[1]}: neither radius is larger than the other`,
+    remedy: 'Compare runs whose radii are in the same norm.',
+  });
+}
+
 function requireSameImages(
   first: ComparedRun,
   second: ComparedRun,
   [one, other]: readonly [string, string],
 ): void {
-  const data = [first.header.data, second.header.data] as const;
-  if (data[0].digest !== data[1].digest) {
-    throw new UsageError({
-      what: 'the two runs are of different data',
-      where: `${one}, ${other}`,
-      why: `${data[0].name} (digest ${data[0].digest.slice(0, 12)}…) and ${data[1].name} (digest ${data[1].digest.slice(0, 12)}…)`,
-      remedy: 'Certify both models on the same data: only then is every image its own comparison.',
-    });
-  }
-  const indices = [first, second].map(({ outcomes }) => outcomes.map(({ index }) => index)) as [
-    number[],
-    number[],
-  ];
-  if (indices[0].join() === indices[1].join()) return;
-  const [left, right] = indices.map((list) => new Set(list)) as [Set<number>, Set<number>];
-  const onlyFirst = indices[0].filter((index) => !right.has(index)).length;
-  const onlySecond = indices[1].filter((index) => !left.has(index)).length;
-  throw new UsageError({
-    what: 'the two runs are of different images',
-    where: `${one}, ${other}`,
-    why: `${onlyFirst} images are only in the first, ${onlySecond} only in the second`,
-    remedy: 'Finish both runs with the same --start, --skip and --max (the same command continues a run).',
-  });
+  const difference = imagesDifference(first, second);
+  if (difference !== null) throw new UsageError({ ...difference, where: `${one}, ${other}` });
 }
 
 /** Both runs with the first of each group of equal images only. */

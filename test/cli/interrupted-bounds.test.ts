@@ -33,7 +33,7 @@ function randomUnit(): () => number {
   return () => random.uniform(0, 1);
 }
 
-/** Runs the program, sends the signal a second after `ready`, and gives what it said and how long it took to end. */
+/** Runs the program, sends the signal shortly after `ready`, and gives what it said and how long it took to end. */
 async function interrupted(
   args: readonly string[],
   ready: (said: string) => boolean,
@@ -49,7 +49,7 @@ async function interrupted(
     over = true;
   });
   while (!over && !ready(said)) await sleep(5);
-  await sleep(1000);
+  await sleep(200);
   expect(over, `it ended by itself: ${said}`).toBe(false);
   const sent = performance.now();
   child.kill(signal);

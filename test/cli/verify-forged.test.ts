@@ -38,10 +38,7 @@ async function honest(model: string, ...args: readonly string[]): Promise<RunFil
 
 const audit = (model: string, text: string, ...args: readonly string[]) => {
   writeFileSync(path('forged.jsonl'), text);
-  return splitz(
-    folder,
-    ...['verify', 'forged.jsonl', `${model}.onnx`, ...DATA, '--replay', '20', ...args],
-  );
+  return splitz(folder, ...['verify', 'forged.jsonl', `${model}.onnx`, ...DATA, '--replay', '20', ...args]);
 };
 
 const radiusOf = ({ series: [own] }: CertificateRecord): number => own?.radius ?? 0;

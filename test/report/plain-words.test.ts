@@ -45,8 +45,9 @@ describe('plain words', () => {
   });
 
   test('give a radius in brightness levels, rounded down', () => {
-    expect(inLevels(1, [1, 1, 1])).toContain('by 255.0 of');
-    expect(inLevels(Number.MAX_VALUE, [1, 1, 1])).toMatch(/by 17976931\d+\.0 of/u);
-    expect(inLevels(0.5, [3, 224, 224])).toContain('by 0.32 of');
+    expect(inLevels(1, [1, 1, 1], 'l2')).toContain('by 255.0 of');
+    expect(inLevels(Number.MAX_VALUE, [1, 1, 1], 'l2')).toMatch(/by 17976931\d+\.0 of/u);
+    expect(inLevels(0.5, [3, 224, 224], 'l2')).toContain('by 0.32 of');
+    expect(inLevels(0.5, [1, 5, 5], 'l1')).toContain('by 5.1 of');
   });
 });

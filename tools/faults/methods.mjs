@@ -3,6 +3,10 @@
 const DETERMINISTIC = 'test/methods/deterministic.test.ts';
 const MARGIN = 'src/methods/deterministic/certificate.ts';
 const CHECK = 'src/methods/deterministic/check.ts';
+const UNIFORM = 'test/methods/uniform-smoothing.test.ts';
+const UNIFORM_WAY = 'test/smoothing/uniform-half-space.test.ts';
+const NORMS = 'test/report/norms.test.ts';
+const BENCHMARK = 'test/report/benchmark.test.ts';
 
 export const METHOD_FAULTS = [
   {
@@ -102,5 +106,103 @@ export const METHOD_FAULTS = [
     from: 'seconds: _s, ',
     to: 'seconds: _s, evidence: _e, ',
     tests: 'test/records/record.test.ts',
+  },
+  {
+    name: 'uniform: the side of the cube where its half is meant',
+    file: 'src/smoothing/votes/uniform-radius.ts',
+    from: 'certificateOf(pA, null, 2 * lambda * (pA - 0.5))',
+    to: 'certificateOf(pA, null, 4 * lambda * (pA - 0.5))',
+    tests: UNIFORM_WAY,
+  },
+  {
+    name: 'uniform: with p_B the radius of p_A alone',
+    file: 'src/smoothing/votes/uniform-radius.ts',
+    from: 'lambda * (pA - pB)',
+    to: '2 * lambda * (pA - pB)',
+    tests: UNIFORM_WAY,
+  },
+  {
+    name: 'uniform: τ not taken off p_A',
+    file: 'src/smoothing/votes/uniform-radius.ts',
+    from: 'const pA = lessTau(drawn.pA, tau);',
+    to: 'const pA = drawn.pA;',
+    tests: UNIFORM_WAY,
+  },
+  {
+    name: 'uniform: Gaussian noise under the theorem of uniform noise',
+    file: 'src/methods/uniform-smoothing/law.ts',
+    from: "kind: 'uniform',",
+    to: "kind: 'gaussian',",
+    tests: UNIFORM,
+  },
+  {
+    name: 'uniform: a check that allows twice the radius',
+    file: 'src/methods/uniform-smoothing/law.ts',
+    from: 'upper: radius + error',
+    to: 'upper: 2 * radius + error',
+    tests: UNIFORM,
+  },
+  {
+    name: 'uniform: the τ of Gaussian noise confirmed',
+    file: 'src/methods/smoothing/confirm.ts',
+    from: 'const variation = variationOf(latent, sigma);',
+    to: 'const variation = GAUSSIAN.variation(latent, sigma);',
+    tests: UNIFORM,
+  },
+  {
+    name: 'uniform: its radii called l2',
+    file: 'src/methods/uniform-smoothing/method.ts',
+    from: "  norm: 'l1',\n",
+    to: '',
+    tests: UNIFORM,
+  },
+  {
+    name: 'norms: attack runs on certificates in any norm',
+    file: 'src/runs/attack/target.ts',
+    from: "if (norm === 'l2') return;",
+    to: "if (norm !== 'l3') return;",
+    tests: UNIFORM,
+  },
+  {
+    name: 'norms: series of one run in any norm',
+    file: 'src/runs/settle.ts',
+    from: 'alongside.find(({ norm }) => norm !== own?.norm)',
+    to: 'alongside.find(() => false)',
+    tests: UNIFORM,
+  },
+  {
+    name: 'norms: a file may call its radii what it likes',
+    file: 'src/records/result-lines.ts',
+    from: 'if (normOf(one) !== format.norm)',
+    to: "if (format.norm === 'l1' && normOf(one) === 'l3')",
+    tests: NORMS,
+  },
+  {
+    name: 'norms: radii of two norms compared',
+    file: 'src/statistics/comparison.ts',
+    from: '  requireSameNorm(first, second, paths);\n',
+    to: '',
+    tests: NORMS,
+  },
+  {
+    name: 'norms: radii of two norms in one report',
+    file: 'src/report/audited-run.ts',
+    from: 'const other = others.find(({ norm }) => norm !== first?.norm);',
+    to: 'const other = others.find(() => false);',
+    tests: NORMS,
+  },
+  {
+    name: 'benchmark: radii of two norms on one axis',
+    file: 'src/report/benchmark/benchmark.ts',
+    from: 'all.filter((one) => one.series.norm === norm)',
+    to: 'all',
+    tests: BENCHMARK,
+  },
+  {
+    name: 'benchmark: runs over other images let in',
+    file: 'src/report/benchmark/benchmark.ts',
+    from: 'if (!allowed)',
+    to: 'if (false)',
+    tests: BENCHMARK,
   },
 ];

@@ -6,6 +6,7 @@ const ERROR = 'src/smoothing/noise/noise-error.ts';
 const REFERENCE = 'src/smoothing/noise/rounded-noise.ts';
 const ON_BALL = 'test/lipschitz/forward-error-on-ball.test.ts';
 const LOCAL_MAPS = 'test/operators/local-maps.test.ts';
+const UNIFORM_NOISE = 'test/smoothing/uniform-noise.test.ts';
 const ASSEMBLY = 'src/smoothing/noise/noise-kernel/rounded.ts';
 
 export const NOISE_FAULTS = [
@@ -177,8 +178,8 @@ export const NOISE_FAULTS = [
   {
     name: 'certificate: tau of another sigma',
     file: 'src/methods/smoothing/votes.ts',
-    from: 'const tau = totalVariation(latent, sigma);',
-    to: 'const tau = totalVariation(latent, 8 * sigma);',
+    from: 'const tau = law.variation(latent, sigma);',
+    to: 'const tau = law.variation(latent, 8 * sigma);',
     tests: CERTIFICATE,
   },
   {
@@ -329,5 +330,34 @@ export const NOISE_FAULTS = [
     from: '4 * relative * (normUp(value) + valueMoved)',
     to: '4 * relative * normUp(value)',
     tests: LOCAL_MAPS,
+  },
+  {
+    name: 'uniform noise: rounding forgotten in the proof',
+    file: 'src/smoothing/noise/uniform-error.ts',
+    from: '2 ** -64 + 3 * E + E * magnitude',
+    to: '2 ** -64',
+    tests: UNIFORM_NOISE,
+  },
+  {
+    name: 'uniform noise: what adding to a large pixel rounds forgotten',
+    file: 'src/smoothing/noise/uniform-error.ts',
+    from: '3 * E + E * magnitude',
+    to: '3 * E',
+    tests: UNIFORM_NOISE,
+  },
+  {
+    name: 'uniform noise: one word where two are meant',
+    file: 'src/smoothing/noise/noise-kernel/uniform.ts',
+    from: 'v128.shuffle<i32>(w3, to52, 0, 4, 1, 5)',
+    to: 'v128.shuffle<i32>(w1, to52, 0, 4, 1, 5)',
+    tests: UNIFORM_NOISE,
+    rebuild: true,
+  },
+  {
+    name: 'uniform noise: on one side of the pixel only',
+    file: 'src/smoothing/noise/uniform-noise.ts',
+    from: 'high * 2 ** 32 - 2 ** 63 +',
+    to: 'high * 2 ** 31 +',
+    tests: UNIFORM_NOISE,
   },
 ];

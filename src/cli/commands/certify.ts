@@ -5,7 +5,7 @@ import type { Context } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf } from '../../methods/method.ts';
 import { openResultFile, openResultStream, recordedRun } from '../../methods/result-files.ts';
-import { cohenTsv } from '../../records/cohen-tsv.ts';
+import { cohenTsv, requireLoggable } from '../../records/cohen-tsv.ts';
 import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
 import {
@@ -60,6 +60,8 @@ async function within(
   for (const text of dataNotes(subject.data)) note(text);
   for (const text of warningLines(subject.findings)) note(text);
   const settled = await settleOn(subject, request, context);
+  if (flags.format === 'tsv' && settled.series[0] !== undefined)
+    requireLoggable(settled.series[0].method.norm);
   const path = resultPath(flags, settled);
   const seeded = await continued(settled, path);
   const opened = await openRun(seeded, context);

@@ -80,7 +80,7 @@ const points = (count: number, images: number): string => {
 };
 
 function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Screen): string {
-  const { images, measure, shares, average, settings, scores, abstained, otherClass } = comparison;
+  const { images, measure, norm, shares, average, settings, scores, abstained, otherClass } = comparison;
   if (images === 0) return 'no image was certified in either run\n';
   const { style, columns } = screen;
   const same = basename(sides[0].path) === basename(sides[1].path);
@@ -129,7 +129,7 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
       { name: 'A', at: (r) => certifiedCount(scores[0], r) / images },
       { name: 'B', at: (r) => certifiedCount(scores[1], r) / images },
     ],
-    { largest, ticks: shares.map(({ radius }) => radius), title: `${measure} over radius (l2)` },
+    { largest, ticks: shares.map(({ radius }) => radius), title: `${measure} over radius (${norm})` },
     screen,
   );
   const notes = [
@@ -144,7 +144,7 @@ function asText(comparison: Comparison, sides: readonly [Side, Side], screen: Sc
     ...(estimates.length > 0
       ? [style.yellow(`ESTIMATE, NOT A BOUND: the radii of ${estimates.join(' and ')} prove nothing.\n`)]
       : []),
-    `${style.bold(measure)} at radius (l2), ${images} images\n${table}`,
+    `${style.bold(measure)} at radius (${norm}), ${images} images\n${table}`,
     totals,
     ...(curve === '' ? [] : [curve]),
     notes.map((note) => `${wrap(note, columns)}\n`).join(''),

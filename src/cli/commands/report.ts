@@ -8,6 +8,7 @@ import type { Context } from '../../methods/context.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { ReportFlags } from '../declarations/report.ts';
+import { withoutRepeats } from '../without-repeats.ts';
 
 /** File name endings by flag. For a figure, its name precedes the ending. */
 const ENDINGS = { html: 'html', svg: 'svg', png: 'png', markdown: 'md', tsv: 'tsv', latex: 'tex' } as const;
@@ -15,15 +16,6 @@ type Format = keyof typeof ENDINGS;
 const FORMATS = Object.keys(ENDINGS) as Format[];
 
 export const run = (flags: ReportFlags): Promise<void> => write(withoutRepeats(flags));
-
-/** Keeps only the last of a flag given more than once. */
-const withoutRepeats = (flags: ReportFlags): ReportFlags =>
-  Object.fromEntries(
-    Object.entries(flags).map(([name, value]) => [
-      name,
-      Array.isArray(value) && name !== 'runs' ? value.at(-1) : value,
-    ]),
-  ) as ReportFlags;
 
 async function write(flags: ReportFlags): Promise<void> {
   const named = FORMATS.filter((format) => flags[format] === true);

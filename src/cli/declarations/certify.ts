@@ -51,7 +51,7 @@ export type CertifyFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse'
 
 export const certify: Declaration<CertifyFlags> = {
   command: 'certify <model>',
-  describe: 'certify l2 radii of the answers of the smoothed classifier',
+  describe: 'certify radii of the answers of the smoothed classifier (l2, or l1)',
   builder: briefHelp(builder, [
     'data',
     'mean',

@@ -65,7 +65,7 @@ function gridTable({ grid, best, n, labelled }: Plan, { style }: Screen): string
 }
 
 /** Share certified over the radius: the best point, and the best at the input (or the next best, if that is the same). */
-function tradeOff({ best, bestAtInput, grid }: Plan, screen: Screen): string {
+function tradeOff({ best, bestAtInput, grid, norm }: Plan, screen: Screen): string {
   const others = grid
     .filter((point) => point !== best && (point.cut !== best.cut || point.sigma !== best.sigma))
     .sort((a, b) => b.averageRadius - a.averageRadius);
@@ -75,7 +75,7 @@ function tradeOff({ best, bestAtInput, grid }: Plan, screen: Screen): string {
     name: label(point),
     at: (radius) => point.credited.filter((r) => r > 0 && r >= radius).length / point.credited.length,
   });
-  const axis = { largest, ticks: roundRadii(largest), title: 'expected radius (l2)' };
+  const axis = { largest, ticks: roundRadii(largest), title: `expected radius (${norm})` };
   return renderCurves(second === undefined ? [curve(best)] : [curve(best), curve(second)], axis, screen, 9);
 }
 

@@ -6,6 +6,7 @@
 import { percentDown, percentUp, roundDown, roundUp, shareDown, tidy } from '../../ground/decimal.ts';
 import { wrap } from '../../ground/text-width.ts';
 import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
+import { normOfRun } from '../../records/norm.ts';
 import type { RunHeader } from '../../records/record.ts';
 import { inPlainWords } from '../../report/plain-words.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
@@ -87,7 +88,7 @@ function radiusTable(
     // Without noise nothing is certified: an accuracy, at no radius.
     right !== null && radius === 0 ? `${shareDown(right, images, 1)} %` : '',
   ]);
-  return `${style.bold(measure)} at radius (l2)\n${renderTable(columns, rows, style)}`;
+  return `${style.bold(measure)} at radius (${normOfRun(header)})\n${renderTable(columns, rows, style)}`;
 }
 
 function totals(header: RunHeader, { series, measure }: RunSummary, { style }: Screen): string {
@@ -121,7 +122,7 @@ function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen
     };
   });
   if (first === undefined) return '';
-  const axis = { largest, ticks: radii, title: `${measure} over radius (l2)` };
+  const axis = { largest, ticks: radii, title: `${measure} over radius (${normOfRun(header)})` };
   return renderCurves(second === undefined ? [first] : [first, second], axis, screen);
 }
 

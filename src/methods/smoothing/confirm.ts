@@ -1,7 +1,7 @@
 /** What a model shows of votes: τ around the point that noise was added to, and how its rows may be run. */
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
-import { totalVariation } from '../../smoothing/noise/noise-error.ts';
 import type { Claim, Confirmation } from '../method.ts';
+import { GAUSSIAN, type NoiseLaw } from './law.ts';
 import type { SmoothingChecks } from './open.ts';
 import type { VoteEvidence } from './votes.ts';
 
@@ -13,8 +13,9 @@ export function tauFault(
   { tau }: Pick<VoteEvidence, 'tau'>,
   latent: Float64Array,
   sigma: number,
+  { variation: variationOf }: NoiseLaw = GAUSSIAN,
 ): string | null {
-  const variation = totalVariation(latent, sigma);
+  const variation = variationOf(latent, sigma);
   return Math.abs(variation - tau) <= SAME * variation
     ? null
     : `tau is ${tau}, but the point that noise is added to gives ${variation}`;
@@ -36,10 +37,11 @@ export async function confirmTau(
   claims: readonly Claim[],
   sigma: number,
   latentOf: (index: number) => Promise<Float64Array>,
+  law: NoiseLaw = GAUSSIAN,
 ): Promise<Confirmation> {
   for (const claim of claims) {
     const evidence = claim.certificate.evidence as VoteEvidence;
-    const why = tauFault(evidence, await latentOf(claim.index), sigma);
+    const why = tauFault(evidence, await latentOf(claim.index), sigma, law);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
   }
   return { fault: null, checked: ['τ of every record'], unchecked: [] };

@@ -30,12 +30,23 @@ export interface VoteFacts {
   readonly where: string;
 }
 
+/** What steps say of the noise, whose scale is `settings.sigma`. */
+export interface NoiseWords {
+  /** The scale, as in "σ", and the flag that sets it. */
+  readonly symbol: string;
+  readonly flag: string;
+  /** The noise, as in "N(0, σ² I)". */
+  readonly noise: string;
+  /** From probabilities to the radius where the noise is added. */
+  radius(facts: VoteFacts): DerivationStep;
+}
+
 /** Selection, votes, p_A and R_u; or why there is none. */
-export function voteSteps(facts: VoteFacts): DerivationStep[] {
+export function voteSteps(facts: VoteFacts, words: NoiseWords = GAUSSIAN_WORDS): DerivationStep[] {
   const { prediction, evidence } = facts;
-  if (evidence.selected === null) return [selection(facts)];
-  const begun = [selection(facts), votes(facts), probability(facts)];
-  return prediction === null ? [...begun, abstention(facts)] : [...begun, latent(facts)];
+  if (evidence.selected === null) return [selection(facts, words)];
+  const begun = [selection(facts, words), votes(facts), probability(facts)];
+  return prediction === null ? [...begun, abstention(facts, words)] : [...begun, words.radius(facts)];
 }
 
 /** Symbols of those steps. */
@@ -76,11 +87,14 @@ export function deriveSmoothing(
   };
 }
 
-function selection({ evidence, settings, centre, network }: VoteFacts): DerivationStep {
+function selection(
+  { evidence, settings, centre, network }: VoteFacts,
+  { noise, symbol }: NoiseWords,
+): DerivationStep {
   return {
     title: 'Choose the class',
-    formula: `c_A = the class with most votes among n0 draws of ${network}(${centre} + N(0, σ² I))`,
-    numbers: `c_A = ${evidence.selected ?? 'none'}   (n0 = ${settings.n0}, σ = ${settings.sigma})`,
+    formula: `c_A = the class with most votes among n0 draws of ${network}(${centre} + ${noise})`,
+    numbers: `c_A = ${evidence.selected ?? 'none'}   (n0 = ${settings.n0}, ${symbol} = ${settings.sigma})`,
     meaning:
       evidence.selected === null
         ? 'No draw gave finite logits, so there is no class to certify.'
@@ -139,7 +153,7 @@ function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): De
   };
 }
 
-function abstention({ evidence: c, settings }: VoteFacts): DerivationStep {
+function abstention({ evidence: c, settings }: VoteFacts, { flag }: NoiseWords): DerivationStep {
   if (c.pB !== null) {
     return {
       title: 'Not enough: abstain',
@@ -156,8 +170,8 @@ function abstention({ evidence: c, settings }: VoteFacts): DerivationStep {
     numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have been enough)`,
     meaning:
       n < settings.n && 2 * (c.counts[c.selected ?? 0] ?? 0) < n
-        ? 'Drawing ended because the draws speak against this class having more than half of the votes. Less noise (--sigma) or a network trained with this noise may help.'
-        : 'The draws do not show that this class has more than half of the votes. More draws (--n), less noise (--sigma) or a network trained with this noise may.',
+        ? `Drawing ended because the draws speak against this class having more than half of the votes. Less noise (${flag}) or a network trained with this noise may help.`
+        : `The draws do not show that this class has more than half of the votes. More draws (--n), less noise (${flag}) or a network trained with this noise may.`,
   };
 }
 
@@ -185,3 +199,5 @@ function latent({ evidence: c, settings: { sigma }, centre, where }: VoteFacts):
     meaning: `However ${centre} is moved by at most R_u in l2, class ${c.selected} keeps most of the votes (Cohen et al. 2019, theorem 1).`,
   };
 }
+
+const GAUSSIAN_WORDS: NoiseWords = { symbol: 'σ', flag: '--sigma', noise: 'N(0, σ² I)', radius: latent };

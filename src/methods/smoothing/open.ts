@@ -9,6 +9,7 @@ import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts
 import type { Context } from '../context.ts';
 import type { SeriesNoise, Subject } from '../method.ts';
 import type { NoiseReady, Smoothed } from './certifier.ts';
+import { GAUSSIAN, type NoiseLaw } from './law.ts';
 import { openRightHalf } from './right-half.ts';
 import { type Sigma, type VoteSettings, voteSettingFields } from './settings.ts';
 import { noisyHalf, roundedDown, type VoteEvidence } from './votes.ts';
@@ -54,9 +55,16 @@ export async function openPlain(
   { classifier }: Subject,
   probes: readonly Float32Array[],
   { resources }: Context,
+  law: NoiseLaw = GAUSSIAN,
 ): Promise<NoiseReady<VoteEvidence>> {
-  const { sampler, composition } = await openRightHalf(classifier, inputCut(classifier), resources, probes);
-  const half = noisyHalf(sampler, classifier.classes);
+  const { sampler, composition } = await openRightHalf(
+    classifier,
+    inputCut(classifier),
+    resources,
+    probes,
+    law.kind,
+  );
+  const half = noisyHalf(sampler, classifier.classes, law);
   const at = (
     settings: VoteSettings & { readonly sigma: Sigma },
     noise: SeriesNoise,

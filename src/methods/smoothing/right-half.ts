@@ -4,6 +4,7 @@ import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts
 import type { Shapes } from '../../onnx/intake/shapes.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
+import type { NoiseKind } from '../../smoothing/noise/source.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
 import type { SamplerPool } from '../../smoothing/sampler-pool.ts';
 
@@ -34,12 +35,14 @@ export async function openRightHalf(
   cut: Cut,
   pool: SamplerPool,
   probes: readonly Float32Array[],
+  noise: NoiseKind = 'gaussian',
 ): Promise<RightHalf> {
   const split = splitModel(model, cut);
   const proof = await proveSplit(model, cut, split, probes);
   const sampler = await pool.load({
     ...{ model: split.right, latentDims: cut.dims.slice(1), classes, batchable },
     largestBatch: largestBatch(shapes),
+    noise,
   });
   return { sampler, left: split.left, composition: proof.largestDifference };
 }

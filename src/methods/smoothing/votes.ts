@@ -8,14 +8,13 @@
  * f_R(Q(u' + noise)) answers c_A most often for every u' with ||u' - u|| <= R_u, except with probability alpha over the draws.
  */
 import { count, list, nullable, number, object, type TypeOf } from '../../ground/json-schema.ts';
-import { totalVariation } from '../../smoothing/noise/noise-error.ts';
 import { type Stage, seriesStages } from '../../smoothing/noise/philox.ts';
 import { gridOf } from '../../smoothing/noise/rounded-noise.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
 import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
-import { latentRadius } from '../../smoothing/votes/latent-radius.ts';
 import { drawsOf, selectedClass, sumOfVotes, type VoteCounts } from '../../smoothing/votes/vote-counts.ts';
 import type { SeriesNoise } from '../method.ts';
+import { GAUSSIAN, type NoiseLaw } from './law.ts';
 import type { Sigma, VoteSettings } from './settings.ts';
 
 export const voteEvidenceFields = {
@@ -83,14 +82,14 @@ export interface NoisyHalf {
   ): Promise<{ readonly prediction: number | null; readonly evidence: VoteEvidence }>;
 }
 
-/** @param classes scores per row */
-export function noisyHalf(sampler: Sampler, classes: number): NoisyHalf {
+/** @param classes scores per row @param law of the noise that `sampler` draws */
+export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAUSSIAN): NoisyHalf {
   return {
     async votes(latent, index, { stage, draws, sigma, seed, from = 0 }, signal) {
       const votes = await sampler.count({
         ...{ latent, sigma, seed, stage, image: index, from, to: from + draws, signal },
       });
-      return { ...votes, tau: totalVariation(latent, sigma) };
+      return { ...votes, tau: law.variation(latent, sigma) };
     },
     async certify(latent, index, { sigma, n0, n, alpha, bound: boundName }, { seed, series }, signal, heard) {
       const bound = VOTE_BOUNDS[boundName];
@@ -109,11 +108,11 @@ export function noisyHalf(sampler: Sampler, classes: number): NoisyHalf {
         if (more === 0) break;
         votes = sumOfVotes([votes, await draw(estimation, drawn, drawn + more, n0 + drawn)], classes);
       }
-      const tau = totalVariation(latent, sigma);
+      const tau = law.variation(latent, sigma);
       const { pA, pB, radius, abstained } =
         selected === null
           ? { pA: 0, pB: null, radius: 0, abstained: true }
-          : latentRadius(votes, selected, { sigma, alpha, bound, tau });
+          : law.radius(votes, selected, { sigma, alpha, bound, tau });
       return {
         prediction: abstained ? null : selected,
         evidence: {

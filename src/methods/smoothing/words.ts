@@ -6,21 +6,32 @@ import type { AbstentionReason, WithOrigins } from '../method.ts';
 import type { VoteSettings } from './settings.ts';
 import type { VoteEvidence } from './votes.ts';
 
+/** Formulas of a law: the radius by p_A alone, and by p_A and p_B. */
+export interface RadiusFormulas {
+  readonly alone: string;
+  readonly both: string;
+}
+
+const GAUSSIAN_FORMULAS: RadiusFormulas = { alone: 'σ Φ⁻¹(p_A)', both: 'σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))' };
+
 /** How votes became a latent radius; the draws are named before. */
-const OF_BOUND: Readonly<Record<VoteBoundName, string>> = {
-  'clopper-pearson':
-    'p_A is the Clopper-Pearson lower confidence bound on its probability, and the latent radius is R_u = σ Φ⁻¹(p_A)',
-  'runner-up':
-    'p_A is the lower and p_B the upper confidence bound on its and any other probability, and the latent radius is R_u = σ/2 (Φ⁻¹(p_A) − Φ⁻¹(p_B))',
-  anytime:
-    'drawing ended once the votes left little to gain, which is why p_A is a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), and the latent radius is R_u = σ Φ⁻¹(p_A)',
+const OF_BOUND: Readonly<Record<VoteBoundName, (radius: RadiusFormulas) => string>> = {
+  'clopper-pearson': ({ alone }) =>
+    `p_A is the Clopper-Pearson lower confidence bound on its probability, and the latent radius is R_u = ${alone}`,
+  'runner-up': ({ both }) =>
+    `p_A is the lower and p_B the upper confidence bound on its and any other probability, and the latent radius is R_u = ${both}`,
+  anytime: ({ alone }) =>
+    `drawing ended once the votes left little to gain, which is why p_A is a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), and the latent radius is R_u = ${alone}`,
 };
 
 /** A paragraph on the draws. */
-export const ofVotes = ({ n0, n, bound }: WithOrigins<VoteSettings>): string =>
+export const ofVotes = (
+  { n0, n, bound }: WithOrigins<VoteSettings>,
+  formulas: RadiusFormulas = GAUSSIAN_FORMULAS,
+): string =>
   `The class was selected by ${n0.value} draws and its votes counted among ${
     bound.value === 'anytime' ? 'up to ' : ''
-  }${n.value} fresh ones; ${OF_BOUND[bound.value]}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+  }${n.value} fresh ones; ${OF_BOUND[bound.value](formulas)}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
 
 /** The class selected, p_A and R_u, both lower bounds. */
 export const voteFigures = ({

@@ -118,6 +118,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
     median !== null && median > 0 ? atMatchedNoise(settings.sigma.value / median) : null,
   whyNone: ({ evidence }) => whyNoVotes(evidence),
   votes: (evidence) => evidence,
+  probability: ({ pA }) => pA,
   leftHalf(evidence) {
     // Records of a file were judged by the schema of `evidence`.
     const e = evidence as SplitzEvidence;

@@ -2,14 +2,15 @@
 
 import { percentDown, percentUp, roundUp, shareDown } from '../../ground/decimal.ts';
 import { capitalised } from '../../ground/sentence.ts';
+import type { Norm } from '../../records/norm.ts';
 import { certifiedShare } from '../../statistics/accuracy.ts';
 import type { NamedSeries } from '../audited-run.ts';
 import { type CurvePoint, curvePoints } from '../curve-points.ts';
 import { type Figure, seriesStyle, type Table, variable } from '../figure.ts';
 import { Plot, plotSvg, tickText } from '../plot.ts';
 
-/** @param radii radii of the table, round numbers */
-export function certifiedCurve(all: readonly NamedSeries[], radii: readonly number[]): Figure {
+/** @param radii radii of the table, round numbers @param norm of all radii */
+export function certifiedCurve(all: readonly NamedSeries[], radii: readonly number[], norm: Norm): Figure {
   const measure = all.some(({ series }) => series.score.measure === 'certified fraction')
     ? 'certified fraction'
     : 'certified accuracy';
@@ -30,7 +31,7 @@ export function certifiedCurve(all: readonly NamedSeries[], radii: readonly numb
     draw: (width) =>
       plotSvg(width, `${measure} over certified radius; the table below has the numbers`, {
         x: {
-          label: 'certified l2 radius, pixels in [0,1]',
+          label: `certified ${norm} radius, pixels in [0,1]`,
           domain: [0, end],
           labelAnchor: 'center',
           ticks: width < 480 ? 5 : 9,

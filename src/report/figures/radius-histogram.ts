@@ -15,7 +15,7 @@ interface Bin {
 }
 
 /** Of the run's own series. Null when no image has a certificate. */
-export function radiusHistogram({ series: [{ images, score }] }: AuditedRun): Figure | null {
+export function radiusHistogram({ series: [{ images, score, norm }] }: AuditedRun): Figure | null {
   const certified = images.filter(({ radius }) => radius > 0);
   if (certified.length === 0) return null;
   const labelled = score.measure === 'certified accuracy';
@@ -58,7 +58,7 @@ export function radiusHistogram({ series: [{ images, score }] }: AuditedRun): Fi
       plotSvg(width, 'Histogram of certified radii; the table below has the numbers', {
         height: isNarrow(width) ? 220 : 260,
         x: {
-          label: 'certified l2 radius, pixels in [0,1]',
+          label: `certified ${norm} radius, pixels in [0,1]`,
           labelAnchor: 'center',
           labelArrow: 'none',
           domain: [0, bins.at(-1)?.to ?? 1],

@@ -4,7 +4,7 @@ import { roundDown, shareDown } from '../../ground/decimal.ts';
 import { averageRadius, type Score } from '../../statistics/accuracy.ts';
 import type { AuditedRun, NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
-import { html, Markup } from '../markup.ts';
+import { html, type Markup } from '../markup.ts';
 import { plainWordsOf } from '../plain-words.ts';
 import { drawable, type Report } from '../report.ts';
 import {
@@ -15,13 +15,9 @@ import {
   networkAlone,
   references,
 } from '../statements.ts';
+import { htmlDocument } from './document.ts';
 import { breakable, figureOf, formula, said, tableOf } from './parts.ts';
 import { type Part, runParts } from './run-section.ts';
-import { STYLESHEET } from './stylesheet.ts';
-
-/** Nothing is loaded and nothing runs, whatever a result file says. */
-const POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 export function htmlReport(report: Report): string {
   const { title, curve, sections, series, tool } = report;
@@ -29,20 +25,9 @@ export function htmlReport(report: Report): string {
   const parts = sections.map((section) =>
     runParts(section, (text) => (several ? html`<h4>${text}</h4>` : html`<h3>${text}</h3>`)),
   );
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="generator" content="${tool}">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<style>${new Markup(STYLESHEET)}</style>
-</head>
-<body>
-<header>
+  return htmlDocument(
+    { title, tool },
+    html`<header>
 <h1>${breakable(title)}</h1>
 <p class="lead">${lead(report)}</p>
 ${sections.map(({ run }) =>
@@ -73,11 +58,8 @@ ${sections.map(
 <ol class="references">${references(sections.map(({ run }) => run)).map(({ text, url }) => html`<li><a href="${url}">${text}</a></li>`)}</ol>
 </section>
 </main>
-<footer><p>Written by ${tool}. Radii and lower bounds are rounded down, upper bounds up.</p></footer>
-</body>
-</html>
-`;
-  return page.text;
+<footer><p>Written by ${tool}. Radii and lower bounds are rounded down, upper bounds up.</p></footer>`,
+  );
 }
 
 /** What a reader who knows nothing of the method needs first. */

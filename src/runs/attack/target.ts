@@ -56,8 +56,10 @@ export function isResultFile(path: string): boolean {
  */
 export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Promise<AttackTarget> {
   const { header, records } = await readRun(sources.run);
-  const subject = await reopenSubject(sources, header);
   const own = ownSeries(header);
+  const method = methodOf(own);
+  requireMeasurable(method);
+  const subject = await reopenSubject(sources, header);
   const byIndex = new Map(records.map((record) => [record.index, record]));
   const indices =
     choice.image === undefined
@@ -78,7 +80,7 @@ export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Pr
   const settings = valuesOf(own.settings as WithOrigins<object>);
   return {
     ...{ subject, indices },
-    certified: { method: methodOf(own), settings, seed: header.seed.value, records: byIndex },
+    certified: { method, settings, seed: header.seed.value, records: byIndex },
   };
 }
 
@@ -94,11 +96,26 @@ export async function targetOfModel(
   const [own] = series;
   if (own === undefined) throw new Error('a run has a series');
   const { method, settings } = own;
+  requireMeasurable(method);
   return {
     subject,
     indices: indices.filter((index) => !heldOut.includes(index)),
     certified: { method, settings: valuesOf(settings), seed: request.seed, records: null },
   };
+}
+
+/**
+ * Searches go by l2, and what they find is measured in it. An input inside an l2 ball of the radius may be outside of the l1 ball:
+ * it would contradict nothing. Throws UsageError for certificates in another norm.
+ */
+function requireMeasurable({ name, norm }: Method): void {
+  if (norm === 'l2') return;
+  throw new UsageError({
+    what: `attack cannot be run on the certificates of ${name}`,
+    why: `it searches and measures in l2, and their radii are in ${norm}: an input within an l2 radius may be outside of an ${norm} ball of that radius`,
+    remedy:
+      'Attack the network alone with `splitz-onnx attack MODEL --undefended`, or certificates of another --method.',
+  });
 }
 
 /** The network alone, without noise. */

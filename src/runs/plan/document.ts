@@ -1,5 +1,6 @@
 /** A plan as data: the table on the screen and the `--json` document are two renderings of it. */
 import type { Pilot, PilotEstimate, PilotOutlook } from '../../methods/method.ts';
+import type { Norm } from '../../records/norm.ts';
 import type { AccuracyAlone } from '../../statistics/network-alone.ts';
 import { type Forecast, type ImageTimes, totalSeconds } from './forecast.ts';
 
@@ -14,6 +15,8 @@ export interface Lever {
 export interface Plan {
   readonly pilot: { readonly from: string; readonly images: number; readonly draws: number };
   readonly labelled: boolean;
+  /** Of the radii. */
+  readonly norm: Norm;
   /** What the network alone finds of a few labelled images of the data, without noise; null without labels. */
   readonly alone: AccuracyAlone | null;
   /** Whether the best setting certifies anything; where it does not, nothing is recommended. */
@@ -43,7 +46,7 @@ const ENOUGH = 0.95;
 
 /** @param images that the planned run certifies */
 export function planDocument(
-  { pilot, labelled, alone }: Pick<Plan, 'pilot' | 'labelled' | 'alone'>,
+  { pilot, labelled, norm, alone }: Pick<Plan, 'pilot' | 'labelled' | 'norm' | 'alone'>,
   found: Pilot,
   outlook: PilotOutlook,
   measured: Forecast,
@@ -56,7 +59,18 @@ export function planDocument(
   const { seconds, halfWidth } = totalSeconds(measured, images);
   const { own, beside, sampling } = meanTimes(found, outlook, measured);
   return {
-    ...{ pilot, labelled, alone, certifies: best.averageRadius > 0, n, grid, best, bestAtInput, usefulN },
+    ...{
+      pilot,
+      labelled,
+      norm,
+      alone,
+      certifies: best.averageRadius > 0,
+      n,
+      grid,
+      best,
+      bestAtInput,
+      usefulN,
+    },
     forecast: {
       ...{ images, seconds, halfWidth, startSeconds: measured.startSeconds },
       secondsPerImage: own + beside,

@@ -96,6 +96,7 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
     {
       pilot: { from: pilot.from, images: pilot.images.length, draws },
       labelled: pilot.labels.every((label) => label !== null),
+      norm: method.norm,
       alone: subject.alone,
     },
     found,

@@ -1,17 +1,23 @@
-/** The noise of certificates (`rounded-noise.ts`) from the WebAssembly kernel, whose memory ONNX Runtime reads in place. */
+/** The noise of certificates (`rounded-noise.ts`, `uniform-noise.ts`) from the WebAssembly kernel, whose memory ONNX Runtime reads in place. */
 import { Tensor } from 'onnxruntime-node';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
 import { gridOf, NOISE_ID } from './rounded-noise.ts';
-import type { NoiseSource } from './source.ts';
+import type { NoiseKind, NoiseSource } from './source.ts';
+import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
 /**
  * @param latentDims shape of the cut tensor without its batch axis
  * @throws ToolError when the kernel is missing or its memory cannot be allocated
  */
-export function createKernelSource(latentDims: readonly number[], batch: number): NoiseSource {
+export function createKernelSource(
+  latentDims: readonly number[],
+  batch: number,
+  kind: NoiseKind = 'gaussian',
+): NoiseSource {
   const size = latentDims.reduce((product, dim) => product * dim, 1);
   const kernel = createNoiseKernel(batch * size, size);
+  const perturb = kind === 'uniform' ? kernel.exports.perturbUniformly : kernel.exports.perturb;
   let centred: { readonly centre: Float64Array; readonly q: number } | null = null;
 
   /** In units of the grid: a power of two, so nothing is rounded. */
@@ -22,7 +28,7 @@ export function createKernelSource(latentDims: readonly number[], batch: number)
   }
 
   return {
-    id: NOISE_ID,
+    id: kind === 'uniform' ? UNIFORM_NOISE_ID : NOISE_ID,
     rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
     fill(centre, sigma, { seed, stage, image, sample }, count) {
       if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);
@@ -30,7 +36,7 @@ export function createKernelSource(latentDims: readonly number[], batch: number)
       moveTo(centre, q);
       const [k0, k1] = keyWords(seed);
       for (let row = 0; row < count; row++)
-        kernel.exports.perturb(
+        perturb(
           kernel.base + row * size * 4,
           kernel.centreBase,
           size,

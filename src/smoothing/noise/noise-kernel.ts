@@ -6,22 +6,26 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ToolError } from '../../ground/errors.ts';
 
+/** Rounded noise around a latent; `ratio` is the noise's scale over q. */
+type Perturb = (
+  out: number,
+  latent: number,
+  n: number,
+  ratio: number,
+  q: number,
+  stage: number,
+  image: number,
+  sample: number,
+  k0: number,
+  k1: number,
+) => void;
+
 /** Exports of noise-kernel/assembly.ts; addresses are byte offsets into the kernel's memory. */
 interface KernelExports {
   heapBase(): number;
   fill(out: number, n: number, stage: number, image: number, sample: number, k0: number, k1: number): void;
-  perturb(
-    out: number,
-    latent: number,
-    n: number,
-    ratio: number,
-    q: number,
-    stage: number,
-    image: number,
-    sample: number,
-    k0: number,
-    k1: number,
-  ): void;
+  perturb: Perturb;
+  perturbUniformly: Perturb;
   philoxBlock(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
 }
 

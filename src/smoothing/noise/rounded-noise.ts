@@ -44,7 +44,7 @@ export function gridOf(sigma: number): number {
 }
 
 /** Nearest integer, ties to even; never -0. */
-function nearest(x: number): number {
+export function nearest(x: number): number {
   const below = Math.floor(x);
   const above = x - below;
   if (above > 0.5 || (above === 0.5 && below % 2 !== 0)) return below + 1 + 0;

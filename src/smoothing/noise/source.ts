@@ -2,6 +2,9 @@
 import type { TypedTensor } from 'onnxruntime-node';
 import type { NoiseCounter } from './philox.ts';
 
+/** Distributions of noise: normal, or uniform on [-lambda, lambda] in every coordinate. */
+export type NoiseKind = 'gaussian' | 'uniform';
+
 export interface NoiseSource {
   /** Generator and distribution, recorded in every result: noise of another id makes another run. */
   readonly id: string;
@@ -11,7 +14,7 @@ export interface NoiseSource {
    * Draws the first `count` rows around a centre: row i is sample `counter.sample + i`, and a function of (centre, sigma,
    * counter) alone. The other rows keep what they hold.
    * @param centre f_L(x), row-major; not to be changed in place between calls, as it may be kept
-   * @param sigma standard deviation, in units of the cut tensor
+   * @param sigma scale of the noise, in units of the cut tensor: its standard deviation, or lambda where it is uniform
    */
   fill(centre: Float64Array, sigma: number, counter: NoiseCounter, count: number): void;
 }

@@ -51,15 +51,15 @@ export function latentRadius(
   checkSigma(sigma);
   const drawn = bound.probabilities(votes, top, alpha);
   const pA = lessTau(drawn.pA, tau);
-  if (drawn.pB === null) return certificate(pA, null, sigma * normalQuantileLower(pA));
+  if (drawn.pB === null) return certificateOf(pA, null, sigma * normalQuantileLower(pA));
   const pB = plusTau(drawn.pB, tau);
-  return certificate(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
+  return certificateOf(pA, pB, (sigma / 2) * (normalQuantileLower(pA) - normalQuantileUpper(pB)));
 }
 
 /** The radius for a bound p_A obtained in another way: σ Φ⁻¹(p_A), rounded down. */
 export function radiusAtProbability(pA: number, sigma: number): LatentRadius {
   checkSigma(sigma);
-  return certificate(pA, null, sigma * normalQuantileLower(pA)).radius;
+  return certificateOf(pA, null, sigma * normalQuantileLower(pA)).radius;
 }
 
 /** p - τ, rounded down; 0 where nothing is left. */
@@ -86,7 +86,7 @@ function checkSigma(sigma: number): void {
  * Takes the last two roundings (difference, product) off the radius; abstains where none is left, that is where
  * p_A <= 1/2, or p_A <= p_B where there is one.
  */
-function certificate(pA: number, pB: number | null, radius: number): LatentCertificate {
+export function certificateOf(pA: number, pB: number | null, radius: number): LatentCertificate {
   const down = radius * (1 - 2 ** -51);
   return down > 0 ? { pA, pB, radius: down, abstained: false } : { pA, pB, radius: 0, abstained: true };
 }

@@ -16,6 +16,7 @@ import type { Certificate, Series, WithOrigins } from '../../method.ts';
 import type { SmoothingChecks, SmoothingFacts, SmoothingSettings } from '../open.ts';
 import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
+import type { Enclosure } from './binomial-sum.ts';
 import { mayEndEarly, probabilityFault } from './check-probabilities.ts';
 import { quantileEnclosure } from './normal-series.ts';
 
@@ -27,17 +28,31 @@ const MOST_DRAWS = 2 ** 30;
 /** Rounding down of R_u and of a radius stays within this. */
 export const ROUNDING = 1e-9;
 
-/** The first impossible value in the header of a series that votes, or null. */
+/** What checking knows of a distribution of noise. */
+export interface CheckedLaw {
+  /** Id of the noise that certificates may rest on. */
+  readonly noise: string;
+  /** What the scale of the noise is called. */
+  readonly scale: string;
+  /** τ of one coordinate near 0, with `steps` of the grid in the scale. */
+  errorAtZero(steps: number): number;
+  /** Encloses the radius where the noise is added; not positive where nothing is certified. */
+  radius(pA: number, pB: number | null, scale: number): Enclosure;
+}
+
+/** The first impossible value in the header of a series that votes, or null. `sigma` is the scale of the noise. */
 export function settingsFault(
   { sigma, n0, n, alpha }: VotedSettings,
   noise: string,
   { batch }: Pick<SmoothingChecks, 'batch'>,
+  law: CheckedLaw = GAUSSIAN_CHECK,
 ): string | null {
-  if (!(sigma.value >= SMALLEST_SIGMA && sigma.value <= LARGEST_SIGMA)) return `sigma is ${sigma.value}`;
+  if (!(sigma.value >= SMALLEST_SIGMA && sigma.value <= LARGEST_SIGMA))
+    return `${law.scale} is ${sigma.value}`;
   if (n0.value < 1 || n.value < 1) return `n0 is ${n0.value} and n is ${n.value}`;
   if (n.value > MOST_DRAWS) return `n is ${n.value}, more than can be drawn`;
   if (!(alpha.value > 0 && alpha.value < 0.5)) return `alpha is ${alpha.value}`;
-  if (noise !== NOISE_ID) return `noise is ${noise}: certificates rest on ${NOISE_ID} alone`;
+  if (noise !== law.noise) return `noise is ${noise}: certificates rest on ${law.noise} alone`;
   return batch < 1 ? `checks.batch is ${batch}` : null;
 }
 
@@ -52,12 +67,20 @@ export function headerFault({
 }
 
 /** The first thing in a certificate of plain smoothing that is wrong, or null. */
-export function smoothingFault(
-  { evidence, ...verdict }: Certificate<VoteEvidence>,
+export const smoothingFault = (
+  certificate: Certificate<VoteEvidence>,
   { settings }: Series<SmoothingSettings, SmoothingFacts>,
+  header: RunHeader,
+): string | null => inputFault(certificate, settings, header);
+
+/** The same of noise of any law at the input. `sigma` is the scale of the noise. */
+export function inputFault(
+  { evidence, ...verdict }: Certificate<VoteEvidence>,
+  settings: VotedSettings,
   { data, model }: RunHeader,
+  law: CheckedLaw = GAUSSIAN_CHECK,
 ): string | null {
-  const voted = voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes);
+  const voted = voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes, law);
   if (voted !== null) return voted;
   if (verdict.failureProbability !== settings.alpha.value)
     return `failureProbability is ${verdict.failureProbability}, but alpha is ${settings.alpha.value}`;
@@ -79,14 +102,15 @@ export function voteFault(
   settings: VotedSettings,
   latentSize: number,
   classes: number,
+  law: CheckedLaw = GAUSSIAN_CHECK,
 ): string | null {
   const sigma = settings.sigma.value;
   return (
     countsFault(prediction, evidence, settings, classes) ??
-    noiseFault(evidence, sigma, latentSize) ??
+    noiseFault(evidence, sigma, latentSize, law) ??
     probabilityFault(evidence, settings.bound.value, settings.alpha.value) ??
     abstentionFault(prediction, evidence) ??
-    latentFault(prediction, evidence, sigma)
+    latentFault(prediction, evidence, sigma, law)
   );
 }
 
@@ -121,11 +145,16 @@ function errorAtZero(steps: number): number {
  * q is the largest power of two <= sigma / 256, and τ at least what it is around a latent of zeros: more where the latent
  * is large, which the file does not say.
  */
-function noiseFault({ grid, tau }: VoteEvidence, sigma: number, latentSize: number): string | null {
+function noiseFault(
+  { grid, tau }: VoteEvidence,
+  sigma: number,
+  latentSize: number,
+  law: CheckedLaw,
+): string | null {
   const steps = sigma / grid;
   if (!(Number.isInteger(Math.log2(grid)) && steps >= 256 && steps < 512))
-    return `grid is ${grid}, not the largest power of two up to sigma / 256`;
-  const least = Math.min(1, latentSize * errorAtZero(steps));
+    return `grid is ${grid}, not the largest power of two up to ${law.scale} / 256`;
+  const least = Math.min(1, latentSize * law.errorAtZero(steps));
   return tau >= least * (1 - 1e-9)
     ? null
     : `tau is ${tau}, below ${least}, what ${latentSize} coordinates near 0 give`;
@@ -148,17 +177,27 @@ function quantile(p: number): ReturnType<typeof quantileEnclosure> {
   return value;
 }
 
-/** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)), rounded down; abstention exactly where that is not positive. */
+/** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)). */
+function gaussianRadius(pA: number, pB: number | null, sigma: number): Enclosure {
+  if (pA <= 0 || (pB !== null && pB >= 1)) return { lower: -1, upper: -1 };
+  const a = quantile(pA);
+  if (pB === null) return { lower: sigma * a.lower, upper: sigma * a.upper };
+  const b = quantile(pB);
+  return { lower: (sigma / 2) * (a.lower - b.upper), upper: (sigma / 2) * (a.upper - b.lower) };
+}
+
+const GAUSSIAN_CHECK: CheckedLaw = {
+  ...{ noise: NOISE_ID, scale: 'sigma', errorAtZero, radius: gaussianRadius },
+};
+
+/** R_u is the law's radius, rounded down; abstention exactly where that is not positive. */
 function latentFault(
   prediction: number | null,
   { pA, pB, latentRadius }: VoteEvidence,
   sigma: number,
+  law: CheckedLaw,
 ): string | null {
-  const unbounded = pA <= 0 || (pB !== null && pB >= 1);
-  const a = unbounded ? null : quantile(pA);
-  const b = unbounded || pB === null ? null : quantile(pB);
-  const lower = a === null ? -1 : b === null ? sigma * a.lower : (sigma / 2) * (a.lower - b.upper);
-  const upper = a === null ? -1 : b === null ? sigma * a.upper : (sigma / 2) * (a.upper - b.lower);
+  const { lower, upper } = law.radius(pA, pB, sigma);
   const from = pB !== null ? `pA = ${pA}, pB = ${pB}` : `pA = ${pA}`;
   if (prediction === null) {
     if (latentRadius !== 0) return `latentRadius is ${latentRadius} although it abstained`;

@@ -1,13 +1,13 @@
 // The noise kernel: noise as a pure function of (seed, stage, image, sample, index), in WebAssembly SIMD.
 //
-// `fill` gives single-precision normals (normal32.ts; training and searches), `perturb` the noise of certificates
-// (rounded.ts). `../philox.ts` and `../rounded-noise.ts` are the same functions in plain TypeScript and say how the counter,
+// `fill` gives single-precision normals (normal32.ts; training and searches), `perturb` and `perturbUniformly` the noise of
+// certificates (rounded.ts, uniform.ts). `../philox.ts`, `../rounded-noise.ts` and `../uniform-noise.ts` are the same functions in plain TypeScript and say how the counter,
 // the key and the output words are laid out; tests hold them together bit for bit. WebAssembly's SIMD has no fused
 // multiply-add and fixes every rounding, so the noise is the same on every machine.
 //
 // AssemblyScript, compiled by tools/build.mjs with --importMemory: the host owns the memory. All addresses are byte
 // offsets; `heapBase` is the first one the host may use. Nothing here allocates.
-import { M0, M1, STEP_BLOCKS, step, W0, W1 } from './philox-step';
+import { GAUSSIAN, M0, M1, NORMALS, STEP_BLOCKS, step, UNIFORM, W0, W1 } from './philox-step';
 
 /** What does not fill a step goes through here: a step is 32 normals, or 16 values of rounded noise. */
 const scratch = memory.data(128, 16);
@@ -24,7 +24,7 @@ export function fill(out: usize, n: i32, stage: u32, image: u32, sample: u32, k0
   let block: u32 = 0;
   const end = out + ((<usize>whole) << 2);
   for (let p = out; p < end; p += 128) {
-    step(p, 0, none, none, false, block, stage, image, sample, k0, k1);
+    step(p, 0, none, none, NORMALS, block, stage, image, sample, k0, k1);
     block += STEP_BLOCKS;
   }
   if (whole == n) return;
@@ -35,7 +35,7 @@ export function fill(out: usize, n: i32, stage: u32, image: u32, sample: u32, k0
 /** Out of line: it runs once per call. */
 function lastNormals(block: u32, stage: u32, image: u32, sample: u32, k0: u32, k1: u32): void {
   const none = f32x4.splat(0);
-  step(scratch, 0, none, none, false, block, stage, image, sample, k0, k1);
+  step(scratch, 0, none, none, NORMALS, block, stage, image, sample, k0, k1);
 }
 
 /**
@@ -53,7 +53,7 @@ export function perturb(
   let block: u32 = 0;
   const end = out + ((<usize>whole) << 2);
   for (let p = out; p < end; p += 64) {
-    step(p, latent, ratios, grid, true, block, stage, image, sample, k0, k1);
+    step(p, latent, ratios, grid, GAUSSIAN, block, stage, image, sample, k0, k1);
     latent += 128;
     block += STEP_BLOCKS;
   }
@@ -67,7 +67,35 @@ function lastRounded(
   latent: usize, ratio: v128, q: v128,
   block: u32, stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
 ): void {
-  step(scratch, latent, ratio, q, true, block, stage, image, sample, k0, k1);
+  step(scratch, latent, ratio, q, GAUSSIAN, block, stage, image, sample, k0, k1);
+}
+
+/** out[i] = q * nearest(latent[i] + ratio * uniform i of (stage, image, sample)), as `perturb`; ratio is lambda / q. */
+export function perturbUniformly(
+  out: usize, latent: usize, n: i32, ratio: f64, q: f32,
+  stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
+): void {
+  const ratios = f64x2.splat(ratio);
+  const grid = f32x4.splat(q);
+  const whole = n & ~15;
+  let block: u32 = 0;
+  const end = out + ((<usize>whole) << 2);
+  for (let p = out; p < end; p += 64) {
+    step(p, latent, ratios, grid, UNIFORM, block, stage, image, sample, k0, k1);
+    latent += 128;
+    block += STEP_BLOCKS;
+  }
+  if (whole == n) return;
+  lastUniform(latent, ratios, grid, block, stage, image, sample, k0, k1);
+  memory.copy(end, scratch, (<usize>(n - whole)) << 2);
+}
+
+/** Out of line: it runs once per call. */
+function lastUniform(
+  latent: usize, ratio: v128, q: v128,
+  block: u32, stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
+): void {
+  step(scratch, latent, ratio, q, UNIFORM, block, stage, image, sample, k0, k1);
 }
 
 /** The Philox bijection itself, for the known-answer test: four words at `out` from counter (c0..c3), key (k0, k1). */

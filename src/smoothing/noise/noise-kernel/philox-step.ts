@@ -5,6 +5,7 @@
 // vectors of four blocks are in flight at once, which hides the latency of the ten rounds.
 import { boxMuller } from './normal32';
 import { roundedPairs } from './rounded';
+import { uniformPairs } from './uniform';
 
 /** Philox blocks per step; a block gives four words. */
 export const STEP_BLOCKS = 8;
@@ -15,14 +16,19 @@ export const M1: u32 = 0xcd9e8d57;
 export const W0: u32 = 0x9e3779b9;
 export const W1: u32 = 0xbb67ae85;
 
+/** What is made of the words. */
+export const NORMALS: i32 = 0;
+export const GAUSSIAN: i32 = 1;
+export const UNIFORM: i32 = 2;
+
 /**
- * Blocks block .. block + 7: with `rounded` (a compile-time constant, so no branch is left) as 16 values of rounded noise
- * around `latent`, else as 32 normals.
+ * Blocks block .. block + 7: as 32 normals, or as 16 values of rounded noise around `latent`. `kind` is a compile-time constant, so
+ * no branch is left.
  */
 // @ts-ignore: decorator
 @inline
 export function step(
-  p: usize, latent: usize, ratio: v128, q: v128, rounded: bool,
+  p: usize, latent: usize, ratio: v128, q: v128, kind: i32,
   block: u32, stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
 ): void {
   const m0 = i32x4.splat(M0);
@@ -58,9 +64,12 @@ export function step(
     k0 += W0;
     k1 += W1;
   }
-  if (rounded) {
+  if (kind == GAUSSIAN) {
     roundedPairs(p, latent, ratio, q, a0, a1, a2, a3);
     roundedPairs(p + 32, latent + 64, ratio, q, b0, b1, b2, b3);
+  } else if (kind == UNIFORM) {
+    uniformPairs(p, latent, ratio, q, a0, a1, a2, a3);
+    uniformPairs(p + 32, latent + 64, ratio, q, b0, b1, b2, b3);
   } else {
     boxMuller(p, a0, a1);
     boxMuller(p + 32, a2, a3);
