@@ -2,7 +2,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
-import { gridOf, NOISE_ID } from './rounded-noise.ts';
+import { NOISE_ID } from './rounded-noise.ts';
 import type { NoiseSource } from './source.ts';
 
 /**
@@ -24,9 +24,8 @@ export function createKernelSource(latentDims: readonly number[], batch: number)
   return {
     id: NOISE_ID,
     rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
-    fill(centre, sigma, { seed, stage, image, sample }, count) {
+    fill(centre, sigma, q, { seed, stage, image, sample }, count) {
       if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);
-      const q = gridOf(sigma);
       moveTo(centre, q);
       const [k0, k1] = keyWords(seed);
       for (let row = 0; row < count; row++)
