@@ -29,7 +29,7 @@ export const ROUNDING = 1e-9;
 
 /** The first impossible value in the header of a series that votes, or null. */
 export function settingsFault(
-  { sigma, n0, n, alpha }: VotedSettings,
+  { sigma, n0, n, alpha }: Pick<VotedSettings, 'sigma' | 'n0' | 'n' | 'alpha'>,
   noise: string,
   { batch }: Pick<SmoothingChecks, 'batch'>,
 ): string | null {
