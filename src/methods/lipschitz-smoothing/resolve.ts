@@ -85,21 +85,27 @@ function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): Set
   if (sigma !== null) sigmaOf(sigma.value);
   const { n0, n, alpha } = resolveVotes(asked);
   const compared = askedOr(asked, 'compared', Math.min(DEFAULT_COMPARED, n.value));
-  requireUsefulComparison(compared.value, alpha.value);
+  if (asked['scores']?.value !== 'votes') requireUsefulComparison(compared.value, n.value, alpha.value);
   checkScores(asked);
   return { split, sigma, n0, n, alpha, compared, lipschitz: askedOr(asked, 'lipschitz', 'secant') };
 }
 
 /** Draws compared can only show so much: with too few even a perfect agreement leaves a score of 1/2 in doubt. */
-function requireUsefulComparison(compared: number, alpha: number): void {
+function requireUsefulComparison(compared: number, n: number, alpha: number): void {
   requireCount('--compared', compared, 1);
+  if (compared > n)
+    throw new UsageError({
+      what: `--compared is ${compared}, but --n is ${n}`,
+      why: 'only draws that are made can be compared',
+      remedy: `Give --compared ${n} or less, or omit it.`,
+    });
   let least = compared;
   while (deviationOf(0, least, alpha / 2) >= 0.5) least++;
   if (least === compared) return;
   throw new UsageError({
     what: `--compared ${compared} can certify nothing at --alpha ${alpha}`,
     why: 'so few draws do not show that the scores of ONNX Runtime are those of the exact network',
-    remedy: `Give --compared ${least} or more; ${DEFAULT_COMPARED} is usual.`,
+    remedy: `Give --n and --compared ${least} or more; ${DEFAULT_COMPARED} is usual.`,
   });
 }
 

@@ -218,6 +218,7 @@ describe('a network without a Lipschitz constant', () => {
 describe('settings that cannot certify anything', () => {
   it.each([
     [{ compared: setting(4) }, '--compared 4 can certify nothing'],
+    [{ compared: setting(500), n: setting(400) }, '--compared is 500, but --n is 400'],
     [{ temperature: setting(0) }, '--temperature is 0'],
     [{ scores: setting('votes'), temperature: setting(2) }, 'does not go with --scores votes'],
     [{ split: setting('auto') }, '--split auto does not go'],
