@@ -2,8 +2,9 @@
 import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import { findCut } from '../../onnx/cuts.ts';
 import { inOrder } from '../../smoothing/in-order.ts';
+import { drawsIn, meanOf, type Weights } from '../../smoothing/scores/score-sums.ts';
 import type { Context } from '../context.ts';
-import type { Certificate, Image, Method, SeriesNoise } from '../method.ts';
+import type { Answer, Certificate, Image, Method, Question, SeriesNoise } from '../method.ts';
 import { openRightHalf } from '../smoothing/right-half.ts';
 import { sigmaOf } from '../smoothing/settings.ts';
 import { roundedDown } from '../smoothing/votes.ts';
@@ -73,22 +74,30 @@ export const openLipschitz: Method<LipschitzSettings, LipschitzEvidence, Lipschi
         (image, signal) => certifyOne(scored, left, delta, noise, image, { ...context, signal }),
         context.signal,
       ),
-    async answer({ index, pixels }, question, { signal }) {
-      const place = { latent: left.latent(pixels), image: index, seed: question.seed };
-      const answer = await answerOf(scored, place, question, signal);
-      const of = (weights: readonly number[]): number =>
-        Math.floor(weights.reduce((sum, w, k) => sum + w * k, 0) / (1024 * 64));
-      return {
-        prediction: answer?.decided ? answer.top : null,
-        votes: answer === null ? 0 : of(answer.sums.own),
-        runnerUp: null,
-        runnerUpVotes: answer === null ? 0 : of(answer.sums.others),
-        draws: question.draws,
-      };
-    },
+    answer: (image, question, { signal }) => answerAt(scored, left, image, question, signal),
     close: () => sampler.close(),
   };
 };
+
+/** Sums of scores stand for votes, rounded down. */
+async function answerAt(
+  scored: Scored,
+  left: Left,
+  { index, pixels }: Image,
+  question: Question,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const place = { latent: left.latent(pixels), image: index, seed: question.seed };
+  const answer = await answerOf(scored, place, question, signal);
+  const inDraws = (weights: Weights): number => Math.floor(meanOf(weights) * drawsIn(weights));
+  return {
+    prediction: answer?.decided ? answer.top : null,
+    votes: answer === null ? 0 : inDraws(answer.sums.own),
+    runnerUp: null,
+    runnerUpVotes: answer === null ? 0 : inDraws(answer.sums.others),
+    draws: question.draws,
+  };
+}
 
 /** The radius where the noise is added, and the largest radius of the image that it covers. */
 async function certifyOne(

@@ -11,7 +11,8 @@ import type {
 } from '../../../src/methods/lipschitz-smoothing/schema.ts';
 import type { Certificate } from '../../../src/methods/method.ts';
 import { Stage } from '../../../src/smoothing/noise/philox.ts';
-import { fineGridOf } from '../../../src/smoothing/noise/rounded-noise.ts';
+import { fineGridOf, roundedNoise } from '../../../src/smoothing/noise/rounded-noise.ts';
+import { scoresOf } from '../../../src/smoothing/scores/score-map.ts';
 import { meanOf } from '../../../src/smoothing/scores/score-sums.ts';
 import { floatTensor, node, type Parts } from '../../onnx/tiny-model.ts';
 import { setting } from '../../records/run.ts';
@@ -88,6 +89,39 @@ describe('a certificate', () => {
     // Float32 and 2^-17 of rounding, no more.
     expect(evidence.difference).toBeLessThan(1e-5);
     expect(evidence.deviation).toBeGreaterThan(1 - 0.0005 ** 0.01);
+  });
+
+  it('averages the draws of the estimation, which the selection has not seen', async () => {
+    const { evidence } = await (await open(linear(W, [0, 0, 0]))).certify(X, 5);
+    const mean = (stage: Stage): number => {
+      const scores = new Float64Array(3);
+      let sum = 0;
+      for (let sample = 0; sample < SETTINGS.n; sample++) {
+        const counter = { seed: 3n, stage, image: 5, sample };
+        const [x = 0, y = 0] = roundedNoise(Float64Array.from(X), SETTINGS.sigma, counter, fineGridOf(0.5));
+        const logits = Float64Array.from(W, ([a = 0, b = 0]) => a * x + b * y);
+        scoresOf('sparsemax', 1, logits, 0, scores);
+        sum += scores[0] ?? 0;
+      }
+      return sum / SETTINGS.n;
+    };
+    expect(evidence.selected).toBe(0);
+    expect(Math.abs(meanOf(evidence.own) - mean(Stage.estimation))).toBeLessThan(1e-5);
+    expect(Math.abs(meanOf(evidence.own) - mean(Stage.selection))).toBeGreaterThan(1e-4);
+  });
+
+  it('rests on the steepest difference of any two logits', async () => {
+    const steep = linear(
+      [
+        [0, 0],
+        [1, 0],
+        [-1, 0],
+      ],
+      [0, 0, 0],
+    );
+    const { pairLipschitz } = (await open(steep)).certifier.facts as LipschitzFacts;
+    expect(pairLipschitz).toBeGreaterThanOrEqual(2);
+    expect(pairLipschitz).toBeLessThan(2.001);
   });
 
   it('by votes has the radius of plain smoothing, and says that nothing is gained', async () => {
