@@ -62,7 +62,7 @@ describe('a bound on a mean', () => {
 });
 
 const ALPHA = 0.1;
-const RUNS = 1500;
+const RUNS = 800;
 /** The most misses that a correct bound makes, but for one time in a million. */
 function mostMisses(): number {
   let misses = Math.round(RUNS * ALPHA);
@@ -101,7 +101,7 @@ describe.each(Object.entries(SCORES))('over scores that are %s', (_name, { mean,
 it('the plain mean misses half of the time, and betting at ten times the level more than alpha: the simulation can tell', () => {
   const { mean, of } = SCORES['spread'] as (typeof SCORES)[string];
   let [plain, ten] = [0, 0];
-  for (let run = 0; run < 300; run++) {
+  for (let run = 0; run < 200; run++) {
     const scores = Array.from({ length: 80 }, (_, i) => of(uniform(5, run, i)));
     if (scores.reduce((sum, s) => sum + s, 0) / 80 > mean) plain++;
     if (rejects(dealt(scores), mean, 0.999)) ten++;

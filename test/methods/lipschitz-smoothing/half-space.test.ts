@@ -11,7 +11,7 @@ import { meanOf } from '../../../src/smoothing/scores/score-sums.ts';
 import { binomialUpperTail } from '../../../src/smoothing/votes/binomial-tail.ts';
 import { linear, type Opened, openScores, prepared, SETTINGS } from './open.ts';
 
-const SEEDS = 200;
+const SEEDS = 120;
 const ALPHA = 0.1;
 const SIGMA = 0.5;
 const W = [0.6, -0.8, 1.5, 0.2, -1];
