@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
-import { METHOD_NAMES, METHOD_SUMMARIES } from '../methods/summaries.ts';
+import { METHOD_NAMES, METHOD_OPTIONS, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
@@ -93,8 +93,7 @@ const noiseOptions = <T>(y: Argv<T>) =>
       describe:
         'cut name or index; input = plain smoothing; first = after the first activation [first]; auto',
     })
-    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' })
-    .option('lambda', { type: 'number', describe: 'half-width of uniform noise on the image [0.5]' });
+    .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' });
 
 const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`).join('; ');
 
@@ -131,7 +130,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
       }),
   );
 
-export const smoothingOptions = <T>(y: Argv<T>) => drawOptions(noiseOptions(y));
+export const smoothingOptions = <T>(y: Argv<T>) => drawOptions(noiseOptions(y)).options(METHOD_OPTIONS);
 
 /** For commands that certify a set of images, or plan to. */
 export const selectionOptions = <T>(y: Argv<T>) =>

@@ -5,13 +5,14 @@ import type { RunHeader, SeriesHeader } from '../records/record.ts';
 import type { SeriesFormats } from '../records/series-format.ts';
 
 import { deterministic } from './deterministic/method.ts';
+import { lipschitzSmoothing } from './lipschitz-smoothing/method.ts';
 import { type Method, valuesOf, type WithOrigins } from './method.ts';
 
 import { smoothing } from './smoothing/method.ts';
 import { splitz } from './splitz/method.ts';
 import { uniformSmoothing } from './uniform-smoothing/method.ts';
 
-const methods: Method[] = [splitz, smoothing, deterministic, uniformSmoothing];
+const methods: Method[] = [splitz, smoothing, deterministic, uniformSmoothing, lipschitzSmoothing];
 
 /** All of them. */
 export const METHODS: readonly Method[] = methods;

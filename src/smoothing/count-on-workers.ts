@@ -4,7 +4,7 @@ import { LARGEST_SIGMA, SMALLEST_SIGMA } from './noise/rounded-noise.ts';
 import { agree, type Provider } from './providers.ts';
 import type { DrawRequest } from './sampler.ts';
 import { CONTROL_BYTES, ControlWord, type CountRequest, type RowComparison } from './sampling-protocol.ts';
-import { sumOfVotes, type VoteCounts } from './votes/vote-counts.ts';
+import type { Tally, TallyResult } from './tally.ts';
 import type { WorkerSeat } from './worker-seat.ts';
 
 /** The shared counter is a 32-bit word; workers may run past the end by a batch each. */
@@ -22,24 +22,24 @@ export function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size:
 }
 
 /**
- * The votes of a checked request. Puts it into the queue of every worker before it returns.
+ * What the workers tallied of a checked request, a part each. Puts it into the queue of every worker before it returns.
  * @param half number of the right half, loaded at every seat
  * @throws as `Sampler.count`
  */
-export async function countOn(
+export async function tallyOn(
   seats: readonly WorkerSeat[],
   half: number,
   { signal, onProgress, ...draw }: DrawRequest,
-  classes: number,
+  tally: Tally,
   provider: Provider,
-): Promise<VoteCounts> {
+): Promise<readonly TallyResult[]> {
   signal?.throwIfAborted();
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const words = new Int32Array(control);
   const stop = (): void => {
     Atomics.store(words, ControlWord.stop, 1);
   };
-  const request: CountRequest = { kind: 'count', half, ...draw, control };
+  const request: CountRequest = { kind: 'count', half, tally, ...draw, control };
   const done = seats.map(() => 0);
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -56,14 +56,14 @@ export async function countOn(
       }),
     );
     signal?.throwIfAborted();
-    const parts: VoteCounts[] = [];
+    const parts: TallyResult[] = [];
     for (const reply of replies) {
       if (reply.status === 'rejected') throw reply.reason;
       if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);
-      parts.push(reply.value.votes);
+      parts.push(reply.value.tallied);
     }
     onProgress?.(draw.to - draw.from);
-    return sumOfVotes(parts, classes);
+    return parts;
   } finally {
     signal?.removeEventListener('abort', stop);
   }

@@ -5,6 +5,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { createSession } from '../ground/runtime-session.ts';
 import { createKernelSource } from './noise/kernel-source.ts';
+import { gridOf } from './noise/rounded-noise.ts';
 import {
   ControlWord,
   type Counted,
@@ -12,7 +13,7 @@ import {
   type HalfSettings,
   type RowComparison,
 } from './sampling-protocol.ts';
-import { voteStatistic } from './votes/vote-statistic.ts';
+import { statisticOf } from './tally.ts';
 
 export interface LoadedHalf {
   /** Id of the noise it draws (`NoiseSource`). */
@@ -82,9 +83,9 @@ export async function loadHalf({
   return {
     noise: noise.id,
     async count(request, onProgress) {
-      const { from, to, latent, sigma, seed, stage, image } = request;
+      const { from, to, latent, sigma, grid = gridOf(sigma), seed, stage, image, tally } = request;
       const control = new Int32Array(request.control);
-      const votes = voteStatistic(classes);
+      const statistic = statisticOf(tally, classes);
       let done = 0;
       let reported = performance.now();
       let compared: RowComparison | null = null;
@@ -92,17 +93,17 @@ export async function loadHalf({
         const first = from + Atomics.add(control, ControlWord.next, batch);
         if (first >= to) break;
         const drawn = Math.min(batch, to - first);
-        noise.fill(latent, sigma, { seed, stage, image, sample: first }, drawn);
+        noise.fill(latent, sigma, grid, { seed, stage, image, sample: first }, drawn);
         const values = await run();
         if (first === from && batch > 1) compared = await comparison(values);
-        votes.take(values, drawn);
+        statistic.take(values, drawn);
         done += drawn;
         if (performance.now() - reported > PROGRESS_EVERY_MS) {
           reported = performance.now();
           onProgress(done);
         }
       }
-      return { votes: votes.result(), rows: compared };
+      return { tallied: statistic.result(), rows: compared };
     },
     async logits(rows) {
       const total = rows.length / size;

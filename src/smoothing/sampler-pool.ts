@@ -2,11 +2,14 @@
  * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
  * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
  */
-import { checkDraw, countOn } from './count-on-workers.ts';
+import { checkDraw, tallyOn } from './count-on-workers.ts';
 import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
 import type { NoiseKind } from './noise/source.ts';
 import { type Provider, requireProvider } from './providers.ts';
-import type { Sampler } from './sampler.ts';
+import type { DrawRequest, Sampler } from './sampler.ts';
+import { sumOfScores } from './scores/score-sums.ts';
+import { isScores, isVotes, type Tally, type TallyResult } from './tally.ts';
+import { sumOfVotes } from './votes/vote-counts.ts';
 import { startWorker } from './worker-seat.ts';
 
 export interface PoolSettings {
@@ -83,13 +86,17 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     const half = halves++;
     const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider, noise });
     let unloading: Promise<void> | undefined;
+    function tallied(request: DrawRequest, tally: Tally): Promise<readonly TallyResult[]> {
+      checkDraw(request, size);
+      return unloading === undefined ? tallyOn(seats, half, request, tally, provider) : refused();
+    }
     const sampler: Sampler = {
       workers,
       ...checked,
-      count(request) {
-        checkDraw(request, size);
-        return unloading === undefined ? countOn(seats, half, request, classes, provider) : refused();
-      },
+      count: (request) =>
+        tallied(request, { kind: 'votes' }).then((parts) => sumOfVotes(parts.filter(isVotes), classes)),
+      scores: (request, scoring) =>
+        tallied(request, { kind: 'scores', ...scoring }).then((parts) => sumOfScores(parts.filter(isScores))),
       logits(rows) {
         if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are not rows of ${size}`);
         return unloading === undefined ? logitsOf(seats[0], half, rows) : refused();

@@ -1,11 +1,13 @@
 /**
- * Votes of one smoothed right half, which the workers of a pool draw.
+ * Votes and scores of one smoothed right half, which the workers of a pool draw.
  *
  * The noise of a draw is a function of (seed, stage, image, sample index) alone and a row's logits do not depend on its
  * batch, so the counts of samples [from, to) are the same for every number of workers, batch size, order and partition,
  * and whatever else is asked of the pool meanwhile.
  */
 import type { DrawnSamples } from './sampling-protocol.ts';
+import type { Scoring } from './scores/score-statistic.ts';
+import type { ScoreSums } from './scores/score-sums.ts';
 import type { VoteCounts } from './votes/vote-counts.ts';
 
 export interface DrawRequest extends DrawnSamples {
@@ -32,6 +34,8 @@ export interface Sampler {
    *         depend on the rows beside it. RangeError, at once, when the request makes no sense.
    */
   count(request: DrawRequest): Promise<VoteCounts>;
+  /** Sums of the scores of the same draws, the same whatever the partition; otherwise as `count`. */
+  scores(request: DrawRequest, scoring: Scoring): Promise<ScoreSums>;
   /**
    * Logits [rows, classes] of rows without noise, [rows, ...latentDims], both flat. In the queue like a count.
    * @throws ToolError when a worker fails or dies. RangeError, at once, when the values are not whole rows.

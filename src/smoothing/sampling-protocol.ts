@@ -6,7 +6,7 @@
 import type { ErrorReport } from '../ground/errors.ts';
 import type { NoiseKind } from './noise/source.ts';
 import type { Provider } from './providers.ts';
-import type { VoteCounts } from './votes/vote-counts.ts';
+import type { Tally, TallyResult } from './tally.ts';
 
 /** A right half as a worker loads it. */
 export interface HalfSettings {
@@ -30,6 +30,8 @@ export interface DrawnSamples {
   readonly latent: Float64Array;
   /** Scale of the noise, in units of the cut tensor: its standard deviation, or lambda where it is uniform. */
   readonly sigma: number;
+  /** What latent + noise is rounded to, a power of two; `gridOf(sigma)` unless given. */
+  readonly grid?: number;
   /** 64 bits. */
   readonly seed: bigint;
   /** What the draws are for, see Stage in philox.ts. */
@@ -47,10 +49,11 @@ export interface LoadRequest {
   readonly settings: HalfSettings;
 }
 
-/** Draw the samples that the control words hand out, and count their classes. */
+/** Draw the samples that the control words hand out, and tally their logits. */
 export interface CountRequest extends DrawnSamples {
   readonly kind: 'count';
   readonly half: number;
+  readonly tally: Tally;
   /** Int32 words, see ControlWord. */
   readonly control: SharedArrayBuffer;
 }
@@ -73,7 +76,7 @@ export type Request = LoadRequest | CountRequest | LogitsRequest | UnloadRequest
 
 /** A worker's part of a count. */
 export interface Counted {
-  readonly votes: VoteCounts;
+  readonly tallied: TallyResult;
   /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
   readonly rows: RowComparison | null;
 }

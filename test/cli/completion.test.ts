@@ -85,8 +85,18 @@ describe('bash', () => {
   it.skipIf(!present('bash'))('completes commands, options and values', () => {
     expect(completed('ce')).toEqual(['certify']);
     expect(completed('certify', '--metho')).toEqual(['--method']);
-    expect(completed('certify', '--method', '')).toEqual(['deterministic', 'smoothing', 'splitz']);
-    expect(completed('certify', '--method', '=')).toEqual(['deterministic', 'smoothing', 'splitz']);
+    expect(completed('certify', '--method', '')).toEqual([
+      'deterministic',
+      'lipschitz-smoothing',
+      'smoothing',
+      'splitz',
+    ]);
+    expect(completed('certify', '--method', '=')).toEqual([
+      'deterministic',
+      'lipschitz-smoothing',
+      'smoothing',
+      'splitz',
+    ]);
     expect(completed('certify', 'mod')).toEqual([]);
   });
 });
@@ -108,7 +118,12 @@ describe('zsh', () => {
     };
     expect(completed('ce')).toEqual(['certify']);
     expect(completed('certify', '--metho')).toEqual(['--method']);
-    expect(completed('certify', '--method', '')).toEqual(['deterministic', 'smoothing', 'splitz']);
+    expect(completed('certify', '--method', '')).toEqual([
+      'deterministic',
+      'lipschitz-smoothing',
+      'smoothing',
+      'splitz',
+    ]);
     expect(completed('certify', '--method=sm')).toEqual(['--method=smoothing']);
     expect(completed('certify', 'mod')).toEqual(['FILES']);
   });

@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ToolError } from '../../src/ground/errors.ts';
-import { countOn } from '../../src/smoothing/count-on-workers.ts';
+import { tallyOn } from '../../src/smoothing/count-on-workers.ts';
 import type { DrawRequest } from '../../src/smoothing/sampler.ts';
 import type { HalfSettings } from '../../src/smoothing/sampling-protocol.ts';
+import { isVotes } from '../../src/smoothing/tally.ts';
+import { sumOfVotes } from '../../src/smoothing/votes/vote-counts.ts';
 import { startWorker, type WorkerSeat } from '../../src/smoothing/worker-seat.ts';
 import { linearModel } from './tiny-models.ts';
 
@@ -28,8 +30,10 @@ const draw: DrawRequest = {
   ...{ latent: Float64Array.of(0.25), sigma: 1, seed: 7n, stage: 1, image: 0 },
   ...{ from: 0, to: 2 ** 29 },
 };
-const count = (workers: readonly WorkerSeat[], request: DrawRequest) =>
-  countOn(workers, 0, request, settings.classes, settings.provider);
+const count = async (workers: readonly WorkerSeat[], request: DrawRequest) => {
+  const parts = await tallyOn(workers, 0, request, { kind: 'votes' }, settings.provider);
+  return sumOfVotes(parts.filter(isVotes), settings.classes);
+};
 
 describe('a count on several workers', () => {
   it('ends for all of them when one dies, with every other request of that one; the others go on', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createKernelSource } from '../../src/smoothing/noise/kernel-source.ts';
-import { NOISE_ID, roundedNoise } from '../../src/smoothing/noise/rounded-noise.ts';
+import { gridOf, NOISE_ID, roundedNoise } from '../../src/smoothing/noise/rounded-noise.ts';
 
 const counter = { seed: 5n, stage: 1, image: 3, sample: 40 };
 const here = Float64Array.from({ length: 6 }, (_, i) => i / 7);
@@ -21,7 +21,7 @@ describe('the source of noise of a worker', () => {
       [here, 2],
       [here, 2],
     ] as const) {
-      source.fill(centre, sigma, counter, 4);
+      source.fill(centre, sigma, gridOf(sigma), counter, 4);
       for (let row = 0; row < 4; row++)
         expect(source.rows.data.slice(row * 6, row * 6 + 6)).toEqual(
           roundedNoise(centre, sigma, { ...counter, sample: 40 + row }),
@@ -32,9 +32,9 @@ describe('the source of noise of a worker', () => {
   it('leaves rows beyond the count as they are, and refuses more rows than the batch has', () => {
     const source = createKernelSource([6], 3);
     source.rows.data.fill(9);
-    source.fill(here, 1, counter, 2);
+    source.fill(here, 1, gridOf(1), counter, 2);
     expect([...source.rows.data.subarray(12)]).toEqual([9, 9, 9, 9, 9, 9]);
     expect([...source.rows.data.subarray(0, 12)]).not.toContain(9);
-    expect(() => source.fill(here, 1, counter, 4)).toThrow(RangeError);
+    expect(() => source.fill(here, 1, gridOf(1), counter, 4)).toThrow(RangeError);
   });
 });

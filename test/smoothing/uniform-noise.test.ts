@@ -35,7 +35,7 @@ describe('the WebAssembly kernel of uniform noise', () => {
         const latent = Float64Array.from(units, (x) => x * lambda);
         const counter = { seed: 77n + (BigInt(stage) << 31n), stage, image, sample };
         const source = createKernelSource([latent.length], 1, 'uniform');
-        source.fill(latent, lambda, counter, 1);
+        source.fill(latent, lambda, gridOf(lambda), counter, 1);
         expect(patterns(source.rows.data)).toEqual(patterns(uniformNoise(latent, lambda, counter)));
       }),
       { numRuns: 200, seed: 3 },

@@ -16,6 +16,7 @@ import { proofsOf } from '../../src/methods/splitz/proofs/proofs.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
+import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { missing, worthOf } from '../../src/statistics/sample-worth.ts';
 import { floatTensor, intAttr, node } from '../onnx/tiny-model.ts';
 import { compiled } from '../operators/compiled.ts';
@@ -68,7 +69,13 @@ const SIGMA = 0.5;
 const boundOf = (left: LeftHalfBound, radius: number, displacement: number) => {
   const { latent, eta } = latentCentre(left, IMAGE);
   const tau = totalVariation(latent, SIGMA);
-  return boundClaim(radius, { displacement, latentRadius: 1.4777, forwardError: eta, tau });
+  return boundClaim(radius, {
+    displacement,
+    latentRadius: 1.4777,
+    forwardError: eta,
+    tau,
+    grid: gridOf(SIGMA),
+  });
 };
 
 const claimOf = (left: LeftHalfBound, radius: number, displacement: number, index: number): Claim => ({

@@ -7,6 +7,7 @@ import { latentCentre } from '../../src/methods/splitz/left-half.ts';
 import type { SplitzEvidence } from '../../src/methods/splitz/schema.ts';
 import type { SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import { totalVariation } from '../../src/smoothing/noise/noise-error.ts';
+import { gridOf } from '../../src/smoothing/noise/rounded-noise.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { ladder, repeated } from '../lipschitz/ladder.ts';
 import { deepNet } from '../lipschitz/nets.ts';
@@ -44,7 +45,13 @@ describe('the confirmation of a bound', () => {
     const latentRadius = random.uniform(0.1, 2);
     const { radius, displacement } = left.inputRadius(evaluation, latentRadius - eta, random.normals);
     const tau = totalVariation(latent, SIGMA);
-    const claim = claimOf(radius, { displacement, latentRadius, forwardError: eta, tau });
+    const claim = claimOf(radius, {
+      displacement,
+      latentRadius,
+      forwardError: eta,
+      tau,
+      grid: gridOf(SIGMA),
+    });
     return { left, image, claim, probes: random.normals };
   });
 
@@ -80,7 +87,13 @@ describe('the confirmation of a bound', () => {
       const image = new Float32Array(8).fill(0.8);
       const { latent, eta } = latentCentre(left, image);
       const tau = totalVariation(latent, SIGMA);
-      const forged = claimOf(1.4e6, { latentRadius: 1.4, forwardError: eta, tau, displacement: 1.3 });
+      const forged = claimOf(1.4e6, {
+        latentRadius: 1.4,
+        forwardError: eta,
+        tau,
+        grid: gridOf(SIGMA),
+        displacement: 1.3,
+      });
       const { fault } = boundConfirmer(left, SIGMA, randomSource(1).normals)(image, forged);
       expect(fault).not.toBeNull();
     }

@@ -2,6 +2,7 @@
 // notice. Run by `node tools/faults/run.mjs`.
 import { CERTIFICATE_FAULTS } from './certificate.mjs';
 import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
+import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
@@ -365,4 +366,5 @@ export const FAULTS = [
   },
   ...CERTIFICATE_FAULTS,
   ...METHOD_FAULTS,
+  ...SCORE_FAULTS,
 ];

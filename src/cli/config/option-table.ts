@@ -16,6 +16,10 @@ export function recordOptions(build: (y: Argv) => unknown): OptionTable {
       table.set(name, options);
       return recorder;
     },
+    options(several: Readonly<Record<string, Options>>) {
+      for (const [name, options] of Object.entries(several)) table.set(name, options);
+      return recorder;
+    },
     positional: unrecorded,
     example: unrecorded,
     hide: unrecorded,

@@ -41,7 +41,24 @@ export function boundedNetwork(classifier: PreparedClassifier, lipschitz: Displa
   return { ...network, features: createLeftHalfBound(network.half, lipschitz, DEFAULT_DELTA) };
 }
 
-function splitNetwork({ model, input, inputDims, classes }: PreparedClassifier): SplitNetwork {
+/** A network from a tensor to its scores: `input` is the tensor, `inputDims` its shape at batch 1. */
+export type NetworkPart = Pick<PreparedClassifier, 'model' | 'input' | 'inputDims' | 'classes'>;
+
+/**
+ * The part of a network behind a tensor, likewise.
+ * @param delta failure probability that probabilistic norms may spend
+ * @throws ModelRefused as `boundedNetwork`
+ */
+export function networkBehind(
+  part: NetworkPart,
+  lipschitz: DisplacementBound,
+  delta: number,
+): BoundedNetwork {
+  const network = splitNetwork(part);
+  return { ...network, features: createLeftHalfBound(network.half, lipschitz, delta) };
+}
+
+function splitNetwork({ model, input, inputDims, classes }: NetworkPart): SplitNetwork {
   const [scores] = model.graph.outputs;
   if (scores === undefined) throw new Error('a classifier has an output');
   const whole = compileLeftHalf(input, inputDims, scores);

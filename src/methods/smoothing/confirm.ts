@@ -10,12 +10,12 @@ const SAME = 1e-9;
 
 /** What is wrong with a τ, or null. @param latent the point, in units of the cut tensor */
 export function tauFault(
-  { tau }: Pick<VoteEvidence, 'tau'>,
+  { tau, grid }: Pick<VoteEvidence, 'tau' | 'grid'>,
   latent: Float64Array,
   sigma: number,
   { variation: variationOf }: NoiseLaw = GAUSSIAN,
 ): string | null {
-  const variation = variationOf(latent, sigma);
+  const variation = variationOf(latent, sigma, grid);
   return Math.abs(variation - tau) <= SAME * variation
     ? null
     : `tau is ${tau}, but the point that noise is added to gives ${variation}`;

@@ -6,8 +6,8 @@ import { latentRadius } from '../../smoothing/votes/latent-radius.ts';
 export interface NoiseLaw {
   /** What the workers draw. */
   readonly kind: NoiseKind;
-  /** τ: an upper bound on the total variation between the noise drawn around a point and ideal noise. @param scale as `Sigma` */
-  readonly variation: (latent: Float64Array, scale: number) => number;
+  /** τ: an upper bound on the total variation between the noise drawn around a point and ideal noise. @param scale as `Sigma` @param grid what is rounded to */
+  readonly variation: (latent: Float64Array, scale: number, grid?: number) => number;
   /** From votes to a radius where the noise is added, rounded down; `sigma` is the scale. */
   readonly radius: typeof latentRadius;
 }

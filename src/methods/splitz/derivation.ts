@@ -3,6 +3,7 @@ import type { RunHeader } from '../../records/record.ts';
 import type { Certificate, DerivationStep, MethodDerivation, Series } from '../method.ts';
 import { valuesOf } from '../method.ts';
 import { down, shapeText, small, up, voteSteps, voteSymbols } from '../smoothing/derivation.ts';
+import type { WayBack } from './check/check-certificate.ts';
 import type { SplitzEvidence, SplitzFacts, SplitzSettings } from './schema.ts';
 import { usableLatentRadius } from './usable-radius.ts';
 
@@ -16,10 +17,7 @@ export function deriveSplitz(
     ...{ prediction, evidence, settings, centre: 'u', network: 'f_R', where: 'at the cut' },
   });
   return {
-    steps:
-      prediction === null
-        ? steps
-        : [...steps, rounding(evidence), back(radius, evidence, settings.lipschitz)],
+    steps: prediction === null ? steps : [...steps, ...backThrough(radius, evidence, settings.lipschitz)],
     classifier: 'the smoothed classifier',
     chance: guarantee === 'certificate' ? 'over the draws' : 'not known',
     symbols: [
@@ -39,7 +37,14 @@ export function deriveSplitz(
   };
 }
 
-function rounding(c: SplitzEvidence): DerivationStep {
+/** From R_u to the radius. */
+export const backThrough = (
+  radius: number,
+  evidence: WayBack,
+  lipschitz: SplitzSettings['lipschitz'],
+): readonly DerivationStep[] => [rounding(evidence), back(radius, evidence, lipschitz)];
+
+function rounding(c: WayBack): DerivationStep {
   const step = {
     title: 'Take off the rounding error of f_L in floating point, at x and at x′',
     formula: 'R_u − η − η′',
@@ -59,7 +64,7 @@ function rounding(c: SplitzEvidence): DerivationStep {
   };
 }
 
-function back(radius: number, c: SplitzEvidence, lipschitz: SplitzSettings['lipschitz']): DerivationStep {
+function back(radius: number, c: WayBack, lipschitz: SplitzSettings['lipschitz']): DerivationStep {
   const estimate = lipschitz === 'power';
   const how = {
     secant: 'each activation by its steepest secant through this image',

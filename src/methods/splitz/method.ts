@@ -1,23 +1,20 @@
 /** SPLITZ as a method: Zhong & Tandon 2024. */
 
 import { roundUp } from '../../ground/decimal.ts';
-import { UsageError } from '../../ground/errors.ts';
 import { findCut } from '../../onnx/cuts.ts';
-import type { Sourced } from '../../records/record.ts';
 import { defineMethod, type Reference } from '../method.ts';
 import { COHEN } from '../references.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
 import { batchDifferences } from '../smoothing/confirm.ts';
-import { shortened, sigmaOf } from '../smoothing/settings.ts';
+import { sigmaOf } from '../smoothing/settings.ts';
 import { ofVotes, voteFigures, whyNoVotes } from '../smoothing/words.ts';
-import { derived } from '../sourced.ts';
 import { METHOD_SUMMARIES } from '../summaries.ts';
 import { splitzFault, splitzHeaderFault } from './check/check-certificate.ts';
 import { confirmSplitz, motionDoubt } from './confirm/confirm.ts';
 import { deriveSplitz } from './derivation.ts';
 import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
-import { atMatchedNoise } from './matched-noise.ts';
+import { atMatchedNoise, inputLevel, matchedNoise } from './matched-noise.ts';
 import { factsOf, openSplit } from './open.ts';
 import { openBound } from './proofs/open-bound.ts';
 import { previewSplitz, resolveSplitz, twinLevel } from './resolve.ts';
@@ -161,24 +158,3 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   preview: previewSplitz,
   pilot: pilotSplitz,
 });
-
-/**
- * The noise at the input that noise behind a left half of Lipschitz constant `lipschitz` is matched to. A derived level was
- * rounded to four digits when it was multiplied: within that, the shorter level is what it was derived from.
- */
-function inputLevel(sigma: Sourced<number>, lipschitz: number): number {
-  const matched = shortened(sigma.value / lipschitz);
-  const shorter = Number(matched.toPrecision(3));
-  return sigma.origin === 'derived' && Math.abs(shorter - matched) <= 5e-4 * matched ? shorter : matched;
-}
-
-/** σ/L: for a linear left half plain smoothing at this noise can never be beaten (data processing). */
-function matchedNoise(sigma: Sourced<number>, cut: string, lipschitz: number): Sourced<number> {
-  const matched = inputLevel(sigma, lipschitz);
-  if (matched > 0) return derived(matched);
-  throw new UsageError({
-    what: `plain smoothing alongside the cut '${cut}' needs a --baseline-sigma`,
-    why: 'the default is sigma divided by the Lipschitz constant of the left half, and only balls around images have a bound here',
-    remedy: 'Write --baseline-sigma 0.25, for instance, or --no-baseline.',
-  });
-}

@@ -2,7 +2,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
-import { gridOf, NOISE_ID } from './rounded-noise.ts';
+import { NOISE_ID } from './rounded-noise.ts';
 import type { NoiseKind, NoiseSource } from './source.ts';
 import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
@@ -30,9 +30,8 @@ export function createKernelSource(
   return {
     id: kind === 'uniform' ? UNIFORM_NOISE_ID : NOISE_ID,
     rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
-    fill(centre, sigma, { seed, stage, image, sample }, count) {
+    fill(centre, sigma, q, { seed, stage, image, sample }, count) {
       if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);
-      const q = gridOf(sigma);
       moveTo(centre, q);
       const [k0, k1] = keyWords(seed);
       for (let row = 0; row < count; row++)

@@ -109,10 +109,11 @@ export function discError(ratio: number, unit = E): CoordinateError {
  * tau: an upper bound on the total variation between the noise drawn around `latent` and ideal rounded Gaussian noise of
  * standard deviation sigma, at most 1. To be taken off every lower bound on a probability, and added to every upper one.
  * @param latent in units of the cut tensor
+ * @param grid what is rounded to
  * @throws RangeError when sigma is out of range
  */
-export function totalVariation(latent: Float64Array, sigma: number): number {
-  const ratio = sigma / gridOf(sigma);
+export function totalVariation(latent: Float64Array, sigma: number, grid: number = gridOf(sigma)): number {
+  const ratio = sigma / grid;
   const { atZero, perSigma } = coordinateError(ratio);
   const largest = 2 ** -20 / (E * ratio);
   let total = 0;

@@ -43,6 +43,13 @@ export function gridOf(sigma: number): number {
   return q;
 }
 
+/**
+ * The largest power of two <= sigma / 65536, for what a Lipschitz constant is used of: there rounding moves the point that is
+ * looked at, which costs that constant times the movement. Float32 holds every multiple within 128 sigma of 0.
+ * @throws RangeError as `gridOf`, of sigma / 256
+ */
+export const fineGridOf = (sigma: number): number => gridOf(sigma / STEPS_PER_SIGMA);
+
 /** Nearest integer, ties to even; never -0. */
 export function nearest(x: number): number {
   const below = Math.floor(x);
@@ -54,11 +61,16 @@ export function nearest(x: number): number {
 /**
  * Q(latent + sigma G), as the right half sees it.
  * @param latent u, flat, in units of the cut tensor
+ * @param q the grid, a power of two
  * @returns float32, as long as the latent
  * @throws RangeError when sigma is out of range
  */
-export function roundedNoise(latent: Float64Array, sigma: number, counter: NoiseCounter): Float32Array {
-  const q = gridOf(sigma);
+export function roundedNoise(
+  latent: Float64Array,
+  sigma: number,
+  counter: NoiseCounter,
+  q: number = gridOf(sigma),
+): Float32Array {
   // Powers of two: these scalings are exact.
   const ratio = sigma / q;
   const out = new Float32Array(latent.length);

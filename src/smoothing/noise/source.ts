@@ -12,9 +12,10 @@ export interface NoiseSource {
   readonly rows: TypedTensor<'float32'>;
   /**
    * Draws the first `count` rows around a centre: row i is sample `counter.sample + i`, and a function of (centre, sigma,
-   * counter) alone. The other rows keep what they hold.
+   * grid, counter) alone. The other rows keep what they hold.
    * @param centre f_L(x), row-major; not to be changed in place between calls, as it may be kept
    * @param sigma scale of the noise, in units of the cut tensor: its standard deviation, or lambda where it is uniform
+   * @param grid what centre + noise is rounded to, a power of two
    */
-  fill(centre: Float64Array, sigma: number, counter: NoiseCounter, count: number): void;
+  fill(centre: Float64Array, sigma: number, grid: number, counter: NoiseCounter, count: number): void;
 }

@@ -42,10 +42,15 @@ export function uniformCoordinateError(ratio: number, magnitude: number): number
  * tau: an upper bound on the total variation between the noise drawn around `latent` and ideal rounded uniform noise, at most 1.
  * To be taken off every lower bound on a probability, and added to every upper one.
  * @param latent in input units
+ * @param grid what is rounded to
  * @throws RangeError when lambda is out of range
  */
-export function uniformVariation(latent: Float64Array, lambda: number): number {
-  const ratio = lambda / gridOf(lambda);
+export function uniformVariation(
+  latent: Float64Array,
+  lambda: number,
+  grid: number = gridOf(lambda),
+): number {
+  const ratio = lambda / grid;
   let total = 0;
   for (const value of latent) total += uniformCoordinateError(ratio, Math.abs(value) / lambda);
   return Math.min(1, total * UP);

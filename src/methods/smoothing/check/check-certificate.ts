@@ -42,7 +42,7 @@ export interface CheckedLaw {
 
 /** The first impossible value in the header of a series that votes, or null. `sigma` is the scale of the noise. */
 export function settingsFault(
-  { sigma, n0, n, alpha }: VotedSettings,
+  { sigma, n0, n, alpha }: Pick<VotedSettings, 'sigma' | 'n0' | 'n' | 'alpha'>,
   noise: string,
   { batch }: Pick<SmoothingChecks, 'batch'>,
   law: CheckedLaw = GAUSSIAN_CHECK,

@@ -54,10 +54,16 @@ export function splitzFault(
   );
 }
 
+/** What a certificate says of the way back through the left half. */
+export type WayBack = Pick<
+  SplitzEvidence,
+  'latentRadius' | 'displacement' | 'localLipschitz' | 'forwardError' | 'forwardErrorNearby'
+>;
+
 /** D(radius) <= R_u - η - η′ and D(radius)/radius is the local Lipschitz constant. */
-function radiusFault(
+export function radiusFault(
   { prediction, radius }: Pick<Certificate<SplitzEvidence>, 'prediction' | 'radius'>,
-  evidence: SplitzEvidence,
+  evidence: WayBack,
 ): string | null {
   const { displacement, localLipschitz, forwardErrorNearby } = evidence;
   if (evidence.forwardError === null && radius !== 0) return 'radius is not 0 although forwardError is null';

@@ -7,7 +7,7 @@ import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { splitModel } from '../../../onnx/split.ts';
 import { worthOf } from '../../../statistics/sample-worth.ts';
 import type { Context } from '../../context.ts';
-import type { Claim, Confirmation, ConfirmationRequest, Series, Subject } from '../../method.ts';
+import type { Claim, Confirmation, ConfirmationRequest, Series, Subject, WithOrigins } from '../../method.ts';
 import { checkLeftHalf, requireHidden } from '../left-half-check.ts';
 import { openBound } from '../proofs/open-bound.ts';
 import type { Proofs } from '../proofs/proofs.ts';
@@ -48,13 +48,18 @@ export function motionDoubt(claims: readonly Claim[]): string | null {
     : `that the left half is constant within the radius of ${still.length} records (image ${still[0]?.index}${still.length > 1 ? ' and others' : ''}), as a D of 0 says: model and data show it`;
 }
 
+/** What is looked at of a series: how its left half was cut off and bounded. */
+export interface CutSeries extends Pick<Series<SplitzSettings, SplitzFacts>, 'guarantee'> {
+  readonly settings: Pick<WithOrigins<SplitzSettings>, 'split' | 'lipschitz' | 'sigma'>;
+}
+
 /**
  * Confirms the bounds, as many as asked for, or as fit.
  * @throws UsageError when bounds of an estimate are asked for
  */
 export async function confirmSplitz(
   claims: readonly Claim[],
-  { settings, guarantee }: Series<SplitzSettings, SplitzFacts>,
+  { settings, guarantee }: CutSeries,
   subject: Subject,
   { bounds, seed, runSeed }: ConfirmationRequest,
   context: Context,
@@ -100,7 +105,7 @@ export async function confirmSplitz(
 /** Whether ONNX Runtime's left half is here, too, within the noise of the one certified; or why not. */
 async function deployedFault(
   left: LeftHalfBound,
-  { split, sigma }: Series<SplitzSettings, SplitzFacts>['settings'],
+  { split, sigma }: CutSeries['settings'],
   { classifier, data }: Subject,
 ): Promise<string | null> {
   const { model } = classifier;
