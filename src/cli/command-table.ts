@@ -5,6 +5,7 @@ import { attack } from './declarations/attack.ts';
 import { certify } from './declarations/certify.ts';
 import { compare } from './declarations/compare.ts';
 import { completion } from './declarations/completion.ts';
+import { compose } from './declarations/compose.ts';
 import type { Declaration } from './declarations/declaration.ts';
 import { doctor } from './declarations/doctor.ts';
 import { explain } from './declarations/explain.ts';
@@ -55,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
   command(plan, () => import('./commands/plan.ts')),
   command(inspect, () => import('./commands/inspect.ts')),
   command(split, () => import('./commands/split.ts')),
+  command(compose, () => import('./commands/compose.ts')),
   command(attack, () => import('./commands/attack.ts')),
   command(train, () => import('./commands/train.ts')),
   command(verify, () => import('./commands/verify.ts')),

@@ -60,6 +60,10 @@ export interface DenoiserInUse extends Omit<LoadedDenoiser, 'schedule' | 'splitO
 export interface DenoisedNetwork {
   readonly classifier: PreparedClassifier;
   readonly denoiser: DenoiserInUse;
+  /** The two as one model that takes pixels in [0,1]. */
+  readonly whole: Model;
+  /** Largest difference between its scores and those of the parts, relative to their scale. */
+  readonly largestDifference: number;
 }
 
 /**
@@ -299,12 +303,13 @@ export async function denoisedAt(
   const conditioning = typeof noise === 'object' && noise !== null ? noise : conditioningAt(loaded, noise);
   const what = cut.index === 0 ? 'the images' : `the latents at '${cut.name}'`;
   const map = await denoiserOf(source, conditioning, { what, dims: cut.dims.slice(1) });
-  const { classifier } = await composed(network, cut, map);
+  const { classifier, model, largestDifference } = await composed(network, cut, map);
   const here = classifier.cuts.cuts.find(({ index, value }) =>
     cut.index === 0 ? index === 0 : value.name === cut.value.name,
   );
   if (here === undefined) throw new Error(`the cut '${cut.name}' is lost behind the denoiser`);
   return {
+    ...{ whole: model, largestDifference },
     classifier: {
       ...classifier,
       source: { ...network.source, metadata: metadataAt(network, { ...cut, name: here.name }, trained) },

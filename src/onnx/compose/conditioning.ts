@@ -32,8 +32,9 @@ const WRITTEN_IN = 13;
 /** @throws ModelRefused for a model that cannot be used so */
 export async function conditioned(model: Model, { scaling, diffusion }: Conditioning): Promise<Model> {
   if (diffusion !== null) return oneStep(await raisedTo(model, atLeast(model)), diffusion);
+  const input = onlyInput(model);
   if (scaling === null) return model;
-  return around(model, onlyInput(model), (write, image) => ({
+  return around(model, input, (write, image) => ({
     fed: write.node('Mul', [image, write.number(scaling.trained / scaling.sigma)]),
     result: (output) => write.node('Mul', [output, write.number(scaling.sigma / scaling.trained)]),
   }));

@@ -49,7 +49,8 @@ export async function tryDenoised(
   const loaded = await loadDenoiser(asked.denoiser, asked, network);
   const tried: Tried[] = [];
   for (const level of levels) {
-    const at: OpenedSubject = { ...subject, ...(await denoisedAt(loaded, network, level)) };
+    const { classifier, denoiser: used } = await denoisedAt(loaded, network, level);
+    const at: OpenedSubject = { ...subject, classifier, denoiser: used };
     tried.push({
       subject: at,
       found: await runPilot({ ...request, cuts, levels: [level] }, at, images, context),
