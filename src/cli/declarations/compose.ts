@@ -48,6 +48,6 @@ export type ComposeFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse'
 
 export const compose: Declaration<ComposeFlags> = {
   command: 'compose <denoiser> <model>',
-  describe: 'write a denoiser and a network as one model, as certify --denoiser runs them',
+  describe: 'write denoiser and network as one, proven to compose',
   builder: briefHelp(builder, ['out', 'at', 'sigma', 'mean', 'std', 'scale', 'force']),
 };
