@@ -1,6 +1,6 @@
 /** A denoiser between the noise and the network: which cut it belongs to, and how it is used at the noise of the run. */
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../ground/errors.ts';
+import { ModelRefused, UsageError } from '../ground/errors.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
 import type { Asked } from '../methods/method.ts';
 import { DEFAULT_INPUT_SIGMA, sigmaOf } from '../methods/smoothing/settings.ts';
@@ -307,7 +307,13 @@ export async function denoisedAt(
   const here = classifier.cuts.cuts.find(({ index, value }) =>
     cut.index === 0 ? index === 0 : value.name === cut.value.name,
   );
-  if (here === undefined) throw new Error(`the cut '${cut.name}' is lost behind the denoiser`);
+  if (here === undefined) {
+    throw new ModelRefused({
+      what: `the cut '${cut.name}' is no longer one with the denoiser behind it`,
+      where: `${source.path}, ${network.source.path}`,
+      remedy: 'Choose another cut, or put a denoiser of images in front of the network (--split input).',
+    });
+  }
   return {
     ...{ whole: model, largestDifference },
     classifier: {

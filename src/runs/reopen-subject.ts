@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { methodOf } from '../methods/index.ts';
+import { originOf, type RequestOrigins } from '../methods/sourced.ts';
 import type { Model } from '../onnx/model/model.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { Environment } from './environment.ts';
@@ -11,7 +12,7 @@ import { recordedModelRequest } from './open-model.ts';
 import { type OpenedSubject, openSubject } from './open-subject.ts';
 
 /** Where to find again what a result file names only by digest. */
-export interface SourceFlags {
+export interface SourceFlags extends RequestOrigins {
   /** Path of the result file. */
   readonly run: string;
   readonly model?: string | undefined;
@@ -41,10 +42,11 @@ export function modelPath({ run, model }: SourceFlags, header: RunHeader): strin
  * Likewise the denoiser of a run that has one; undefined for another.
  * @throws UsageError where it is not found, and for a denoiser that the run does not have
  */
-export function denoiserPath({ run, denoiser }: SourceFlags, header: RunHeader): string | undefined {
+export function denoiserPath({ run, denoiser, origins }: SourceFlags, header: RunHeader): string | undefined {
   const recorded = header.model.denoiser;
   if (recorded === undefined) {
-    if (denoiser === undefined) return undefined;
+    // A config file or the environment may name one for other commands.
+    if (denoiser === undefined || originOf({ origins }, 'denoiser') !== 'flag') return undefined;
     throw new UsageError({
       what: 'the run has no denoiser',
       where: run,

@@ -17,8 +17,8 @@ export const DENOISER_FAULTS = [
   {
     name: 'denoiser: names of the two models are not kept apart',
     file: 'src/onnx/compose/insert.ts',
-    from: 'fresh(`denoiser/${name}`)',
-    to: 'name',
+    from: '.map((name) => [name, fresh(',
+    to: ".map((name) => [name, ((wanted) => wanted.slice('denoiser/'.length))(",
     tests: 'test/onnx/compose/insert.test.ts',
   },
   {
@@ -53,8 +53,8 @@ export const DENOISER_FAULTS = [
   {
     name: 'denoiser: verify does not ask for it',
     file: 'src/runs/verify.ts',
-    from: 'if (path === undefined || recorded === undefined) return;',
-    to: 'if (path !== null) return;',
+    from: 'await checkDenoiser(request, header, found);',
+    to: 'if (found.checked.length < 0) await checkDenoiser(request, header, found);',
     rebuild: true,
     tests: 'test/cli/denoiser.test.ts',
   },
