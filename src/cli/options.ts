@@ -44,7 +44,7 @@ export const denoiserOptions = <T>(y: Argv<T>) =>
     .option('denoiser', {
       type: 'string',
       nargs: 1,
-      describe: 'an ONNX denoiser to put between the noise and the network (behind --split, else the input)',
+      describe: 'ONNX denoiser between the noise and the network',
     })
     .option('denoiser-sigma', {
       type: 'number',
