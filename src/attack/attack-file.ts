@@ -63,6 +63,7 @@ function onceEach(): RecordOrder {
 const FREE = new Set([
   'started',
   'model.name',
+  'model.denoiser.name',
   'data.name',
   'data.subset',
   'settings.seedOrigin',

@@ -15,6 +15,7 @@ import {
   object,
   oneOf,
   openObject,
+  optional,
   sha256,
   type TypeOf,
   text,
@@ -42,6 +43,12 @@ const run = object('First line: what was attacked, and how.', {
       }),
     ),
     output: text('The output whose largest score is the answer.'),
+    denoiser: optional(
+      object('The denoiser it stands behind; absent where there is none.', {
+        name: text('File name, without its folder.'),
+        sha256: sha256('SHA-256 of its bytes.'),
+      }),
+    ),
   }),
   data: object('The images.', {
     name: text('The data set.'),

@@ -6,6 +6,7 @@
 import { percentDown } from '../ground/decimal.ts';
 import { labelOf } from '../methods/index.ts';
 import { valuesOf } from '../methods/method.ts';
+import { denoiserInWords } from '../records/denoiser-words.ts';
 import { normOf } from '../records/norm.ts';
 import type { RunHeader } from '../records/record.ts';
 import { summarise } from '../statistics/summary.ts';
@@ -98,6 +99,7 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
         },
         properties: settingProperties(header),
       },
+      ...denoiserOf(header),
       {
         type: 'data',
         'bom-ref': DATA_REF,
@@ -110,6 +112,20 @@ export function mlBom(path: string, run: AttestedRun): MlBom {
     ],
   };
 }
+
+/** The denoiser the model stands behind, where there is one. */
+const denoiserOf = ({ model: { denoiser } }: RunHeader): Component[] =>
+  denoiser === undefined
+    ? []
+    : [
+        {
+          type: 'machine-learning-model',
+          'bom-ref': 'denoiser',
+          name: denoiser.name,
+          hashes: denoiser.files.slice(0, 1).map(({ sha256 }) => ({ alg: 'SHA-256', content: sha256 })),
+          properties: [{ name: 'splitz-onnx:denoiser', value: denoiserInWords(denoiser) }],
+        },
+      ];
 
 /** Shares and interval ends as decimals, each end rounded outwards by the summary it comes from. */
 function metricsOf({ header, outcomes }: AttestedRun): Metric[] {

@@ -33,7 +33,11 @@ export interface Statement {
 export interface Predicate {
   readonly tool: RunHeader['tool'];
   readonly started: string;
-  readonly model: Pick<RunHeader['model'], 'name' | 'producer'> & { readonly modified: readonly string[] };
+  readonly model: Pick<RunHeader['model'], 'name' | 'producer'> & {
+    readonly modified: readonly string[];
+    /** What the network stands behind; absent where there is none. */
+    readonly denoiser?: NonNullable<RunHeader['model']['denoiser']>;
+  };
   readonly data: Omit<RunHeader['data'], 'digest'>;
   readonly intake: RunHeader['intake'];
   readonly selection: RunHeader['selection'];
@@ -74,6 +78,7 @@ export function statementOf(
     _type: STATEMENT_TYPE,
     subject: [
       ...model.files.map((file) => ({ name: file.name, digest: { sha256: file.sha256 } })),
+      ...(model.denoiser?.files ?? []).map((file) => ({ name: file.name, digest: { sha256: file.sha256 } })),
       { name: data.name, digest: { [DATA_DIGEST]: digest } },
       { name: basename(path), digest: { sha256 } },
     ],
@@ -81,7 +86,10 @@ export function statementOf(
     predicate: {
       tool: header.tool,
       started: header.started,
-      model: { name: model.name, producer: model.producer, modified: model.modified ?? [] },
+      model: {
+        ...{ name: model.name, producer: model.producer, modified: model.modified ?? [] },
+        ...(model.denoiser === undefined ? {} : { denoiser: model.denoiser }),
+      },
       data: described,
       intake: header.intake,
       selection: header.selection,

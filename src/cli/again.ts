@@ -5,7 +5,7 @@ import { originOf, type RequestOrigins } from '../methods/sourced.ts';
 /** Options that say what is certified; what is asked of a method is not among them. */
 const SUBJECT = [
   ...['data', 'subset', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'],
-  ...['input-shape', 'force-eval', 'class-names'],
+  ...['input-shape', 'force-eval', 'class-names', 'denoiser', 'denoiser-sigma', 'schedule'],
 ] as const;
 /** Options that say which images, and how many draws. */
 const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'alpha'] as const;

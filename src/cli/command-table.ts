@@ -6,6 +6,7 @@ import { benchmark } from './declarations/benchmark.ts';
 import { certify } from './declarations/certify.ts';
 import { compare } from './declarations/compare.ts';
 import { completion } from './declarations/completion.ts';
+import { compose } from './declarations/compose.ts';
 import type { Declaration } from './declarations/declaration.ts';
 import { doctor } from './declarations/doctor.ts';
 import { explain } from './declarations/explain.ts';
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   command(plan, () => import('./commands/plan.ts')),
   command(inspect, () => import('./commands/inspect.ts')),
   command(split, () => import('./commands/split.ts')),
+  command(compose, () => import('./commands/compose.ts')),
   command(attack, () => import('./commands/attack.ts')),
   command(train, () => import('./commands/train.ts')),
   command(verify, () => import('./commands/verify.ts')),

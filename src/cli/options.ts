@@ -38,6 +38,24 @@ export const forceEvalOption = <T>(y: Argv<T>) =>
     describe: 'switch Dropout and BatchNormalization from training to inference; results say "modified"',
   });
 
+/** For commands that certify. */
+export const denoiserOptions = <T>(y: Argv<T>) =>
+  y
+    .option('denoiser', {
+      type: 'string',
+      nargs: 1,
+      describe: 'ONNX denoiser between the noise and the network',
+    })
+    .option('denoiser-sigma', {
+      type: 'number',
+      describe: 'noise it was trained for, which it is scaled from [its metadata]',
+    })
+    .option('schedule', {
+      type: 'string',
+      nargs: 1,
+      describe: 'it is a diffusion model with this scheduler_config.json [its metadata]',
+    });
+
 /** A comma-separated list of numbers; left as text here and read by `numberList`. */
 export const preprocessingOptions = <T>(y: Argv<T>) =>
   y
@@ -172,6 +190,11 @@ export const runArgument = <T>(y: Argv<T>) =>
 export const sourceOptions = <T>(y: Argv<T>) =>
   followLinksOption(y)
     .positional('model', { type: 'string', describe: 'the ONNX file that was certified' })
+    .option('denoiser', {
+      type: 'string',
+      nargs: 1,
+      describe: 'the denoiser, if certify was given one [beside the result file]',
+    })
     .option('data', { type: 'string', describe: 'the data set, as given to certify' })
     .option('labels', { type: 'string', describe: 'the label file, if certify was given one' })
     .option('output', { type: 'string', describe: 'the output, if certify was given one' });

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'unreadable-image'
   /** The model file is not that of the result file: another digest. */
   | 'other-model'
+  /** The denoiser is not that of the result file. */
+  | 'other-denoiser'
   /** The model has a node or weight that training, and so a search by gradients, has no gradient of. */
   | 'no-gradient';
 

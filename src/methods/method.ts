@@ -329,6 +329,8 @@ export interface PilotEstimate {
 export interface Pilot {
   readonly grid: readonly PilotEstimate[];
   readonly best: PilotEstimate;
+  /** Share that the best certifies at the radius asked for; 0 where none was. */
+  readonly share: number;
   /** Null when the input was not tried. */
   readonly bestAtInput: PilotEstimate | null;
   /** Draws planned. */

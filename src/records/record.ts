@@ -45,6 +45,7 @@ const origin = oneOf('Where the value came from.', [
   'default',
   'derived',
   'operating system',
+  'denoiser',
 ]);
 
 /** The schema of a setting: its value and where that came from. */
@@ -59,6 +60,47 @@ export interface Sourced<T> {
   readonly value: T;
   readonly origin: SettingOrigin;
 }
+
+const denoiser = object(
+  'A model that what noise was added to passes through before it reaches the network: certified is the network behind it.',
+  {
+    name: fileName('File name, without its folder.'),
+    files: list(
+      'The file and every external data file it refers to.',
+      object('One file.', {
+        name: innerPath('Name, relative to the denoiser.'),
+        sha256: sha256('SHA-256 of its bytes.'),
+      }),
+    ),
+    producer: text('Producer name and version the file states; empty when it states none.'),
+    modified: optional(
+      list(
+        "What was changed on the user's wish (--force-eval); absent when nothing was.",
+        text('One change.'),
+      ),
+    ),
+    at: nullable(
+      text('Tensor of the network it is put behind; null: the image, in front of all preparation of pixels.'),
+    ),
+    trained: nullable(setting(number('Deviation of the noise it was trained for.', { minimum: 0 }))),
+    scaling: nullable(
+      object('It computes sigma/trained · d(x · trained/sigma).', {
+        trained: number('Deviation of the noise it was trained for.', { minimum: 0 }),
+        sigma: number('Deviation of the noise it gets.', { minimum: 0 }),
+      }),
+    ),
+    diffusion: nullable(
+      object(
+        'One step of a diffusion model; the image is stretched to [-1,1] and multiplied by the root of alphaBar.',
+        {
+          timestep: count('The step.'),
+          alphaBar: number('The share of signal at that step.', { minimum: 0, maximum: 1 }),
+          prediction: oneOf('What the model answers.', ['epsilon', 'sample', 'v_prediction']),
+        },
+      ),
+    ),
+  },
+);
 
 const model = object('The model file certified.', {
   name: fileName('File name, without its folder.'),
@@ -82,6 +124,7 @@ const model = object('The model file certified.', {
     ),
   ),
   classes: count('Classes it scores.'),
+  denoiser: optional(denoiser),
   classNames: optional(
     list(
       "What people call the classes, in their order; absent where they have no names. Informative: no part of a run's identity.",

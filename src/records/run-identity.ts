@@ -14,6 +14,7 @@ import type { RunHeader } from './record.ts';
 const NOT_IDENTITY = new Set([
   'started',
   'model.name',
+  'model.denoiser.name',
   'data.name',
   'intake.labels.value',
   'selection.max.value',
@@ -27,7 +28,7 @@ const NOT_IDENTITY = new Set([
  */
 const NOT_IDENTITY_PATTERNS = [
   /^model\.classNames/u,
-  /^model\.files\.\d+\.name$/u,
+  /^model\.(denoiser\.)?files\.\d+\.name$/u,
   /^series\.\d+\.checks\./u,
   /^environments\.\d+\.(workers|node)$/u,
   /^findings/u,

@@ -2,6 +2,7 @@
 
 import type { JsonSchema } from '../ground/json-schema.ts';
 import { labelOf, methodOf } from '../methods/index.ts';
+import { denoiserInWords } from '../records/denoiser-words.ts';
 import { type RunHeader, run, type SeriesHeader, type Sourced } from '../records/record.ts';
 import type { ResultRun } from './audited-run.ts';
 import type { Table } from './figure.ts';
@@ -86,6 +87,12 @@ function sources({ header, digest, finished }: ResultRun): Table {
         `IR ${model.irVersion}, opset ${model.opsets.map(({ domain, version }) => `${domain === '' ? '' : `${domain} `}${version}`).join(', ')}`,
       ],
       ...(model.modified ?? []).map((change) => ['modified before it was certified', change]),
+      ...(model.denoiser === undefined
+        ? []
+        : [
+            ['denoiser', denoiserInWords(model.denoiser)],
+            ...model.denoiser.files.map(({ name, sha256 }) => [`sha256 of ${name}`, sha256]),
+          ]),
       [
         'data',
         `${data.name}, ${data.length} images of ${data.shape.join('×')}, ${data.labelled ? 'labelled' : 'without labels'}`,

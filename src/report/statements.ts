@@ -4,6 +4,7 @@ import { capitalised } from '../ground/sentence.ts';
 import { methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
+import { denoiserInWords } from '../records/denoiser-words.ts';
 import { normOfRun } from '../records/norm.ts';
 import { equalImages, equalImagesInWords } from '../statistics/equal-images.ts';
 import { leftOutInWords } from '../statistics/left-out.ts';
@@ -39,6 +40,11 @@ export function describeRun(run: AuditedRun): string[] {
   const { header } = run;
   const paragraphs = [
     ...header.series.flatMap((series) => methodOf(series).describe(series, header)),
+    ...(header.model.denoiser === undefined
+      ? []
+      : [
+          `What is certified is the network behind a denoiser: ${denoiserInWords(header.model.denoiser)}. The network itself is unchanged; “the network alone” is it without denoiser and noise.`,
+        ]),
     ...stated(run, failing),
     `Radii are ${normOfRun(header)} distances in raw pixels of [0,1], rounded down; times 255 they are in 8-bit levels.`,
     ...(run.records.length === 0

@@ -2,11 +2,9 @@
  * Certifies a data set: opens the subject, settles the settings of every series, and gives one record per image. Nothing here
  * knows a flag, a file or a stream; `records/result-file.ts` keeps the records.
  */
-import { basename } from 'node:path';
 import type { Dataset } from '../datasets/dataset.ts';
 import { readableImages } from '../datasets/readable-images.ts';
 import { UsageError } from '../ground/errors.ts';
-import { fileName, violation } from '../ground/json-schema.ts';
 import { type Context, type Message, note } from '../methods/context.ts';
 import type { Certifier, Image } from '../methods/method.ts';
 import { valuesOf } from '../methods/method.ts';
@@ -24,7 +22,9 @@ import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { withContext } from './context.ts';
 import { describeEnvironment } from './environment.ts';
 import { networkAnswers } from './network-answers.ts';
+import { describedDenoiser } from './open-denoiser.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from './open-subject.ts';
+import { recordableName } from './recordable-name.ts';
 import { pixelDigest, unreadableImages } from './run-images.ts';
 import { checkSettings, type SeriesRequests, type Settled, settle } from './settle.ts';
 import { packageVersion } from './version.ts';
@@ -163,19 +163,6 @@ export async function* certify(
 
 export { pixelDigest } from './run-images.ts';
 
-/** A file's name for the header. Throws UsageError for one that would lead elsewhere on another system. */
-function recordableName(path: string): string {
-  const name = basename(path);
-  const fault = violation(fileName('').json, name, 'its name');
-  if (fault === null) return name;
-  throw new UsageError({
-    what: `the file '${name}' has a name that a result file does not take`,
-    where: path,
-    why: 'with a backslash or a drive letter it would be a path on Windows',
-    remedy: 'Rename the file.',
-  });
-}
-
 /** The first images of the run that can be read, for the checks before the first certificate. */
 export async function firstImages(
   data: Dataset,
@@ -214,6 +201,7 @@ function headerOf(
       ...(source.modifications === undefined ? {} : { modified: source.modifications }),
       classes: classifier.classes,
       ...(subject.classNames === null ? {} : { classNames: [...subject.classNames] }),
+      ...(subject.denoiser === null ? {} : { denoiser: describedDenoiser(subject.denoiser) }),
     },
     data: {
       ...{ name: data.name, subset, digest: data.digest, length: data.length },
@@ -246,7 +234,7 @@ function headerOf(
 }
 
 async function* recordsOf(
-  { data, classifier }: OpenedSubject,
+  { data, network }: OpenedSubject,
   header: RunHeader,
   certifiers: readonly Certifier<object>[],
   done: number,
@@ -268,7 +256,7 @@ async function* recordsOf(
   const streams = certifiers.map((certifier, k) =>
     certifier.certify(images(), { ...context, tell: progress.of(k) })[Symbol.asyncIterator](),
   );
-  const alone = await networkAnswers(classifier);
+  const alone = await networkAnswers(network);
   try {
     for (const index of planned) {
       const series = await nextOf(streams);

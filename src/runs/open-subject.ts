@@ -5,6 +5,7 @@ import { type DatasetOptions, isKindOnly, openDataset } from '../datasets/open-d
 import { UsageError } from '../ground/errors.ts';
 import type { Subject } from '../methods/method.ts';
 import { repeatsGrey } from '../onnx/intake/pixel-layout.ts';
+import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { withBatchMeasured } from '../onnx/preflight/checks/fixed-batch.ts';
 import { withRewrites } from '../onnx/preflight/checks/rewritten.ts';
@@ -13,11 +14,13 @@ import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOfModel } from '../onnx/preflight/subject.ts';
 import type { AccuracyAlone } from '../statistics/network-alone.ts';
 import { classNamesFor } from './class-names.ts';
+import { denoiserFindings } from './denoiser-findings.ts';
 import { type IntakeRequest, type IntakeSettings, intakeSettings } from './intake-settings.ts';
+import { type DenoiserInUse, type DenoiserRequest, openDenoised } from './open-denoiser.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
 import { checkPreparation } from './preparation/preparation-check.ts';
 
-export interface SubjectRequest extends ModelRequest {
+export interface SubjectRequest extends ModelRequest, DenoiserRequest {
   /** As for `--data`; by default the data set named in the model's metadata. */
   readonly data?: string | undefined;
   /** `test` unless given. */
@@ -29,6 +32,9 @@ export interface SubjectRequest extends ModelRequest {
 }
 
 export interface OpenedSubject extends Subject {
+  /** The network alone; `classifier` is the network behind its denoiser, where there is one. */
+  readonly network: PreparedClassifier;
+  readonly denoiser: DenoiserInUse | null;
   readonly subset: Subset;
   readonly intake: IntakeSettings;
   /** By class index, for people; null where there are none. */
@@ -50,18 +56,25 @@ export async function openSubject(
   const source = await sourceOf(request);
   const subset = request.subset ?? 'test';
   const data = await openDataset(dataSpec(request, source), datasetOptions(request, source, subset));
-  const { classifier, intake } = await openModel(source, request, data.shape);
-  checkLabels(data, classifier.classes);
-  const classNames = await classNamesFor(request.classNames, source, data, classifier.classes);
+  const { classifier: network, intake } = await openModel(source, request, data.shape);
+  checkLabels(data, network.classes);
+  const classNames = await classNamesFor(request.classNames, source, data, network.classes);
   const name = basename(request.model);
   const ofFile = findingsOf(
     subjectOfModel(source, name, { scale: intake.scale.value, normalised: isNormalised(intake, source) }),
   );
-  const measured = withBatchMeasured(ofFile, classifier.whyNotBatchable, classifier.input.name);
-  const told = withRewrites(measured, classifier.rewrites, name);
-  const { alone, finding, ties } = await checkPreparation(classifier, data, intake, tell);
-  const findings = bySeverity([...told, ...[finding, ties].filter((one) => one !== null)]);
-  return { classifier, data, subset, intake, classNames, findings, alone };
+  const measured = withBatchMeasured(ofFile, network.whyNotBatchable, network.input.name);
+  const told = withRewrites(measured, network.rewrites, name);
+  const { alone, finding, ties } = await checkPreparation(network, data, intake, tell);
+  const denoised = await openDenoised(request, network);
+  const denoiser = denoised?.denoiser ?? null;
+  const findings = bySeverity([
+    ...told,
+    ...[finding, ties].filter((one) => one !== null),
+    ...(denoiser === null ? [] : denoiserFindings(denoiser.source)),
+  ]);
+  const classifier = denoised?.classifier ?? network;
+  return { classifier, network, denoiser, data, subset, intake, classNames, findings, alone };
 }
 
 /** Whether the user has pixels normalised; what the model's metadata state is the model's own. */

@@ -3,17 +3,20 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../ground/errors.ts';
 import { methodOf } from '../methods/index.ts';
+import { originOf, type RequestOrigins } from '../methods/sourced.ts';
 import type { Model } from '../onnx/model/model.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { Environment } from './environment.ts';
+import { describedDenoiser } from './open-denoiser.ts';
 import { recordedModelRequest } from './open-model.ts';
 import { type OpenedSubject, openSubject } from './open-subject.ts';
 
 /** Where to find again what a result file names only by digest. */
-export interface SourceFlags {
+export interface SourceFlags extends RequestOrigins {
   /** Path of the result file. */
   readonly run: string;
   readonly model?: string | undefined;
+  readonly denoiser?: string | undefined;
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly output?: string | undefined;
@@ -32,6 +35,34 @@ export function modelPath({ run, model }: SourceFlags, header: RunHeader): strin
     where: run,
     why: 'it is neither beside the result file nor in the working folder',
     remedy: 'Name it after the result file: RUN.jsonl MODEL.onnx.',
+  });
+}
+
+/**
+ * Likewise the denoiser of a run that has one; undefined for another.
+ * @throws UsageError where it is not found, and for a denoiser that the run does not have
+ */
+export function denoiserPath({ run, denoiser, origins }: SourceFlags, header: RunHeader): string | undefined {
+  const recorded = header.model.denoiser;
+  if (recorded === undefined) {
+    // A config file or the environment may name one for other commands.
+    if (denoiser === undefined || originOf({ origins }, 'denoiser') !== 'flag') return undefined;
+    throw new UsageError({
+      what: 'the run has no denoiser',
+      where: run,
+      why: 'it certified the network alone',
+      remedy: 'Omit --denoiser.',
+    });
+  }
+  if (denoiser !== undefined) return denoiser;
+  const { name } = recorded;
+  const found = [join(dirname(run), name), name].find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new UsageError({
+    what: `the denoiser '${name}' is needed and was not found`,
+    where: run,
+    why: 'it is neither beside the result file nor in the working folder',
+    remedy: `Name it: --denoiser FOLDER/${name}.`,
   });
 }
 
@@ -85,6 +116,8 @@ export async function reopenSubject(sources: SourceFlags, header: RunHeader): Pr
   const opened = await openSubject({
     ...recordedModelRequest(header),
     model: modelPath(sources, header),
+    denoiser: denoiserPath(sources, header),
+    recorded: header.model.denoiser,
     followLinks: sources.followLinks,
     output: outputOf(sources, header),
     data: sources.data,
@@ -115,6 +148,10 @@ const otherModel = (where: string, why: string, { model }: RunHeader): UsageErro
     remedy: `Name the model the run was made with (${model.name}).`,
   });
 
+/** The denoiser as a header states it; its name may be another. */
+const described = ({ denoiser }: OpenedSubject): unknown =>
+  denoiser === null ? undefined : { ...describedDenoiser(denoiser), name: '' };
+
 const INTAKE = ['layout', 'channelOrder', 'scale', 'mean', 'std'] as const;
 
 /** What a header states of model, data and methods that does not match them, as "data.length: 10 in the file, 20 of …". */
@@ -128,6 +165,7 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     ['model.opsets', header.model.opsets, opsets],
     ['model.modified', header.model.modified, source.modifications],
     ['model.classes', header.model.classes, classifier.classes],
+    ['model.denoiser', header.model.denoiser && { ...header.model.denoiser, name: '' }, described(subject)],
     ['data.length', header.data.length, data.length],
     ['data.shape', header.data.shape, data.shape],
     ['data.labelled', header.data.labelled, data.labels !== null],

@@ -97,8 +97,11 @@ export async function replayOn(
   };
 }
 
-async function factsAgain(images: readonly Image[], { classifier }: Subject): Promise<ImageFacts[]> {
-  const network = await networkAnswers(classifier);
+async function factsAgain(
+  images: readonly Image[],
+  { network: alone }: OpenedSubject,
+): Promise<ImageFacts[]> {
+  const network = await networkAnswers(alone);
   const facts: ImageFacts[] = [];
   try {
     for (const { pixels } of images)

@@ -14,9 +14,10 @@ import { extremes } from '../report/extremes.ts';
 import { curveImages } from '../report/figures/displacement-curves.ts';
 import type { RunSources } from '../report/report.ts';
 import { thumbnail } from '../report/thumbnail.ts';
+import { openDenoised } from './open-denoiser.ts';
 import { openModel, recordedModelRequest, sourceOf } from './open-model.ts';
 import { perturbedExample } from './perturbed-example.ts';
-import { labelsPath, modelDifference, modelPath } from './reopen-subject.ts';
+import { denoiserPath, labelsPath, modelDifference, modelPath } from './reopen-subject.ts';
 
 export interface ReportSourcesRequest {
   /** The result files and logs, by path. */
@@ -87,6 +88,7 @@ export async function reportSources(
   return sources;
 }
 
+const NO_DENOISER = 'the denoiser of the run was not found alongside the result file';
 const NO_MODEL = 'the model was not found (name it with --model)';
 const OTHER_DATA = 'the data named with --data are not those of this run (another digest)';
 const OTHER_MODEL = 'the model named with --model is not that of this run (another digest)';
@@ -128,14 +130,20 @@ async function classifierOf(
   runPath: string,
   { model, followLinks }: ReportSourcesRequest,
 ): Promise<PreparedClassifier | string> {
-  const path = foundModel(header, runPath, model);
+  const path = foundAt(() => modelPath({ run: runPath, model }, header));
   if (path === null) return NO_MODEL;
   const request = { ...recordedModelRequest(header), model: path, followLinks };
   try {
     const source = await sourceOf(request);
     if (modelDifference(header, source) !== null) return model === undefined ? NO_MODEL : OTHER_MODEL;
-    return (await openModel(source, request, header.data.shape)).classifier;
+    const { classifier } = await openModel(source, request, header.data.shape);
+    const recorded = header.model.denoiser;
+    const denoiser = foundAt(() => denoiserPath({ run: runPath }, header)) ?? undefined;
+    if (recorded !== undefined && denoiser === undefined) return NO_DENOISER;
+    const denoised = await openDenoised({ denoiser, recorded, followLinks }, classifier);
+    return denoised?.classifier ?? classifier;
   } catch (error) {
+    if (error instanceof UsageError && error.report.code === 'other-denoiser') return NO_DENOISER;
     if (error instanceof UsageError && error.report.code === 'other-model')
       return model === undefined ? NO_MODEL : OTHER_MODEL;
     // A file that is there by chance must not stop the report; for one that was named, the reason must be reported.
@@ -144,10 +152,10 @@ async function classifierOf(
   }
 }
 
-/** Null where the model is not found; the report then omits it. */
-function foundModel(header: RunHeader, run: string, model: string | undefined): string | null {
+/** Null where a file is not found; the report then omits what needs it. */
+function foundAt(path: () => string | undefined): string | null {
   try {
-    return modelPath({ run, model }, header);
+    return path() ?? null;
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;

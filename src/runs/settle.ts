@@ -5,6 +5,7 @@ import type { Context } from '../methods/context.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
 import type { Asked, Method, SeriesRequest, Subject, WithOrigins } from '../methods/method.ts';
 import { byFlag, type OptionOrigins, originOf } from '../methods/sourced.ts';
+import type { DenoiserInUse } from './open-denoiser.ts';
 
 /** One method with its settings. */
 export interface SettledSeries {
@@ -17,6 +18,11 @@ export interface Settled {
   readonly series: readonly SettledSeries[];
   /** Images that settings were chosen on. */
   readonly heldOut: readonly number[];
+}
+
+/** What is certified, with what its denoiser asks of the method. */
+export interface SubjectToSettle extends Subject {
+  readonly denoiser?: Pick<DenoiserInUse, 'asked' | 'sigma'> | null;
 }
 
 export interface SeriesRequests {
@@ -74,10 +80,19 @@ function dealt({ method = METHODS[0]?.name ?? '', settings, against = [], origin
  * Settings of the method asked for, and of those alongside. None of them depends on the seed.
  * @throws UsageError, ModelRefused for what cannot be certified
  */
-export async function settle(request: SeriesRequests, subject: Subject, context: Context): Promise<Settled> {
+export async function settle(
+  request: SeriesRequests,
+  subject: SubjectToSettle,
+  context: Context,
+): Promise<Settled> {
   const { against, origins } = request;
   const { method, given, forOthers } = dealt(request);
-  const own = await resolved({ method, asked: given }, subject, context);
+  const own = await resolved(
+    { method, asked: withDenoiser(method, given, subject.denoiser) },
+    subject,
+    context,
+  );
+  checkNoise(own.series, subject.denoiser);
   const beside = { ...forOthers, ...asked(request.beside, origins, 'baseline-') };
   const requests: SeriesRequest[] = [];
   const twin = await twinOf(own.series, against, beside, subject, context);
@@ -106,6 +121,34 @@ function requireOneNorm([own, ...alongside]: readonly Method[]): void {
     why: `its radii are in ${other.norm}, those of ${own.name} in ${own.norm}: they are different statements, and no table of a run mixes them`,
     remedy: `Omit --against ${other.name}, and certify with it in a run of its own.`,
   });
+}
+
+/** What was asked of the method, at the denoiser's cut, and for the noise it was trained for unless another was asked. */
+function withDenoiser(method: string, given: Asked, denoiser: SubjectToSettle['denoiser']): Asked {
+  if (!denoiser) return given;
+  const { split, sigma } = denoiser.asked;
+  const known = methodNamed(method).settings.json.properties ?? {};
+  return {
+    ...given,
+    ...(known['split'] === undefined ? {} : { split }),
+    ...(sigma === undefined || given['sigma'] !== undefined || known['sigma'] === undefined ? {} : { sigma }),
+  };
+}
+
+/**
+ * Throws UsageError for a denoiser that is used at a level of noise, behind none. One scaled for other noise than the run's would
+ * be a mistake of ours.
+ */
+function checkNoise({ method, settings }: SettledSeries, denoiser: SubjectToSettle['denoiser']): void {
+  const noise = (settings as Asked)['sigma']?.value;
+  if (denoiser?.sigma == null || denoiser.sigma === noise) return;
+  if (noise === undefined)
+    throw new UsageError({
+      what: `the denoiser is used at sigma ${denoiser.sigma}, and ${method.name} adds no Gaussian noise`,
+      why: 'a denoiser that was trained for one level of noise is scaled to that of the run',
+      remedy: 'Use --method smoothing, or omit --denoiser.',
+    });
+  throw new Error(`the denoiser is used at sigma ${denoiser.sigma}, the run has ${String(noise)}`);
 }
 
 /** Null where none is wanted. */

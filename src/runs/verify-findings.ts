@@ -23,8 +23,13 @@ export function checkFindings(
     all.map(({ id, severity, where, what }) => `${severity} ${id} at ${where}: ${what}`);
   // Folders and files may have other names here; their digests are compared.
   const { source } = subject.classifier;
+  const places = [
+    [subject.data.name, data.name],
+    [basename(source.path), model.name],
+    [basename(subject.denoiser?.source.path ?? ''), model.denoiser?.name ?? ''],
+  ].filter(([here]) => here !== '');
   const named = (text: string): string =>
-    text.replaceAll(subject.data.name, data.name).replaceAll(basename(source.path), model.name);
+    places.reduce((now, [here = '', there = '']) => now.replaceAll(here, there), text);
   const [then, now] = [listed(findings), listed(subject.findings).map(named)];
   const gone = now.filter((text) => !then.includes(text));
   const invented = then.filter((text) => !now.includes(text));

@@ -3,11 +3,11 @@ import { performance } from 'node:perf_hooks';
 import type { Dataset } from '../datasets/dataset.ts';
 import { shuffled } from '../ground/shuffled.ts';
 import type { Context } from '../methods/context.ts';
-import type { Subject } from '../methods/method.ts';
 import type { RunHeader } from '../records/record.ts';
 import type { PlacedRecord } from '../verification/verify-file.ts';
 import { describeEnvironment } from './environment.ts';
 import { networkAnswers } from './network-answers.ts';
+import type { OpenedSubject } from './open-subject.ts';
 import { environmentDifferences } from './reopen-subject.ts';
 import { pixelDigest } from './run-images.ts';
 
@@ -58,7 +58,7 @@ export interface AnswersAgain {
 export async function answersAgain(
   records: readonly PlacedRecord[],
   { environments }: RunHeader,
-  { classifier, data }: Subject,
+  { network: alone, data }: Pick<OpenedSubject, 'network' | 'data'>,
   seed: number,
   { resources, signal }: Context,
 ): Promise<AnswersAgain> {
@@ -70,7 +70,7 @@ export async function answersAgain(
   const elsewhere: string[] = [];
   let asked = 0;
   const until = performance.now() + 1000 * SECONDS;
-  const network = await networkAnswers(classifier);
+  const network = await networkAnswers(alone);
   try {
     for (const placed of shuffled(records, seed, ({ line }) => line)) {
       if (performance.now() >= until) break;

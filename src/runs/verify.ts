@@ -21,9 +21,16 @@ import {
   verifyFile,
 } from '../verification/verify-file.ts';
 import { openContext } from './context.ts';
+import { loadRecorded } from './open-denoiser.ts';
 import { recordedDigest } from './open-model.ts';
 import type { OpenedSubject } from './open-subject.ts';
-import { modelDifference, reopenSubject, type SourceFlags, sourceDifferences } from './reopen-subject.ts';
+import {
+  denoiserPath,
+  modelDifference,
+  reopenSubject,
+  type SourceFlags,
+  sourceDifferences,
+} from './reopen-subject.ts';
 import type { SampleSize } from './replay-sample.ts';
 import { readableAfterAll } from './run-images.ts';
 import { STATED_ONLY, seedDoubt, selectionDoubt } from './verify-doubts.ts';
@@ -175,6 +182,7 @@ async function checkSources(
   const other = modelDifference(header, source);
   if (other !== null) throw mismatch('the model is not the one certified', model, other);
   found.checked.push('the digest of the model');
+  await checkDenoiser(request, header, found);
   found.scope = 'part';
   const spec = data ?? source.metadata.get('splitz.dataset');
   const unnamed = spec === undefined || (data === undefined && isKindOnly(spec));
@@ -200,6 +208,19 @@ async function checkSources(
   const known = checkFindings(run, header, subject, found, context);
   if (replay !== 0) await replayRecords({ ...request, replay }, header, records, subject, found, context);
   if (known && complete) found.scope = 'whole';
+}
+
+/** The denoiser of a run that has one. */
+async function checkDenoiser(request: Seeded, header: RunHeader, found: Collected): Promise<void> {
+  const recorded = header.model.denoiser;
+  const path = denoiserPath(request, header);
+  if (path === undefined || recorded === undefined) return;
+  await loadRecorded(path, recorded, request).catch((error: unknown) => {
+    if (error instanceof UsageError && error.report.code === 'other-denoiser')
+      throw mismatch('the denoiser is not the one certified', path, error.report.why ?? '');
+    throw error;
+  });
+  found.checked.push('the digest of the denoiser');
 }
 
 /** What no file can show: of the images, and in the words of the methods. */

@@ -1,6 +1,7 @@
 // Deliberate faults, each a classic way to a false certificate: a file, what to replace, by what, and the tests that must
 // notice. Run by `node tools/faults/run.mjs`.
 import { CERTIFICATE_FAULTS } from './certificate.mjs';
+import { DENOISER_FAULTS } from './denoiser.mjs';
 import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
 import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
@@ -11,6 +12,7 @@ export const FAULTS = [
   ...LIPSCHITZ_FAULTS,
   ...NOISE_FAULTS,
   ...ONNX_FAULTS,
+  ...DENOISER_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',
     file: 'src/operators/nonlinear/activation.ts',

@@ -20,6 +20,7 @@ import {
   targetOfNetwork,
   targetOfRun,
 } from '../../runs/attack/target.ts';
+import { denoiserNote } from '../../runs/open-denoiser.ts';
 import type { OpenedSubject } from '../../runs/open-subject.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { contextOf } from '../context.ts';
@@ -106,6 +107,8 @@ function refuseSettings(flags: AttackFlags): void {
   // A config file or the environment may set them for all commands.
   const given = asked.filter((name) => originOf(flags, name) === 'flag').map((name) => `--${name}`);
   if (flags.undefended) given.push('--undefended');
+  for (const name of ['denoiser-sigma', 'schedule'])
+    if (flags[name] !== undefined && originOf(flags, name) === 'flag') given.push(`--${name}`);
   if (given.length === 0) return;
   throw new UsageError({
     what: `${given.join(', ')} ${given.length === 1 ? 'does' : 'do'} not go with a result file`,
@@ -118,6 +121,7 @@ function refuseSettings(flags: AttackFlags): void {
 function targetNotes({ subject, certified }: AttackTarget, { seed, seedOrigin }: AttackRequest): string[] {
   return [
     `model  ${basename(subject.classifier.source.path)}`,
+    ...(subject.denoiser === null ? [] : [denoiserNote(subject.denoiser)]),
     `data   ${subject.data.describe()}`,
     ...dataNotes(subject.data),
     certified === null

@@ -16,6 +16,7 @@ import {
   type SettledRun,
   settleOn,
 } from '../../runs/certify.ts';
+import { denoiserNote } from '../../runs/open-denoiser.ts';
 import { openSubject } from '../../runs/open-subject.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
 import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
@@ -25,7 +26,7 @@ import { again } from '../again.ts';
 import { contextOf } from '../context.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
-import { resultName } from '../default-names.ts';
+import { modelStem, resultName } from '../default-names.ts';
 import { placeNote } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
@@ -57,6 +58,7 @@ async function within(
   note(`model  ${basename(flags.model)}${source.producer ? `, ${source.producer}` : ''}`);
   note(`data   ${subject.data.describe()}`);
   if (subject.alone !== null) note(`alone  ${aloneInWords(subject.alone)}`);
+  if (subject.denoiser !== null) note(denoiserNote(subject.denoiser));
   for (const text of dataNotes(subject.data)) note(text);
   for (const text of warningLines(subject.findings)) note(text);
   const settled = await settleOn(subject, request, context);
@@ -119,10 +121,11 @@ interface OpenedResults {
 }
 
 /** Where the records go; null for stdout. */
-function resultPath({ out, model }: CertifyFlags, { series: [own] }: SettledRun): string | null {
+function resultPath({ out, model, denoiser }: CertifyFlags, { series: [own] }: SettledRun): string | null {
   if (out === '-') return null;
   if (own === undefined) throw new Error('a run has a series');
-  return out ?? resultName(model, own.method.tag(valuesOf(own.settings)));
+  const tag = own.method.tag(valuesOf(own.settings));
+  return out ?? resultName(model, denoiser === undefined ? tag : `${tag}.${modelStem(denoiser)}`);
 }
 
 /** The run with the seed of the file being continued, unless one was given, and without the images it left out. */

@@ -3,6 +3,7 @@ import { visible } from '../../ground/visible.ts';
 import { note } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf, type WithOrigins } from '../../methods/method.ts';
+import { denoiserNote } from '../../runs/open-denoiser.ts';
 import { openSubject } from '../../runs/open-subject.ts';
 import { type Prediction, type Predictions, type PredictRequest, predictOn } from '../../runs/predict.ts';
 import { contextOf } from '../context.ts';
@@ -23,6 +24,7 @@ export async function run(flags: PredictFlags): Promise<void> {
       process.stdout.write(`${JSON.stringify(documentOf(predictions))}\n`);
       return;
     }
+    if (subject.denoiser !== null) note(context, denoiserNote(subject.denoiser));
     for (const text of notesOf(predictions)) note(context, text);
     process.stdout.write(asTable(predictions.answers, subject.classNames));
   });

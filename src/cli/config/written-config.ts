@@ -6,6 +6,7 @@ import type { RequestOrigins } from '../../methods/sourced.ts';
 import type { Decision } from '../../runs/plan/plan.ts';
 import {
   dataOptions,
+  denoiserOptions,
   drawOptions,
   forceEvalOption,
   modelArgument,
@@ -16,7 +17,7 @@ import { recordOptions } from './option-table.ts';
 
 /** Options of `plan` that every command shares, and those that `certify` has besides. */
 const shared = recordOptions((y) =>
-  drawOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+  drawOptions(dataOptions(preprocessingOptions(denoiserOptions(forceEvalOption(modelArgument(y)))))),
 );
 const ofCertify = recordOptions(selectionOptions);
 

@@ -7,6 +7,7 @@ import { briefHelp } from '../brief-help.ts';
 import {
   classNamesOption,
   dataOptions,
+  denoiserOptions,
   followLinksOption,
   outputOptions,
   preprocessingOptions,
@@ -19,7 +20,7 @@ const builder = <T>(y: Argv<T>) =>
     smoothingOptions(
       dataOptions(
         preprocessingOptions(
-          followLinksOption(classNamesOption(y))
+          denoiserOptions(followLinksOption(classNamesOption(y)))
             .positional('source', {
               type: 'string',
               demandOption: true,

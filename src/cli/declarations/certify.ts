@@ -5,6 +5,7 @@ import { briefHelp } from '../brief-help.ts';
 import {
   classNamesOption,
   dataOptions,
+  denoiserOptions,
   forceEvalOption,
   modelArgument,
   outputOptions,
@@ -22,7 +23,9 @@ const builder = <T>(y: Argv<T>) =>
     policyOption(
       outputOptions(
         selectionOptions(
-          smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y))))),
+          smoothingOptions(
+            dataOptions(preprocessingOptions(denoiserOptions(forceEvalOption(modelArgument(y))))),
+          ),
         ),
       ),
     ),
@@ -57,6 +60,7 @@ export const certify: Declaration<CertifyFlags> = {
     'mean',
     'std',
     'scale',
+    'denoiser',
     'method',
     'split',
     'sigma',

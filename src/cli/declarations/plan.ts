@@ -4,6 +4,7 @@ import type { RequestOrigins } from '../../methods/sourced.ts';
 import { briefHelp } from '../brief-help.ts';
 import {
   dataOptions,
+  denoiserOptions,
   drawOptions,
   forceEvalOption,
   modelArgument,
@@ -15,7 +16,9 @@ import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
   outputOptions(
-    selectionOptions(drawOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+    selectionOptions(
+      drawOptions(dataOptions(preprocessingOptions(denoiserOptions(forceEvalOption(modelArgument(y)))))),
+    ),
   )
     .option('seed', { type: 'number', describe: 'seed of the pilot’s noise [0]; no certificate rests on it' })
     .option('images', {
@@ -47,6 +50,7 @@ export const plan: Declaration<PlanFlags> = {
     'mean',
     'std',
     'scale',
+    'denoiser',
     'max',
     'cuts',
     'levels',

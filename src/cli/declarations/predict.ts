@@ -5,6 +5,7 @@ import { briefHelp } from '../brief-help.ts';
 import {
   classNamesOption,
   dataOptions,
+  denoiserOptions,
   forceEvalOption,
   modelArgument,
   outputOptions,
@@ -15,7 +16,9 @@ import type { Declaration } from './declaration.ts';
 
 const builder = <T>(y: Argv<T>) =>
   classNamesOption(
-    outputOptions(smoothingOptions(dataOptions(preprocessingOptions(forceEvalOption(modelArgument(y)))))),
+    outputOptions(
+      smoothingOptions(dataOptions(preprocessingOptions(denoiserOptions(forceEvalOption(modelArgument(y)))))),
+    ),
   )
     .option('index', { type: 'number', array: true, default: [0], describe: 'indices of the images' })
     .example('$0 predict models/glyphs-lenet.onnx --index 0 1 2', 'three images of the built-in data');
@@ -32,6 +35,7 @@ export const predict: Declaration<PredictFlags> = {
     'mean',
     'std',
     'scale',
+    'denoiser',
     'class-names',
     'index',
     'method',

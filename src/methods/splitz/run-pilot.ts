@@ -75,6 +75,7 @@ export async function pilotSplitz(
   return {
     grid: points.map(estimated),
     best: estimated(best),
+    share: at === null ? 0 : shareAt(expectedOf(best, n, settings), at),
     bestAtInput: atInput.length === 0 ? null : estimated(bestOf(atInput, n, settings, at)),
     n: votes.n,
     drawsAt: (count) => count + votes.n0.value,

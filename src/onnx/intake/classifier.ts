@@ -54,20 +54,25 @@ export async function openClassifier(model: Model, options: ClassifierOptions = 
   const [batch = null, ...rest] = shape;
   const inputDims = rest as number[];
   const shaped = withInput(needed, input, [batch, ...inputDims]);
-  refuseNondeterminism(shaped);
-  const expanded = withCallsExpanded(shaped);
-  refuseEndlessLoops(expanded);
-  refuseEnlargements(expanded);
-  refuseUncheckedValues(expanded);
-  refusePixelShapes(expanded);
+  refuseUnrunnable(shaped);
   const fixedBatch = typeof batch === 'number' ? batch : null;
   checkInputSize(shaped, inputDims, fixedBatch ?? 1);
   const images = checkImages(inputDims, fixedBatch ?? 1);
-  await refuseMiscountedScales(shaped, expanded, images);
+  await refuseMiscountedScales(shaped, withCallsExpanded(shaped), images);
   const classes = await measureClasses(shaped, images);
   const [opened, result] = [shaped.graph.inputs[0], shaped.graph.outputs[0]];
   if (!opened || !result) throw new Error('a classifier has one input and one output');
   return { model: shaped, input: opened, inputDims, output: result, classes, fixedBatch };
+}
+
+/** Throws ModelRefused for a model that is not a function of its input, or that ONNX Runtime must not be given. */
+export function refuseUnrunnable(model: Model): void {
+  refuseNondeterminism(model);
+  const expanded = withCallsExpanded(model);
+  refuseEndlessLoops(expanded);
+  refuseEnlargements(expanded);
+  refuseUncheckedValues(expanded);
+  refusePixelShapes(expanded);
 }
 
 function list(values: readonly Value[]): string {
@@ -251,7 +256,7 @@ function checkInputSize(model: Model, rowDims: readonly number[], batch: number)
 }
 
 /** A batch to run before anything is known about the model. */
-function checkImages(rowDims: readonly number[], batch: number): FloatTensor {
+export function checkImages(rowDims: readonly number[], batch: number): FloatTensor {
   const size = sizeOf(rowDims);
   const rows = checkRows(Math.min(batch, 3), size);
   const data = new Float32Array(batch * size);

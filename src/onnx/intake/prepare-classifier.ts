@@ -16,6 +16,8 @@ import { measureShapes, type Shapes } from './shapes.ts';
 export interface PreparedClassifier {
   /** The file as loaded. */
   readonly source: Model;
+  /** The output's part of the file, behind what is done to pixels: not simplified. A denoiser is put into this. */
+  readonly delivered: Model;
   /** The model that is certified: simplified, preprocessing inside, batch axis free where that was proven. */
   readonly model: Model;
   readonly input: Value;
@@ -49,6 +51,7 @@ export async function prepareClassifier(
     ...(inputShape === undefined ? {} : { inputShape }),
     ...(preprocessing === null ? {} : { images: preprocessing }),
   });
+  const delivered = preprocessing === null ? opened.model : prependPreprocessing(opened.model, preprocessing);
   const simplifies = graph === 'simplified';
   const first = await simplify(opened.model, simplifies ? REWRITES : []);
   const canonical = preprocessing === null ? first.model : prependPreprocessing(first.model, preprocessing);
@@ -62,7 +65,7 @@ export async function prepareClassifier(
   const measured = input && shapes.get(input.name);
   if (input === undefined || measured === undefined) throw new Error('a classifier has one measured input');
   return {
-    source,
+    ...{ source, delivered },
     model: batched.model,
     input,
     inputDims: measured.dims,

@@ -56,6 +56,16 @@ export const CHECKS: readonly Check[] = [
   extremeWeights,
 ];
 
+/** Ids of checks that ask whether scores and preparation of pixels are those of a classifier. */
+export const OF_CLASSIFIERS: readonly string[] = [
+  structuredOutput,
+  severalOutputs,
+  labelOnly,
+  softmaxAtEnd,
+  preprocessingInside,
+  scaleMismatch,
+].map(({ id }) => id);
+
 /** Every id with its meaning, in the order of ids. */
 export const RULES: readonly Rule[] = [
   refused,

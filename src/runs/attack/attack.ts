@@ -17,6 +17,7 @@ import { requireCount } from '../../methods/sourced.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { certifyImage } from '../certify-image.ts';
 import { describeEnvironment } from '../environment.ts';
+import type { DenoiserInUse } from '../open-denoiser.ts';
 import { packageVersion } from '../version.ts';
 import {
   type AttackClaim,
@@ -198,6 +199,11 @@ async function certifiedAgain(
   }
 }
 
+const denoiserFile = ({ source }: DenoiserInUse): NonNullable<AttackHeader['model']['denoiser']> => ({
+  name: basename(source.path),
+  sha256: source.files[0]?.sha256 ?? '',
+});
+
 function headerOf(
   { subject, certified }: AttackTarget,
   request: AttackRequest,
@@ -218,6 +224,7 @@ function headerOf(
       name: basename(classifier.source.path),
       files: classifier.source.files.map(({ name, sha256 }) => ({ name, sha256 })),
       output: scored.name,
+      ...(subject.denoiser === null ? {} : { denoiser: denoiserFile(subject.denoiser) }),
     },
     data: { name: data.name, subset, digest: data.digest },
     certified: certified && {

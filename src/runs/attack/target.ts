@@ -5,6 +5,7 @@ import type { Context } from '../../methods/context.ts';
 import { methodOf, ownSeries } from '../../methods/index.ts';
 import { type Method, valuesOf, type WithOrigins } from '../../methods/method.ts';
 import { readRun } from '../../methods/result-files.ts';
+import { originOf } from '../../methods/sourced.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { reopenSubject, type SourceFlags } from '../reopen-subject.ts';
@@ -124,7 +125,15 @@ export async function targetOfNetwork(
   choice: ImageChoice,
   context: Pick<Context, 'signal' | 'tell'>,
 ): Promise<AttackTarget> {
-  const subject = await openSubject(request);
+  if (request.denoiser !== undefined && originOf(request, 'denoiser') === 'flag') {
+    throw new UsageError({
+      what: '--denoiser does not go with --undefended',
+      why: 'the network alone is attacked',
+      remedy: 'Omit one of them.',
+    });
+  }
+  const { denoiser: _, denoiserSigma: _sigma, schedule: _schedule, ...alone } = request;
+  const subject = await openSubject(alone);
   return { subject, indices: await chosenImages(subject, choice, context), certified: null };
 }
 

@@ -8,11 +8,13 @@ import { requireCount } from '../../methods/sourced.ts';
 import { PILOT_SEED } from '../../methods/splitz/left-half.ts';
 import { repeatsGrey } from '../../onnx/intake/pixel-layout.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
+import { denoiserNote } from '../open-denoiser.ts';
 import { dataSpec, type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { asked, type SeriesRequests } from '../settle.ts';
 import { type Plan, planDocument } from './document.ts';
 import { forecast } from './forecast.ts';
 import { pilotImages } from './pilot-images.ts';
+import { tryDenoised } from './try-denoised.ts';
 
 /** Default seed of the pilot's noise: the same command gives the same plan. */
 export const PLAN_SEED = Number(PILOT_SEED);
@@ -72,21 +74,26 @@ export async function plan(request: PlanRequest, context: Context): Promise<Plan
   const given = askedOf(method, asked(request.settings, request.origins));
   // Checked before anything is opened.
   method.preview(given, {}, new Map());
-  const subject = await openSubject(request, (text) => note(context, text));
+  const asIs = await openSubject(request, (text) => note(context, text));
   const openedSeconds = performance.now() / 1000;
-  const { data, subset } = subject;
-  const spec = dataSpec(request, subject.classifier.source);
-  const greyAsRgb = repeatsGrey(subject.intake.channelOrder.value);
+  const { data, subset } = asIs;
+  const spec = dataSpec(request, asIs.classifier.source);
+  const greyAsRgb = repeatsGrey(asIs.intake.channelOrder.value);
   const pilot = await pilotImages(spec, data, { subset, greyAsRgb }, request.images);
   note(context, `data   ${data.describe()}`);
-  if (subject.alone !== null) note(context, `alone  ${aloneInWords(subject.alone)}`);
+  if (asIs.alone !== null) note(context, `alone  ${aloneInWords(asIs.alone)}`);
+  if (asIs.denoiser !== null) note(context, denoiserNote(asIs.denoiser));
   for (const text of data.notes ?? []) note(context, `data   ${text}`);
   note(context, `pilot  ${pilot.from}, ${request.draws} draws each`);
 
   const seed = BigInt(request.seed ?? PLAN_SEED);
   const levels = request.levels && [...new Set(request.levels)].sort((a, b) => a - b);
   const { draws, cuts, at = null } = request;
-  const found = await runPilot({ asked: given, draws, cuts, levels, at, seed }, subject, pilot, context);
+  const wanted = { asked: given, draws, cuts, levels, at, seed };
+  const { subject, found } =
+    asIs.denoiser === null
+      ? { subject: asIs, found: await runPilot(wanted, asIs, pilot, context) }
+      : await tryDenoised(runPilot, wanted, asIs, request, pilot, context);
   // Noise of its own, so that norms are proved anew as `certify` proves them.
   const timed = { ...request, settings: { ...request.settings, ...found.chosen }, seed: seed + 1n };
   const measured = await forecast(timed, subject, pilot.images, found, context);

@@ -1,0 +1,61 @@
+// Deliberate faults in composed networks: what is sampled would not be what is recorded, or not what its parts compute.
+export const DENOISER_FAULTS = [
+  {
+    name: 'denoiser: scaled the wrong way round',
+    file: 'src/onnx/compose/conditioning.ts',
+    from: 'write.number(scaling.trained / scaling.sigma)',
+    to: 'write.number(scaling.sigma / scaling.trained)',
+    tests: 'test/onnx/compose/denoiser.test.ts',
+  },
+  {
+    name: 'denoiser: a step of diffusion for the noise of pixels in [0,1], which are stretched to [-1,1]',
+    file: 'src/onnx/compose/schedule.ts',
+    from: 'Math.abs(levelOf(alphaBars[t] ?? 1) - 2 * sigma)',
+    to: 'Math.abs(levelOf(alphaBars[t] ?? 1) - sigma)',
+    tests: 'test/onnx/compose/denoiser.test.ts',
+  },
+  {
+    name: 'denoiser: names of the two models are not kept apart',
+    file: 'src/onnx/compose/insert.ts',
+    from: '.map((name) => [name, fresh(',
+    to: ".map((name) => [name, ((wanted) => wanted.slice('denoiser/'.length))(",
+    tests: 'test/onnx/compose/insert.test.ts',
+  },
+  {
+    name: 'denoiser: branches of an If go on reading the noisy value',
+    file: 'src/onnx/compose/insert.ts',
+    from: 'definedNames(graph).includes(from)',
+    to: 'true',
+    tests: 'test/onnx/compose/insert.test.ts',
+  },
+  {
+    name: 'denoiser: Softmax of an old operator set is taken for the new one',
+    file: 'src/onnx/compose/raise-opset.ts',
+    from: '[{ version: 13, restated: overFlattened }]',
+    to: '[{ version: 99, restated: overFlattened }]',
+    tests: 'test/onnx/compose/raise-opset.test.ts',
+  },
+  {
+    name: 'denoiser: the whole is not compared with its parts',
+    file: 'src/onnx/compose/compose.ts',
+    from: 'if (!sameLogits(scores, found)) {',
+    to: 'if (difference === -1) {',
+    tests: 'test/onnx/compose/compose.test.ts',
+  },
+  {
+    name: 'denoiser: its digest is no part of the run',
+    file: 'src/records/run-identity.ts',
+    from: '/^model\\.(denoiser\\.)?files\\.\\d+\\.name$/u',
+    to: '/^model\\.(denoiser\\.|files\\.\\d+\\.name$)/u',
+    rebuild: true,
+    tests: 'test/cli/denoiser.test.ts',
+  },
+  {
+    name: 'denoiser: verify does not ask for it',
+    file: 'src/runs/verify.ts',
+    from: 'await checkDenoiser(request, header, found);',
+    to: 'if (found.checked.length < 0) await checkDenoiser(request, header, found);',
+    rebuild: true,
+    tests: 'test/cli/denoiser.test.ts',
+  },
+];
