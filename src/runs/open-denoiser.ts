@@ -168,13 +168,13 @@ function refuseOtherPixels({ metadata, path }: Model): void {
   });
 }
 
-/** Throws UsageError for a method without noise. */
+/** Throws UsageError for a method without Gaussian noise. */
 function requireNoise({ method = METHODS[0]?.name ?? '' }: DenoiserRequest): void {
   if (methodNamed(method).settings.json.properties?.['sigma'] !== undefined) return;
   throw new UsageError({
     what: `--denoiser does not go with --method ${method}`,
-    why: 'it adds no noise',
-    remedy: 'Omit it, or choose a method that adds noise.',
+    why: 'denoisers are made for Gaussian noise, and it adds none',
+    remedy: 'Omit it, or use --method smoothing.',
   });
 }
 

@@ -131,23 +131,14 @@ function withDenoiser(method: string, given: Asked, denoiser: SubjectToSettle['d
   return {
     ...given,
     ...(known['split'] === undefined ? {} : { split }),
-    ...(sigma === undefined || given['sigma'] !== undefined || known['sigma'] === undefined ? {} : { sigma }),
+    ...(sigma === undefined || given['sigma'] !== undefined ? {} : { sigma }),
   };
 }
 
-/**
- * Throws UsageError for a denoiser that is used at a level of noise, behind none. One scaled for other noise than the run's would
- * be a mistake of ours.
- */
-function checkNoise({ method, settings }: SettledSeries, denoiser: SubjectToSettle['denoiser']): void {
+/** A denoiser scaled for other noise than the run's would be a mistake of ours. */
+function checkNoise({ settings }: SettledSeries, denoiser: SubjectToSettle['denoiser']): void {
   const noise = (settings as Asked)['sigma']?.value;
   if (denoiser?.sigma == null || denoiser.sigma === noise) return;
-  if (noise === undefined)
-    throw new UsageError({
-      what: `the denoiser is used at sigma ${denoiser.sigma}, and ${method.name} adds no Gaussian noise`,
-      why: 'a denoiser that was trained for one level of noise is scaled to that of the run',
-      remedy: 'Use --method smoothing, or omit --denoiser.',
-    });
   throw new Error(`the denoiser is used at sigma ${denoiser.sigma}, the run has ${String(noise)}`);
 }
 
