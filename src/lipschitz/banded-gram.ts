@@ -18,17 +18,27 @@ import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
 import { lanczosEstimate, type SymmetricProduct } from './lanczos.ts';
 
-/** Above this many multiplications in a factorisation (about half a second) the probabilistic bound is used instead. */
-const FACTORISATION_LIMIT = 6e8;
+/** What a factorisation may cost: multiplications, and numbers held. */
+export interface FactorisationLimit {
+  readonly multiplications: number;
+  readonly numbers: number;
+}
+
+/** About half a second: a proof that every image takes. */
+export const PER_IMAGE: FactorisationLimit = { multiplications: 6e8, numbers: 2e7 };
+/** About half a minute: a proof that a whole run shares. */
+export const PER_RUN: FactorisationLimit = { multiplications: 2e10, numbers: 6e7 };
 /** Lanczos steps behind the shift of a proof: enough for an estimate within a thousandth, at less than a factorisation that fails. */
 const PROOF_STEPS = 60;
 /** Factor by which a proof with the smallest slack below usually exceeds the norm, Lanczos' shortfall included. */
 export const PROOF_EXCESS = 1 + 6e-4;
+/** Row sums within this of the estimate are a proof as good as any. */
+const CLOSE_DISKS = 1e-4;
 
 /** Whether the Gram matrix of B's columns, in the given order, is cheap to factorise. */
-export function isFactorisable(size: number, halfBandwidth: number): boolean {
+export function isFactorisable(size: number, halfBandwidth: number, limit = PER_IMAGE): boolean {
   const perColumn = halfBandwidth + 1 >= size ? (size * size) / 3 : halfBandwidth * halfBandwidth;
-  return size * perColumn <= FACTORISATION_LIMIT && size * (halfBandwidth + 1) <= 2e7;
+  return size * perColumn <= limit.multiplications && size * (halfBandwidth + 1) <= limit.numbers;
 }
 
 /** Half bandwidth of B^T B when column c is numbered `order[c]`. */
@@ -78,12 +88,15 @@ export class BandedGram {
     if (band === 0) return inflate(Math.sqrt(gram.reduce((most, g) => Math.max(most, g), 0) + added), 4);
     const estimate = lanczosEstimate(bandedProduct(gram, size, band), size, PROOF_STEPS);
     if (added === 0) return 0;
+    // Of a matrix that is orthogonal but for rounding, the row sums say more than a factorisation with its slack, and cost less.
+    const disks = gershgorin(gram, size, band);
+    if (disks <= estimate * (1 + CLOSE_DISKS)) return inflate(Math.sqrt(disks + added), 8);
     for (const slack of [1e-3, 1e-2, 1e-1, 1]) {
       const proved = provedBound(gram, size, band, estimate * (1 + slack) + added);
       if (proved !== null) return inflate(Math.sqrt(proved + added), 8);
     }
     // Gershgorin: always true, never tight; reached only if Lanczos missed the top of the spectrum entirely.
-    return inflate(Math.sqrt(gershgorin(gram, size, band) + added), 8);
+    return inflate(Math.sqrt(disks + added), 8);
   }
 
   /** Lower band of B^T diag(w^2) B: entry (i, j), i - band <= j <= i, at i * (band + 1) + (j - i + band). */

@@ -2,7 +2,7 @@
 
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
-import { BandedGram, halfBandwidth, isFactorisable } from './banded-gram.ts';
+import { BandedGram, type FactorisationLimit, halfBandwidth, isFactorisable } from './banded-gram.ts';
 
 /** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
 function orders(size: number, dims: readonly number[]): Int32Array[] {
@@ -13,13 +13,17 @@ function orders(size: number, dims: readonly number[]): Int32Array[] {
   return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
 }
 
-function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram | null {
+function bandedGram(
+  matrix: SparseMatrix,
+  dims: readonly number[],
+  limit: FactorisationLimit,
+): BandedGram | null {
   const candidates = orders(matrix.cols, dims).map((order) => ({
     order,
     band: halfBandwidth(matrix, order),
   }));
   const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
-  return isFactorisable(matrix.cols, best.band) ? new BandedGram(matrix, best.order) : null;
+  return isFactorisable(matrix.cols, best.band, limit) ? new BandedGram(matrix, best.order) : null;
 }
 
 /** Proved upper bound on || diag(rows) A diag(columns) ||_2 for the stored entries of A. */
@@ -30,10 +34,13 @@ export function factorisedNorm(
   matrix: SparseMatrix,
   rowDims: readonly number[],
   columnDims: readonly number[],
+  limit: FactorisationLimit,
 ): FactorisedNorm | null {
   const byColumns = matrix.cols <= matrix.rows;
   for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
+    const gram = columnSide
+      ? bandedGram(matrix, columnDims, limit)
+      : bandedGram(matrix.transpose(), rowDims, limit);
     if (gram !== null)
       return (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows));
   }

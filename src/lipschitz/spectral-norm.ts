@@ -18,7 +18,7 @@ import {
   SMALLEST_CARRIED,
   withoutSmall,
 } from '../operators/compile/carried-range.ts';
-import { PROOF_EXCESS } from './banded-gram.ts';
+import { type FactorisationLimit, PER_IMAGE, PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
 import { factorisedNorm } from './factorised-norm.ts';
 import { lanczosEstimate } from './lanczos.ts';
@@ -109,14 +109,16 @@ function matrixFreeNorm(
 /**
  * @param rowDims shape of the map's output, batch axis included
  * @param columnDims shape of its input
+ * @param limit what a factorisation may cost
  */
 export function createSpectralNorm(
   given: LinearMap,
   rowDims: readonly number[],
   columnDims: readonly number[],
+  limit: FactorisationLimit = PER_IMAGE,
 ): SpectralNorm {
   const { map, exponent } = brought(given);
-  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims) : null;
+  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims, limit) : null;
   const costly = proof === null && map.work() > COSTLY;
   const effort = costly ? FRUGAL : THOROUGH;
   let unscaled: number | null = null;
