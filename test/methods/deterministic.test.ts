@@ -15,7 +15,7 @@ import { scoreError } from '../../src/methods/deterministic/float32-scores.ts';
 import { deterministic } from '../../src/methods/deterministic/method.ts';
 import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
 import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
-import type { Certificate } from '../../src/methods/method.ts';
+import type { Certificate, Subject } from '../../src/methods/method.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
@@ -517,6 +517,33 @@ describe('the method', () => {
     expect(faultOf({ ...certified, prediction: ((certified.prediction ?? 0) + 1) % 3 })).not.toBeNull();
     expect(faultOf({ ...certified, failureProbability: 0.5 })).toContain('failureProbability');
     expect(faultOf({ ...certified, prediction: null, radius: 0 })).not.toBeNull();
+  });
+
+  it('is confirmed against the model; a movement that is understated is found, and a score that is another', async () => {
+    const { series, certificates } = await run();
+    const random = randomSource(9);
+    const pixels = certificates.map(() => Float32Array.from(random.float32s(3, 1)));
+    const classifier = await prepared(parts);
+    const subject = {
+      classifier,
+      data: { image: async (index: number) => pixels[index] } as unknown as Subject['data'],
+    };
+    const confirmed = (change: (evidence: DeterministicEvidence) => Partial<DeterministicEvidence>) => {
+      const claims = certificates.map((certificate, index) => ({
+        ...{ line: index + 2, index },
+        certificate: {
+          ...certificate,
+          evidence: { ...certificate.evidence, ...change(certificate.evidence) },
+        },
+      }));
+      const request = { bounds: 10, seed: 1, runSeed: 3n };
+      return deterministic.confirm(claims, series as never, subject, request, context);
+    };
+    expect(await confirmed(() => ({}))).toMatchObject({ fault: null, unchecked: [] });
+    const less = await confirmed(({ moved }) => ({ moved: moved.map((movement) => 0.99 * movement) }));
+    expect(less.fault?.why).toContain('proving it again gives');
+    const other = await confirmed(({ scores }) => ({ scores: scores.map((score) => score + 0.01) }));
+    expect(other.fault?.why).toContain('evaluating the network again');
   });
 
   it('explains how a radius comes about', async () => {

@@ -50,10 +50,10 @@ export const METHOD_FAULTS = [
     tests: DETERMINISTIC,
   },
   {
-    name: 'margin: a row norm of the last layer without how far the features move',
+    name: 'margin: whoever confirms forgets how far the features move',
     file: PAIRS,
     from: 'bases === null ? unbounded(against) : reach(against, bases);\n  };',
-    to: 'bases === null ? unbounded(against) : against.terms.reduce((_, { matrix }) => matrix.rowNorms(), unbounded(against));\n  };',
+    to: 'bases === null ? unbounded(against) : reach(against, bases.map((base) => ({ ...base, rho: 0 })));\n  };',
     tests: DETERMINISTIC,
   },
   {
