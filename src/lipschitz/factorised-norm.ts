@@ -1,6 +1,6 @@
 /** The masked norms of matrices whose Gram matrix, of columns or of rows, is cheap enough to factorise (banded-gram.ts). */
 
-import { isFactorisable } from '../operators/algebra/factorisable.ts';
+import { type FactorisationLimit, isFactorisable } from '../operators/algebra/factorisable.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
 import { BandedGram, halfBandwidth } from './banded-gram.ts';
@@ -14,13 +14,17 @@ function orders(size: number, dims: readonly number[]): Int32Array[] {
   return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
 }
 
-function bandedGram(matrix: SparseMatrix, dims: readonly number[]): BandedGram | null {
+function bandedGram(
+  matrix: SparseMatrix,
+  dims: readonly number[],
+  limit: FactorisationLimit,
+): BandedGram | null {
   const candidates = orders(matrix.cols, dims).map((order) => ({
     order,
     band: halfBandwidth(matrix, order),
   }));
   const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
-  return isFactorisable(matrix.cols, best.band) ? new BandedGram(matrix, best.order) : null;
+  return isFactorisable(matrix.cols, best.band, limit) ? new BandedGram(matrix, best.order) : null;
 }
 
 export interface FactorisedNorm {
@@ -37,10 +41,13 @@ export function factorisedNorm(
   matrix: SparseMatrix,
   rowDims: readonly number[],
   columnDims: readonly number[],
+  limit: FactorisationLimit,
 ): FactorisedNorm | null {
   const byColumns = matrix.cols <= matrix.rows;
   for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide ? bandedGram(matrix, columnDims) : bandedGram(matrix.transpose(), rowDims);
+    const gram = columnSide
+      ? bandedGram(matrix, columnDims, limit)
+      : bandedGram(matrix.transpose(), rowDims, limit);
     if (gram !== null) {
       return {
         bound: (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows)),

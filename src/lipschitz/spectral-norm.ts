@@ -9,6 +9,7 @@
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
+import { type FactorisationLimit, PER_IMAGE } from '../operators/algebra/factorisable.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../operators/algebra/scales.ts';
 import { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
@@ -114,14 +115,16 @@ function matrixFreeNorm(
 /**
  * @param rowDims shape of the map's output, batch axis included
  * @param columnDims shape of its input
+ * @param limit what a factorisation may cost
  */
 export function createSpectralNorm(
   given: LinearMap,
   rowDims: readonly number[],
   columnDims: readonly number[],
+  limit: FactorisationLimit = PER_IMAGE,
 ): SpectralNorm {
   const { map, exponent } = brought(given);
-  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims) : null;
+  const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims, limit) : null;
   const work = map.work();
   const effortOf = (frugal: boolean): Effort => (frugal ? FRUGAL : THOROUGH);
   let unscaled: number | null = null;

@@ -31,3 +31,6 @@ export const METHOD_OPTIONS = {
 
 /** The first is the default. */
 export const METHOD_NAMES = Object.keys(METHOD_SUMMARIES) as readonly (keyof typeof METHOD_SUMMARIES)[];
+
+/** The method that certifies a network which was trained for a margin. */
+export const MARGIN_METHOD: keyof typeof METHOD_SUMMARIES = 'deterministic';

@@ -3,6 +3,7 @@
  * operands are sorted cell by cell, which is 1-Lipschitz in all of them together; a Max and a Min of the same operands
  * (MinMax, GroupSort) are two parts of one sorting. TopK shows the first or last cells of an axis, sorted.
  */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex, stridesOf } from './algebra/shape.ts';
 import { checkEntries, identityMatrix, selection } from './algebra/sparse-matrix.ts';
@@ -10,6 +11,8 @@ import { constantOperand, integers, normalizeAxis, refuse, required } from './co
 import { extremeOfConstants } from './nonlinear/constant-extrema.ts';
 import { sortedGroups, wholeVectors } from './nonlinear/vector-map.ts';
 import type { Action, Operands, Operator } from './operator.ts';
+import type { Tf, TrainingForm } from './training/form.ts';
+import { operandAt, refuseTraining } from './training/operands.ts';
 
 const range = (size: number, from = 0): Int32Array => Int32Array.from({ length: size }, (_, i) => from + i);
 
@@ -83,7 +86,39 @@ function topCells(node: Node, operands: Operands): Action {
   };
 }
 
+/** The gradient goes to the cell that was taken; of a tie, Max takes the first and Min the second, so that both sort. */
+function taken(tf: Tf, largest: boolean, first: Tensor, second: Tensor): Tensor {
+  return tf.customGrad((a, b, save) => {
+    const [x, y] = [a as Tensor, b as Tensor];
+    (save as (tensors: Tensor[]) => void)([x, y]);
+    return {
+      value: largest ? tf.maximum(x, y) : tf.minimum(x, y),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [s, t] = saved as [Tensor, Tensor];
+        const ofFirst = largest ? tf.greaterEqual(s, t) : tf.less(s, t);
+        const nothing = tf.zerosLike(dy);
+        return [tf.where(ofFirst, dy, nothing), tf.where(ofFirst, nothing, dy)];
+      },
+    };
+  })(first, second);
+}
+
+const trained = (largest: boolean): TrainingForm => ({
+  forward(node, operands, { tf }) {
+    const [a, b] = [operandAt(node, operands, 0), operandAt(node, operands, 1)];
+    const same = a.tensor.shape.join() === b.tensor.shape.join();
+    if (operands.length !== 2 || !same || !a.dependent || !b.dependent)
+      refuseTraining(
+        node,
+        'it does not compare two tensors of the same shape',
+        'Use a Clip for limits, or replace it before exporting.',
+      );
+    return taken(tf, largest, a.tensor, b.tensor);
+  },
+});
+
 export const extremes: Operator = {
   types: ['Max', 'Min', 'TopK'],
+  training: { Max: trained(true), Min: trained(false) },
   compile: (node, operands) => (node.opType === 'TopK' ? topCells(node, operands) : extreme(node, operands)),
 };

@@ -72,6 +72,7 @@ export async function openJournal<H extends HeaderLine, R extends RecordLine, E 
     if (found.header !== null) return writer({ ...found, header: found.header }, true, handle);
     const first = chained(null, format.lineOf(header));
     const end = await appendLine(handle, 0, first.line, path, words);
+    await handle.datasync();
     return writer({ ...found, header, chain: first.chain, end }, false, handle);
 
     function writer(
@@ -110,18 +111,21 @@ function journal<H extends HeaderLine, R extends RecordLine, E extends ClosingLi
   let { end, chain } = found;
   let finished = found.closing !== null;
   let closed = false;
+  const flushes = backgroundFlushes(handle, (cause) => diskError(path, words, cause));
   return {
     header: found.header,
     begun,
     resumed: indices.length,
     repaired: found.repaired,
     append: async (record) => {
+      flushes.check();
       const misplaced = order.fault(record.index);
       if (misplaced !== null) throw new Error(`record of ${misplaced}`);
       if (finished) await takeBack(handle, end, path, words);
       finished = false;
       const next = chained(chain, format.recordLine(record, found.header));
       end += await appendLine(handle, end, next.line, path, words);
+      flushes.begin();
       chain = next.chain;
       order.pass(record.index);
       keep(record, found.header);
@@ -129,13 +133,21 @@ function journal<H extends HeaderLine, R extends RecordLine, E extends ClosingLi
     finish: async (closing) => {
       if (finished) return;
       await appendLine(handle, end, chained(chain, format.lineOf(closing)).line, path, words);
+      flushes.begin();
+      await flushes.done();
       finished = true;
     },
     close: async () => {
       if (closed) return;
       closed = true;
+      // The handle and the lock go whatever the disk says; what it says is heard.
+      const flushed = await flushes.done().then(
+        () => null,
+        (cause: unknown) => ({ cause }),
+      );
       await handle.close();
       await lock.release();
+      if (flushed !== null) throw flushed.cause;
     },
   };
 }
@@ -188,7 +200,54 @@ async function takeBack(handle: FileHandle, end: number, path: string, words: Jo
   }
 }
 
-/** Writes `line` at byte `end` and flushes it; gives its length. On failure the file is cut back to `end`. */
+/** Flushes of a file that nobody waits for while records come in. */
+interface Flushes {
+  /** Flushes what is written now: at once, or right after the flush that is going on. */
+  begin(): void;
+  /** Throws what a flush has failed with. */
+  check(): void;
+  /** Everything written is flushed. Throws what a flush has failed with. */
+  done(): Promise<void>;
+}
+
+/**
+ * A flush takes milliseconds, and a certificate without noise less: a flush per record would be most of a run. So one is always
+ * going on while records are written, and it takes with it all that were written when it began. Nothing written is lost with the
+ * process; with the machine, the records of the last flush.
+ */
+function backgroundFlushes(handle: FileHandle, failure: (cause: unknown) => SplitzError): Flushes {
+  let going: Promise<void> | null = null;
+  let again = false;
+  let failed: SplitzError | null = null;
+  const flush = async (): Promise<void> => {
+    do {
+      again = false;
+      await handle.datasync();
+    } while (again);
+  };
+  const check = (): void => {
+    if (failed !== null) throw failed;
+  };
+  return {
+    begin() {
+      again = true;
+      going ??= flush()
+        .catch((cause: unknown) => {
+          failed = failure(cause);
+        })
+        .finally(() => {
+          going = null;
+        });
+    },
+    check,
+    async done() {
+      await going;
+      check();
+    },
+  };
+}
+
+/** Writes `line` at byte `end`; gives its length. On failure the file is cut back to `end`. */
 async function appendLine(
   handle: FileHandle,
   end: number,
@@ -209,7 +268,6 @@ async function appendLine(
     for (let done = 0; done < bytes.length; ) {
       done += (await handle.write(bytes, done, bytes.length - done, end + done)).bytesWritten;
     }
-    await handle.datasync();
     return bytes.length;
   } catch (cause) {
     try {

@@ -233,6 +233,9 @@ function headerOf(
   };
 }
 
+/** Images whose answers are worked out in one batch. */
+const ANSWERED_AT_ONCE = 128;
+
 async function* recordsOf(
   { data, network }: OpenedSubject,
   header: RunHeader,
@@ -257,6 +260,20 @@ async function* recordsOf(
     certifier.certify(images(), { ...context, tell: progress.of(k) })[Symbol.asyncIterator](),
   );
   const alone = await networkAnswers(network);
+  const known = new Map<number, number | null>();
+  /** Of an image in work; with those that the certifiers have asked for already, as one batch. */
+  const answerTo = async (index: number): Promise<number | null> => {
+    if (!known.has(index)) {
+      const next = [...inWork.keys()].slice(0, ANSWERED_AT_ONCE);
+      const answers = await alone.answers(await Promise.all(next.map(imageOf)));
+      next.forEach((image, k) => {
+        known.set(image, answers[k] ?? null);
+      });
+    }
+    const answer = known.get(index) ?? null;
+    known.delete(index);
+    return answer;
+  };
   try {
     for (const index of planned) {
       const series = await nextOf(streams);
@@ -268,7 +285,7 @@ async function* recordsOf(
         name: data.names?.[index] ?? null,
         sha256: pixelDigest(pixels),
         label: data.labels?.[index] ?? null,
-        answer: await alone.answer(pixels),
+        answer: await answerTo(index),
         environment: 0,
         series,
       };

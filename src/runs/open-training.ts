@@ -12,13 +12,15 @@ import { modelFromBytes } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { buildArchitecture } from '../training/architectures/index.ts';
 import type { ArchitectureName } from '../training/architectures/names.ts';
+import { type Constraint, constraintsOf } from '../training/constraints.ts';
 import { ISOMETRY_CUT, withIsometry } from '../training/isometry.ts';
 import { type Network, type Segment, trainableNetwork } from '../training/network.ts';
 import { clipLeftRelus, hasLeftRelu } from '../training/parameters.ts';
+import type { RecipeName } from '../training/recipes.ts';
 import { type IntakeSettings, intakeSettings } from './intake-settings.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
 import { datasetOptions } from './open-subject.ts';
-import type { SourcedTrainingSettings } from './training-settings.ts';
+import { recipeOf, type SourcedTrainingSettings } from './training-settings.ts';
 
 export interface TrainingFlags extends ModelRequest {
   /** An untrained network in place of a file; `model` is then its name. */
@@ -26,7 +28,8 @@ export interface TrainingFlags extends ModelRequest {
   readonly data?: string | undefined;
   readonly labels?: string | undefined;
   readonly split?: string | undefined;
-  readonly recipe?: string | undefined;
+  readonly recipe?: RecipeName | undefined;
+  readonly loss?: string | undefined;
   readonly reluTheta?: number | undefined;
   readonly learnTheta?: boolean | undefined;
 }
@@ -41,6 +44,8 @@ export interface OpenedTraining {
   readonly cut: Cut;
   readonly network: Network;
   readonly segments: readonly Segment[];
+  /** Kernels that training keeps under a constraint, by name. */
+  readonly constraints: ReadonlyMap<string, Constraint>;
   /** What the user should know about the run. */
   readonly notes: readonly string[];
 }
@@ -51,15 +56,14 @@ export interface OpenedTraining {
  */
 export async function openTraining(
   flags: TrainingFlags,
-  settingsFor: (atInput: boolean, dataset: string) => SourcedTrainingSettings,
+  settingsFor: (recipe: RecipeName, atInput: boolean, dataset: string) => SourcedTrainingSettings,
 ): Promise<OpenedTraining> {
   const loaded = flags.architecture === undefined ? await sourceOf(flags) : untrained(flags.architecture);
   const data = await openDataset(dataSpec(flags, loaded), datasetOptions(flags, loaded, 'train'));
-  const split =
-    flags.recipe === 'warm'
-      ? isometryCut(flags.split)
-      : (flags.split ?? loaded.metadata.get('splitz.split') ?? 'first');
-  const settings = settingsFor(split === 'input', data.kind);
+  const ownCut = loaded.metadata.get('splitz.split');
+  const wanted = recipeOf(flags, loaded.metadata.get('splitz.recipe'), (flags.split ?? ownCut) === 'input');
+  const split = splitFor(wanted, flags.split, ownCut);
+  const settings = settingsFor(wanted, split === 'input', data.kind);
   const intake = intakeSettings(flags, loaded);
   const prepare = async (model: Model): Promise<PreparedClassifier> =>
     (await openModel(model, flags, data.shape, 'as delivered')).classifier;
@@ -91,8 +95,38 @@ export async function openTraining(
   const fixedLimits = (source.opsets.get('') ?? 0) < 11 && flags.learnTheta !== true;
   const network = trainableNetwork(classifier.model, cut.value, { trainLimits: learnTheta && !fixedLimits });
   const segments = regularizer === 'none' ? [] : network.segments();
+  const constraints = constraintsOf(source.metadata, network.parameters);
+  if (recipe === 'orthogonal') requireOrthogonal(network, constraints, flags.model);
   const notes = learnTheta && fixedLimits ? ['clip levels are not learned: that needs operator set 11'] : [];
-  return { data, intake, settings, source, classifier, cut, network, segments, notes };
+  return { data, intake, settings, source, classifier, cut, network, segments, constraints, notes };
+}
+
+function splitFor(recipe: RecipeName, asked: string | undefined, own: string | undefined): string {
+  if (recipe === 'warm') return isometryCut(asked);
+  if (recipe !== 'margin') return asked ?? own ?? 'first';
+  if (asked === undefined || asked === 'input') return 'input';
+  throw new UsageError({
+    what: `--split ${asked} does not go with the recipe margin`,
+    why: 'it trains the whole network, without noise',
+    remedy: 'Omit --split, or use another recipe.',
+  });
+}
+
+/** Without noise that grows with L, kernels that are free would grow against the noise. */
+function requireOrthogonal(
+  { leftNames, parameters }: Network,
+  constraints: ReadonlyMap<string, Constraint>,
+  model: string,
+): void {
+  const free = [...leftNames].find(
+    (name) => (parameters.get(name)?.dims.length ?? 0) > 1 && constraints.get(name) !== 'orthonormal',
+  );
+  if (free === undefined) return;
+  throw new UsageError({
+    what: `--recipe orthogonal needs a left half of orthonormal kernels, and '${free}' is not kept so`,
+    where: model,
+    remedy: 'Use --architecture orthogonal-mnist or orthogonal-cifar10, or --recipe matched.',
+  });
 }
 
 const untrained = (name: ArchitectureName): Model =>

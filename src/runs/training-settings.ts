@@ -3,7 +3,8 @@ import { UsageError } from '../ground/errors.ts';
 import { sigmaOf } from '../methods/smoothing/settings.ts';
 import { originOf, type RequestOrigins, requireCount } from '../methods/sourced.ts';
 import { describeLoss, parseLoss } from '../training/losses/index.ts';
-import { type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
+import { isMarginLoss, MARGIN_LOSSES } from '../training/losses/margin.ts';
+import { RECIPES, type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
 
 /** What was asked for; undefined where the recipe decides. */
@@ -32,6 +33,8 @@ export interface TrainingRequest extends RequestOrigins {
   readonly epochs?: number | undefined;
   readonly batch?: number | undefined;
   readonly augment?: Recipe['augment'] | undefined;
+  readonly epsilon?: number | undefined;
+  readonly epsilonScale?: string | undefined;
 }
 
 /** All settings of a run that do not come from the model or the data. */
@@ -57,14 +60,55 @@ const OPTION_OF: { readonly [setting: string]: string } = {
 export const optionOf = (setting: string): string =>
   OPTION_OF[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Throws UsageError for values out of range, invalid schedules and meaningless combinations. */
+/** Settings that mean nothing without noise, and those that mean nothing with it. */
+const OF_NOISE: readonly string[] = [
+  ...['sigma', 'noise', 'noiseScale', 'strength', 'regularizer', 'lambda', 'radius', 'threshold'],
+  ...['learnThreshold', 'boundImages', 'reluTheta', 'learnTheta'],
+];
+const OF_MARGIN: readonly string[] = ['epsilon', 'epsilonScale'];
+
+/** The settings that the recipe looks at. */
+export function relevant(settings: TrainingSettings): Partial<TrainingSettings> {
+  const idle = settings.recipe === 'margin' ? OF_NOISE : OF_MARGIN;
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => !idle.includes(key)));
+}
+
+/**
+ * The recipe of a run: what was asked for, by its name or by a loss that only it has; then the model's own.
+ * @param recorded the recipe that the model's metadata name
+ * @throws UsageError for a loss and a recipe that do not go together
+ */
+export function recipeOf(
+  { recipe, loss }: Pick<TrainingRequest, 'recipe' | 'loss'>,
+  recorded: string | undefined,
+  atInput: boolean,
+): RecipeName {
+  const own = RECIPES.find((name) => name === recorded);
+  const margin = loss !== undefined && isMarginLoss(loss);
+  const name = recipe ?? (margin ? 'margin' : own) ?? (atInput ? 'smoothing' : 'paper');
+  if (loss === undefined || margin === (name === 'margin')) return name;
+  throw new UsageError({
+    what: `--loss ${loss} does not go with the recipe ${name}`,
+    why: margin
+      ? 'it trains a margin of the scores without noise'
+      : 'the recipe trains a margin of the scores, and the loss is one under noise',
+    remedy: margin
+      ? 'Omit --recipe, or use --recipe margin.'
+      : `Use --loss ${MARGIN_LOSSES.join(' or ')}, or another recipe.`,
+  });
+}
+
+/**
+ * @param name the recipe, as `recipeOf` settles it
+ * @throws UsageError for values out of range, invalid schedules and meaningless combinations
+ */
 export function trainingSettings(
   flags: TrainingRequest,
+  name: RecipeName,
   atInput: boolean,
   dataset: string,
 ): SourcedTrainingSettings {
-  const name: RecipeName = flags.recipe ?? (atInput ? 'smoothing' : 'paper');
-  if (atInput !== (name === 'smoothing')) {
+  if (name !== 'margin' && atInput !== (name === 'smoothing')) {
     throw new UsageError({
       what: `--recipe ${name} does not go with ${atInput ? '--split input' : 'a split'}`,
       why: atInput
@@ -95,16 +139,19 @@ export function trainingSettings(
     epochs: flags.epochs,
     batch: flags.batch,
     augment: flags.augment,
+    epsilon: flags.epsilon,
+    epsilonScale: flags.epsilonScale,
   };
   const chosenOnes = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const values = { ...recipe, recipe: name, sigma: DEFAULT_SIGMA, ...chosenOnes } as TrainingSettings;
   const settings = {
     ...values,
-    loss: describeLoss(parseLoss(values.loss)),
+    loss: isMarginLoss(values.loss) ? values.loss.trim() : describeLoss(parseLoss(values.loss)),
     boundImages: Math.min(values.boundImages, values.batch),
   };
+  refuseIdle(settings, Object.keys(chosenOnes));
   check(settings);
-  const shown = Object.entries(settings)
+  const shown = Object.entries(relevant(settings))
     .filter(([key]) => key !== 'recipe')
     .map(([key, value]) => ({
       name: key,
@@ -115,12 +162,29 @@ export function trainingSettings(
   return { values: settings, shown };
 }
 
+/** A flag that does nothing is an error. */
+function refuseIdle(settings: TrainingSettings, chosen: readonly string[]): void {
+  const used = relevant(settings);
+  const idle = chosen.find((key) => !(key in used));
+  if (idle === undefined) return;
+  const option = `--${optionOf(idle)}`;
+  throw new UsageError({
+    what: `${option} does nothing in the recipe ${settings.recipe}`,
+    why:
+      settings.recipe === 'margin'
+        ? 'it trains without noise and without a cut'
+        : 'only the recipe margin verifies a radius while it trains',
+    remedy: `Omit ${option}, or use another recipe.`,
+  });
+}
+
 function check(settings: TrainingSettings): void {
   sigmaOf(settings.sigma);
   requireCount('--epochs', settings.epochs, 1);
   requireCount('--batch', settings.batch, 1);
   requireCount('--power-steps', settings.powerSteps, 1);
   requireCount('--bound-images', settings.boundImages, 1);
+  requirePositive('--epsilon', settings.epsilon, false);
   requirePositive('--weight-decay', settings.weightDecay, true);
   requirePositive('--lipschitz-threshold', settings.threshold, true);
   if (settings.clipNorm !== null) requirePositive('--clip-norm', settings.clipNorm, false);
@@ -145,19 +209,22 @@ function requirePositive(name: string, value: number, orZero: boolean): void {
 }
 
 /** The schedules of the settings. */
-export function schedulesOf({ noiseScale, lambda, strength, radius, learningRate }: TrainingSettings): {
+export function schedulesOf(settings: TrainingSettings): {
   readonly noiseScale: Schedule;
   readonly lambda: Schedule;
   readonly strength: Schedule;
   readonly radius: Schedule;
   readonly learningRate: Schedule;
+  readonly epsilonScale: Schedule;
 } {
+  const { noiseScale, lambda, strength, radius, learningRate, epsilonScale } = settings;
   return {
     noiseScale: parseSchedule(noiseScale, { option: '--noise-scale', least: 0, most: 1 }),
     lambda: parseSchedule(lambda, { option: '--lambda', least: 0, most: 1 }),
     strength: parseSchedule(strength, { option: '--strength', least: 0, most: 1 }),
     // A ball of radius 0 has no secants: the smallest one is what float32 resolves.
     radius: parseSchedule(radius, { option: '--radius', least: 1e-3, most: 1e6 }),
+    epsilonScale: parseSchedule(epsilonScale, { option: '--epsilon-scale', least: 1e-3, most: 100 }),
     learningRate: parseSchedule(learningRate, { option: '--learning-rate', least: 0, most: 100 }),
   };
 }

@@ -3,6 +3,7 @@
 export { openTrainingBatches, type TrainingBatches } from './batches.ts';
 export type { Engine } from './engines/engine.ts';
 export { openEngine } from './engines/select-engine.ts';
+export { type MarginFeeds, marginFeeds, type SmoothingFeeds, smoothingFeeds } from './feeds.ts';
 export { withIsometry } from './isometry.ts';
 export { createLoss, type LossSettings, parseLoss } from './losses/index.ts';
 export { type Network, trainableNetwork } from './network.ts';

@@ -2,10 +2,9 @@
 import { edited, type ModelProto } from '../onnx/model/proto.ts';
 
 export interface TrainingRecord {
-  /** Name of the cut. */
-  readonly split: string;
-  /** Noise at the cut. */
-  readonly sigma: number;
+  /** Name of the cut, and the noise there; null for a network that was trained without noise. */
+  readonly split: string | null;
+  readonly sigma: number | null;
   /** Noise of plain smoothing that it is matched to by construction; null when it is not. */
   readonly matchedSigma: number | null;
   /** Clip levels of the left half, trained or not, in order. */
@@ -23,8 +22,8 @@ export interface TrainingRecord {
 /** The message with the record in its metadata; other keys stay, older values of ours are replaced. */
 export function withTrainingRecord(proto: ModelProto, record: TrainingRecord): ModelProto {
   const ours = new Map<string, string>([
-    ['splitz.split', record.split],
-    ['splitz.sigma', String(record.sigma)],
+    ...(record.split === null ? [] : [['splitz.split', record.split] as const]),
+    ...(record.sigma === null ? [] : [['splitz.sigma', String(record.sigma)] as const]),
     ...(record.matchedSigma === null
       ? []
       : [['splitz.baseline_sigma', String(record.matchedSigma)] as const]),
@@ -38,7 +37,10 @@ export function withTrainingRecord(proto: ModelProto, record: TrainingRecord): M
     ['splitz.trained', 'true'],
     ['splitz.training', JSON.stringify(record.training)],
   ]);
-  const replaced = new Set([...ours.keys(), 'splitz.baseline_sigma', 'splitz.theta', 'splitz.class_names']);
+  const replaced = new Set([
+    ...ours.keys(),
+    ...['splitz.split', 'splitz.sigma', 'splitz.baseline_sigma', 'splitz.theta', 'splitz.class_names'],
+  ]);
   const kept = (proto.metadataProps ?? []).filter(({ key }) => !replaced.has(key ?? ''));
   return edited(proto, {
     metadataProps: [...kept, ...[...ours].map(([key, value]) => ({ key, value }))],

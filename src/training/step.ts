@@ -8,10 +8,12 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Tf, TrainingContext } from '../operators/training/form.ts';
+import { broughtBack, type Constraint } from './constraints.ts';
 import { detach } from './detach.ts';
 import type { SmoothingLoss } from './losses/loss.ts';
 import type { Network, Segment } from './network.ts';
 import type { Optimizer } from './optimizers.ts';
+import { startVectors } from './power-vectors.ts';
 import type { HostTensor, NamedTensors, Program, StepFunction } from './program.ts';
 import { localBound, type Regularizer } from './regularizers.ts';
 
@@ -41,6 +43,8 @@ export interface StepParts {
   readonly noise: 'fixed' | 'matched';
   /** Starting value of θ_L when it is learned with the weights; null when it is fed. */
   readonly learnedThreshold: number | null;
+  /** Kernels that are brought back after every step, by name. */
+  readonly constraints?: ReadonlyMap<string, Constraint>;
 }
 
 /** Names of feeds and results. */
@@ -82,14 +86,6 @@ export function splitzProgram(parts: StepParts): Program {
 /** Parameters and, when it is learned, θ_L. */
 function trainedNames({ network, learnedThreshold }: StepParts): string[] {
   return [...network.parameters.keys(), ...(learnedThreshold === null ? [] : [THRESHOLD])];
-}
-
-/**
- * Starts of the power iteration: alternating signs without a simple pattern, so that no singular vector is orthogonal.
- */
-function startVectors(dims: readonly number[]): Float32Array {
-  const size = dims.reduce((product, d) => product * d, 1);
-  return Float32Array.from({ length: size }, (_, i) => 0.5 + (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32);
 }
 
 function commonFeeds(
@@ -229,6 +225,8 @@ function trainFunction(parts: StepParts, trained: readonly string[]): StepFuncti
       const parameters = { ...update.parameters };
       // A clip level of 0 or less would switch its neurons off for good.
       for (const name of network.limits) parameters[name] = tf.maximum(parameters[name] as Tensor, 1e-2);
+      for (const [name, constraint] of parts.constraints ?? [])
+        parameters[name] = broughtBack(tf, constraint, parameters[name] as Tensor);
       return { state: { ...parameters, ...update.state, ...statistics, ...vectors }, results };
     },
   };

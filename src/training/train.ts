@@ -6,27 +6,29 @@ import { ToolError } from '../ground/errors.ts';
 import type { TrainingBatches } from './batches.ts';
 import { type Checkpoint, type Position, type RunIdentity, saveCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engines/engine.ts';
-import type { SmoothingLoss } from './losses/loss.ts';
-import type { TrainingNoise } from './noise.ts';
-import type { Optimizer } from './optimizers.ts';
+import type { StepFeeds } from './feeds.ts';
 import type { Schedule } from './schedules.ts';
-import { Feed } from './step.ts';
 
 /** What happened in one epoch. */
 export interface EpochReport {
   /** From 1. */
   readonly epoch: number;
-  /** Means over the epoch's steps: training loss, share of noisy copies classified right, L, noise level at the cut. */
+  /**
+   * Means over the epoch's steps: training loss, share classified right (of noisy copies, where there is noise), L, the noise
+   * level at the cut, and the share that a margin verifies; null where the step has no such thing.
+   */
   readonly loss: number;
   readonly accuracy: number;
   readonly lipschitz: number;
-  readonly sigma: number;
-  /** Means over held-out images with one noise draw each. */
+  readonly sigma: number | null;
+  readonly verified: number | null;
+  /** Means over held-out images, with one noise draw each where there is noise. */
   readonly validation: {
     readonly accuracy: number;
     readonly crossEntropy: number;
     readonly lipschitz: number;
-    readonly sigma: number;
+    readonly sigma: number | null;
+    readonly verified: number | null;
   };
   /**
    * Wall time of the epoch (of what was left of it, after a resume), validation and checkpoint excluded from the speed.
@@ -52,20 +54,9 @@ export interface StepReport {
 export interface TrainingRun {
   readonly engine: Engine;
   readonly batches: TrainingBatches;
-  readonly noise: TrainingNoise;
-  readonly loss: SmoothingLoss;
-  readonly optimizer: Optimizer;
+  readonly feeds: StepFeeds;
   readonly epochs: number;
-  readonly sigma: number;
-  /** Share of sigma that training has. */
-  readonly noiseScale: Schedule;
-  readonly lambda: Schedule;
-  /** Weight of what the loss adds to the cross-entropy. */
-  readonly strength: Schedule;
-  readonly radius: Schedule;
   readonly learningRate: Schedule;
-  /** θ_L when it is fed; null when it is learned. */
-  readonly threshold: number | null;
   readonly identity: RunIdentity;
   readonly checkpointPath: string;
 }
@@ -111,7 +102,7 @@ export async function train(
   for (let epoch = start?.position.epoch ?? 0; epoch < epochs; epoch++) {
     const began = performance.now();
     for (let step = first; step < batches.steps; step++) {
-      const results = await engine.run('train', await trainFeeds(run, epoch, step));
+      const results = await engine.run('train', run.feeds.training(epoch, step));
       const loss = results.get('loss')?.[0] as number;
       if (!Number.isFinite(loss)) throw diverged(run, epoch, step);
       sums.add(results);
@@ -142,7 +133,8 @@ export async function train(
       loss: sums.mean('loss'),
       accuracy: sums.mean('accuracy'),
       lipschitz: sums.mean('lipschitz'),
-      sigma: sums.mean('sigma'),
+      sigma: sums.meanIfAny('sigma'),
+      verified: sums.meanIfAny('verified'),
       validation,
       seconds: (performance.now() - began) / 1000,
       imagesPerSecond,
@@ -155,54 +147,18 @@ export async function train(
   return { state: await engine.read(), history };
 }
 
-async function trainFeeds(
-  run: TrainingRun,
-  epoch: number,
-  step: number,
-): Promise<ReadonlyMap<string, Float32Array>> {
-  const { batches, noise, loss, optimizer, epochs, threshold } = run;
-  const now = epoch + step / batches.steps;
-  const { images, labels } = batches.training(epoch, step);
-  const number = epoch * batches.steps + step + 1;
-  const feeds = new Map<string, Float32Array>([
-    [Feed.images, images],
-    [Feed.labels, labels],
-    [Feed.noise, noise.training(epoch, step)],
-    [Feed.sigma, Float32Array.of(run.sigma * run.noiseScale.at(now, epochs))],
-    [Feed.lambda, Float32Array.of(run.lambda.at(now, epochs))],
-    [Feed.strength, Float32Array.of(run.strength.at(now, epochs))],
-    [Feed.radius, Float32Array.of(run.radius.at(now, epochs))],
-  ]);
-  if (threshold !== null) feeds.set(Feed.threshold, Float32Array.of(threshold));
-  let stream = 0;
-  for (const [name, dims] of loss.uniforms(batches.size)) {
-    const size = dims.reduce((product, d) => product * d, 1);
-    feeds.set(name, noise.uniforms(epoch, step, stream++, size));
-  }
-  for (const [name, value] of optimizer.scalars(number, run.learningRate.at(now, epochs)))
-    feeds.set(name, Float32Array.of(value));
-  return feeds;
-}
-
 async function validate(run: TrainingRun, epoch: number): Promise<EpochReport['validation']> {
-  const { batches, engine, noise, epochs } = run;
+  const { batches, engine, feeds } = run;
   const sums = new Means();
   for (let step = 0; step < batches.validationSteps; step++) {
-    const { images, labels } = batches.validation(step);
-    const feeds = new Map<string, Float32Array>([
-      [Feed.images, images],
-      [Feed.labels, labels],
-      [Feed.noise, noise.validation(epoch, step)],
-      [Feed.sigma, Float32Array.of(run.sigma)],
-      [Feed.radius, Float32Array.of(run.radius.at(epoch + 1, epochs))],
-    ]);
-    sums.add(await engine.run('validate', feeds));
+    sums.add(await engine.run('validate', feeds.validation(epoch, step)));
   }
   return {
     accuracy: sums.mean('accuracy'),
     crossEntropy: sums.mean('crossEntropy'),
     lipschitz: sums.mean('lipschitz'),
-    sigma: sums.mean('sigma'),
+    sigma: sums.meanIfAny('sigma'),
+    verified: sums.meanIfAny('verified'),
   };
 }
 
@@ -220,6 +176,11 @@ class Means {
     this.#count++;
     for (const [name, [value = Number.NaN]] of results)
       this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
+  }
+
+  /** Null where no step has it. */
+  meanIfAny(name: string): number | null {
+    return this.#sums.has(name) ? this.mean(name) : null;
   }
 
   mean(name: string): number {

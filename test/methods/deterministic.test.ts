@@ -4,19 +4,25 @@
  */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ModelRefused } from '../../src/ground/errors.ts';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
-import { allowedMovement, answered, marginCertificate } from '../../src/methods/deterministic/certificate.ts';
+import {
+  answered,
+  globalMargin,
+  leadsOf,
+  marginCertificate,
+} from '../../src/methods/deterministic/certificate.ts';
+import { scoreError } from '../../src/methods/deterministic/float32-scores.ts';
 import { deterministic } from '../../src/methods/deterministic/method.ts';
 import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
 import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
-import type { Certificate } from '../../src/methods/method.ts';
-import { probesOf } from '../../src/methods/splitz/left-half.ts';
+import type { Certificate, Subject } from '../../src/methods/method.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { loadModel } from '../../src/onnx/model/load.ts';
+import { openSession, runRows } from '../../src/onnx/runtime/session.ts';
 import type { RunHeader, SeriesHeader } from '../../src/records/record.ts';
-import { floatTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
+import { floatTensor, intAttr, intTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 import { exampleHeader, setting } from '../records/run.ts';
 import { openTestContext, subjectOf } from './open.ts';
@@ -68,7 +74,7 @@ const certificateOf = (
   classifier: PreparedClassifier,
   image: Float32Array,
   bound: DisplacementBound = 'secant',
-) => marginCertificate(boundedNetwork(classifier, bound), image, probesOf(3n, 0));
+) => marginCertificate(boundedNetwork(classifier, bound), image);
 
 describe('a linear network', () => {
   const W = [
@@ -115,7 +121,7 @@ describe('a linear network', () => {
       await prepared(linear(same, [0, 0])),
       Float32Array.of(0.5, 0.5),
     );
-    expect([prediction, radius, evidence.displacement]).toEqual([null, 0, null]);
+    expect([prediction, radius, evidence.moved]).toEqual([null, 0, []]);
   });
 
   it('keeps its answer everywhere where the rows are equal and only the offsets differ', async () => {
@@ -138,9 +144,10 @@ describe('what rounding may have made of the scores', () => {
     expect(answered([1, 0.5], 0.36)).toBeNull();
     expect(answered([1, 0.5], Number.POSITIVE_INFINITY)).toBeNull();
     expect(answered([0.5, 1, 1], 0)).toBeNull();
-    const allowed = allowedMovement([1, 0.5], 0.1, 0, [0, 2]);
-    expect(allowed).toBeLessThan((0.5 - Math.SQRT2 * 0.1) / 2);
-    expect(allowed).toBeGreaterThan(((0.5 - Math.SQRT2 * 0.1) / 2) * (1 - 1e-12));
+    const [own, lead = 0] = leadsOf([1, 0.5], 0.1, 0);
+    expect(own).toBe(Number.POSITIVE_INFINITY);
+    expect(lead).toBeLessThan(0.5 - Math.SQRT2 * 0.1);
+    expect(lead).toBeGreaterThan((0.5 - Math.SQRT2 * 0.1) * (1 - 1e-12));
   });
 });
 
@@ -155,7 +162,7 @@ describe('a random network', () => {
       const [size, classes] = [random.integer(2, 4), random.integer(2, 4)];
       const network = boundedNetwork(await prepared(deep(seed, size, classes)), 'secant');
       const image = Float32Array.from(random.float32s(size, 1));
-      const { prediction, radius } = marginCertificate(network, image, probesOf(3n, 0));
+      const { prediction, radius } = marginCertificate(network, image);
       if (!(radius > 0)) continue;
       tried++;
       const lead = (x: Float64Array): number => {
@@ -205,25 +212,173 @@ describe('a random network', () => {
 });
 
 describe('a network whose scores are combined from several tensors', () => {
-  it('is refused with another method as the remedy', async () => {
-    const parts = linear(
+  // y = W (relu(h) + tanh(h)), h = x: two features, an addend of each class from either tensor.
+  const parts: Parts = {
+    ...linear(
       [
         [1, 0],
         [0, 1],
       ],
       [0, 0],
-    );
-    const classifier = await prepared({
-      ...parts,
+    ),
+    nodes: [
+      node('Relu', ['x'], 'u'),
+      node('Tanh', ['x'], 't'),
+      node('Add', ['u', 't'], 's'),
+      node('Gemm', ['s', 'V', 'd'], 'y'),
+    ],
+  };
+
+  it('is bounded term by term, and never beyond the nearest border', async () => {
+    const image = Float32Array.of(0.75, 0.25);
+    const { prediction, radius } = certificateOf(await prepared(parts), image);
+    expect(prediction).toBe(0);
+    // The two features are equal where the two pixels are.
+    expect(radius).toBeLessThanOrEqual(0.5 / Math.SQRT2);
+    expect(radius).toBeGreaterThan(0.15);
+  });
+});
+
+describe('what two rows of the last layer have in common', () => {
+  // Both classes weigh the first feature by 100; they differ in the second alone, which stands for the second pixel.
+  const parts: Parts = {
+    nodes: [node('Relu', ['x'], 'u'), node('Gemm', ['u', 'V', 'd'], 'y')],
+    initializers: [floatTensor('V', [2, 2], [100, 100, 1, -1]), floatTensor('d', [2], [0, 0])],
+    input: ['N', 2],
+    output: ['N', 2],
+  };
+
+  it('costs no radius, by any bound', async () => {
+    const classifier = await prepared(parts);
+    for (const bound of ['global', 'mask', 'secant'] as const) {
+      const { radius } = certificateOf(classifier, Float32Array.of(0.5, 0.5), bound);
+      expect(radius, bound).toBeGreaterThan(0.5 * (1 - 2e-3));
+      expect(radius, bound).toBeLessThanOrEqual(0.5);
+    }
+  });
+});
+
+/** The distance from `image` to the nearest point of a grid, in a ball around it, that has another answer; never too small. */
+function nearestOther(
+  answer: (x: Float32Array) => number,
+  image: Float32Array,
+  within: number,
+  steps: number,
+): number {
+  const own = answer(image);
+  let nearest = Number.POSITIVE_INFINITY;
+  const point = new Float32Array(image.length);
+  const visit = (axis: number, squared: number): void => {
+    if (squared > within * within || squared >= nearest * nearest) return;
+    if (axis === image.length) {
+      const distance = Math.hypot(...point.map((v, i) => v - (image[i] ?? 0)));
+      if (distance < nearest && answer(point) !== own) nearest = distance;
+      return;
+    }
+    for (let k = -steps; k <= steps; k++) {
+      const moved = (within * k) / steps;
+      point[axis] = (image[axis] ?? 0) + moved;
+      visit(axis + 1, squared + moved * moved);
+    }
+  };
+  visit(0, 0);
+  return nearest;
+}
+
+describe('a small network of MinMax or another activation', () => {
+  const kinds = ['minmax', 'Relu', 'Tanh', 'residual'] as const;
+
+  /** x [2] → Linear → MinMax or activation → (x + Linear) → activation → Linear. */
+  function small(seed: number): Parts {
+    const random = randomSource(4000 + seed);
+    const kind = kinds[seed % kinds.length] ?? 'Relu';
+    const classes = random.integer(2, 4);
+    const layer = (name: string, from: number, to: number, scale: number) => [
+      floatTensor(`${name}w`, [from, to], random.float32s(from * to, scale)),
+      floatTensor(`${name}b`, [to], random.float32s(to, 0.3)),
+    ];
+    const act = (input: string, output: string) =>
+      kind === 'minmax' || kind === 'residual'
+        ? [
+            node('Slice', [input, 'zero', 'half', 'one'], `${input}a`),
+            node('Slice', [input, 'half', 'all', 'one'], `${input}b`),
+            node('Max', [`${input}a`, `${input}b`], `${input}m`),
+            node('Min', [`${input}a`, `${input}b`], `${input}n`),
+            node('Concat', [`${input}m`, `${input}n`], output, { attribute: [intAttr('axis', 1)] }),
+          ]
+        : [node(kind, [input], output)];
+    return {
       nodes: [
-        node('Gemm', ['x', 'V', 'd'], 'h'),
-        node('Relu', ['h'], 'u'),
-        node('Tanh', ['h'], 't'),
-        node('Add', ['u', 't'], 'y'),
+        node('Gemm', ['x', 'aw', 'ab'], 'h1'),
+        ...act('h1', 'u1'),
+        node('Gemm', ['u1', 'bw', 'bb'], 'h2'),
+        ...(kind === 'residual' ? [node('Add', ['h2', 'u1'], 'r2')] : [node('Identity', ['h2'], 'r2')]),
+        ...act('r2', 'u2'),
+        node('Gemm', ['u2', 'cw', 'cb'], 'y'),
       ],
-    });
-    expect(() => boundedNetwork(classifier, 'secant')).toThrow(ModelRefused);
-    expect(() => boundedNetwork(classifier, 'secant')).toThrow('not one affine layer');
+      initializers: [
+        ...layer('a', 2, 4, 0.9),
+        ...layer('b', 4, 4, 0.5),
+        ...layer('c', 4, classes, 0.9),
+        intTensor('zero', [0]),
+        intTensor('one', [1]),
+        intTensor('half', [2]),
+        intTensor('all', [4]),
+      ],
+      input: ['N', 2],
+      output: ['N', classes],
+    };
+  }
+
+  it('never has a radius beyond the exact one, found by dense search, by any bound', async () => {
+    let found = 0;
+    let near = 0;
+    for (let seed = 0; seed < 24; seed++) {
+      const classifier = await prepared(small(seed));
+      const image = Float32Array.from(randomSource(seed).float32s(2, 1));
+      for (const bound of ['secant', 'global'] as const) {
+        const network = boundedNetwork(classifier, bound);
+        const answer = (x: Float32Array): number => {
+          const scores = network.evaluate(x).latent.value;
+          return scores.indexOf(Math.max(...scores));
+        };
+        const { radius } = marginCertificate(network, image);
+        if (!(radius > 0)) continue;
+        const exact = nearestOther(answer, image, Math.min(3, 4 * radius), 40);
+        if (!Number.isFinite(exact)) continue;
+        found++;
+        expect(radius, `net ${seed}, ${bound}`).toBeLessThan(exact);
+        if (radius > 0.5 * exact) near++;
+      }
+    }
+    expect(found).toBeGreaterThan(12);
+    expect(near).toBeGreaterThan(5);
+  });
+
+  it('has the scores of ONNX Runtime within the bound on their rounding, and a smaller radius for it', async () => {
+    for (let seed = 0; seed < 8; seed += 4) {
+      const classifier = await prepared(small(seed));
+      const network = boundedNetwork(classifier, 'global');
+      const errorAt = scoreError(classifier, network);
+      if (errorAt === null) throw new Error('it rounds once per layer');
+      const session = await openSession(encodeModel(classifier.model.proto), 'small');
+      for (let k = 0; k < 20; k++) {
+        const image = Float32Array.from(randomSource(900 + k).float32s(2, 1 + k));
+        const { data } = await runRows(session, [image], [2]);
+        const exact = network.evaluate(image).latent.value;
+        const error = errorAt(Math.hypot(...image));
+        expect(Math.hypot(...exact.map((v, i) => v - (data[i] ?? 0)))).toBeLessThan(error);
+        expect(error).toBeLessThan(1e-3 * (1 + k));
+        const slopes = (j: number) => network.bound.lipschitz(network.against(j));
+        const fast = globalMargin([...data], image, errorAt, slopes);
+        const own = marginCertificate(network, image);
+        if (fast.prediction === null) continue;
+        expect(fast.prediction).toBe(own.prediction);
+        expect(fast.radius).toBeLessThanOrEqual(own.radius * (1 + 1e-3));
+        expect(fast.radius).toBeGreaterThan(own.radius - 1e-2 * (1 + k));
+      }
+      await session.close();
+    }
   });
 });
 
@@ -252,7 +407,7 @@ describe('a network that is another one in float32', () => {
   it('is refused at the first image that shows it, though the images looked at before did not', async () => {
     const context = openTestContext();
     const subject = subjectOf(await prepared(parts));
-    const settings = { lipschitz: 'secant', delta: 0 } as const;
+    const settings = { lipschitz: 'secant' } as const;
     const noise = { seed: 3n, series: 0 };
     const probes = [Float32Array.of(0.2), Float32Array.of(0.4)];
     const opened = await deterministic.open(subject, settings, noise, probes, context);
@@ -268,29 +423,34 @@ describe('a network that is another one in float32', () => {
     expect(seen).toEqual([0]);
     await opened.close();
   });
+
+  it('has no bound on the rounding of its scores: it rounds elsewhere than in its layers', async () => {
+    const classifier = await prepared(parts);
+    expect(scoreError(classifier, boundedNetwork(classifier, 'global'))).toBeNull();
+  });
 });
 
-describe('a norm that is proved with a probability', () => {
-  it('is spent from the certificate, whatever the settings say, and cannot be asked for', async () => {
+describe('a network whose norms other methods prove with a probability', () => {
+  it('is bounded for certain: no certificate has a failure probability, and none can be asked for', async () => {
     const context = openTestContext();
     const model = await loadModel(GLYPHS);
     const preprocessing = { layout: 'nchw', scale: 1, imageShape: [1, 28, 28] } as const;
     const subject = subjectOf(await prepareClassifier(model, undefined, preprocessing));
     const resolved = await deterministic.resolve({}, subject, context);
-    expect(resolved).toMatchObject({ settings: { delta: { value: 1e-6, origin: 'default' } } });
-    const settings = { lipschitz: 'global', delta: 0 } as const;
+    if ('instead' in resolved) throw new Error('it is its own method');
+    expect(Object.keys(resolved.settings)).toEqual(['lipschitz']);
     const image = new Float32Array(784).fill(0.5);
+    const settings = { lipschitz: 'global' } as const;
     const opened = await deterministic.open(subject, settings, { seed: 3n, series: 0 }, [image], context);
     async function* images() {
       yield { index: 0, pixels: image };
     }
     for await (const { failureProbability } of opened.certify(images(), context))
-      expect(failureProbability).toBe(1e-6);
+      expect(failureProbability).toBe(0);
     await opened.close();
-    for (const method of [deterministic, splitz])
-      await expect(method.resolve({ delta: setting(0, 'flag') }, subject, context)).rejects.toThrow(
-        'delta cannot be set',
-      );
+    await expect(splitz.resolve({ delta: setting(0, 'flag') }, subject, context)).rejects.toThrow(
+      'delta cannot be set',
+    );
   });
 });
 
@@ -306,7 +466,7 @@ describe('the method', () => {
     const subject = subjectOf(await prepared(parts));
     const resolved = await deterministic.resolve({}, subject, context);
     if ('instead' in resolved) throw new Error('it is its own method');
-    const settings = { lipschitz: 'secant', delta: resolved.settings.delta.value } as const;
+    const settings = { lipschitz: 'secant' } as const;
     const random = randomSource(9);
     const images = Array.from({ length: 6 }, (_, index) => ({
       index,
@@ -322,7 +482,7 @@ describe('the method', () => {
     const { guarantee, facts, checks } = opened;
     const series: SeriesHeader = {
       ...{ method: 'deterministic', guarantee, facts, checks },
-      settings: { lipschitz: setting('secant'), delta: resolved.settings.delta },
+      settings: { lipschitz: setting('secant') },
     };
     const example = exampleHeader();
     return {
@@ -342,20 +502,48 @@ describe('the method', () => {
     if (certified === undefined) throw new Error('one has a radius');
     for (const certificate of certificates) expect(faultOf(certificate)).toBeNull();
     const { evidence } = certified;
-    const moved = evidence.displacement ?? 0;
+    const farther = (factor: number) => evidence.moved.map((moved) => moved * factor);
+    const furthest = Math.max(...evidence.moved);
     const with_ = (changes: Partial<DeterministicEvidence>) => ({
       ...certified,
       evidence: { ...evidence, ...changes },
     });
-    expect(faultOf(with_({ displacement: moved * 1.01 }))).toContain('may move by');
-    expect(faultOf(with_({ rounding: moved * 0.01 }))).toContain('may move by');
-    expect(faultOf(with_({ norms: evidence.norms.map((norm) => norm * 1.01) }))).toContain('may move by');
+    expect(faultOf(with_({ moved: farther(1.01) }))).toContain('may move by');
+    expect(faultOf(with_({ moved: farther(1).slice(1) }))).toContain('movements of 3 classes');
+    expect(faultOf(with_({ rounding: furthest * 0.01 }))).toContain('may move by');
     expect(faultOf(with_({ scoreError: 1 }))).toContain('behind');
     expect(faultOf(with_({ scoreError: null }))).toContain('scoreError');
     expect(faultOf(with_({ scores: evidence.scores.slice(1) }))).toContain('scores of 3 classes');
     expect(faultOf({ ...certified, prediction: ((certified.prediction ?? 0) + 1) % 3 })).not.toBeNull();
-    expect(faultOf({ ...certified, failureProbability: 0.5 })).toContain('delta');
+    expect(faultOf({ ...certified, failureProbability: 0.5 })).toContain('failureProbability');
     expect(faultOf({ ...certified, prediction: null, radius: 0 })).not.toBeNull();
+  });
+
+  it('is confirmed against the model; a movement that is understated is found, and a score that is another', async () => {
+    const { series, certificates } = await run();
+    const random = randomSource(9);
+    const pixels = certificates.map(() => Float32Array.from(random.float32s(3, 1)));
+    const classifier = await prepared(parts);
+    const subject = {
+      classifier,
+      data: { image: async (index: number) => pixels[index] } as unknown as Subject['data'],
+    };
+    const confirmed = (change: (evidence: DeterministicEvidence) => Partial<DeterministicEvidence>) => {
+      const claims = certificates.map((certificate, index) => ({
+        ...{ line: index + 2, index },
+        certificate: {
+          ...certificate,
+          evidence: { ...certificate.evidence, ...change(certificate.evidence) },
+        },
+      }));
+      const request = { bounds: 10, seed: 1, runSeed: 3n };
+      return deterministic.confirm(claims, series as never, subject, request, context);
+    };
+    expect(await confirmed(() => ({}))).toMatchObject({ fault: null, unchecked: [] });
+    const less = await confirmed(({ moved }) => ({ moved: moved.map((movement) => 0.99 * movement) }));
+    expect(less.fault?.why).toContain('proving it again gives');
+    const other = await confirmed(({ scores }) => ({ scores: scores.map((score) => score + 0.01) }));
+    expect(other.fault?.why).toContain('evaluating the network again');
   });
 
   it('explains how a radius comes about', async () => {
@@ -365,9 +553,9 @@ describe('the method', () => {
     const { steps, symbols } = deterministic.derive(certified, series as never, header);
     expect(steps.map(({ title }) => title)).toEqual([
       'Compare the scores',
-      'How far the features may move',
+      'How far the scores may move',
       'Back to the image',
     ]);
-    expect(symbols.map(([symbol]) => symbol)).toContain('D(r)');
+    expect(symbols.map(([symbol]) => symbol)).toContain('M_i(r)');
   });
 });

@@ -5,6 +5,7 @@ import { leftHalfCompiler } from '../../src/lipschitz/compile-left-half.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
+import type { Value } from '../../src/onnx/model/graph.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import { buildArchitecture } from '../../src/training/architectures/index.ts';
 import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
@@ -21,14 +22,21 @@ describe.each(ARCHITECTURES)('%s', (name) => {
     expect(row).toContain(createHash('sha256').update(bytes).digest('hex'));
   });
 
-  it('is a classifier of ten classes with independent rows, whose declared left half has a bound', async () => {
+  it('is a classifier of ten classes with independent rows; its left half, or all of it, has a bound', async () => {
     const model = modelOf(name);
     const classifier = await prepareClassifier(model, undefined, null);
     expect(classifier.classes).toBe(10);
     expect(classifier.whyNotBatchable).toBeNull();
-    const cut = findCut(classifier.cuts, model.metadata.get('splitz.split') ?? '');
-    expect(cut.value.producer?.opType).toBe('Clip');
-    expect(leftHalfCompiler(classifier.input, classifier.inputDims)(cut.value).dims).toEqual(cut.dims);
+    const compile = leftHalfCompiler(classifier.input, classifier.inputDims);
+    const split = model.metadata.get('splitz.split');
+    if (split === undefined) {
+      expect(model.metadata.get('splitz.recipe')).toBe('margin');
+      expect(compile(classifier.model.graph.outputs[0] as Value).dims).toEqual([1, 10]);
+    } else {
+      const cut = findCut(classifier.cuts, split);
+      expect(cut.value.producer?.opType).toBe(name.startsWith('orthogonal') ? 'Concat' : 'Clip');
+      expect(compile(cut.value).dims).toEqual(cut.dims);
+    }
     expect(model.metadata.get('splitz.trained')).toBe('false');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { TrainingBatches } from '../../src/training/batches.ts';
 import type { Engine } from '../../src/training/engines/engine.ts';
+import { smoothingFeeds } from '../../src/training/feeds.ts';
 import { createLoss, parseLoss } from '../../src/training/losses/index.ts';
 import { createTrainingNoise } from '../../src/training/noise.ts';
 import { ADAM, createOptimizer } from '../../src/training/optimizers.ts';
@@ -44,19 +45,23 @@ it('noise grows over the run as scheduled, and held-out images always have all o
   const constant = parseSchedule('1', { option: '--test', least: 0, most: 1 });
   await train(
     {
-      engine,
-      batches,
-      noise: createTrainingNoise(0, { training: 1, validation: 1 }),
-      loss: createLoss(parseLoss('gaussian')),
-      optimizer: createOptimizer(ADAM, () => false),
+      ...{ engine, batches },
+      feeds: smoothingFeeds({
+        batches,
+        noise: createTrainingNoise(0, { training: 1, validation: 1 }),
+        loss: createLoss(parseLoss('gaussian')),
+        optimizer: createOptimizer(ADAM, () => false),
+        epochs: 3,
+        sigma: 0.5,
+        noiseScale: parseSchedule('0:1@2', { option: '--noise-scale', least: 0, most: 1 }),
+        lambda: constant,
+        strength: constant,
+        radius: constant,
+        learningRate: constant,
+        threshold: null,
+      }),
       epochs: 3,
-      sigma: 0.5,
-      noiseScale: parseSchedule('0:1@2', { option: '--noise-scale', least: 0, most: 1 }),
-      lambda: constant,
-      strength: constant,
-      radius: constant,
       learningRate: constant,
-      threshold: null,
       identity: { model: 'm', data: 'd', settings: null },
       checkpointPath: join(folder, 'checkpoint'),
     },

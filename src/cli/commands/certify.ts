@@ -157,7 +157,7 @@ async function openResults(
   return { file, path, place: placeNote(path, file, repaired) };
 }
 
-/** Certifies the images still missing; records are appended in order, one flush each. */
+/** Certifies the images still missing; records are appended in order, and flushed as they come. */
 async function certifyAll(opened: OpenedRun, results: ResultFile, progress: Progress): Promise<void> {
   try {
     for await (const record of opened.records(results.outcomes.length)) {

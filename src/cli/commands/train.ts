@@ -6,18 +6,29 @@ import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
 import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
+import { MARGIN_METHOD } from '../../methods/summaries.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import { schedulesOf, type TrainingSettings, trainingSettings } from '../../runs/training-settings.ts';
+import {
+  relevant,
+  schedulesOf,
+  type TrainingSettings,
+  trainingSettings,
+} from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
 import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
+import { projected } from '../../training/constraints.ts';
 import { openEngine } from '../../training/engines/select-engine.ts';
+import { marginFeeds, type StepFeeds, smoothingFeeds } from '../../training/feeds.ts';
 import { createLoss, parseLoss } from '../../training/losses/index.ts';
+import type { MarginLossName } from '../../training/losses/margin.ts';
+import { marginLayers } from '../../training/margin-layers.ts';
+import { marginProgram } from '../../training/margin-step.ts';
 import { withTrainingRecord } from '../../training/metadata.ts';
 import { createTrainingNoise } from '../../training/noise.ts';
 import { ADAM, createOptimizer, type Optimizer, SGD } from '../../training/optimizers.ts';
@@ -82,7 +93,9 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   const note = (text: string): void => {
     if (!flags.quiet) process.stderr.write(`${visible(text)}\n`);
   };
-  const opened = await openTraining(flags, (atInput, dataset) => trainingSettings(flags, atInput, dataset));
+  const opened = await openTraining(flags, (recipe, atInput, dataset) =>
+    trainingSettings(flags, recipe, atInput, dataset),
+  );
   const { settings, data, classifier, cut } = opened;
   const { values } = settings;
   note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
@@ -97,7 +110,9 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
     ...(flags.max === undefined ? {} : { max: flags.max }),
   });
   note(
-    `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right; ${batches.describe()}`,
+    isMargin(opened)
+      ? `steps  ${batches.describe()}`
+      : `split  '${cut.name}' [${cut.dims.join(',')}], ${cut.nodesLeft} nodes left, ${cut.nodesRight} right; ${batches.describe()}`,
   );
   note(`recipe ${values.recipe}`);
   for (const { name, value, origin } of settings.shown) note(`       ${name} = ${value} (${origin})`);
@@ -116,8 +131,8 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
           `note   it was computed by ${start.engine}: the last bits will differ from an uninterrupted run`,
         );
     }
-    const bounded = values.regularizer !== 'none';
-    const progress = startTrainingProgress(process.stderr, values.epochs, bounded, flags.quiet);
+    const shown = isMargin(opened) ? 'margin' : values.regularizer === 'none' ? 'noise' : 'noise and L';
+    const progress = startTrainingProgress(process.stderr, values.epochs, shown, flags.quiet);
     let trained: TrainedState;
     try {
       trained = await runTraining({ ...run, engine }, start, progress, signal);
@@ -132,6 +147,9 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   }
 }
 
+/** Whether the network is trained for a margin of its own, without noise and without a cut. */
+const isMargin = ({ settings }: OpenedTraining): boolean => settings.values.recipe === 'margin';
+
 /** The program of the run and everything that feeds it. */
 function assemble(
   opened: OpenedTraining,
@@ -139,28 +157,15 @@ function assemble(
   flags: Flags,
   out: string,
 ): { program: Program; run: Omit<TrainingRun, 'engine'> } {
-  const { settings, classifier, cut, network, segments, data, source } = opened;
+  const { settings, cut, network, data, source } = opened;
   const { values } = settings;
-  const loss = createLoss(parseLoss(values.loss));
   const optimizer = optimizerOf(values, network.parameters);
-  const latentDims = cut.dims.slice(1);
-  const program = splitzProgram({
-    network,
-    segments,
-    segmentDims: segments.map(({ input }) => classifier.shapes.get(input.name)?.dims.slice(1) ?? []),
-    batch: values.batch,
-    classes: classifier.classes,
-    imageDims: classifier.inputDims.slice(1),
-    latentDims,
-    latentRange: values.recipe === 'smoothing' ? [0, 1] : null,
-    loss,
+  const { program, feeds } = (isMargin(opened) ? marginParts : smoothingParts)(
+    opened,
+    batches,
     optimizer,
-    regularizer: values.regularizer,
-    powerSteps: values.powerSteps,
-    boundImages: values.boundImages,
-    noise: values.noise,
-    learnedThreshold: values.learnThreshold ? values.threshold : null,
-  });
+    flags,
+  );
   const identity: RunIdentity = {
     model: modelDigest(source.proto),
     data: data.digest,
@@ -176,20 +181,73 @@ function assemble(
   return {
     program,
     run: {
-      batches,
-      noise: createTrainingNoise(flags.seed, {
-        training: loss.draws * values.batch * sizeOf(latentDims),
-        validation: values.batch * sizeOf(latentDims),
-      }),
-      loss,
-      optimizer,
+      ...{ batches, feeds, identity },
       epochs: values.epochs,
-      sigma: values.sigma,
-      ...schedulesOf(values),
-      threshold: values.learnThreshold ? null : values.threshold,
-      identity,
+      learningRate: schedulesOf(values).learningRate,
       checkpointPath: `${out}.checkpoint`,
     },
+  };
+}
+
+interface ProgramAndFeeds {
+  readonly program: Program;
+  readonly feeds: StepFeeds;
+}
+
+function smoothingParts(
+  { settings, classifier, cut, network, segments, constraints }: OpenedTraining,
+  batches: TrainingBatches,
+  optimizer: Optimizer,
+  flags: Flags,
+): ProgramAndFeeds {
+  const { values } = settings;
+  const loss = createLoss(parseLoss(values.loss));
+  const latentDims = cut.dims.slice(1);
+  const program = splitzProgram({
+    ...{ network, segments, constraints, latentDims, loss, optimizer },
+    segmentDims: segments.map(({ input }) => classifier.shapes.get(input.name)?.dims.slice(1) ?? []),
+    batch: values.batch,
+    classes: classifier.classes,
+    imageDims: classifier.inputDims.slice(1),
+    latentRange: values.recipe === 'smoothing' ? [0, 1] : null,
+    regularizer: values.regularizer,
+    powerSteps: values.powerSteps,
+    boundImages: values.boundImages,
+    noise: values.noise,
+    learnedThreshold: values.learnThreshold ? values.threshold : null,
+  });
+  const feeds = smoothingFeeds({
+    ...{ batches, loss, optimizer },
+    ...schedulesOf(values),
+    noise: createTrainingNoise(flags.seed, {
+      training: loss.draws * values.batch * sizeOf(latentDims),
+      validation: values.batch * sizeOf(latentDims),
+    }),
+    epochs: values.epochs,
+    sigma: values.sigma,
+    threshold: values.learnThreshold ? null : values.threshold,
+  });
+  return { program, feeds };
+}
+
+function marginParts(
+  { settings, classifier, network, constraints }: OpenedTraining,
+  batches: TrainingBatches,
+  optimizer: Optimizer,
+): ProgramAndFeeds {
+  const { values } = settings;
+  const { batch, epochs, epsilon, powerSteps } = values;
+  const dimsOf = (value: string): readonly number[] => classifier.shapes.get(value)?.dims.slice(1) ?? [];
+  const program = marginProgram({
+    ...{ network, constraints, optimizer, batch, powerSteps },
+    layers: marginLayers(classifier.model, network, constraints, dimsOf),
+    loss: values.loss as MarginLossName,
+    classes: classifier.classes,
+    imageDims: classifier.inputDims.slice(1),
+  });
+  return {
+    program,
+    feeds: marginFeeds({ ...{ batches, optimizer, epochs, epsilon }, ...schedulesOf(values) }),
   };
 }
 
@@ -207,9 +265,10 @@ function parameterCount({ network }: OpenedTraining): string {
   return count.toLocaleString('en-US');
 }
 
-/** The noise at the cut that the file is to be certified with. */
-function finalSigma({ settings }: OpenedTraining, { history }: TrainedState): number {
-  const { noise, sigma } = settings.values;
+/** The noise at the cut that the file is to be certified with; null where it is certified without. */
+function finalSigma(opened: OpenedTraining, { history }: TrainedState): number | null {
+  if (isMargin(opened)) return null;
+  const { noise, sigma } = opened.settings.values;
   return noise === 'fixed' ? sigma : shortened(history.at(-1)?.validation.sigma ?? sigma);
 }
 
@@ -241,20 +300,25 @@ async function write(
   engine: string,
   flags: Flags,
 ): Promise<void> {
-  const { network, source, settings, cut, data } = opened;
+  const { network, source, settings, cut, data, constraints } = opened;
   const named = new Map<string, HostTensor>();
   for (const [name, { dims }] of [...network.parameters, ...network.statistics]) {
     const values = trained.state.get(name);
     if (values === undefined) throw new Error(`the engine lost '${name}'`);
-    named.set(name, { dims, values });
+    const constraint = constraints.get(name);
+    named.set(name, {
+      dims,
+      values: constraint === undefined ? values : projected(constraint, dims, values),
+    });
   }
   const { values } = settings;
   const last = trained.history.at(-1);
   await saveModel(
     withTrainingRecord(writeBack(source.proto, named), {
-      split: cut.name,
+      split: isMargin(opened) ? null : cut.name,
       sigma: finalSigma(opened, trained),
-      matchedSigma: values.noise === 'matched' ? values.sigma : null,
+      // Behind an orthogonal encoder the noise is that at the input.
+      matchedSigma: values.noise === 'matched' || values.recipe === 'orthogonal' ? values.sigma : null,
       thetas: thetasOf(opened, named),
       preprocessing: preprocessingRecord(opened),
       dataset: data.kind,
@@ -264,7 +328,7 @@ async function write(
         tool: `splitz-onnx ${packageVersion()}`,
         engine,
         seed: flags.seed,
-        ...values,
+        ...relevant(values),
         seconds: Math.round(trained.history.reduce((sum, { seconds }) => sum + seconds, 0)),
         lastEpoch: last,
       },
@@ -275,20 +339,25 @@ async function write(
 
 function report(out: string, opened: OpenedTraining, trained: TrainedState, flags: Flags): void {
   const sigma = finalSigma(opened, trained);
+  const { epsilon } = opened.settings.values;
   const last = trained.history.at(-1);
   if (flags.json) {
-    process.stdout.write(
-      `${JSON.stringify({ out, split: opened.cut.name, sigma, settings: opened.settings.values, history: trained.history })}\n`,
-    );
+    const how = sigma === null ? { epsilon } : { split: opened.cut.name, sigma };
+    const settings = relevant(opened.settings.values);
+    process.stdout.write(`${JSON.stringify({ out, ...how, settings, history: trained.history })}\n`);
     return;
   }
-  const accuracy = ((last?.validation.accuracy ?? 0) * 100).toFixed(1);
+  const percent = (share: number | null | undefined): string => ((share ?? 0) * 100).toFixed(1);
+  const accuracy = percent(last?.validation.accuracy);
   process.stdout.write(
-    `${out}: split '${opened.cut.name}', sigma ${sigma}, ${accuracy} % of held-out images right under noise\n`,
+    sigma === null
+      ? `${out}: ${accuracy} % of held-out images right, ${percent(last?.validation.verified)} % verified at epsilon ${epsilon}, by an estimate of the norms\n`
+      : `${out}: split '${opened.cut.name}', sigma ${sigma}, ${accuracy} % of held-out images right under noise\n`,
   );
   if (!flags.quiet) {
     const data = opened.data.kind === 'glyphs' ? '' : ` --data ${flags.data ?? opened.data.kind}`;
-    process.stderr.write(`next   splitz-onnx certify ${out}${data}\n`);
+    const method = sigma === null ? ` --method ${MARGIN_METHOD}` : '';
+    process.stderr.write(`next   splitz-onnx certify ${out}${method}${data}\n`);
   }
 }
 

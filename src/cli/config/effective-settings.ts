@@ -8,7 +8,7 @@ import type { Sourced } from '../../records/record.ts';
 import { type IntakeRequest, intakeSettings } from '../../runs/intake-settings.ts';
 import { PLAN_SEED } from '../../runs/plan/plan.ts';
 import { asked } from '../../runs/settle.ts';
-import { optionOf, trainingSettings } from '../../runs/training-settings.ts';
+import { optionOf, recipeOf, trainingSettings } from '../../runs/training-settings.ts';
 import { type SeriesFlags, seriesRequests } from '../series-flags.ts';
 import type { OptionTable } from './option-table.ts';
 import type { OptionSources } from './sources.ts';
@@ -128,9 +128,11 @@ function seedSetting(command: string | null, flags: Flags): Settled {
 function ofTraining(flags: Flags, metadata: Model['metadata']): Record<string, Settled> {
   const split = textSetting(flags, 'split', metadata) ?? byDefault('first');
   const data = dataSetting(flags, metadata).value;
+  const atInput = split.value === 'input';
   const { values, shown } = trainingSettings(
     flags,
-    split.value === 'input',
+    recipeOf(flags, metadata.get('splitz.recipe'), atInput),
+    atInput,
     data === null ? '' : kindOf(data),
   );
   return {

@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 import { AUGMENTATIONS } from '../../training/augmentation.ts';
 import { lossNames } from '../../training/losses/index.ts';
+import { MARGIN_LOSSES } from '../../training/losses/margin.ts';
 import { RECIPES } from '../../training/recipes.ts';
 import { REGULARIZERS } from '../../training/regularizers.ts';
 
@@ -9,11 +10,13 @@ export const trainingOptions = <T>(y: Argv<T>) =>
   y
     .option('recipe', {
       choices: RECIPES,
-      describe: 'defaults of everything below [paper; smoothing at --split input]',
+      describe:
+        'defaults of everything below [that of the model; paper; smoothing at --split input; margin with --loss emma, gloro]',
     })
     .option('sigma', {
       type: 'number',
-      describe: 'deviation of the noise: at the cut (smoothing, paper), at the input (matched, warm)',
+      describe:
+        'deviation of the noise: at the cut (smoothing, paper, orthogonal), at the input (matched, warm)',
     })
     .option('noise-scale', {
       type: 'string',
@@ -23,7 +26,17 @@ export const trainingOptions = <T>(y: Argv<T>) =>
     .option('loss', {
       type: 'string',
       nargs: 1,
-      describe: `loss under noise: ${lossNames.join(', ')}, with settings as in consistency:lambda=5,eta=0.5`,
+      describe: `loss under noise: ${lossNames.join(', ')}, with settings as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}`,
+    })
+    .option('epsilon', {
+      type: 'number',
+      describe:
+        'recipe margin: the radius to be verified, in input units [1.58 on MNIST, 36/255 on CIFAR-10]',
+    })
+    .option('epsilon-scale', {
+      type: 'string',
+      nargs: 1,
+      describe: 'share of epsilon over the run, a schedule such as 0.1:1.2@50%',
     })
     .option('strength', {
       type: 'string',

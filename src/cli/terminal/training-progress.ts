@@ -14,28 +14,37 @@ const CLEAR_LINE = '\r\u001b[K';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** What is worth showing: a network under noise, one whose left half has an L, or one that is certified without noise. */
+export type Shown = 'noise' | 'noise and L' | 'margin';
+
+const accuracyText = (share: number, shown: Shown): string =>
+  `${shown === 'margin' ? '' : 'noisy '}accuracy ${percent(share)}`;
+
 /** "epoch 3/15  loss 0.512  noisy accuracy 84.1 %  L 0.87  2710 img/s  ETA 0:12" without a line end. */
-export function stepLine(report: StepReport, epochs: number, bounded: boolean): string[] {
+export function stepLine(report: StepReport, epochs: number, shown: Shown): string[] {
   const left = ((report.steps - report.step) * report.batch) / report.imagesPerSecond;
   return [
     `epoch ${report.epoch}/${epochs}`,
     `step ${report.step}/${report.steps}`,
     `loss ${report.loss.toFixed(3)}`,
-    `noisy accuracy ${percent(report.accuracy)}`,
-    ...(bounded ? [`L ${report.lipschitz.toFixed(3)}`] : []),
+    accuracyText(report.accuracy, shown),
+    ...(shown === 'noise' ? [] : [`L ${report.lipschitz.toFixed(3)}`]),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     `epoch done in ${clock(left)}`,
   ];
 }
 
 /** The line that stays. */
-export function epochLine(report: EpochReport, epochs: number, bounded: boolean): string {
+export function epochLine(report: EpochReport, epochs: number, shown: Shown): string {
   const { validation } = report;
+  const { sigma, verified } = validation;
   const seen = [
     `loss ${report.loss.toFixed(3)}`,
-    `noisy accuracy ${percent(report.accuracy)}`,
+    accuracyText(report.accuracy, shown),
     `held out ${percent(validation.accuracy)}`,
-    ...(bounded ? [`L ${validation.lipschitz.toFixed(3)}`, `sigma ${validation.sigma.toFixed(3)}`] : []),
+    ...(verified === null ? [] : [`verified ${percent(verified)}`]),
+    ...(shown === 'noise' ? [] : [`L ${validation.lipschitz.toFixed(3)}`]),
+    ...(shown === 'noise and L' && sigma !== null ? [`sigma ${sigma.toFixed(3)}`] : []),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     clock(report.seconds),
   ];
@@ -49,11 +58,11 @@ export interface TrainingProgress {
   finish(): void;
 }
 
-/** `bounded`: whether there is a left half whose L is worth showing. `now` gives milliseconds. */
+/** `now` gives milliseconds. */
 export function startTrainingProgress(
   stream: Stream,
   epochs: number,
-  bounded: boolean,
+  shown: Shown,
   quiet: boolean,
   now: () => number = Date.now,
 ): TrainingProgress {
@@ -70,7 +79,7 @@ export function startTrainingProgress(
       const at = now();
       if (quiet || at - shownAt < (redraws ? REDRAW_MS : LOG_MS)) return;
       shownAt = at;
-      const parts = stepLine(report, epochs, bounded);
+      const parts = stepLine(report, epochs, shown);
       if (!redraws) return keep(parts.join(', '));
       const { columns } = screenOf(stream, process.env);
       while (parts.length > 1 && displayWidth(parts.join('  ')) >= columns) parts.pop();
@@ -78,7 +87,7 @@ export function startTrainingProgress(
       drawn = true;
     },
     epoch: (report) => {
-      keep(epochLine(report, epochs, bounded));
+      keep(epochLine(report, epochs, shown));
       shownAt = now();
     },
     note: keep,

@@ -1,17 +1,22 @@
 /**
- * The Lipschitz margin (docs/certificates.md, section 8): with y = W h + c, class j is answered at every x' for which, for
+ * The Lipschitz margin (docs/certificates.md, section 8): class j keeps the largest score at every x' within r as soon as, for
  * every other class i,
  *
- *   ||w_j - w_i|| (D(r) + eta') <= y_j - y_i - sqrt(2) eta,
+ *   M_i(r) + sqrt(2) eta' <= y_j - y_i - sqrt(2) eta,
  *
- * where D(r) bounds how far the features h move while the image moves by r, eta' bounds their rounding error there, and eta
- * bounds the rounding error of the scores at the image. No draw is made; only a norm that is proved with probability 1 - delta
- * can fail.
+ * where M_i(r) bounds how far y_j - y_i moves while the image moves by r, eta bounds the rounding error of the scores at the
+ * image in l2, and eta' that of scores computed anywhere within r. No draw is made, and nothing is proved with a probability.
  */
-import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
-import type { GaussianSource } from '../../lipschitz/spectral-norm.ts';
+import { inflate, normUp } from '../../ground/rounding-error.ts';
+import type { ScoreError } from './float32-scores.ts';
 import type { BoundedNetwork } from './network.ts';
 import type { DeterministicEvidence } from './schema.ts';
+
+export interface Margin {
+  readonly prediction: number | null;
+  readonly radius: number;
+  readonly evidence: DeterministicEvidence;
+}
 
 /** An upper bound on sqrt(2): two entries of a vector of norm eta differ from theirs by at most this times eta together. */
 const ROOT_TWO = Math.SQRT2 * (1 + 2 ** -50);
@@ -20,67 +25,96 @@ const DOWN = 1 - 2 ** -49;
 
 /** The class with the largest score; null for a tie within rounding, or scores without an error bound. */
 export function answered(scores: readonly number[], error: number): number | null {
-  const [first, second] = [...scores.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
-  if (first === undefined || second === undefined || !Number.isFinite(error)) return null;
-  return usableMargin(scores, error, first, second) > 0 ? first : null;
+  let first = 0;
+  for (const [k, score] of scores.entries()) if (score > (scores[first] ?? 0)) first = k;
+  const unsure = scores.some((_, k) => k !== first && !(usableLead(scores, error, first, k) > 0));
+  return Number.isFinite(error) && scores.length > 1 && !unsure ? first : null;
 }
 
 /** y_j - y_i less its rounding error, a lower bound. */
-export const usableMargin = (scores: readonly number[], error: number, j: number, i: number): number => {
-  const margin = (scores[j] ?? Number.NaN) - (scores[i] ?? Number.NaN) - ROOT_TWO * error;
-  return margin > 0 ? margin * DOWN : margin;
+export const usableLead = (scores: readonly number[], error: number, j: number, i: number): number => {
+  const lead = (scores[j] ?? Number.NaN) - (scores[i] ?? Number.NaN) - ROOT_TWO * error;
+  return lead > 0 ? lead * DOWN : lead;
 };
 
-/** How far the features may move at most: the least margin over the norm of its row difference; Infinity without another class. */
-export function allowedMovement(
-  scores: readonly number[],
-  error: number,
-  j: number,
-  norms: readonly number[],
-): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const [i, norm] of norms.entries()) {
-    if (i === j) continue;
-    const margin = usableMargin(scores, error, j, i);
-    // Rows that are equal keep their margin wherever the features go.
-    least = Math.min(least, norm === 0 && margin > 0 ? Number.POSITIVE_INFINITY : (margin / norm) * DOWN);
-  }
-  return least;
-}
+/** How far j leads every class; Infinity over itself. */
+export const leadsOf = (scores: readonly number[], error: number, j: number): number[] =>
+  scores.map((_, i) => (i === j ? Number.POSITIVE_INFINITY : usableLead(scores, error, j, i)));
 
-/** The largest movement considered: the answer of some networks does not change however far the features move. */
-const FAR = 1e6;
+/** What is stated where no ball is certified. */
+const withoutBall = (prediction: number | null, scores: readonly number[], error: number): Margin => {
+  const finite = scores.every(Number.isFinite);
+  const stated = { scores: finite ? [...scores] : [], scoreError: Number.isFinite(error) ? error : null };
+  return { prediction, radius: 0, evidence: { ...stated, moved: [], rounding: null } };
+};
 
-export function marginCertificate(
-  network: BoundedNetwork,
-  image: Float32Array,
-  gaussian: GaussianSource,
-): { readonly prediction: number | null; readonly radius: number; readonly evidence: DeterministicEvidence } {
+const withBall = (
+  prediction: number,
+  radius: number,
+  [scores, scoreError]: readonly [readonly number[], number],
+  moved: readonly number[],
+  rounding: number,
+): Margin => ({
+  prediction,
+  radius,
+  evidence: { scores: [...scores], scoreError, moved: [...moved], rounding },
+});
+
+/** By a bound on balls around the image, and our own evaluation in float64. */
+export function marginCertificate(network: BoundedNetwork, image: Float32Array): Margin {
   const evaluation = network.evaluate(image);
   const { value, error } = evaluation.latent;
   const scores = [...value];
-  const finite = scores.every(Number.isFinite);
-  const prediction = finite ? answered(scores, error) : null;
-  const stated = { scores: finite ? scores : [], scoreError: Number.isFinite(error) ? error : null };
-  if (prediction === null)
-    return { prediction, radius: 0, evidence: { ...stated, norms: [], displacement: null, rounding: null } };
-  const norms = network.normsAgainst(prediction);
-  const allowed = Math.min(FAR, allowedMovement(scores, error, prediction, norms));
-  const { radius, displacement, forwardError } = network.features.inputRadius(
-    upToFeatures(network, evaluation),
-    allowed,
-    gaussian,
+  const prediction = scores.every(Number.isFinite) ? answered(scores, error) : null;
+  if (prediction === null) return withoutBall(null, scores, error);
+  const leads = leadsOf(scores, error, prediction);
+  const { radius, moved, forwardError } = network.bound.radius(
+    evaluation,
+    network.against(prediction),
+    leads,
+    ROOT_TWO,
   );
-  return {
-    ...{ prediction, radius },
-    evidence: { ...stated, norms: [...norms], displacement, rounding: radius === 0 ? null : forwardError },
-  };
+  if (radius === 0) return withoutBall(prediction, scores, error);
+  return withBall(prediction, radius, [scores, error], [...moved], forwardError);
 }
 
-/** The evaluation of the features' half: its steps are the network's first ones, and its output is the last base. */
-export function upToFeatures({ features, whole }: BoundedNetwork, { inputs, bases }: Evaluation): Evaluation {
-  const steps = features.half.steps.length;
-  const last = bases[whole.output.terms[0]?.base ?? 0];
-  if (last === undefined) throw new Error('the last layer has a base');
-  return { latent: last, inputs: inputs.slice(0, steps), bases: bases.slice(0, steps + 1) };
+/**
+ * By the bound on all of space, and scores that ONNX Runtime computed: a division per class. The rounding of float32 is bounded at
+ * the image and at every other one of the ball, so that the answer of ONNX Runtime there is certified as well.
+ *
+ * @param lipschitz upper bounds on M_i(r) / r against each class
+ */
+export function globalMargin(
+  scores: readonly number[],
+  image: Float32Array,
+  errorAt: ScoreError,
+  lipschitz: (against: number) => Float64Array,
+): Margin {
+  const norm = normUp(Float64Array.from(image));
+  const error = errorAt(norm);
+  const prediction = scores.every(Number.isFinite) ? answered(scores, error) : null;
+  if (prediction === null) return withoutBall(null, scores, error);
+  const leads = leadsOf(scores, error, prediction);
+  const slopes = lipschitz(prediction);
+  // The error rises with the norm: by no more from here on than over the next unit.
+  const rise = Math.max(0, errorAt(norm + 1) - error);
+  const least = leads.reduce(
+    (smallest, lead, i) =>
+      Math.min(
+        smallest,
+        lead === Infinity ? Infinity : (lead - ROOT_TWO * error) / ((slopes[i] ?? 0) + ROOT_TWO * rise),
+      ),
+    FARTHEST,
+  );
+  const radius = least * (1 - 2 ** -30);
+  if (!(radius > 0)) return withoutBall(prediction, scores, error);
+  const moved = [...slopes].map((slope, i) => (i === prediction ? 0 : inflate(slope * radius, 2)));
+  const rounding = errorAt(inflate(norm + radius, 2));
+  const holds = leads.every((lead, i) => inflate((moved[i] ?? Number.NaN) + ROOT_TWO * rounding, 4) <= lead);
+  return holds
+    ? withBall(prediction, radius, [scores, error], moved, rounding)
+    : withoutBall(prediction, scores, error);
 }
+
+/** The largest radius stated: some scores do not move however far the image does. */
+const FARTHEST = 1e6;

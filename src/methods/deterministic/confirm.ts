@@ -1,16 +1,15 @@
-/** Checks margins against model and data: scores and norms afresh, points of the ball, and D(radius) proved again. */
+/** Checks margins against model and data: scores afresh, points of the ball, and the movements inside the radius proved again. */
 import { shuffled } from '../../ground/shuffled.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../smoothing/noise/probe.ts';
 import { worthOf } from '../../statistics/sample-worth.ts';
 import type { Claim, Confirmation, Method } from '../method.ts';
-import { allowedMovement, upToFeatures } from './certificate.ts';
 import { type BoundedNetwork, boundedNetwork } from './network.ts';
 import type { DeterministicEvidence, DeterministicFacts, DeterministicSettings } from './schema.ts';
 
 /** Seconds spent when the number of records is not given. */
 const SECONDS = 60;
-/** Two evaluations of a score differ by less, relative to the largest. */
+/** Two evaluations of a score in float64 differ by less, relative to the largest. */
 const SAME = 1e-9;
 const DIRECTIONS = 4;
 
@@ -20,16 +19,19 @@ export const confirmMargins: Method<
   DeterministicFacts
 >['confirm'] = async (claims, { settings, guarantee }, { classifier, data }, { bounds, seed }) => {
   const network = boundedNetwork(classifier, settings.lipschitz.value);
+  const proved = guarantee === 'certificate';
   const certified = claims.filter(({ certificate }) => certificate.radius > 0);
   const until = performance.now() + 1000 * SECONDS;
   let sample = 0;
   for (const claim of shuffled(certified, seed, ({ index }) => index)) {
     if (bounds === null ? performance.now() > until : sample >= bounds) break;
-    const why = fault(network, await data.image(claim.index), claim, seed, guarantee === 'certificate');
+    const image = await data.image(claim.index);
+    const why =
+      scoreFault(network, image, claim, seed) ?? (proved ? movementFault(network, image, claim) : null);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
     sample++;
   }
-  return described(sample, certified.length, seed, guarantee === 'certificate');
+  return described(sample, certified.length, seed, proved);
 };
 
 function described(sample: number, certified: number, seed: number, proved: boolean): Confirmation {
@@ -40,7 +42,7 @@ function described(sample: number, certified: number, seed: number, proved: bool
       sample === 0
         ? []
         : [
-            `scores, norms${proved ? ' and D(radius)' : ''} of ${sample === certified ? `all ${certified}` : `${sample} of the ${certified}`} margins with a radius${sample === certified ? '' : `, drawn by the seed ${seed}`}, and that no point tried in their balls has another answer`,
+            `scores${proved ? ' and movements' : ''} of ${sample === certified ? `all ${certified}` : `${sample} of the ${certified}`} margins with a radius${sample === certified ? '' : `, drawn by the seed ${seed}`}, and that no point tried in their balls has another answer`,
           ],
     unchecked: [
       ...(rest === 0
@@ -53,43 +55,40 @@ function described(sample: number, certified: number, seed: number, proved: bool
   };
 }
 
-/** What is wrong with a margin, or null. */
-function fault(
+/** What is wrong with the scores of a margin, at the image and at points of the ball, or null. */
+function scoreFault(
   network: BoundedNetwork,
   image: Float32Array,
   { index, certificate }: Claim,
   seed: number,
-  proved: boolean,
 ): string | null {
-  const { scores, norms, displacement } = certificate.evidence as DeterministicEvidence;
+  const { scores, scoreError } = certificate.evidence as DeterministicEvidence;
   const { prediction, radius } = certificate;
-  if (prediction === null) return null;
-  const evaluation = network.evaluate(image);
-  const { value, error } = evaluation.latent;
+  const { value } = network.evaluate(image).latent;
   const scale = value.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3);
-  const other = value.findIndex((v, i) => !(Math.abs(v - (scores[i] ?? Number.NaN)) <= SAME * scale));
+  const tolerance = SAME * scale + (scoreError ?? 0);
+  const other = value.findIndex((v, i) => !(Math.abs(v - (scores[i] ?? Number.NaN)) <= tolerance));
   if (other >= 0)
     return `score ${other} is ${scores[other]}, but evaluating the network again gives ${value[other]}`;
-  const again = network.normsAgainst(prediction);
-  const low = again.findIndex((norm, i) => !(Math.abs(norm - (norms[i] ?? Number.NaN)) <= SAME * norm));
-  if (low >= 0) return `norm ${low} is ${norms[low]}, but the model's rows give ${again[low]}`;
-  let sample = 0;
-  const probes = (size: number): Float64Array =>
-    gaussianProbe(size, { seed: BigInt(seed), stage: Stage.verification, image: index, sample: sample++ });
-  for (let k = 0; k < DIRECTIONS; k++) {
-    const direction = probes(image.length);
+  for (let sample = 0; sample < DIRECTIONS; sample++) {
+    const place = { seed: BigInt(seed), stage: Stage.verification, image: index, sample };
+    const direction = gaussianProbe(image.length, place);
     const length = Math.hypot(...direction);
     const point = image.map((pixel, i) => pixel + (0.999 * radius * (direction[i] ?? 0)) / length);
     const there = network.evaluate(point).latent.value;
     const most = there.indexOf(Math.max(...there));
     if (most !== prediction) return `class ${most} has the largest score at a point within the radius`;
   }
-  if (!proved) return null;
-  const moved = network.features.displacementAt(upToFeatures(network, evaluation), radius, probes);
-  const allowed = allowedMovement([...value], error, prediction, again);
-  // Another draw of a probabilistic norm may come out larger than the one that the radius was fitted to.
-  const slack = network.features.failureProbability === 0 ? 1 + 1e-9 : 1.01;
-  return moved <= allowed * slack
+  return null;
+}
+
+/** The first movement that is larger than stated when it is proved again, or null. */
+function movementFault(network: BoundedNetwork, image: Float32Array, { certificate }: Claim): string | null {
+  const { prediction, radius } = certificate;
+  const { moved } = certificate.evidence as DeterministicEvidence;
+  const again = network.bound.moved(network.evaluate(image), network.against(prediction ?? 0), radius);
+  const low = again.findIndex((movement, i) => !(movement <= (moved[i] ?? Number.NaN) * (1 + SAME)));
+  return low < 0
     ? null
-    : `D(${radius}) comes to ${moved}, above ${allowed}, which the margins allow; the file says ${displacement}`;
+    : `M_${low}(${radius}) is ${moved[low]} in the file, but proving it again gives ${again[low]}`;
 }

@@ -1,106 +1,91 @@
 /**
- * A whole network as a left half and a last affine layer: y = W h + c, where h are the features behind the last nonlinearity
- * (the image itself, in a network without any).
+ * A whole network as a left half whose output is the scores, and the differences of its scores as forms of their own: row i of
+ * `against(j)` is y_j - y_i, whose rows are subtracted before any norm of them is taken.
  */
 import { ModelRefused } from '../../ground/errors.ts';
-import { inflate, normUp } from '../../ground/rounding-error.ts';
+import { gamma, inflate, normUp } from '../../ground/rounding-error.ts';
+import type { AffineForm } from '../../lipschitz/affine-form.ts';
+import { CertainNorms } from '../../lipschitz/certain-norms.ts';
 import { compileLeftHalf } from '../../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../lipschitz/evaluate-left-half.ts';
-import { createLeftHalfBound, DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { LeftHalf } from '../../lipschitz/left-half.ts';
+import { createScoreBound, type ScoreBound } from '../../lipschitz/pairwise-radius.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
-import { sizeOf } from '../../onnx/model/graph.ts';
 import type { LinearMap } from '../../operators/algebra/linear-map.ts';
-import { identityMatrix } from '../../operators/algebra/sparse-matrix.ts';
+import { buildMatrix, type SparseMatrix } from '../../operators/algebra/sparse-matrix.ts';
+import { extentOf, SMALLEST_CARRIED, withoutSmall } from '../../operators/compile/carried-range.ts';
 
 export interface BoundedNetwork {
   /** Up to the scores. */
   readonly whole: LeftHalf;
-  /** The bound of the features. */
-  readonly features: LeftHalfBound;
+  /** Norms of its segments, each proved once. */
+  readonly norms: CertainNorms;
+  readonly bound: ScoreBound;
   /** The scores, with their forward error. */
   evaluate(image: Float32Array): Evaluation;
-  /** Upper bounds on ||w_j - w_i|| for every class i; 0 for j itself. */
-  normsAgainst(j: number): readonly number[];
+  /** y_j - y_i for every class i, without the offsets. */
+  against(j: number): AffineForm;
 }
 
-/** A network without its bound. */
-type SplitNetwork = Omit<BoundedNetwork, 'features'> & { readonly half: LeftHalf };
-
-const compiled = new WeakMap<PreparedClassifier, SplitNetwork>();
+const compiled = new WeakMap<PreparedClassifier, Omit<BoundedNetwork, 'bound'>>();
 
 /**
- * Compiled once per model; the bound is a new one at every call, as its norms are those of one run.
- * @throws ModelRefused naming the operator that has no bound, and where the scores are not one affine layer behind the last
- *         nonlinearity
+ * Compiled once per model, and its norms proved once.
+ * @throws ModelRefused naming the operator that has no bound
  */
 export function boundedNetwork(classifier: PreparedClassifier, lipschitz: DisplacementBound): BoundedNetwork {
-  const network = compiled.get(classifier) ?? splitNetwork(classifier);
+  const network = compiled.get(classifier) ?? compile(classifier);
   compiled.set(classifier, network);
-  return { ...network, features: createLeftHalfBound(network.half, lipschitz, DEFAULT_DELTA) };
+  return { ...network, bound: createScoreBound(network.whole, network.norms, lipschitz) };
 }
 
 /** A network from a tensor to its scores: `input` is the tensor, `inputDims` its shape at batch 1. */
 export type NetworkPart = Pick<PreparedClassifier, 'model' | 'input' | 'inputDims' | 'classes'>;
 
 /**
- * The part of a network behind a tensor, likewise.
- * @param delta failure probability that probabilistic norms may spend
+ * The part of a network behind a tensor, bounded over all of space.
  * @throws ModelRefused as `boundedNetwork`
  */
-export function networkBehind(
-  part: NetworkPart,
-  lipschitz: DisplacementBound,
-  delta: number,
-): BoundedNetwork {
-  const network = splitNetwork(part);
-  return { ...network, features: createLeftHalfBound(network.half, lipschitz, delta) };
+export function networkBehind(part: NetworkPart): BoundedNetwork {
+  const network = compile(part);
+  return { ...network, bound: createScoreBound(network.whole, network.norms, 'global') };
 }
 
-function splitNetwork({ model, input, inputDims, classes }: NetworkPart): SplitNetwork {
+function compile({ model, input, inputDims, classes }: NetworkPart): Omit<BoundedNetwork, 'bound'> {
   const [scores] = model.graph.outputs;
   if (scores === undefined) throw new Error('a classifier has an output');
   const whole = compileLeftHalf(input, inputDims, scores);
-  const [term, ...more] = whole.output.terms;
-  if (term === undefined || more.length > 0 || whole.output.size !== classes) {
+  if (whole.output.size !== classes) {
     throw new ModelRefused({
-      what: 'the scores are not one affine layer behind the last nonlinearity',
+      what: `the network ends in ${whole.output.size} numbers for ${classes} classes`,
       where: model.path,
-      why: `they are combined from ${more.length + 1} tensors`,
-      remedy: 'Use --method splitz or --method smoothing.',
+      remedy: 'Export it with one score per class.',
     });
   }
-  const { base, matrix } = term;
-  const dims = base === 0 ? inputDims : (whole.steps[base - 1]?.dims ?? []);
-  const size = matrix.cols;
-  const half: LeftHalf = {
-    inputDims,
-    dims: sizeOf(dims) === size ? dims : [1, size],
-    steps: whole.steps.slice(0, base),
-    output: {
-      size,
-      terms: [{ base, matrix: identityMatrix(size) }],
-      bias: new Float64Array(size),
-      biasError: 0,
-    },
-  };
-  const rows = rowsOf(matrix);
-  const known = new Map<number, readonly number[]>();
+  const rows = whole.output.terms.map(({ matrix }) => rowsOf(matrix));
+  const known = new Map<number, AffineForm>();
   return {
     whole,
-    half,
+    norms: new CertainNorms(whole),
     evaluate: (image) => evaluateLeftHalf(whole, Float64Array.from(image)),
-    normsAgainst(j) {
-      const norms =
-        known.get(j) ?? rows.map((row, i) => (i === j ? 0 : differenceNorm(rows[j] ?? row, row, matrix)));
-      known.set(j, norms);
-      return norms;
+    against(j) {
+      const form = known.get(j) ?? {
+        size: classes,
+        terms: whole.output.terms.map(({ base, matrix }, k) => ({
+          base,
+          matrix: differences(rows[k] ?? [], j, matrix),
+        })),
+        bias: new Float64Array(classes),
+        biasError: 0,
+      };
+      known.set(j, form);
+      return form;
     },
   };
 }
 
-/** The rows of the last layer: W^T applied to unit vectors, which rounds nothing. */
+/** The rows of a map: its adjoint applied to unit vectors, which rounds nothing. */
 const rowsOf = (matrix: LinearMap): Float64Array[] =>
   Array.from({ length: matrix.rows }, (_, i) => {
     const unit = new Float64Array(matrix.rows);
@@ -108,6 +93,16 @@ const rowsOf = (matrix: LinearMap): Float64Array[] =>
     return matrix.applyAdjoint(unit);
   });
 
-/** An upper bound on the norm of the exact difference: one rounding per entry, and what the stored matrix is off by twice. */
-const differenceNorm = (a: Float64Array, b: Float64Array, { error }: LinearMap): number =>
-  inflate(normUp(a.map((value, k) => value - (b[k] ?? 0))) + 2 * error, 4);
+/** Row j less every row, one rounding per entry; what the stored matrix is off by counts twice. */
+function differences(rows: readonly Float64Array[], j: number, { cols, error }: LinearMap): SparseMatrix {
+  const own = rows[j] ?? new Float64Array(cols);
+  const values = rows.map((row) => own.map((value, k) => value - (row[k] ?? 0)));
+  const matrix = buildMatrix(rows.length, cols, rows.length * cols, (row, add) => {
+    values[row]?.forEach((value, k) => {
+      if (value !== 0) add(k, value);
+    });
+  });
+  const rounded = inflate(gamma(2) * normUp(Float64Array.from(values.map(normUp))) + 2 * error, 4);
+  const stated = matrix.withError(rounded);
+  return extentOf(stated).least < SMALLEST_CARRIED ? withoutSmall(stated, SMALLEST_CARRIED) : stated;
+}

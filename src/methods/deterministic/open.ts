@@ -1,71 +1,131 @@
-/** The deterministic method opened on a model: one image after the other, its scores compared with ONNX Runtime's. */
+/**
+ * The deterministic method opened on a model. Around each image, its scores are evaluated in float64 and compared with ONNX
+ * Runtime's. With the global bound ONNX Runtime's own scores are taken, in batches, where their rounding has a bound.
+ */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../onnx/model/codec.ts';
-import { openSession, runRows } from '../../onnx/runtime/session.ts';
-import type { Method } from '../method.ts';
-import { globalLipschitz, probesOf } from '../splitz/left-half.ts';
-import { answered, marginCertificate } from './certificate.ts';
-import { boundedNetwork } from './network.ts';
+import { type OpenSession, openSession, runRows } from '../../onnx/runtime/session.ts';
+import type { Certificate, Image, Method } from '../method.ts';
+import { answered, globalMargin, type Margin, marginCertificate } from './certificate.ts';
+import { scoreError } from './float32-scores.ts';
+import { type BoundedNetwork, boundedNetwork } from './network.ts';
 import type { DeterministicEvidence, DeterministicSettings } from './schema.ts';
 
 /** Float32 evaluation of a network stays well within this part of its largest score. */
 const TOLERANCE = 1e-4;
+/** Images that ONNX Runtime takes at once. */
+const BATCH = 128;
+
+/** Margins of images, one after the other. */
+type Margins = (images: readonly Image[]) => Promise<readonly Margin[]>;
 
 export const openDeterministic: Method<DeterministicSettings, DeterministicEvidence>['open'] = async (
   { classifier },
   { lipschitz },
-  { seed },
+  _noise,
   probes,
 ) => {
   const network = boundedNetwork(classifier, lipschitz);
-  // Norms of large layers are proved once, with probes of the run's seed, and shared by all images.
-  globalLipschitz(network.features, seed);
-  const { features } = network;
   const session = await openSession(encodeModel(classifier.model.proto), classifier.model.path);
-  /** What is certified is the network in exact arithmetic: at every image it has to be the one that is deployed. */
-  const compared = async (image: Float32Array): Promise<number> => {
-    const { data } = await runRows(session, [image], classifier.inputDims.slice(1));
-    return scoreDifference(network.evaluate(image).latent.value, data, classifier);
-  };
-  let scores = 0;
   try {
-    for (const probe of probes) scores = Math.max(scores, await compared(probe));
+    let scores = 0;
+    for (const probe of probes)
+      scores = Math.max(scores, await compared(session, network, probe, classifier));
+    const batched = lipschitz === 'global' ? globalMargins(session, network, classifier) : null;
+    const margins = batched ?? localMargins(session, network, classifier);
+    return {
+      guarantee: network.bound.isUpperBound ? 'certificate' : 'estimate, not a bound',
+      facts: {
+        nonlinearities: network.whole.steps.length,
+        arithmetic: batched === null ? 'float64' : 'float32',
+      },
+      checks: { scores },
+      certify: (images, { signal }) => certificates(images, margins, batched === null ? 1 : BATCH, signal),
+      async answer({ pixels }) {
+        const { value, error } = network.evaluate(pixels).latent;
+        const prediction = answered([...value], error);
+        const votes = prediction === null ? 0 : 1;
+        return { prediction, votes, runnerUp: null, runnerUpVotes: 0, draws: 1 };
+      },
+      close: () => session.close(),
+    };
   } catch (error) {
     await session.close();
     throw error;
   }
-  return {
-    guarantee: features.isUpperBound ? 'certificate' : 'estimate, not a bound',
-    facts: { features: features.half.output.size },
-    checks: { scores },
-    async *certify(images, { signal }) {
-      for await (const { index, pixels } of images) {
-        signal.throwIfAborted();
-        const started = performance.now();
-        await compared(pixels);
-        const { prediction, radius, evidence } = marginCertificate(network, pixels, probesOf(seed, index));
-        yield {
-          ...{ prediction, radius, failureProbability: features.failureProbability, evidence },
-          seconds: (performance.now() - started) / 1000,
-        };
-      }
-    },
-    async answer({ pixels }) {
-      const { value, error } = network.evaluate(pixels).latent;
-      const prediction = answered([...value], error);
-      const votes = prediction === null ? 0 : 1;
-      return { prediction, votes, runnerUp: null, runnerUpVotes: 0, draws: 1 };
-    },
-    close: () => session.close(),
-  };
 };
+
+async function* certificates(
+  images: AsyncIterable<Image>,
+  margins: Margins,
+  size: number,
+  signal: AbortSignal,
+): AsyncGenerator<Certificate<DeterministicEvidence>> {
+  let waiting: Image[] = [];
+  async function* finished(): AsyncGenerator<Certificate<DeterministicEvidence>> {
+    signal.throwIfAborted();
+    const started = performance.now();
+    const made = await margins(waiting);
+    const seconds = (performance.now() - started) / 1000 / Math.max(1, made.length);
+    waiting = [];
+    for (const margin of made) yield { ...margin, failureProbability: 0, seconds };
+  }
+  for await (const image of images) {
+    waiting.push(image);
+    if (waiting.length === size) yield* finished();
+  }
+  if (waiting.length > 0) yield* finished();
+}
+
+/** Around each image. What is certified is the network in exact arithmetic: at every image it has to be the one deployed. */
+const localMargins =
+  (session: OpenSession, network: BoundedNetwork, classifier: PreparedClassifier): Margins =>
+  async (images) => {
+    const made: Margin[] = [];
+    for (const { pixels } of images) {
+      await compared(session, network, pixels, classifier);
+      made.push(marginCertificate(network, pixels));
+    }
+    return made;
+  };
+
+/** One pass through ONNX Runtime; null where the rounding of its scores has no bound. */
+function globalMargins(
+  session: OpenSession,
+  network: BoundedNetwork,
+  classifier: PreparedClassifier,
+): Margins | null {
+  const errorAt = scoreError(classifier, network);
+  if (errorAt === null || classifier.whyNotBatchable !== null) return null;
+  const slopes = new Map<number, Float64Array>();
+  const lipschitz = (j: number): Float64Array => {
+    const known = slopes.get(j) ?? network.bound.lipschitz(network.against(j));
+    slopes.set(j, known);
+    return known;
+  };
+  const { classes, inputDims } = classifier;
+  return async (images) => {
+    const rows = images.map(({ pixels }) => pixels);
+    const { data } = await runRows(session, rows, inputDims.slice(1));
+    return rows.map((image, k) =>
+      globalMargin([...data.subarray(k * classes, (k + 1) * classes)], image, errorAt, lipschitz),
+    );
+  };
+}
 
 /**
  * Our scores against ONNX Runtime's at one image: the largest difference.
  * @throws ModelRefused when ONNX Runtime computes something else
  */
-function scoreDifference(scores: Float64Array, data: Float32Array, { model }: PreparedClassifier): number {
+async function compared(
+  session: OpenSession,
+  network: BoundedNetwork,
+  image: Float32Array,
+  { model, inputDims }: PreparedClassifier,
+): Promise<number> {
+  const { data } = await runRows(session, [image], inputDims.slice(1));
+  const scores = network.evaluate(image).latent.value;
   const scale = scores.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
   const difference = data.reduce(
     (most, value, i) => Math.max(most, Math.abs(value - (scores[i] ?? Number.NaN))),

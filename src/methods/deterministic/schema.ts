@@ -4,18 +4,18 @@ import { DISPLACEMENT_BOUNDS } from '../../lipschitz/displacement-bounds.ts';
 
 export const deterministicSettings = object('A Lipschitz margin.', {
   lipschitz: oneOf(
-    'How the network up to its last layer is bounded; power is the published estimate, not a bound.',
+    'How the scores are bounded: global, once for all images; secant and mask around each; power is the published estimate, not a bound.',
     DISPLACEMENT_BOUNDS,
   ),
-  delta: number('Failure probability of the norm bounds, per image; 0 where all of them are proved.', {
-    minimum: 0,
-    maximum: 1,
-  }),
 });
 export type DeterministicSettings = TypeOf<typeof deterministicSettings>;
 
-export const deterministicFacts = object('Where the last layer begins.', {
-  features: count('Numbers that the scores are an affine function of.'),
+export const deterministicFacts = object('The network as it was bounded.', {
+  nonlinearities: count('Nonlinear steps up to the scores.'),
+  arithmetic: oneOf(
+    "Whose scores the margins are taken from: our own in float64, or ONNX Runtime's in float32, whose rounding is bounded.",
+    ['float64', 'float32'],
+  ),
 });
 export type DeterministicFacts = TypeOf<typeof deterministicFacts>;
 
@@ -24,28 +24,20 @@ export const deterministicChecks = object('Differences found before the first ce
 });
 
 export const deterministicEvidence = object('Scores, and how far they can move.', {
-  scores: list('The scores in float64.', number('Score.')),
+  scores: list('The scores.', number('Score.')),
   scoreError: nullable(
     number(
       'η, an upper bound on the rounding error of the scores in l2; null where there is none (the network jumps within rounding of the image, or the image is outside of its domain).',
       { minimum: 0 },
     ),
   ),
-  norms: list(
-    'Upper bounds on ||w_j - w_i||, the rows of the last layer, for the class j that is answered and every class i; 0 for j itself. Empty when abstaining.',
-    number('Norm.', { minimum: 0 }),
-  ),
-  displacement: nullable(
-    number(
-      'D(radius), an upper bound on how far the features move inside the radius; null when abstaining.',
-      {
-        minimum: 0,
-      },
-    ),
+  moved: list(
+    'M_i(radius): upper bounds on how far y_j - y_i moves inside the radius, for the class j that is answered and every class i; 0 for j itself. Empty when the radius is 0.',
+    number('Movement.', { minimum: 0 }),
   ),
   rounding: nullable(
     number(
-      'η′, an upper bound on the rounding error of the features for every image within the radius; null when the radius is 0.',
+      'η′, an upper bound on the rounding error of the scores in l2 for every image within the radius; null when the radius is 0.',
       { minimum: 0 },
     ),
   ),

@@ -5,11 +5,11 @@ import type { Claim, Confirmation, ConfirmationRequest, Series, Subject } from '
 import { valuesOf } from '../method.ts';
 import { tauFault } from '../smoothing/confirm.ts';
 import { confirmSplitz } from '../splitz/confirm/confirm.ts';
-import { latentCentre, probesOf } from '../splitz/left-half.ts';
+import { latentCentre } from '../splitz/left-half.ts';
 import { openBound } from '../splitz/proofs/open-bound.ts';
 import { roundingLoss } from './rounding.ts';
 import type { LipschitzEvidence, LipschitzFacts, LipschitzSettings } from './schema.ts';
-import { SCORED_PROBES, steepnessOf } from './steepness.ts';
+import { steepnessOf } from './steepness.ts';
 
 /** Two evaluations differ by less. */
 const SAME = 1e-9;
@@ -26,7 +26,7 @@ export async function confirmLipschitz(
   const { sigma, split, lipschitz } = settings;
   const cut = findCut(classifier.cuts, split);
   const [first] = claims;
-  const steep = steepnessOf(classifier, cut, settings, probesOf(request.runSeed, SCORED_PROBES));
+  const steep = steepnessOf(classifier, cut, settings);
   const wrong = lipschitzFault(steep.scoreLipschitz, series.facts.scoreLipschitz);
   if (wrong !== null && first !== undefined) return failed(first, wrong);
   const left =

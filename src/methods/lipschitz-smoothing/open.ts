@@ -7,13 +7,13 @@ import type { Answer, Certificate, Image, Method, Question, SeriesNoise } from '
 import { openRightHalf } from '../smoothing/right-half.ts';
 import { sigmaOf } from '../smoothing/settings.ts';
 import { roundedDown } from '../smoothing/votes.ts';
-import { latentCentre, probesOf } from '../splitz/left-half.ts';
+import { latentCentre } from '../splitz/left-half.ts';
 import { checkLeftHalf, inSigmas, requireHidden } from '../splitz/left-half-check.ts';
 import { factsOf } from '../splitz/open.ts';
 import { type OpenedBound, openBound } from '../splitz/proofs/open-bound.ts';
 import { answerOf, certifyScores, type Scored } from './noisy-scores.ts';
 import type { LipschitzEvidence, LipschitzFacts, LipschitzSettings } from './schema.ts';
-import { SCORED_PROBES, steepnessOf } from './steepness.ts';
+import { steepnessOf } from './steepness.ts';
 
 /** Images in work at once: one compared or bounded on this thread, one drawn by the workers. */
 const AHEAD = 2;
@@ -39,7 +39,7 @@ export const openLipschitz: Method<LipschitzSettings, LipschitzEvidence, Lipschi
       ? null
       : await openBound(classifier, settings.split, settings.lipschitz, noise.seed, context);
   const bound = opened?.left ?? null;
-  const steepness = steepnessOf(classifier, cut, settings, probesOf(noise.seed, SCORED_PROBES));
+  const steepness = steepnessOf(classifier, cut, settings);
   const right = await openRightHalf(classifier, cut, resources, probes);
   const { sampler, composition } = right;
   let difference = { largest: 0, norm: 0 };
@@ -61,7 +61,7 @@ export const openLipschitz: Method<LipschitzSettings, LipschitzEvidence, Lipschi
     opened,
     latent: (pixels) => (bound === null ? Float64Array.from(pixels) : latentCentre(bound, pixels).latent),
   };
-  const delta = (bound?.failureProbability ?? 0) + (network?.failureProbability ?? 0);
+  const delta = bound?.failureProbability ?? 0;
   return {
     guarantee: bound === null || bound.isUpperBound ? 'certificate' : 'estimate, not a bound',
     facts: { ...factsOf(cut), noise: sampler.noise, pairLipschitz, scoreLipschitz, noGain },

@@ -16,7 +16,7 @@ import { perPair, type SoftMapName } from '../../smoothing/scores/score-map.ts';
 import type { Context } from '../context.ts';
 import type { Image, Subject } from '../method.ts';
 import { openRightHalf } from '../smoothing/right-half.ts';
-import { latentCentre, PILOT_SEED, probesOf, runBound } from '../splitz/left-half.ts';
+import { latentCentre, PILOT_SEED, runBound } from '../splitz/left-half.ts';
 import { shares } from './certificate.ts';
 import { chosenFor } from './choice.ts';
 import { deviationOf, rowsOf } from './comparison.ts';
@@ -72,7 +72,7 @@ export async function pilotScores(
       heldOut: [],
       notes: [`votes: nothing is gained over plain smoothing, as ${scored.why}`],
     };
-  const pair = scored.network?.pairLipschitz(probesOf(PILOT_SEED, 0xffffffff)) ?? Number.POSITIVE_INFINITY;
+  const pair = scored.network?.pairLipschitz ?? Number.POSITIVE_INFINITY;
   const candidates = candidatesFor(pair, request, classifier.classes);
   const { heldOut, drawn } = await pilotDraws(subject, cut, request, context);
   const tried = candidates.map((candidate) => ({

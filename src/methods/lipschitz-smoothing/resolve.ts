@@ -13,7 +13,6 @@ import { boundAskedFor } from '../splitz/left-half.ts';
 import { deviationOf } from './comparison.ts';
 import { pilotScores } from './pilot.ts';
 import type { LipschitzSettings } from './schema.ts';
-import { scoredNetworkAt } from './scored-network.ts';
 
 const DEFAULT_COMPARED = 1000;
 
@@ -47,8 +46,7 @@ export async function resolveLipschitz(
   );
   const votes = scores.value === 'votes';
   const delta =
-    (cut.index === 0 ? 0 : boundAskedFor(classifier, cut, settled.lipschitz.value).failureProbability) +
-    (votes ? 0 : (scoredNetworkAt(classifier, cut).network?.failureProbability ?? 0));
+    cut.index === 0 ? 0 : boundAskedFor(classifier, cut, settled.lipschitz.value).failureProbability;
   return {
     settings: {
       ...before,

@@ -4,8 +4,6 @@
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import { inflate } from '../../ground/rounding-error.ts';
-import { createLeftHalfBound, DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
-import type { GaussianSource } from '../../lipschitz/spectral-norm.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { perLogits, perPair, type SoftMapName, scoresOf } from '../../smoothing/scores/score-map.ts';
@@ -22,9 +20,7 @@ export interface ScoreEnclosure {
 
 export interface ScoredNetwork {
   /** Λ: an upper bound on the Lipschitz constant of every difference of two logits, in the point at the cut. */
-  pairLipschitz(probes: GaussianSource): number;
-  /** With which probability it may fail. */
-  readonly failureProbability: number;
+  readonly pairLipschitz: number;
   /** In exact arithmetic. @param point float32, at the cut */
   scoresAt(point: Float32Array, scoring: ExactScoring): ScoreEnclosure;
 }
@@ -42,7 +38,7 @@ export type MaybeScored =
 
 const compiled = new WeakMap<PreparedClassifier, Map<string, MaybeScored>>();
 
-/** Compiled once per model and cut; its norms are proved anew for every source of probes. */
+/** Compiled once per model and cut, and its norms proved once. */
 export function scoredNetworkAt(classifier: PreparedClassifier, cut: Cut): MaybeScored {
   const known = compiled.get(classifier) ?? new Map<string, MaybeScored>();
   compiled.set(classifier, known);
@@ -57,14 +53,13 @@ function compile(classifier: PreparedClassifier, cut: Cut): MaybeScored {
   let behind: BoundedNetwork;
   try {
     const part = { model, input: cut.value, inputDims: cut.dims, classes };
-    behind = networkBehind(part, 'global', DEFAULT_DELTA);
+    behind = networkBehind(part);
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const { what, why } = error.report;
     return { network: null, why: why === undefined ? what : `${what} (${why})` };
   }
-  const { half, failureProbability } = behind.features;
-  const onBallsOnly = half.steps.find((step) => !Number.isFinite(step.nonlinearity.lipschitz));
+  const onBallsOnly = behind.whole.steps.find((step) => !Number.isFinite(step.nonlinearity.lipschitz));
   if (onBallsOnly !== undefined)
     return {
       network: null,
@@ -72,17 +67,16 @@ function compile(classifier: PreparedClassifier, cut: Cut): MaybeScored {
     };
   return {
     network: {
-      failureProbability,
-      pairLipschitz(probes) {
-        let widest = 0;
-        for (let j = 0; j < classes; j++) widest = Math.max(widest, ...behind.normsAgainst(j));
-        // A new bound each time: its norms are those of one source of probes.
-        const features = createLeftHalfBound(half, 'global', DEFAULT_DELTA);
-        return inflate(widest * features.globalLipschitz(probes), 4);
-      },
+      pairLipschitz: widest(behind, classes),
       scoresAt: (point, scoring) => enclosed(behind, point, scoring, classes),
     },
   };
+}
+
+function widest({ bound, against }: BoundedNetwork, classes: number): number {
+  let most = 0;
+  for (let j = 0; j < classes; j++) for (const one of bound.lipschitz(against(j))) most = Math.max(most, one);
+  return most;
 }
 
 /** Rounding of the map itself, generously: a few operations per class. */

@@ -1,13 +1,9 @@
 /** How steep the scores of a series are. */
 import { ModelRefused } from '../../ground/errors.ts';
-import type { GaussianSource } from '../../lipschitz/spectral-norm.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import type { LipschitzFacts, LipschitzSettings } from './schema.ts';
 import { type ScoredNetwork, scoredNetworkAt, scoreLipschitz } from './scored-network.ts';
-
-/** Index of the probes of the scored half: no image of a run has it, nor has the left half's own constant. */
-export const SCORED_PROBES = 0xfffffffe;
 
 export interface Steepness extends Pick<LipschitzFacts, 'pairLipschitz' | 'scoreLipschitz' | 'noGain'> {
   /** Null for votes. */
@@ -22,10 +18,9 @@ export function steepnessOf(
   classifier: PreparedClassifier,
   cut: Cut,
   { scores, temperature, sigma }: Pick<LipschitzSettings, 'scores' | 'temperature' | 'sigma'>,
-  probes: GaussianSource,
 ): Steepness {
   const scored = scoredNetworkAt(classifier, cut);
-  const proved = scored.network?.pairLipschitz(probes) ?? Number.POSITIVE_INFINITY;
+  const proved = scored.network?.pairLipschitz ?? Number.POSITIVE_INFINITY;
   const pairLipschitz = Number.isFinite(proved) ? proved : null;
   const why = scored.network === null ? scored.why : 'the product of the norms of its layers overflows';
   if (scores === 'votes' || temperature === null) {

@@ -1,6 +1,7 @@
 /** SPLITZ as a method: Zhong & Tandon 2024. */
 
 import { roundUp } from '../../ground/decimal.ts';
+import { isOrthogonalEncoder } from '../../lipschitz/orthogonal-encoder.ts';
 import { findCut } from '../../onnx/cuts.ts';
 import { defineMethod, type Reference } from '../method.ts';
 import { COHEN } from '../references.ts';
@@ -94,10 +95,15 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
   confirm: confirmSplitz,
   derive: deriveSplitz,
 
-  describe: ({ settings, facts, guarantee }) => [
+  describe: ({ settings, facts, guarantee, checks }) => [
     `SPLITZ: the network is cut at '${settings.split.value}' (${facts.nodesLeft} nodes before, ${facts.nodesRight} behind). Gaussian noise of deviation σ = ${settings.sigma.value} is added to the latent there, and the half behind it is smoothed. D(r) is ${
       guarantee === 'certificate' ? 'a proven upper bound' : 'an estimate'
     } (${settings.lipschitz.value}) of how far the latent moves when the image moves by r in l2; the certified radius is the largest r found with D(r) ≤ R_u − η − η′, where η bounds the rounding error of the latent at the image and η′ at every image within r.`,
+    ...(guarantee === 'certificate' && isOrthogonalEncoder((checks as SplitzChecks).globalLipschitz)
+      ? [
+          'The left half is an orthogonal encoder: it is proven to be 1-Lipschitz within 10⁻⁶, so that a radius at the cut is one at the image, and noise at the cut counts as noise of the same deviation at the image (latent-space smoothing).',
+        ]
+      : []),
     ofVotes(settings),
   ],
   notes({ settings: { split, sigma }, facts, checks }, seed) {
@@ -105,7 +111,9 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
     const reach =
       bound === null
         ? 'left half bounded on balls only, no Lipschitz constant on all of space'
-        : `left half at most ${roundUp(bound, 3)}-Lipschitz`;
+        : isOrthogonalEncoder(bound)
+          ? 'left half an orthogonal encoder, 1-Lipschitz within 1e-6'
+          : `left half at most ${roundUp(bound, 3)}-Lipschitz`;
     return [
       `split  '${split.value}' [${['N', ...facts.latentShape].join(',')}], ${facts.nodesLeft} nodes left, ${facts.nodesRight} right (${split.origin})`,
       `noise  sigma ${sigma.value} (${sigma.origin === 'derived' && bound !== null ? `${inputLevel(sigma, bound)} × Lipschitz bound of the left half` : sigma.origin})${seed === null ? '' : `, ${seed}`}; ${reach}`,

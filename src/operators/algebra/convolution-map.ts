@@ -10,7 +10,7 @@
  */
 import { inflate, productUp, TINY } from '../../ground/rounding-error.ts';
 import { carried, checkKernel } from '../compile/carried-range.ts';
-import { isFactorisable } from './factorisable.ts';
+import { isFactorisable, PER_RUN } from './factorisable.ts';
 import {
   backward,
   colsOf,
@@ -55,8 +55,8 @@ function mayBeFactorised({ batch, groups, perGroup, outChannels, y, x }: KernelS
   const apart = (sweep: Sweep): number => Math.floor(reach(sweep) / sweep.stride);
   const rowBand = (apart(y) * x.output + apart(x) + 1) * outChannels - 1;
   return (
-    isFactorisable(batch * columns * y.input * x.input, columnBand) ||
-    isFactorisable(batch * outChannels * y.output * x.output, rowBand)
+    isFactorisable(batch * columns * y.input * x.input, columnBand, PER_RUN) ||
+    isFactorisable(batch * outChannels * y.output * x.output, rowBand, PER_RUN)
   );
 }
 

@@ -4,6 +4,7 @@ import { roundUp } from '../../ground/decimal.ts';
 import { onOneLine, visible } from '../../ground/visible.ts';
 import type { CutBoundability } from '../../inspection/boundability.ts';
 import type { Inspection } from '../../inspection/inspection.ts';
+import { isOrthogonalEncoder } from '../../lipschitz/orthogonal-encoder.ts';
 
 export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Inspection): string {
   const verdict = refusal === null ? 'can be certified' : `**refused**: ${cell(refusal.report.what)}`;
@@ -43,11 +44,13 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
 }
 
 /** What is known about a left half's bound, in words. */
-export function boundInWords({ why, checked, latentLipschitz, localOnly }: CutBoundability): string {
+export function boundInWords({ cut, why, checked, latentLipschitz, localOnly }: CutBoundability): string {
   if (why !== null) return `none: ${why}`;
   if (!checked) return 'not tried in the time given (no operator in its way)';
   if (localOnly) return 'yes, on a ball around each image (none holds on all of space)';
   if (latentLipschitz === null) return 'yes (not measured in the time given)';
+  if (cut.nodesLeft > 0 && isOrthogonalEncoder(latentLipschitz))
+    return 'yes, an orthogonal encoder: 1-Lipschitz within 1e-6';
   return `yes, at most ${roundUp(latentLipschitz, 3)}-Lipschitz`;
 }
 

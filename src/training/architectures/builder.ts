@@ -13,6 +13,7 @@ import {
   type NodeProto,
   type TensorProto,
 } from '../../onnx/model/proto.ts';
+import { type Constraint, constraintsText, projected } from '../constraints.ts';
 
 /** An activation in the network being built. */
 export interface Wire {
@@ -39,6 +40,8 @@ export interface Window {
   readonly gain?: number;
   /** Initial value of the bias; 0 unless given. */
   readonly offset?: number;
+  /** The kernel's rows start orthonormal, and training keeps them so. */
+  readonly orthonormal?: boolean;
 }
 
 export interface NetworkBuilder {
@@ -55,13 +58,20 @@ export interface NetworkBuilder {
   relu(module: string, x: Wire): Wire;
   /** min(max(x, 0), limit). The limit is an initializer of its own, `MODULE.theta`, so that it can be trained. */
   clip(module: string, x: Wire, limit: number): Wire;
+  /**
+   * Pairs of channels of the two halves, sorted: the larger ones first, then the smaller ones. It is 1-Lipschitz and keeps the
+   * norm of every gradient (Anil, Lucas & Grosse 2019).
+   */
+  minMax(module: string, x: Wire): Wire;
   add(module: string, x: Wire, y: Wire): Wire;
   /** Non-overlapping windows. */
   maxPool(module: string, x: Wire, size: number): Wire;
   globalAveragePool(module: string, x: Wire): Wire;
   flatten(module: string, x: Wire): Wire;
-  /** weight [outputs, inputs] times x, plus a bias. */
-  linear(module: string, x: Wire, outputs: number): Wire;
+  /** weight [outputs, inputs] times x, plus a bias. Rows under a constraint start as it says, and training keeps them so. */
+  linear(module: string, x: Wire, outputs: number, constraint?: Constraint): Wire;
+  /** x + weight x, with the identity inside the weight. */
+  linearResidualDense(module: string, x: Wire, gain: number): Wire;
   /** The model, with `logits` as its output. */
   finish(logits: Wire, metadata: ReadonlyMap<string, string>): ModelProto;
 }
@@ -84,26 +94,43 @@ export function networkBuilder(
 ): NetworkBuilder {
   const nodes: NodeProto[] = [];
   const initializers: TensorProto[] = [];
+  const constraints = new Map<string, Constraint>();
   let kernels = 0;
 
   const initializer = (tensor: string, dims: readonly number[], values: Float32Array): string => {
     initializers.push(floatTensor(tensor, dims, values));
     return tensor;
   };
+  const integers = (tensor: string, values: readonly number[]): string => {
+    const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    initializers.push({ name: tensor, dataType: DataType.INT64, dims: [values.length], rawData });
+    return tensor;
+  };
   const filled = (tensor: string, count: number, value: number): string =>
     initializer(tensor, [count], new Float32Array(count).fill(value));
-  const kernel = (dims: readonly number[], gain = 1): Kernel => ({
-    dims,
-    data: kernelValues(dims, sizeOf(dims.slice(1)), kernels++).map((value) => gain * value),
-  });
+  const kernel = (dims: readonly number[], gain = 1, constraint?: Constraint): Kernel => {
+    const data = kernelValues(dims, sizeOf(dims.slice(1)), kernels++).map((value) => gain * value);
+    return constraint === undefined ? { dims, data } : { dims, data: projected(constraint, dims, data) };
+  };
+  const halves = (module: string, x: Wire): readonly [string, string] => {
+    const [channels = 0] = x.dims;
+    const bound = (at: number): string => integers(`${module}.${at}`, [at]);
+    const [start, middle, end] = [bound(0), bound(channels / 2), bound(channels)];
+    const axis = integers(`${module}.axis`, [1]);
+    return [
+      node('Slice', module, [x.name, start, middle, axis], x.dims).name,
+      node('Slice', module, [x.name, middle, end, axis], x.dims, [], 'Slice_1').name,
+    ];
+  };
   const node = (
     opType: string,
     module: string,
     input: string[],
     dims: readonly number[],
     attribute: AttributeProto[] = [],
+    name = opType,
   ): Wire => {
-    const output = `/${module}/${opType}`;
+    const output = `/${module}/${name}`;
     nodes.push({ name: output, opType, input, output: [output], attribute });
     return { name: output, dims };
   };
@@ -132,16 +159,20 @@ export function networkBuilder(
     );
   };
 
+  const dense = (module: string, x: Wire, { dims, data }: Kernel): Wire => {
+    const outputs = dims[0] as number;
+    const weight = initializer(`${module}.weight`, dims, data);
+    const bias = filled(`${module}.bias`, outputs, 0);
+    return node('Gemm', module, [x.name, weight, bias], [outputs], [int('transB', 1)]);
+  };
+
   return {
     image: { name: INPUT, dims: imageDims },
     conv(module, x, filters, window, bias = true) {
-      return convolution(
-        module,
-        x,
-        kernel([filters, x.dims[0] as number, window.kernel, window.kernel], window.gain),
-        window,
-        bias,
-      );
+      const constraint = window.orthonormal === true ? 'orthonormal' : undefined;
+      if (constraint !== undefined) constraints.set(`${module}.weight`, constraint);
+      const dims = [filters, x.dims[0] as number, window.kernel, window.kernel];
+      return convolution(module, x, kernel(dims, window.gain, constraint), window, bias);
     },
     linearResidual(module, x, side, gain) {
       const channels = x.dims[0] as number;
@@ -170,6 +201,16 @@ export function networkBuilder(
       const high = initializer(`${module}.theta`, [], Float32Array.of(limit));
       return node('Clip', module, [x.name, low, high], x.dims);
     },
+    minMax(module, x) {
+      const [channels = 0, ...sides] = x.dims;
+      if (channels % 2 !== 0) throw new Error(`${channels} channels have no halves`);
+      const parts = [...halves(module, x)];
+      const half = [channels / 2, ...sides];
+      const [most, least] = (['Max', 'Min'] as const).map(
+        (type) => node(type, module, [...parts], half).name,
+      );
+      return node('Concat', module, [most as string, least as string], x.dims, [int('axis', 1)]);
+    },
     add: (module, x, y) => node('Add', module, [x.name, y.name], x.dims),
     maxPool(module, x, size) {
       const [channels, ...sides] = x.dims as [number, ...number[]];
@@ -180,11 +221,15 @@ export function networkBuilder(
     globalAveragePool: (module, x) =>
       node('GlobalAveragePool', module, [x.name], [x.dims[0] as number, 1, 1]),
     flatten: (module, x) => node('Flatten', module, [x.name], [sizeOf(x.dims)], [int('axis', 1)]),
-    linear(module, x, outputs) {
-      const { dims, data } = kernel([outputs, sizeOf(x.dims)]);
-      const weight = initializer(`${module}.weight`, dims, data);
-      const bias = filled(`${module}.bias`, outputs, 0);
-      return node('Gemm', module, [x.name, weight, bias], [outputs], [int('transB', 1)]);
+    linear(module, x, outputs, constraint) {
+      if (constraint !== undefined) constraints.set(`${module}.weight`, constraint);
+      return dense(module, x, kernel([outputs, sizeOf(x.dims)], 1, constraint));
+    },
+    linearResidualDense(module, x, gain) {
+      const size = sizeOf(x.dims);
+      const values = kernel([size, size], gain);
+      for (let k = 0; k < size; k++) values.data[k * size + k] = (values.data[k * size + k] as number) + 1;
+      return dense(module, x, values);
     },
     finish(logits, metadata) {
       const last = nodes.find(({ output }) => output?.[0] === logits.name);
@@ -194,7 +239,7 @@ export function networkBuilder(
         irVersion: IR_VERSION,
         producerName: 'splitz-onnx',
         opsetImport: [{ domain: '', version: OPSET }],
-        metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
+        metadataProps: [...metadata, ...constraintsText(constraints)].map(([key, value]) => ({ key, value })),
         graph: {
           name,
           node: nodes,

@@ -7,6 +7,10 @@ export const ARCHITECTURES = [
   'resnet20',
   'resnet110',
   'liresnet-stem',
+  'liresnet-mnist',
+  'liresnet-cifar10',
+  'orthogonal-mnist',
+  'orthogonal-cifar10',
 ] as const;
 
 export type ArchitectureName = (typeof ARCHITECTURES)[number];

@@ -19,7 +19,8 @@ const epoch: EpochReport = {
   accuracy: 0.84,
   lipschitz: 0.91,
   sigma: 0.68,
-  validation: { accuracy: 0.86, crossEntropy: 0.4, lipschitz: 0.9, sigma: 0.675 },
+  verified: null,
+  validation: { accuracy: 0.86, crossEntropy: 0.4, lipschitz: 0.9, sigma: 0.675, verified: null },
   seconds: 20.2,
   imagesPerSecond: 2560,
 };
@@ -31,16 +32,28 @@ function screen(isTTY: boolean, columns = 80) {
 
 describe('training progress', () => {
   it('keeps one line per epoch, with L and the noise level only where there is a left half', () => {
-    expect(epochLine(epoch, 15, true)).toBe(
+    expect(epochLine(epoch, 15, 'noise and L')).toBe(
       'epoch  2/15  loss 0.500  noisy accuracy 84.0 %  held out 86.0 %  L 0.900  sigma 0.675  2560 img/s  0:21',
     );
-    expect(epochLine(epoch, 15, false)).not.toMatch(/L |sigma/);
+    expect(epochLine(epoch, 15, 'noise')).not.toMatch(/L |sigma/);
+  });
+
+  it('speaks of no noise where there is none, but of the share that is verified', () => {
+    const margin: EpochReport = {
+      ...epoch,
+      sigma: null,
+      verified: 0.5,
+      validation: { ...epoch.validation, sigma: null, verified: 0.612 },
+    };
+    expect(epochLine(margin, 15, 'margin')).toBe(
+      'epoch  2/15  loss 0.500  accuracy 84.0 %  held out 86.0 %  verified 61.2 %  L 0.900  2560 img/s  0:21',
+    );
   });
 
   it('redraws on a terminal, at most ten times a second, never wider than it is', () => {
     const { written, stream } = screen(true, 40);
     let now = 0;
-    const progress = startTrainingProgress(stream, 15, true, false, () => now);
+    const progress = startTrainingProgress(stream, 15, 'noise and L', false, () => now);
     for (let k = 1; k <= 50; k++) {
       now += 20;
       progress.step(step(k));
@@ -53,7 +66,7 @@ describe('training progress', () => {
   it('writes a line every half minute into a log, and nothing when quiet', () => {
     const { written, stream } = screen(false);
     let now = 0;
-    const progress = startTrainingProgress(stream, 15, true, false, () => now);
+    const progress = startTrainingProgress(stream, 15, 'noise and L', false, () => now);
     for (let k = 1; k <= 100; k++) {
       now += 1000;
       progress.step(step(k));
@@ -61,7 +74,7 @@ describe('training progress', () => {
     expect(written).toHaveLength(3);
     expect(written[0]).toMatch(/^epoch 2\/15, step 30\/200, loss 0.512, noisy accuracy 84.1 %, .*\n$/);
     const silent = screen(false);
-    const none = startTrainingProgress(silent.stream, 15, true, true, () => now);
+    const none = startTrainingProgress(silent.stream, 15, 'noise and L', true, () => now);
     none.epoch(epoch);
     none.note('hello');
     none.finish();

@@ -5,7 +5,6 @@
 import { expect, it } from 'vitest';
 import { scoreRadius } from '../../../src/methods/lipschitz-smoothing/closed-form.ts';
 import { scoredNetworkAt, scoreLipschitz } from '../../../src/methods/lipschitz-smoothing/scored-network.ts';
-import { probesOf } from '../../../src/methods/splitz/left-half.ts';
 import { scoresOf } from '../../../src/smoothing/scores/score-map.ts';
 import { floatTensor, node } from '../../onnx/tiny-model.ts';
 import { randomSource } from '../../operators/random.ts';
@@ -61,7 +60,7 @@ it('no point within any of more than a thousand radii has another answer, and ma
     const [cut] = classifier.cuts.cuts;
     if (cut === undefined) throw new Error('there is an input');
     const scored = scoredNetworkAt(classifier, cut);
-    const pair = scored.network?.pairLipschitz(probesOf(1n, 0)) ?? Number.NaN;
+    const pair = scored.network?.pairLipschitz ?? Number.NaN;
     const lambda = SIGMA * scoreLipschitz(pair, 'softmax', temperature, classes);
     const y = new Float64Array(classes);
     const s = new Float64Array(classes);
