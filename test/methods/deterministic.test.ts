@@ -509,6 +509,10 @@ describe('the method', () => {
       evidence: { ...evidence, ...changes },
     });
     expect(faultOf(with_({ moved: farther(1.01) }))).toContain('may move by');
+    for (const i of [0, 1, 2].filter((k) => k !== certified.prediction)) {
+      const one = evidence.moved.map((moved, k) => (k === i ? moved + 100 : moved));
+      expect(faultOf(with_({ moved: one }))).toContain(`class ${i} is at least`);
+    }
     expect(faultOf(with_({ moved: farther(1).slice(1) }))).toContain('movements of 3 classes');
     expect(faultOf(with_({ rounding: furthest * 0.01 }))).toContain('may move by');
     expect(faultOf(with_({ scoreError: 1 }))).toContain('behind');

@@ -64,7 +64,6 @@ export const train: Declaration<TrainFlags> = {
     'relu-theta',
     'epochs',
     'learning-rate',
-    'augment',
     'engine',
     'out',
     'restart',

@@ -10,13 +10,11 @@ export const trainingOptions = <T>(y: Argv<T>) =>
   y
     .option('recipe', {
       choices: RECIPES,
-      describe:
-        'defaults of everything below [that of the model; paper; smoothing at --split input; margin with --loss emma, gloro]',
+      describe: 'defaults of everything below [that of the model; paper; smoothing at --split input]',
     })
     .option('sigma', {
       type: 'number',
-      describe:
-        'deviation of the noise: at the cut (smoothing, paper, orthogonal), at the input (matched, warm)',
+      describe: 'deviation of the noise: at the cut; at the input with matched and warm',
     })
     .option('noise-scale', {
       type: 'string',
@@ -26,7 +24,7 @@ export const trainingOptions = <T>(y: Argv<T>) =>
     .option('loss', {
       type: 'string',
       nargs: 1,
-      describe: `loss under noise: ${lossNames.join(', ')}, with settings as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}`,
+      describe: `loss under noise: ${lossNames.join(', ')}, as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}`,
     })
     .option('epsilon', {
       type: 'number',
