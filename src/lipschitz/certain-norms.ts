@@ -6,6 +6,7 @@
  *     sqrt(||A||_1 ||A||_inf): loose, but certain. Times the largest scales it bounds every masked norm.
  */
 import { inflate, productUp } from '../ground/rounding-error.ts';
+import { forSharedProof } from '../operators/algebra/convolution-map.ts';
 import { PER_RUN } from '../operators/algebra/factorisable.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale } from '../operators/algebra/scales.ts';
@@ -71,7 +72,7 @@ function certain({ matrix, rowDims, columnDims }: Segment): CertainNorm {
   const whole = (): number => {
     if (known !== null) return known;
     const coarse = inflate(matrix.absoluteNorm() + matrix.error, 4);
-    const thorough = createSpectralNorm(matrix, rowDims, columnDims, PER_RUN);
+    const thorough = createSpectralNorm(forSharedProof(matrix), rowDims, columnDims, PER_RUN);
     known = thorough.deterministic ? Math.min(coarse, thorough.bound(null, null, noProbe, 0)) : coarse;
     return known;
   };

@@ -12,7 +12,7 @@ import { extremeOfConstants } from './nonlinear/constant-extrema.ts';
 import { sortedGroups, wholeVectors } from './nonlinear/vector-map.ts';
 import type { Action, Operands, Operator } from './operator.ts';
 import type { Tf, TrainingForm } from './training/form.ts';
-import { operandAt, refuseTraining } from './training/operands.ts';
+import { operandAt } from './training/operands.ts';
 
 const range = (size: number, from = 0): Int32Array => Int32Array.from({ length: size }, (_, i) => from + i);
 
@@ -105,15 +105,11 @@ function taken(tf: Tf, largest: boolean, first: Tensor, second: Tensor): Tensor 
 
 const trained = (largest: boolean): TrainingForm => ({
   forward(node, operands, { tf }) {
-    const [a, b] = [operandAt(node, operands, 0), operandAt(node, operands, 1)];
-    const same = a.tensor.shape.join() === b.tensor.shape.join();
-    if (operands.length !== 2 || !same || !a.dependent || !b.dependent)
-      refuseTraining(
-        node,
-        'it does not compare two tensors of the same shape',
-        'Use a Clip for limits, or replace it before exporting.',
-      );
-    return taken(tf, largest, a.tensor, b.tensor);
+    const tensors = operands.map((_, k) => operandAt(node, operands, k).tensor);
+    return tensors.reduce((a, b) => {
+      if (a.shape.join() === b.shape.join()) return taken(tf, largest, a, b);
+      return largest ? tf.maximum(a, b) : tf.minimum(a, b);
+    });
   },
 });
 

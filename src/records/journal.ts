@@ -219,11 +219,18 @@ function backgroundFlushes(handle: FileHandle, failure: (cause: unknown) => Spli
   let going: Promise<void> | null = null;
   let again = false;
   let failed: SplitzError | null = null;
+  /** Whether there is more to flush, and that this one is over, is settled in one step: nothing begun in between is missed. */
   const flush = async (): Promise<void> => {
-    do {
-      again = false;
-      await handle.datasync();
-    } while (again);
+    try {
+      do {
+        again = false;
+        await handle.datasync();
+      } while (again);
+    } catch (cause) {
+      failed = failure(cause);
+    } finally {
+      going = null;
+    }
   };
   const check = (): void => {
     if (failed !== null) throw failed;
@@ -231,13 +238,7 @@ function backgroundFlushes(handle: FileHandle, failure: (cause: unknown) => Spli
   return {
     begin() {
       again = true;
-      going ??= flush()
-        .catch((cause: unknown) => {
-          failed = failure(cause);
-        })
-        .finally(() => {
-          going = null;
-        });
+      going ??= flush();
     },
     check,
     async done() {

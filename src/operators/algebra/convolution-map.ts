@@ -10,7 +10,7 @@
  */
 import { inflate, productUp, TINY } from '../../ground/rounding-error.ts';
 import { carried, checkKernel } from '../compile/carried-range.ts';
-import { isFactorisable, PER_RUN } from './factorisable.ts';
+import { type FactorisationLimit, isFactorisable, PER_IMAGE, PER_RUN } from './factorisable.ts';
 import {
   backward,
   colsOf,
@@ -44,19 +44,22 @@ const SHARED_BY = 8;
 export function isWrittenOut(shape: KernelShape): boolean {
   const entries = entriesOf(shape);
   if (entries <= SMALL || entries > LARGEST_WRITTEN) return entries <= SMALL;
-  return shape.outChannels / shape.groups < SHARED_BY || mayBeFactorised(shape);
+  return shape.outChannels / shape.groups < SHARED_BY || mayBeFactorised(shape, PER_IMAGE);
 }
 
 /** By the bands that a window over a whole plane has, with channels last; strides narrow the one of the rows. */
-function mayBeFactorised({ batch, groups, perGroup, outChannels, y, x }: KernelShape): boolean {
+function mayBeFactorised(
+  { batch, groups, perGroup, outChannels, y, x }: KernelShape,
+  limit: FactorisationLimit,
+): boolean {
   const reach = ({ kernel, dilation }: Sweep): number => (kernel - 1) * dilation;
   const columns = groups * perGroup;
   const columnBand = (reach(y) * x.input + reach(x) + 1) * columns - 1;
   const apart = (sweep: Sweep): number => Math.floor(reach(sweep) / sweep.stride);
   const rowBand = (apart(y) * x.output + apart(x) + 1) * outChannels - 1;
   return (
-    isFactorisable(batch * columns * y.input * x.input, columnBand, PER_RUN) ||
-    isFactorisable(batch * outChannels * y.output * x.output, rowBand, PER_RUN)
+    isFactorisable(batch * columns * y.input * x.input, columnBand, limit) ||
+    isFactorisable(batch * outChannels * y.output * x.output, rowBand, limit)
   );
 }
 
@@ -71,6 +74,14 @@ export function convolutionOf(kernel: Kernel, where: string): LinearMap {
   checkKernel(kernel.weights, where);
   return new ConvolutionMap(kernel);
 }
+
+/** The map as a matrix where a factorisation that a run shares may then prove its norm; else as it is. */
+export const forSharedProof = (map: LinearMap): LinearMap =>
+  map instanceof ConvolutionMap &&
+  entriesOf(map.kernel) <= LARGEST_WRITTEN &&
+  mayBeFactorised(map.kernel, PER_RUN)
+    ? map.explicit('a convolution of the network')
+    : map;
 
 export class ConvolutionMap implements LinearMap {
   readonly rows: number;
