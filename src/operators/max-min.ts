@@ -107,8 +107,11 @@ const trained = (largest: boolean): TrainingForm => ({
   forward(node, operands, { tf }) {
     const tensors = operands.map((_, k) => operandAt(node, operands, k).tensor);
     return tensors.reduce((a, b) => {
-      if (a.shape.join() === b.shape.join()) return taken(tf, largest, a, b);
-      return largest ? tf.maximum(a, b) : tf.minimum(a, b);
+      const alike = a.shape.join() === b.shape.join();
+      // A sum brings both to one shape, and its gradient back: that of TensorFlow's maximum does not.
+      return alike
+        ? taken(tf, largest, a, b)
+        : taken(tf, largest, tf.add(a, tf.zerosLike(b)), tf.add(b, tf.zerosLike(a)));
     });
   },
 });

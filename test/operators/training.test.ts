@@ -39,8 +39,11 @@ const trainable = Object.keys(makers).filter((type) => {
 });
 const untrained = Object.keys(makers).filter((type) => !trainable.includes(type) && type !== 'Shape');
 
-/** TensorFlow.js has no gradient of dilated windows; products are trained by a matrix, or with equal leading axes. */
-const UNTRAINED = /train refuses .*(dilated|constant factor must be a matrix)/;
+/**
+ * TensorFlow.js has no gradient of dilated windows; products are trained by a matrix, or with equal leading axes; halves to be
+ * sorted are trained where Slice cuts them, not Split.
+ */
+const UNTRAINED = /train refuses .*(dilated|constant factor must be a matrix|Split node)/;
 
 const variants = (type: string): { model: OneOperator; random: Random; title: string }[] =>
   Array.from({ length: VARIANTS }, (_, variant) => {
