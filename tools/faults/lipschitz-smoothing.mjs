@@ -38,8 +38,8 @@ export const SCORE_FAULTS = [
   {
     name: 'scores: the constant of the first class alone',
     file: 'src/methods/lipschitz-smoothing/scored-network.ts',
-    from: 'for (let j = 0; j < classes; j++) widest',
-    to: 'for (let j = 0; j < 1; j++) widest',
+    from: 'for (let j = 0; j < classes; j++) for (const one',
+    to: 'for (let j = 0; j < 1; j++) for (const one',
     tests: `${TESTS}/attack.test.ts ${CERTIFICATES}`,
   },
   {

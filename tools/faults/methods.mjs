@@ -189,8 +189,8 @@ export const METHOD_FAULTS = [
   {
     name: 'uniform: the τ of Gaussian noise confirmed',
     file: 'src/methods/smoothing/confirm.ts',
-    from: 'const variation = variationOf(latent, sigma);',
-    to: 'const variation = GAUSSIAN.variation(latent, sigma);',
+    from: 'const variation = variationOf(latent, sigma, grid);',
+    to: 'const variation = GAUSSIAN.variation(latent, sigma, grid);',
     tests: UNIFORM,
   },
   {
