@@ -72,19 +72,36 @@ class SlowFirst extends BaseSequencer {
   }
 }
 
+/** Files that run the built program, replace modules, or take long: each in a process of its own. */
+const ALONE = ['test/cli/**', 'test/docs/**', 'test/package/**', ...SLOW];
+
 export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
-    // `--mode unit` leaves out what runs the built program, and what is slow.
-    exclude: [
-      ...configDefaults.exclude,
-      ...(mode === 'unit' ? ['test/cli/**', 'test/docs/**', 'test/package/**', ...SLOW] : []),
-    ],
     // Inference and bounds are CPU work: more files at once than cores only makes each of them slower.
     maxWorkers: 2,
     pool: 'forks',
     sequence: { sequencer: SlowFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...ALONE],
+          // Loading the sources anew for each of these files would take longer than most of them.
+          isolate: false,
+        },
+      },
+      // `--mode unit` leaves these out.
+      ...(mode === 'unit'
+        ? []
+        : [{ extends: true as const, test: { name: 'alone', include: ALONE.map(testsIn) } }]),
+    ],
   },
 }));
+
+function testsIn(place: string): string {
+  return place.endsWith('/**') ? `${place}/*.test.ts` : place;
+}
