@@ -108,8 +108,7 @@ const noiseOptions = <T>(y: Argv<T>) =>
   y
     .option('split', {
       type: 'string',
-      describe:
-        'cut name or index; input = plain smoothing; first = after the first activation [first]; auto',
+      describe: 'cut: name, index, input (noise on pixels), first [first], auto',
     })
     .option('sigma', { type: 'number', describe: 'deviation of the noise at the cut' });
 
@@ -132,7 +131,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
     y
       .option('method', {
         choices: METHOD_NAMES,
-        describe: `certification method: ${methods} [${METHOD_NAMES[0]}]`,
+        describe: `${methods} [${METHOD_NAMES[0]}]`,
       })
       .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
       .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })

@@ -7,9 +7,9 @@ import { SCORE_MAP_NAMES } from '../ground/score-map-names.ts';
 export const METHOD_SUMMARIES = {
   splitz: 'a Lipschitz bound before a cut, noise at it',
   smoothing: 'noise on the image',
-  deterministic: 'no noise, a Lipschitz margin',
-  'uniform-smoothing': 'uniform noise on the image, radii in l1',
-  'lipschitz-smoothing': 'noise, and scores of bounded steepness',
+  deterministic: 'a Lipschitz margin',
+  'uniform-smoothing': 'uniform noise, l1',
+  'lipschitz-smoothing': 'noise on bounded scores',
 } as const;
 
 /** Options for settings that one method alone has, as yargs takes them. */

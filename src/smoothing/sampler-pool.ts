@@ -4,7 +4,7 @@
  */
 import { checkDraw, tallyOn } from './count-on-workers.ts';
 import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
-import type { NoiseKind } from './noise/source.ts';
+import type { NoiseKind } from './noise/kind.ts';
 import { type Provider, requireProvider } from './providers.ts';
 import type { DrawRequest, Sampler } from './sampler.ts';
 import { sumOfScores } from './scores/score-sums.ts';

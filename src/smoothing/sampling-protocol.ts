@@ -4,7 +4,7 @@
  * which samples is not said here: the workers take them off a shared counter (`ControlWord`).
  */
 import type { ErrorReport } from '../ground/errors.ts';
-import type { NoiseKind } from './noise/source.ts';
+import type { NoiseKind } from './noise/kind.ts';
 import type { Provider } from './providers.ts';
 import type { Tally, TallyResult } from './tally.ts';
 

@@ -1,7 +1,7 @@
 /** A sampling worker as the main thread sees it: a queue of requests, one reply each, and death is an error. */
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { ToolError } from '../ground/errors.ts';
+import { workerFile } from '../ground/worker-file.ts';
 import type { FromWorker, Reply, ReplyTo, Request, RequestOf, ToWorker } from './sampling-protocol.ts';
 
 export interface WorkerSeat {
@@ -32,7 +32,9 @@ interface Waiting {
  * Starts a worker, without right halves. What keeps it from starting rejects its requests. `file` is the worker's script.
  * @throws ToolError when that file is missing
  */
-export function startWorker(file: string = samplingWorker()): WorkerSeat {
+export function startWorker(
+  file: string = workerFile('#sampling-worker', 'the sampling worker'),
+): WorkerSeat {
   const worker = new Worker(file);
   const outstanding = new Map<number, Waiting>();
   let asked = 0;
@@ -102,18 +104,4 @@ export function startWorker(file: string = samplingWorker()): WorkerSeat {
 
 function answers<K extends Request['kind']>(reply: Reply, kind: K): reply is ReplyTo<K> {
   return reply.kind === kind;
-}
-
-/** Package imports resolve alike from src/ (tests) and from dist/; a thread can only run the built file. */
-function samplingWorker(): string {
-  try {
-    return createRequire(import.meta.url).resolve('#sampling-worker');
-  } catch (cause) {
-    throw new ToolError({
-      what: 'the sampling worker is missing',
-      why: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'Reinstall splitz-onnx. In a checkout, run `npm run build`.',
-      cause,
-    });
-  }
 }

@@ -4,7 +4,8 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Tf, TrainingContext } from '../operators/training/form.ts';
-import { broughtBack, type Constraint } from './constraints.ts';
+import type { Constraint } from './constraints.ts';
+import { descended } from './descent.ts';
 import { detach } from './detach.ts';
 import { type MarginInputs, type MarginLossName, marginLoss, verifiedShare } from './losses/margin.ts';
 import { featureLipschitz, type MarginLayers } from './margin-layers.ts';
@@ -106,19 +107,9 @@ function trainFunction(parts: MarginParts): StepFunction {
         results['lipschitz'] = kept(detach(tf, inputs.lipschitz));
         return marginLoss(tf, parts.loss, inputs);
       };
-      const before = trained.map((name) => state[name] as Tensor);
-      const { value, grads } = tf.valueAndGrads(objective as Parameters<Tf['valueAndGrads']>[0])(before);
-      results['loss'] = value;
-      const update = optimizer.update(tf, {
-        parameters: Object.fromEntries(trained.map((name, k) => [name, before[k] as Tensor])),
-        gradients: Object.fromEntries(trained.map((name, k) => [name, grads[k] as Tensor])),
-        state,
-        scalars: Object.fromEntries(optimizer.scalarNames.map((name) => [name, fed[name] as Tensor])),
-      });
-      const parameters = { ...update.parameters };
-      for (const [name, constraint] of constraints)
-        parameters[name] = broughtBack(tf, constraint, parameters[name] as Tensor);
-      return { state: { ...parameters, ...update.state, ...after }, results };
+      const step = descended(tf, { trained, objective, optimizer, constraints }, state, fed);
+      results['loss'] = step.loss;
+      return { state: { ...step.parameters, ...step.state, ...after }, results };
     },
   };
 }

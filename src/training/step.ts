@@ -8,7 +8,8 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Tf, TrainingContext } from '../operators/training/form.ts';
-import { broughtBack, type Constraint } from './constraints.ts';
+import type { Constraint } from './constraints.ts';
+import { descended } from './descent.ts';
 import { detach } from './detach.ts';
 import type { SmoothingLoss } from './losses/loss.ts';
 import type { Network, Segment } from './network.ts';
@@ -213,21 +214,17 @@ function trainFunction(parts: StepParts, trained: readonly string[]): StepFuncti
         const penalty = tf.mean(tf.add(threshold, tf.relu(tf.sub(local.lipschitz, threshold))));
         return tf.add(tf.mul(tf.sub(1, lambda), smoothing), tf.mul(lambda, penalty));
       };
-      const before = trained.map((name) => state[name] as Tensor);
-      const { value, grads } = tf.valueAndGrads(objective as Parameters<Tf['valueAndGrads']>[0])(before);
-      results['loss'] = value;
-      const update = optimizer.update(tf, {
-        parameters: Object.fromEntries(trained.map((name, k) => [name, before[k] as Tensor])),
-        gradients: Object.fromEntries(trained.map((name, k) => [name, grads[k] as Tensor])),
+      const step = descended(
+        tf,
+        { trained, objective, optimizer, constraints: parts.constraints ?? new Map() },
         state,
-        scalars: Object.fromEntries(optimizer.scalarNames.map((name) => [name, fed[name] as Tensor])),
-      });
-      const parameters = { ...update.parameters };
+        fed,
+      );
+      results['loss'] = step.loss;
+      const { parameters } = step;
       // A clip level of 0 or less would switch its neurons off for good.
       for (const name of network.limits) parameters[name] = tf.maximum(parameters[name] as Tensor, 1e-2);
-      for (const [name, constraint] of parts.constraints ?? [])
-        parameters[name] = broughtBack(tf, constraint, parameters[name] as Tensor);
-      return { state: { ...parameters, ...update.state, ...statistics, ...vectors }, results };
+      return { state: { ...parameters, ...step.state, ...statistics, ...vectors }, results };
     },
   };
 }

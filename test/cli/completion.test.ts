@@ -90,12 +90,14 @@ describe('bash', () => {
       'lipschitz-smoothing',
       'smoothing',
       'splitz',
+      'uniform-smoothing',
     ]);
     expect(completed('certify', '--method', '=')).toEqual([
       'deterministic',
       'lipschitz-smoothing',
       'smoothing',
       'splitz',
+      'uniform-smoothing',
     ]);
     expect(completed('certify', 'mod')).toEqual([]);
   });
@@ -123,6 +125,7 @@ describe('zsh', () => {
       'lipschitz-smoothing',
       'smoothing',
       'splitz',
+      'uniform-smoothing',
     ]);
     expect(completed('certify', '--method=sm')).toEqual(['--method=smoothing']);
     expect(completed('certify', 'mod')).toEqual(['FILES']);

@@ -16,7 +16,8 @@ import { perPair, type SoftMapName } from '../../smoothing/scores/score-map.ts';
 import type { Context } from '../context.ts';
 import type { Image, Subject } from '../method.ts';
 import { openRightHalf } from '../smoothing/right-half.ts';
-import { latentCentre, PILOT_SEED, runBound } from '../splitz/left-half.ts';
+import { latentCentre, PILOT_SEED } from '../splitz/left-half.ts';
+import { openBound } from '../splitz/proofs/open-bound.ts';
 import { shares } from './certificate.ts';
 import { chosenFor } from './choice.ts';
 import { deviationOf, rowsOf } from './comparison.ts';
@@ -113,8 +114,9 @@ async function pilotDraws(
   subject: Subject,
   cut: Cut,
   { sigma, split, lipschitz }: PilotRequest,
-  { resources, signal }: Context,
+  context: Context,
 ): Promise<{ readonly heldOut: readonly number[]; readonly drawn: readonly Drawn[] }> {
+  const { resources, signal } = context;
   const { classifier, data } = subject;
   if (data.length <= HELD_OUT)
     throw new UsageError({
@@ -124,7 +126,8 @@ async function pilotDraws(
     });
   const heldOut = Array.from({ length: HELD_OUT }, (_, k) => data.length - HELD_OUT + k);
   const images = await readableImages(data, heldOut);
-  const left = cut.index === 0 ? null : runBound(classifier, split, lipschitz, PILOT_SEED).left;
+  const left =
+    cut.index === 0 ? null : (await openBound(classifier, split, lipschitz, PILOT_SEED, context)).left;
   const latentOf = ({ pixels }: Image): Float64Array =>
     left === null ? Float64Array.from(pixels) : latentCentre(left, pixels).latent;
   const { sampler } = await openRightHalf(

@@ -1,6 +1,7 @@
 /** A distribution of noise, and the theorem that makes a radius of votes under it. */
+
+import type { NoiseKind } from '../../smoothing/noise/kind.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
-import type { NoiseKind } from '../../smoothing/noise/source.ts';
 import { latentRadius } from '../../smoothing/votes/latent-radius.ts';
 
 export interface NoiseLaw {

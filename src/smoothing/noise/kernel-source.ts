@@ -1,9 +1,10 @@
 /** The noise of certificates (`rounded-noise.ts`, `uniform-noise.ts`) from the WebAssembly kernel, whose memory ONNX Runtime reads in place. */
 import { Tensor } from 'onnxruntime-node';
+import type { NoiseKind } from './kind.ts';
 import { createNoiseKernel } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
 import { NOISE_ID } from './rounded-noise.ts';
-import type { NoiseKind, NoiseSource } from './source.ts';
+import type { NoiseSource } from './source.ts';
 import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
 /**

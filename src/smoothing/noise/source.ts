@@ -2,9 +2,6 @@
 import type { TypedTensor } from 'onnxruntime-node';
 import type { NoiseCounter } from './philox.ts';
 
-/** Distributions of noise: normal, or uniform on [-lambda, lambda] in every coordinate. */
-export type NoiseKind = 'gaussian' | 'uniform';
-
 export interface NoiseSource {
   /** Generator and distribution, recorded in every result: noise of another id makes another run. */
   readonly id: string;

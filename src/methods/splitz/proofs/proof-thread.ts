@@ -3,9 +3,9 @@
  * ending the thread. The thread is started by the first question, keeps the process alive only while it owes an answer, and
  * ends with the workers of the context that it was started for; the next question starts another.
  */
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { ToolError } from '../../../ground/errors.ts';
+import { workerFile } from '../../../ground/worker-file.ts';
 import type { Context } from '../../context.ts';
 import type { FromThread, ProvedHalf, ToThread } from './proof-protocol.ts';
 import type { ProofName, Proofs } from './proofs.ts';
@@ -65,7 +65,9 @@ export class ProofThread {
 
   #start(resources: Context['resources']): Worker {
     // Options of the program itself, such as --input-type, are none of the thread's.
-    const worker = new Worker(workerFile(), { execArgv: [] });
+    const worker = new Worker(workerFile('#proof-worker', 'the thread that bounds left halves'), {
+      execArgv: [],
+    });
     this.#worker = worker;
     worker.unref();
     worker.on('message', (message: FromThread) => {
@@ -108,19 +110,5 @@ export class ProofThread {
   #rejectAll(error: Error): void {
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
-  }
-}
-
-/** Package imports resolve alike from src/ (tests) and from dist/; a thread can only run the built file. */
-function workerFile(): string {
-  try {
-    return createRequire(import.meta.url).resolve('#proof-worker');
-  } catch (cause) {
-    throw new ToolError({
-      what: 'the thread that bounds left halves is missing',
-      why: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'Reinstall splitz-onnx. In a checkout, run `npm run build`.',
-      cause,
-    });
   }
 }

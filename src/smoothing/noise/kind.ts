@@ -1,0 +1,2 @@
+/** Distributions of noise: normal, or uniform on [-lambda, lambda] in every coordinate. */
+export type NoiseKind = 'gaussian' | 'uniform';
