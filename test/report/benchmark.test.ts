@@ -190,7 +190,7 @@ describe('its formats', () => {
     expect(text).toMatch(/20 images, n \\= 10000/u);
   });
 
-  test('a name from a file is no markup', () => {
+  test('a name from a file is not markup', () => {
     const run = runOf(records(3), exampleHeader(), '<script>');
     const other = runOf(records(3), exampleHeader(), 'plain');
     expect(benchmarkHtml(benchmarkOf([run, other]), 'tool')).not.toContain('<script');

@@ -279,7 +279,7 @@ describe('an edit whose chain was built again is caught by recomputing', () => {
     expect((await verified(rechained(lines))).fault).toMatchObject({ line: at + 1 });
   });
 
-  test('of the bound of a run that ended early: only anytime allows it, and its p_A is no other bound', async () => {
+  test('of the bound of a run that ended early: only anytime allows it, and its p_A is not taken for another bound', async () => {
     for (const value of ['clopper-pearson', 'runner-up']) {
       const lines = anytime.map((line) => line.replaceAll('"value":"anytime"', `"value":"${value}"`));
       expect((await verified(rechained(lines))).fault?.why.join()).toMatch(

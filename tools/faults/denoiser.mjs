@@ -43,7 +43,7 @@ export const DENOISER_FAULTS = [
     tests: 'test/onnx/compose/compose.test.ts',
   },
   {
-    name: 'denoiser: its digest is no part of the run',
+    name: 'denoiser: its digest is not part of the run',
     file: 'src/records/run-identity.ts',
     from: '/^model\\.(denoiser\\.)?files\\.\\d+\\.name$/u',
     to: '/^model\\.(denoiser\\.|files\\.\\d+\\.name$)/u',
