@@ -382,6 +382,26 @@ describe('a small network of MinMax or another activation', () => {
   });
 });
 
+describe('a network that leaves the range of float32', () => {
+  // Two products of 2e38 have no sum in float32.
+  const overflowing = linear(
+    [
+      [1e38, 1e38],
+      [0, 0],
+    ],
+    [0, 0],
+  );
+
+  it('has no bound on its rounding where a partial sum may be infinite, and no certificate there', async () => {
+    const classifier = await prepared(overflowing);
+    const network = boundedNetwork(classifier, 'global');
+    const errorAt = scoreError(classifier, network);
+    if (errorAt === null) throw new Error('it rounds once per layer');
+    expect(errorAt(0.1)).toBeLessThan(1e33);
+    expect(errorAt(2)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe('a network that is another one in float32', () => {
   // x + a - a, with a = 2^30 max(0, x - 1/2): x in exact arithmetic, nothing of it in float32 beyond 1/2.
   const parts: Parts = {

@@ -89,6 +89,13 @@ export const METHOD_FAULTS = [
     tests: DETERMINISTIC,
   },
   {
+    name: 'margin: partial sums in float32 never overflow',
+    file: FLOAT32,
+    from: 'const MOST32 = 2 ** 127;',
+    to: 'const MOST32 = Number.POSITIVE_INFINITY;',
+    tests: DETERMINISTIC,
+  },
+  {
     name: 'margin: the rounding of scores elsewhere in the ball is forgotten',
     file: CHECK,
     from: ' + Math.SQRT2 * (rounding ?? Number.NaN)',

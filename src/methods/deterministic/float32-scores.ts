@@ -8,7 +8,8 @@
  *   ||h_k(x)|| <= ||h_k(0)|| + rho_k ||x||,   e_z = sum_b ||A_b|| e_b + gamma (||  |A_b| || (||h_b|| + e_b) + ||c||),   e_k = L_k e_z,
  *
  * rho_k the global bound on the movement of h_k and L_k the Lipschitz constant of the nonlinearity. Both sides are affine in
- * ||x||, so two numbers hold the bound. Where a network rounds elsewhere too (x + a - a), no bound is given.
+ * ||x||, so two numbers hold the bound. Where a magnitude may leave the range of float32 there is none: the same holds of the sums
+ * of magnitudes, || |A_b| || (||h_b|| + e_b) + ||c||, which bound every partial sum. Where a network rounds elsewhere too (x + a - a), no bound is given.
  */
 import { inflate, normUp } from '../../ground/rounding-error.ts';
 import type { AffineForm } from '../../lipschitz/affine-form.ts';
@@ -42,6 +43,8 @@ const constant = (at0: number): Rising => ({ at0, slope: 0 });
 const gamma32 = (n: number): number => inflate((n * 2 ** -24) / (1 - n * 2 ** -24), 4);
 /** More than a sum can lose to results below float32's normal range, flushed or not, per term. */
 const LEAST32 = 2 ** -124;
+/** Partial sums up to here do not overflow. */
+const MOST32 = 2 ** 127;
 
 const MOVES = new Set([
   'Reshape',
@@ -69,7 +72,11 @@ export function scoreError(
   if (moved === null) return null;
   const errors: Rising[] = [constant(0)];
   const lengths: Rising[] = [{ at0: 0, slope: 1 }];
-  const through = (form: AffineForm): Rising => formError(form, lengths, errors, proving);
+  const magnitudes: Rising[] = [];
+  const through = (form: AffineForm): Rising => {
+    magnitudes.push(formMagnitude(form, lengths, errors));
+    return formError(form, lengths, errors, proving);
+  };
   for (const [k, { input: form, nonlinearity }] of whole.steps.entries()) {
     errors.push(times(through(form), nonlinearity.lipschitz));
     const base = origin.bases[k + 1];
@@ -80,7 +87,22 @@ export function scoreError(
   }
   const { at0, slope } = through(whole.output);
   if (!Number.isFinite(at0 + slope)) return null;
-  return (imageNorm) => inflate(at0 + slope * imageNorm, 4);
+  return (imageNorm) =>
+    magnitudes.every((one) => inflate(one.at0 + one.slope * imageNorm, 4) < MOST32)
+      ? inflate(at0 + slope * imageNorm, 4)
+      : Number.POSITIVE_INFINITY;
+}
+
+/** A bound on the sum of the magnitudes of all terms of any entry, as float32 computes it but for its last roundings. */
+function formMagnitude(form: AffineForm, lengths: readonly Rising[], errors: readonly Rising[]): Rising {
+  return form.terms.reduce(
+    (total, { base, matrix }) => {
+      const [length, error] = [lengths[base], errors[base]];
+      if (length === undefined || error === undefined) throw new Error('a base of its own form');
+      return plus(total, times(plus(length, error), 1.01 * (matrix.absoluteNorm() + matrix.error)));
+    },
+    constant(inflate(normUp(form.bias) + form.biasError, 4)),
+  );
 }
 
 function formError(
