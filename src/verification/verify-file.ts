@@ -13,6 +13,7 @@ import {
   type Outcome,
   outcomeOf,
   plannedIndices,
+  RESULT_FORMAT,
   type RunEnd,
   type RunHeader,
 } from '../records/record.ts';
@@ -154,6 +155,9 @@ async function verifyLines(
 function headerOf(line: Line): { header: RunHeader; chain: string | null } | { why: string[] } {
   const parsed = line.whole ? parseObject(line.text) : null;
   if (parsed === null) return { why: [line.whole ? 'it is not a JSON object' : 'it was torn'] };
+  const { schema } = parsed;
+  if (typeof schema === 'string' && schema !== RESULT_FORMAT)
+    return { why: [`its format is ${schema}, this version reads ${RESULT_FORMAT}`] };
   const problem = LINES.headerViolation(parsed);
   if (problem !== null) return { why: [problem] };
   const header = bare(parsed as unknown as RunHeader);

@@ -48,6 +48,14 @@ describe('an honest file', () => {
     expect(lines.at(-1)).toContain(`"digest":"${digest}"`);
   });
 
+  test('of another version is said to be that, before its fields are judged', async () => {
+    const [head = '', ...rest] = honest;
+    const { fault } = await verified([head.replace('result/2', 'result/1'), ...rest]);
+    expect(fault?.why).toEqual([
+      'its format is splitz-onnx/result/1, this version reads splitz-onnx/result/2',
+    ]);
+  });
+
   test('is told series by series: where each certificate is, and what it says', async () => {
     const { records } = await verified(honest);
     const header = honestHeader();
