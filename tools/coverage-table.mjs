@@ -61,7 +61,8 @@ ${Object.entries(KINDS)
 
 Expressions that exporters write for one function are bounded as that function: x times a gate of x (SiLU and Swish, Gelu with erf
 or tanh, Mish, HardSwish with Clip or HardSigmoid), x·x, d / sqrt(mean(d²) + epsilon) (a LayerNormalization or RMSNormalization
-written out), Softplus with PyTorch's threshold (Where, Greater), and a pool of l2 norms (Pow, AveragePool, Pow). Attention without a
+written out), Softplus with PyTorch's threshold (Where, Greater), a pool of l2 norms (Pow, AveragePool, Pow), and l2 norms along axes
+(Pow, ReduceSum, Sqrt). Attention without a
 mask, cache or cap is bounded as the products and the Softmax it consists of; Scaler and the l2 Normalizer of ai.onnx.ml as standard
 operators. Other products and quotients of two tensors that depend on the input are bounded part by part; the radius is 0 where a
 divisor may become 0 on every ball.

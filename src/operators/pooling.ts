@@ -90,7 +90,8 @@ function averagePool(node: Node, windows: PoolWindows): Action {
 }
 
 /** The node's windows over x, undilated. */
-function trainedWindows(node: Node, x: Tensor): Windows {
+/** @throws ModelRefused for windows without a gradient */
+export function trainedWindows(node: Node, x: Tensor): Windows {
   if (x.rank > 4)
     refuseTraining(
       node,
@@ -108,7 +109,7 @@ function trainedWindows(node: Node, x: Tensor): Windows {
 }
 
 /** TensorFlow's pool over windows that fit exactly, on [N, C, rows, columns]. */
-function pooled(
+export function pooled(
   tf: Tf,
   pool: Tf['maxPool'] | Tf['avgPool'],
   x: Tensor,

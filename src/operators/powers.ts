@@ -9,6 +9,7 @@ import { againstConstant } from './compile/constant-operand.ts';
 import { activated } from './compile/nonlinear-action.ts';
 import { type Activation, smooth, steepSomewhere } from './nonlinear/activation.ts';
 import { writtenOutLpPool } from './nonlinear/written-out-lp-pool.ts';
+import { writtenOutNorm } from './nonlinear/written-out-norm.ts';
 import type { Action, Expression, Operands, Operator } from './operator.ts';
 
 const NONE = Number.POSITIVE_INFINITY;
@@ -114,7 +115,8 @@ const plain: Readonly<Record<string, Activation>> = {
 
 export const powers: Operator = {
   types: [...Object.keys(plain), 'Pow'],
-  expression: (node) => (node.opType === 'Pow' || node.opType === 'Sqrt' ? writtenOutLpPool(node) : null),
+  expression: (node) =>
+    node.opType === 'Pow' || node.opType === 'Sqrt' ? (writtenOutLpPool(node) ?? writtenOutNorm(node)) : null,
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     const activation = plain[node.opType];

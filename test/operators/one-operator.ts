@@ -499,6 +499,25 @@ const lpPool =
     };
   };
 
+/** l2 norms along axes, written out. */
+const norm =
+  (root: 'Pow' | 'Sqrt') =>
+  (random: Random): OneOperator => {
+    const dims = [1, random.integer(1, 4), random.integer(1, 4), random.integer(1, 3)];
+    const axes = [1, 2, 3].filter((axis) => axis === 2 || random.integer(0, 1) === 1);
+    const keepdims = intAttr('keepdims', random.integer(0, 1));
+    return {
+      nodes: [
+        root === 'Sqrt' ? node('Pow', ['x', 'two'], 's') : node('Mul', ['x', 'x'], 's'),
+        node('ReduceSum', ['s', 'axes'], 'n', { attribute: [keepdims] }),
+        node(root, root === 'Pow' ? ['n', 'half'] : ['n'], 'y'),
+      ],
+      initializers: [scalar('two', 2), scalar('half', 0.5), intTensor('axes', axes)],
+      dims,
+      opset: 17,
+    };
+  };
+
 /** x against one or two constants, some of which repeat its cells. */
 const extremum =
   (type: 'Max' | 'Min') =>
@@ -593,7 +612,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Neg: plain('Neg'),
   PRelu: pRelu,
   Pad: pad,
-  Pow: either(pow, pow, lpPool('Pow')),
+  Pow: either(pow, pow, lpPool('Pow'), norm('Pow')),
   Reciprocal: ofPositive('Reciprocal'),
   ReduceMean: reduce('ReduceMean'),
   ReduceSum: reduce('ReduceSum'),
@@ -607,7 +626,7 @@ export const makers: Readonly<Record<string, (random: Random) => OneOperator>> =
   Slice: slice,
   Softplus: plain('Softplus'),
   Softsign: plain('Softsign'),
-  Sqrt: either(ofPositive('Sqrt'), lpPool('Sqrt')),
+  Sqrt: either(ofPositive('Sqrt'), lpPool('Sqrt'), norm('Sqrt')),
   Squeeze: squeeze,
   Sub: elementwise('Sub'),
   Swish: since(24, 'Swish', drawn({ alpha: [-2, 3] })),

@@ -34,7 +34,11 @@ describe.each(ARCHITECTURES)('%s', (name) => {
       expect(compile(classifier.model.graph.outputs[0] as Value).dims).toEqual([1, 10]);
     } else {
       const cut = findCut(classifier.cuts, split);
-      expect(cut.value.producer?.opType).toBe(name.startsWith('orthogonal') ? 'Concat' : 'Clip');
+      const ends = { orthogonal: 'Concat', prototypes: 'ReduceL2' };
+      const [family = ''] = name.split('-');
+      expect(cut.value.producer?.opType).toBe(
+        Object.entries(ends).find(([key]) => key === family)?.[1] ?? 'Clip',
+      );
       expect(compile(cut.value).dims).toEqual(cut.dims);
     }
     expect(model.metadata.get('splitz.trained')).toBe('false');

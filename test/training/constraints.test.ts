@@ -8,6 +8,7 @@ import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
+import { sizeOf } from '../../src/onnx/model/graph.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import { buildArchitecture } from '../../src/training/architectures/index.ts';
 import { broughtBack, constraintsOf, constraintsText, projected } from '../../src/training/constraints.ts';
@@ -101,12 +102,16 @@ describe('the metadata', () => {
   });
 });
 
-describe.each(['orthogonal-mnist', 'orthogonal-cifar10'] as const)('%s', (name) => {
+describe.each([
+  ['orthogonal-mnist', 1],
+  ['orthogonal-cifar10', 1],
+  ['prototypes-mnist', 1 / 2],
+] as const)('%s, whose latent has %d times the numbers of an image,', (name, share) => {
   it('has a left half that is proven within 1e-6 of 1-Lipschitz, without any probability', async () => {
     const model = modelFromBytes(encodeModel(buildArchitecture(name)), name);
     const { cuts, input, inputDims } = await prepareClassifier(model, undefined, null);
     const cut = findCut(cuts, 'enc3');
-    expect(cut.dims.reduce((a, b) => a * b)).toBe(inputDims.reduce((a, b) => a * b));
+    expect(sizeOf(cut.dims)).toBe(share * sizeOf(inputDims));
     const bound = createLeftHalfBound(compileLeftHalf(input, inputDims, cut.value), 'secant', 1e-6);
     expect(bound.failureProbability).toBe(0);
     const noProbe = (): never => {

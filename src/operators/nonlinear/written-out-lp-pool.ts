@@ -17,16 +17,8 @@ import { composed } from '../compile/nonlinear-action.ts';
 import type { Expression } from '../operator.ts';
 import { poolWindows, windowMatrix } from '../pooling.ts';
 import { multiples, scalar } from './gated-activations.ts';
+import { squaredIn } from './squares.ts';
 import { wholeVectors, windowed } from './vector-map.ts';
-
-/** The x whose square a value is, or null. */
-function squaredIn(value: Value | null | undefined): Value | null {
-  const node = value?.producer;
-  const [a, b] = node?.inputs ?? [];
-  if (node?.domain !== '' || !a) return null;
-  if (node.opType === 'Mul') return a === b ? a : null;
-  return node.opType === 'Pow' && scalar(b, []) === 2 ? a : null;
-}
 
 /** An average over whole windows: without padding, all have the same number of cells. */
 const averagesWhole = (node: Node): boolean =>

@@ -63,6 +63,8 @@ export interface NetworkBuilder {
    * norm of every gradient (Anil, Lucas & Grosse 2019).
    */
   minMax(module: string, x: Wire): Wire;
+  /** The l2 norms of `groups` groups of adjacent channels, at every place: 1-Lipschitz, and curved. */
+  norms(module: string, x: Wire, groups: number): Wire;
   add(module: string, x: Wire, y: Wire): Wire;
   /** Non-overlapping windows. */
   maxPool(module: string, x: Wire, size: number): Wire;
@@ -210,6 +212,20 @@ export function networkBuilder(
         (type) => node(type, module, [...parts], half).name,
       );
       return node('Concat', module, [most as string, least as string], x.dims, [int('axis', 1)]);
+    },
+    norms(module, x, groups) {
+      const [channels = 0, ...sides] = x.dims;
+      if (channels % groups !== 0) throw new Error(`${channels} channels do not make ${groups} groups`);
+      const grouped = [groups, channels / groups, ...sides];
+      const shape = integers(`${module}.groups`, [0, ...grouped]);
+      const parts = node('Reshape', module, [x.name, shape], grouped);
+      return node(
+        'ReduceL2',
+        module,
+        [parts.name],
+        [groups, ...sides],
+        [ints('axes', [2]), int('keepdims', 0)],
+      );
     },
     add: (module, x, y) => node('Add', module, [x.name, y.name], x.dims),
     maxPool(module, x, size) {

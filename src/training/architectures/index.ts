@@ -9,7 +9,7 @@ import { lenet, lenetSplitz, lenetStrided } from './lenet.ts';
 import { liresnet } from './liresnet.ts';
 import { liresnetStem } from './liresnet-stem.ts';
 import type { ArchitectureName } from './names.ts';
-import { orthogonal } from './orthogonal.ts';
+import { orthogonal, prototypes } from './orthogonal.ts';
 import { resnet } from './resnet.ts';
 
 interface Architecture {
@@ -46,6 +46,7 @@ const architectures: Record<ArchitectureName, Architecture> = {
     layers: liresnet({ channels: 32, blocks: 4, window: 4, filters: 64, width: 256, denseBlocks: 2 }),
   },
   'orthogonal-mnist': { ...mnist, split: 'enc3', recipe: 'orthogonal', layers: orthogonal([32, 64]) },
+  'prototypes-mnist': { ...mnist, split: 'enc3', recipe: 'orthogonal', layers: prototypes([32, 64]) },
   'orthogonal-cifar10': { ...cifar10, split: 'enc3', recipe: 'orthogonal', layers: orthogonal([64, 128]) },
 };
 

@@ -11,6 +11,7 @@ export const ARCHITECTURES = [
   'liresnet-cifar10',
   'orthogonal-mnist',
   'orthogonal-cifar10',
+  'prototypes-mnist',
 ] as const;
 
 export type ArchitectureName = (typeof ARCHITECTURES)[number];
