@@ -8,14 +8,10 @@
  * --threads 1 lets two runs share two cores, each with its own --only; the weights then differ in their last bits.
  * Needs a build (npm run build). Takes hours on two cores.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { pathsIn, splitzOnnx } from './steps.mjs';
 
-const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
-const cli = join(root, 'dist/cli/main.js');
 const RADII = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5];
 
 const { values: flags } = parseArgs({
@@ -35,7 +31,7 @@ if (flags.data === undefined || flags.work === undefined) {
   process.exit(4);
 }
 mkdirSync(flags.work, { recursive: true });
-const at = (name, kind) => join(flags.work, `${name}${kind}`);
+const at = pathsIn(flags.work);
 
 const CONSISTENCY = ['--loss', 'consistency'];
 const smoothing = ['--split', 'input', '--sigma', '0.75'];
@@ -76,16 +72,10 @@ const runs = [
   { name: 'pooled-paper-mask', architecture: 'lenet', flags: paper, epochs: 15 },
 ];
 
-function splitzOnnx(args) {
-  console.error(`\n$ splitz-onnx ${args.map((a) => (a.includes('/') ? basename(a) : a)).join(' ')}`);
-  const { status } = spawnSync(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) process.exit(status ?? 2);
-}
-
 function train({ name, from, architecture: untrained = 'lenet-strided', flags: given, epochs }) {
   if (existsSync(at(name, '.onnx'))) return;
   const start = from === undefined ? ['--architecture', untrained] : [at(from, '.onnx')];
-  splitzOnnx([
+  splitzOnnx(
     'train',
     ...start,
     '--data',
@@ -96,11 +86,11 @@ function train({ name, from, architecture: untrained = 'lenet-strided', flags: g
     ...(flags.threads === undefined ? [] : ['--threads', flags.threads]),
     '--out',
     at(name, '.onnx'),
-  ]);
+  );
 }
 
 function certify({ name }) {
-  splitzOnnx([
+  splitzOnnx(
     'certify',
     at(name, '.onnx'),
     '--data',
@@ -116,7 +106,7 @@ function certify({ name }) {
     '0',
     '--out',
     at(name, '.jsonl'),
-  ]);
+  );
 }
 
 function resultOf({ name, epochs }) {
