@@ -10,7 +10,7 @@ export {
   type OpenedGradientAttack,
   openGradientAttack,
 } from './attack/open-gradient-attack.ts';
-export { distanceUp, type PixelRange } from './attack/perturbation.ts';
+export { distanceUp, type PixelRange, type Reach } from './attack/perturbation.ts';
 export { gradientSearch, type Search, type Target } from './attack/search.ts';
 export { mlBom } from './attestation/cyclonedx.ts';
 export { generateKey, readPrivateKey, readPublicKey } from './attestation/keys.ts';

@@ -1,7 +1,8 @@
 /**
  * The lines of an attack file, format `splitz-onnx/attack/2`: one `attack-run` line, then one `attack` line per image,
  * each with its `chain` field (records/chain.ts), which values in memory do not carry.
- * Certified radii are lower bounds, distances of attacks upper bounds; both are l2 in raw input units (pixels in [0,1]).
+ * Certified radii are lower bounds, distances of attacks upper bounds; both are in raw input units (pixels in [0,1]) and in
+ * the norm of the certificates, l2 where there are none.
  */
 import {
   constant,
@@ -58,6 +59,7 @@ const run = object('First line: what was attacked, and how.', {
   certified: nullable(
     object('The certified classifier attacked; null when the network alone was.', {
       method: text('Name of the method that certified it.'),
+      norm: optional(constant('l1')),
       settings: openObject('Settings of the method, the values alone.'),
       seed: count('Seed of the certificates.'),
     }),
@@ -84,7 +86,7 @@ const run = object('First line: what was attacked, and how.', {
 });
 
 const tried = object('A perturbed image and what the classifier answered.', {
-  distance: number('l2 distance of the float32 input from the image, an upper bound.', { minimum: 0 }),
+  distance: number('Distance of the float32 input from the image, an upper bound.', { minimum: 0 }),
   prediction: nullable(count('The answer; null when the votes do not decide.')),
   votes: count('Votes of the largest count.'),
   runnerUp: nullable(count('Class with the second largest count; null for non-finite draws.')),

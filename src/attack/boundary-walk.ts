@@ -9,17 +9,17 @@
  *  - `worstInBall` is a random search in the manner of the Square attack (Andriushchenko et al., ECCV 2020): blocks of
  *    one colour are added, and kept when the margin falls.
  */
+import type { Norm } from '../records/norm.ts';
 import { keyWords, philox, Stage } from '../smoothing/noise/philox.ts';
 import type { Candidate } from './gradient-attack.ts';
 import type { NoisyScores } from './noisy-scores.ts';
-import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
+import { directionTo, distanceUp, inputAt, lengthOf, type Reach, steepest } from './perturbation.ts';
 import { marginFrom, type Search, type Target } from './search.ts';
 
-export interface BoundaryWalkSettings {
+export interface BoundaryWalkSettings extends Reach {
   /** Steps of the walk, and rounds of the random search. */
   readonly steps: number;
   readonly seed: bigint;
-  readonly range: PixelRange;
   /** Images to start from: some of them should be of other classes. */
   readonly others: readonly Float32Array[];
 }
@@ -37,7 +37,9 @@ const PROPOSALS = 8;
 const BLOCKS = [1, 2, 1, 4] as const;
 
 export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings): Search {
-  const { range, seed, steps, others } = settings;
+  const { norm, seed, steps, others } = settings;
+  const random = (index: number, purpose = 0): Directions =>
+    directions(scores.imageDims, norm, seed, index, purpose);
 
   const margins = async ({ index, from }: Target, inputs: readonly Float32Array[]): Promise<number[]> =>
     (await scores.soft(inputs, index)).map((soft) => marginFrom(soft, from));
@@ -45,17 +47,17 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
   /** The last input on the way from the image to `far`, which is across the boundary, that still is across. */
   const towards = async (target: Target, far: Float32Array, signal: AbortSignal): Promise<Candidate> => {
     const direction = directionTo(target.image, far);
-    let high = distanceUp(target.image, far);
+    let high = distanceUp(target.image, far, norm);
     let low = 0;
     let found: Candidate = { input: far, distance: high, margin: -0 };
     for (let k = 0; k < BISECTIONS; k++) {
       signal.throwIfAborted();
       const middle = (low + high) / 2;
-      const input = inputAt(target.image, direction, middle, range);
+      const input = inputAt(target.image, direction, middle, settings);
       const [margin = Number.NaN] = await margins(target, [input]);
       if (margin < 0) {
         high = middle;
-        found = { input, distance: distanceUp(target.image, input), margin };
+        found = { input, distance: distanceUp(target.image, input, norm), margin };
       } else low = middle;
     }
     return found;
@@ -67,14 +69,18 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
     random: Directions,
     signal: AbortSignal,
   ): Promise<Candidate | null> => {
-    const reach = Math.sqrt(target.image.length);
+    const reach = lengthOf(new Float32Array(target.image.length).fill(1), norm);
     const noise = [0.25, 0.5, 1].flatMap((share) =>
-      BLOCKS.map(() => inputAt(target.image, random.next(), share * reach, range)),
+      BLOCKS.map(() => inputAt(target.image, random.next(), share * reach, settings)),
     );
     const far = [...others, ...noise];
     const found = await margins(target, far);
     const across = far
-      .map((input, i) => ({ input, margin: found[i] as number, distance: distanceUp(target.image, input) }))
+      .map((input, i) => ({
+        input,
+        margin: found[i] as number,
+        distance: distanceUp(target.image, input, norm),
+      }))
       .filter(({ margin }) => margin < 0)
       .sort((a, b) => a.distance - b.distance)
       .slice(0, 3);
@@ -87,24 +93,24 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
   };
 
   const walk = async (target: Target, signal: AbortSignal): Promise<Candidate | null> => {
-    const random = directions(scores.imageDims, seed, target.index);
-    let at = await firstCrossing(target, random, signal);
+    const sampled = random(target.index);
+    let at = await firstCrossing(target, sampled, signal);
     if (at === null) return null;
     const normal = new Float64Array(target.image.length);
     for (let step = 1; step <= steps; step++) {
       signal.throwIfAborted();
-      const estimate = await slope(target, at, random);
+      const estimate = await slope(target, at, sampled);
       normal.forEach((value, i) => {
         normal[i] = MEMORY * value + (estimate[i] as number);
       });
-      const size = Math.sqrt(normal.reduce((sum, value) => sum + value * value, 0));
-      if (!(size > 0)) continue;
+      const uphill = steepest(normal, norm);
+      if (uphill === null) continue;
       let stride = at.distance / Math.sqrt(step);
       for (let k = 0; k < 4; k++, stride /= 3) {
         const offset = directionTo(target.image, at.input).map(
-          (value, i) => value - (stride * (normal[i] as number)) / size,
+          (value, i) => value - stride * (uphill[i] as number),
         );
-        const far = inputAt(target.image, offset, Math.hypot(at.distance, stride) * 2, range);
+        const far = inputAt(target.image, offset, lengthOf([at.distance, stride], norm) * 2, settings);
         const [margin = Number.NaN] = await margins(target, [far]);
         if (!(margin < 0)) continue;
         const crossing = await towards(target, far, signal);
@@ -138,21 +144,21 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
     kind: 'gradient-free',
     async worstInBall(target, radius, signal) {
       const crossing = await walk(target, signal);
-      const random = directions(scores.imageDims, seed, target.index, 1);
-      const first = crossing === null ? random.next() : directionTo(target.image, crossing.input);
-      let input = inputAt(target.image, first, radius, range);
+      const sampled = random(target.index, 1);
+      const first = crossing === null ? sampled.next() : directionTo(target.image, crossing.input);
+      let input = inputAt(target.image, first, radius, settings);
       let [margin = Number.NaN] = await margins(target, [input]);
       for (let round = 0; round < steps; round++) {
         signal.throwIfAborted();
         const share = 0.5 / Math.sqrt(1 + round);
         const offset = directionTo(target.image, input);
         const proposals = Array.from({ length: PROPOSALS }, () => {
-          const block = random.next();
+          const block = sampled.next();
           return inputAt(
             target.image,
             offset.map((value, i) => value + share * radius * (block[i] as number)),
             radius,
-            range,
+            settings,
           );
         });
         const found = await margins(target, proposals);
@@ -161,7 +167,7 @@ export function boundaryWalk(scores: NoisyScores, settings: BoundaryWalkSettings
         margin = least;
         input = proposals[found.indexOf(least)] as Float32Array;
       }
-      return { input, distance: distanceUp(target.image, input), margin };
+      return { input, distance: distanceUp(target.image, input, norm), margin };
     },
     async nearest(target, _first, signal) {
       const found = await walk(target, signal);
@@ -174,12 +180,18 @@ const moved = (input: Float32Array, direction: Float64Array, by: number): Float3
   input.map((pixel, i) => pixel + by * (direction[i] as number));
 
 interface Directions {
-  /** A unit vector [C,H,W] of random blocks: a few numbers spread over squares, the side changing from call to call. */
+  /** A vector [C,H,W] of length 1 of random blocks: a few numbers spread over squares, the side changing from call to call. */
   next(): Float64Array;
 }
 
 /** @param purpose streams of different purposes share no numbers */
-function directions(dims: readonly number[], seed: bigint, index: number, purpose = 0): Directions {
+function directions(
+  dims: readonly number[],
+  norm: Norm,
+  seed: bigint,
+  index: number,
+  purpose: number,
+): Directions {
   const [channels = 1, rows = 1, columns = 1] = dims;
   const [k0, k1] = keyWords(seed);
   let block = 0;
@@ -198,7 +210,7 @@ function directions(dims: readonly number[], seed: bigint, index: number, purpos
       const across = Math.ceil(columns / side);
       const cells = across * Math.ceil(rows / side);
       const sign = signs(channels * cells);
-      const scale = 1 / Math.sqrt(channels * rows * columns);
+      const scale = 1 / lengthOf(new Float32Array(channels * rows * columns).fill(1), norm);
       return Float64Array.from({ length: channels * rows * columns }, (_, i) => {
         const c = Math.floor(i / (rows * columns));
         const y = Math.floor(i / columns) % rows;

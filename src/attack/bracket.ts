@@ -12,13 +12,13 @@
 import type { Answer } from '../methods/method.ts';
 import type { Judge } from './confirmation.ts';
 import type { Candidate } from './gradient-attack.ts';
-import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
+import { directionTo, distanceUp, inputAt, lengthOf, type Reach } from './perturbation.ts';
 import type { Search, Target } from './search.ts';
 
 /** A perturbed image with the judge's answer. */
 export interface Tried {
   readonly input: Float32Array;
-  /** Upper bound on the l2 distance from the image. */
+  /** Upper bound on the distance from the image. */
   readonly distance: number;
   /** Number of the question the answer was given to: which draws. */
   readonly question: number;
@@ -50,19 +50,20 @@ const GAIN = 0.02;
  * `attacked.distance` the answer is another.
  * @param target the image and its class, [C,H,W] pixels in [0,1]
  * @param radius the certified radius, input units; 0 where nothing is certified
- * @param range limits of perturbed pixels; null leaves them free, as the certificate does
+ * @param reach limits of perturbed pixels, null where they are free, as the certificate leaves them; and the norm of the radius
  * @throws the signal's reason when aborted, and what search and judge throw
  * @example
  * const search = gradientSearch(await openGradientAttack(classifier, cut, options), 40);
  * const judge = certifiedJudge(certifier, { seed, draws: 1000, alpha: 0.001 }, context);
- * const { attacked } = await bracket({ image, index, from: prediction }, radius, search, judge, null, signal);
+ * const reach = { range: null, norm: 'l2' };
+ * const { attacked } = await bracket({ image, index, from: prediction }, radius, search, judge, reach, signal);
  */
 export async function bracket(
   target: Target,
   radius: number,
   search: Search,
   judge: Judge,
-  range: PixelRange,
+  reach: Reach,
   signal: AbortSignal,
 ): Promise<Bracket> {
   const { image, index, from } = target;
@@ -71,7 +72,7 @@ export async function bracket(
   let attacked: Tried | null = null;
   const tryInput = async (input: Float32Array): Promise<Tried> => {
     const question = questions++;
-    const distance = distanceUp(image, input);
+    const distance = distanceUp(image, input, reach.norm);
     if (distance <= radius) questionsInside++;
     const tried = { input, distance, question, answer: await judge.ask(input, index, question, signal) };
     if (isChanged(tried, from) && (attacked === null || distance < attacked.distance)) attacked = tried;
@@ -82,7 +83,7 @@ export async function bracket(
   /** Smallest distance along a candidate's direction: first outwards to a changed answer, then by halves. */
   const along = async (candidate: Candidate): Promise<void> => {
     const direction = directionTo(image, candidate.input);
-    const at = (distance: number) => tryInput(inputAt(image, direction, distance, range));
+    const at = (distance: number) => tryInput(inputAt(image, direction, distance, reach));
     // Inside the ball the first attack looked; the space below is searched only when it succeeded.
     let low = best() <= radius ? 0 : radius;
     const first = Math.max(candidate.distance, low * (1 + TOLERANCE));
@@ -105,12 +106,13 @@ export async function bracket(
   };
 
   const inside = radius > 0 ? await tryInput((await search.worstInBall(target, radius, signal)).input) : null;
-  const first = radius > 0 ? 1.5 * radius : FIRST_GUESS * Math.sqrt(image.length);
+  const first =
+    radius > 0 ? 1.5 * radius : FIRST_GUESS * lengthOf(new Float32Array(image.length).fill(1), reach.norm);
   for (const candidate of await search.nearest(target, first, signal)) await along(candidate);
   return { inside, attacked, questions, questionsInside };
 }
 
-/** Distance per root of the number of pixels where a search begins without a certificate: 0.56 for 28×28. */
+/** Change of every pixel where a search begins without a certificate: 0.56 in l2 for 28×28. */
 const FIRST_GUESS = 0.02;
 
 /** Whether the answer is another class; an abstention is not. */

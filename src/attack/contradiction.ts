@@ -62,7 +62,7 @@ export async function writeEvidence(
     'perturbation.npy': npyBytes(directionTo(image, input), shape),
     'contradiction.json': `${JSON.stringify(
       {
-        claim: `no input within ${record.radius} (l2) of image ${record.index} is answered otherwise than ${record.prediction}`,
+        claim: `no input within ${record.radius} (${header.certified?.norm ?? 'l2'}) of image ${record.index} is answered otherwise than ${record.prediction}`,
         found: `an input at ${distance} is answered ${answer.prediction}`,
         reading: readingOf(record.prediction ?? Number.NaN, distance, second),
         reproduce: [

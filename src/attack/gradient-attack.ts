@@ -1,7 +1,7 @@
 /**
- * Gradient attacks in l2 on the soft smoothed classifier, or on the classifier itself where there is no noise.
+ * Gradient attacks on the soft smoothed classifier, or on the classifier itself where there is no noise.
  *
- *  - `worstInBall`: projected gradient descent on the margin inside a ball, steps along the normalised gradient (Madry et
+ *  - `worstInBall`: projected gradient descent on the margin inside a ball, steps along the steepest direction (Madry et
  *    al. 2018; SmoothPGD of Salman et al. 2019).
  *  - `nearest`: the smallest perturbation, by the ball that shrinks where the goal is reached and grows where not
  *    ("decoupled direction and norm", Rony et al., CVPR 2019).
@@ -13,7 +13,7 @@ import { createNoiseKernel, type NoiseKernel } from '../smoothing/noise/noise-ke
 import { keyWords, Stage } from '../smoothing/noise/philox.ts';
 import type { Engine } from '../training/engines/engine.ts';
 import { AttackFeed, FORBIDDEN } from './gradient-step.ts';
-import { directionTo, distanceUp, inputAt, type PixelRange } from './perturbation.ts';
+import { directionTo, distanceUp, inputAt, lengthOf, type Reach, steepest } from './perturbation.ts';
 import { type Goal, isAllowed, logSoftProbabilities, softMargin } from './soft-margin.ts';
 
 /** One start of an attack on one image. */
@@ -28,7 +28,7 @@ export interface AttackStart {
 
 export interface Candidate {
   readonly input: Float32Array;
-  /** Upper bound on the l2 distance from the image. */
+  /** Upper bound on the distance from the image. */
   readonly distance: number;
   /** Of the soft classifier, on the last draws seen; below 0 the goal was reached there. */
   readonly margin: number;
@@ -55,14 +55,13 @@ export interface GradientAttack {
   ): Promise<Candidate[]>;
 }
 
-export interface GradientAttackSettings {
+export interface GradientAttackSettings extends Reach {
   readonly rows: number;
   readonly draws: number;
   readonly classes: number;
   readonly latentSize: number;
   readonly sigma: number;
   readonly seed: bigint;
-  readonly range: PixelRange;
 }
 
 /** Sample numbers of one start's steps. */
@@ -71,7 +70,7 @@ const SAMPLES_PER_START = 2 ** 22;
 const REACH = 2.5;
 
 export function createGradientAttack(engine: Engine, settings: GradientAttackSettings): GradientAttack {
-  const { rows, draws, classes, latentSize, sigma, range } = settings;
+  const { rows, draws, classes, latentSize, sigma, norm } = settings;
   const [k0, k1] = keyWords(settings.seed);
   const kernel: NoiseKernel | null =
     draws === 0 ? null : createNoiseKernel(Math.max(1, rows * draws * latentSize));
@@ -133,8 +132,11 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
     if (start === 0) return image;
     const directions = createNoiseKernel(image.length);
     directions.exports.fill(directions.base, image.length, Stage.attackDirections, index, start, k0, k1);
-    return inputAt(image, directions.floats, radius / 2, range);
+    return inputAt(image, directions.floats, radius / 2, settings);
   };
+
+  const downhill = (gradient: Float32Array | undefined): ArrayLike<number> | null =>
+    steepest(gradient ?? [], norm);
 
   return {
     rows,
@@ -153,13 +155,13 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
           const margin = softMargin(soft[i] as Float64Array, goal);
           const input = inputs[i] as Float32Array;
           if (margin < (best[i]?.margin ?? Number.POSITIVE_INFINITY))
-            best[i] = { input, distance: distanceUp(image, input), margin };
+            best[i] = { input, distance: distanceUp(image, input, norm), margin };
         });
         inputs = inputs.map((input, i) => {
           const { image } = starts[i] as AttackStart;
           const radius = radii[i] as number;
-          const moved = stepped(image, input, gradients[i] as Float32Array, (REACH * radius) / steps);
-          return inputAt(image, moved, Math.min(radius, length(moved)), range);
+          const moved = stepped(image, input, downhill(gradients[i]), (REACH * radius) / steps);
+          return inputAt(image, moved, Math.min(radius, lengthOf(moved, norm)), settings);
         });
       }
       return starts.map(({ image }, i) => best[i] ?? { input: image, distance: 0, margin: Number.NaN });
@@ -181,34 +183,25 @@ export function createGradientAttack(engine: Engine, settings: GradientAttackSet
           if (step > 0)
             balls[i] = (balls[i] as number) * (1 + (margin < 0 ? -1 : 1) * (0.02 + 0.16 * cooling));
           const ball = balls[i] as number;
-          const moved = stepped(image, input, gradients[i] as Float32Array, ball * (0.05 + 0.75 * cooling));
-          return inputAt(image, moved, ball, range);
+          const moved = stepped(image, input, downhill(gradients[i]), ball * (0.05 + 0.75 * cooling));
+          return inputAt(image, moved, ball, settings);
         });
       }
       return starts.map(({ image }, i) => {
         const { input, margin } = last[i] as { input: Float32Array; margin: number };
-        return { input, distance: distanceUp(image, input), margin };
+        return { input, distance: distanceUp(image, input, norm), margin };
       });
     },
   };
 }
 
-/** input − image − step · gradient/‖gradient‖; unmoved where the gradient is zero or not finite. */
+/** input − image − step · direction; unmoved where there is no direction. */
 function stepped(
   image: Float32Array,
   input: Float32Array,
-  gradient: Float32Array,
+  direction: ArrayLike<number> | null,
   step: number,
 ): Float64Array {
-  const norm = length(gradient);
-  const scale = norm > 0 && norm < Number.POSITIVE_INFINITY ? step / norm : 0;
-  return directionTo(image, input).map((offset, i) =>
-    scale === 0 ? offset : offset - scale * (gradient[i] as number),
-  );
-}
-
-function length(vector: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) ** 2;
-  return Math.sqrt(sum);
+  const offset = directionTo(image, input);
+  return direction === null ? offset : offset.map((value, i) => value - step * (direction[i] as number));
 }

@@ -5,9 +5,9 @@ import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import { sizeOf } from '../onnx/model/graph.ts';
 import { createGradientAttack, type GradientAttack } from './gradient-attack.ts';
 import { gradientProgram } from './gradient-step.ts';
-import type { PixelRange } from './perturbation.ts';
+import type { Reach } from './perturbation.ts';
 
-export interface GradientAttackOptions {
+export interface GradientAttackOptions extends Reach {
   /** Starts per evaluation. */
   readonly rows: number;
   /** Noise draws per input and step; 0 attacks the classifier without noise, and `cut` must then be the input. */
@@ -15,7 +15,6 @@ export interface GradientAttackOptions {
   /** Deviation of the noise at the cut. */
   readonly sigma: number;
   readonly seed: bigint;
-  readonly range: PixelRange;
   readonly threads: number;
 }
 
@@ -30,7 +29,7 @@ export interface OpenedGradientAttack extends GradientAttack {
 export async function openGradientAttack(
   classifier: PreparedClassifier,
   cut: Cut,
-  { rows, draws, sigma, seed, range, threads }: GradientAttackOptions,
+  { rows, draws, sigma, seed, range, norm, threads }: GradientAttackOptions,
 ): Promise<OpenedGradientAttack> {
   const { model, inputDims, classes } = classifier;
   // TensorFlow.js takes a second to load; only this needs it.
@@ -43,7 +42,7 @@ export async function openGradientAttack(
   const engine = await openEngine(program, 'onnxruntime', 'cpu', threads);
   try {
     const attack = createGradientAttack(engine, {
-      ...{ rows, draws, classes, sigma, seed, range },
+      ...{ rows, draws, classes, sigma, seed, range, norm },
       latentSize: sizeOf(latentDims),
     });
     const goal = { from: 0, to: null };

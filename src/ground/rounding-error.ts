@@ -59,6 +59,13 @@ export function exponentOf(x: number): number {
   return Math.round(Math.log2(Math.abs(x)));
 }
 
+/** Upper bound on the sum of numbers that are not negative. */
+export function sumUp(x: Float64Array): number {
+  let sum = 0;
+  for (const v of x) sum += v;
+  return inflate(sum, x.length);
+}
+
 /** Upper bound on the l2 norm of a vector; 0 only if every entry is. NaN or Infinity where an entry is. */
 export function normUp(x: Float64Array): number {
   let sum = 0;

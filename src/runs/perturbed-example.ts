@@ -21,20 +21,20 @@ const STRANGERS = 12;
 /** Larger images are moved at random only: their networks take too long to search. */
 const LARGEST = 2 ** 15;
 
-/** Null where no image has a radius, or it is in another norm than l2. The same run, model and data always give the same pictures. */
+/** Null where no image has a radius. The same run, model and data always give the same pictures. */
 export async function perturbedExample(
   run: AuditedRun,
   classifier: PreparedClassifier,
   data: Dataset,
 ): Promise<PerturbedExample | null> {
   const image = medianImage(run);
-  // Moves and searches of `attack/` are in l2.
-  if (image === null || image.prediction === null || run.series[0].norm !== 'l2') return null;
+  if (image === null || image.prediction === null) return null;
+  const reach = { range: null, norm: run.series[0].norm };
   const { index, radius, prediction } = image;
   const pixels = await data.image(index);
   const drawn = (moved: Float32Array): Promise<string> => thumbnail(moved, data.shape);
   const direction = gaussianProbe(pixels.length, { seed: 0n, stage: Stage.attack, image: index, sample: 0 });
-  const random = inputAt(pixels, direction, radius, null);
+  const random = inputAt(pixels, direction, radius, reach);
   const scores = await openNoisyScores(classifier, inputCut(classifier), { draws: 0, sigma: 0, seed: 0n });
   try {
     const answerTo = async (input: Float32Array): Promise<number> => {
@@ -50,7 +50,7 @@ export async function perturbedExample(
         ? null
         : (
             await boundaryWalk(scores, {
-              ...{ steps: STEPS, seed: 0n, range: null },
+              ...{ steps: STEPS, seed: 0n, ...reach },
               others: await Promise.all(
                 Array.from({ length: Math.min(STRANGERS, data.length) }, (_, k) => data.image(k)),
               ),

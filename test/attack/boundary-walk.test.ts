@@ -8,7 +8,7 @@ import { ModelRefused } from '../../src/ground/errors.ts';
 import { type HalfSpace, halfSpace } from './linear.ts';
 
 const never = new AbortController().signal;
-const SETTINGS = { steps: 25, seed: 1n, range: null };
+const SETTINGS = { steps: 25, seed: 1n, range: null, norm: 'l2' } as const;
 /** Sin keeps the sign of scores this small, and has no training form. */
 const STRANGE = 'Sin';
 
@@ -49,7 +49,7 @@ describe.each([
       const search = boundaryWalk(scores, { ...SETTINGS, others: [] });
       const target = { image: space.image, index: 0, from: 0 };
       const { input, distance } = await search.worstInBall(target, 0.3, never);
-      expect(distance).toBe(distanceUp(space.image, input));
+      expect(distance).toBe(distanceUp(space.image, input, 'l2'));
       expect(distance).toBeLessThanOrEqual(0.3);
       expect(space.distance(input)).toBeLessThan(0.5 - 0.5 * 0.3);
     });
@@ -60,7 +60,7 @@ it('the operator of these tests has no gradient here', async () => {
   const space = await halfSpace(11, 0.5, STRANGE);
   await expect(
     openGradientAttack(space.classifier, space.input, {
-      ...{ rows: 1, draws: 0, sigma: 0, seed: 0n, range: null, threads: 1 },
+      ...{ rows: 1, draws: 0, sigma: 0, seed: 0n, range: null, norm: 'l2', threads: 1 },
     }),
   ).rejects.toThrow(ModelRefused);
 });

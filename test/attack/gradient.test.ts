@@ -62,7 +62,7 @@ describe('the gradient of the soft margin', () => {
   });
 });
 
-const OPTIONS = { seed: 7n, range: null, threads: 1 } as const;
+const OPTIONS = { seed: 7n, range: null, norm: 'l2', threads: 1 } as const;
 
 describe.each([
   ['without noise', 0, 0],
@@ -101,10 +101,30 @@ describe.each([
     const starts = [0, 1, 2].map((k) => ({ ...start, start: k }));
     const radii = [0.1, 0.5, 0.79];
     for (const [i, { input, distance }] of (await attack.worstInBall(starts, radii, 20)).entries()) {
-      expect(distanceUp(space.image, input)).toBe(distance);
+      expect(distanceUp(space.image, input, 'l2')).toBe(distance);
       expect(distance).toBeLessThanOrEqual(radii[i] as number);
       expect(space.distance(input)).toBeLessThan(0.8 - 0.95 * (radii[i] as number));
     }
+    await attack.close();
+  });
+});
+
+describe('on a half-space in l1', () => {
+  it('finds the distance of the boundary: along the pixel of the largest weight', async () => {
+    const space = await halfSpace(3, 0.8);
+    const exact = space.distance(space.image, 'l1');
+    const attack = await openGradientAttack(space.classifier, space.input, {
+      ...{ ...OPTIONS, norm: 'l1', rows: 1, draws: 0, sigma: 0 },
+    });
+    const goal = { from: 0, to: null };
+    const starts = [{ image: space.image, index: 5, start: 0, goal }];
+    const [near] = await attack.nearest(starts, [1], 60);
+    expect(near?.distance).toBeGreaterThan(0.9 * exact);
+    expect(near?.distance).toBeLessThan(1.15 * exact);
+    const [inside] = await attack.worstInBall(starts, [0.9 * exact], 30);
+    expect(inside?.distance).toBeLessThanOrEqual(0.9 * exact);
+    expect(inside?.distance).toBe(distanceUp(space.image, inside?.input ?? new Float32Array(), 'l1'));
+    expect(space.distance(inside?.input ?? space.image, 'l1')).toBeLessThan(0.15 * exact);
     await attack.close();
   });
 });
@@ -149,7 +169,7 @@ it('is not led astray by gradients that are not numbers', async () => {
       write: async () => undefined,
       close: async () => undefined,
     },
-    { rows: 1, draws: 0, classes: 2, latentSize: 4, sigma: 0, seed: 0n, range: null },
+    { rows: 1, draws: 0, classes: 2, latentSize: 4, sigma: 0, seed: 0n, range: null, norm: 'l2' },
   );
   const image = new Float32Array(4);
   const start = { image, index: 0, start: 0, goal: { from: 0, to: null } };

@@ -2,6 +2,7 @@
 
 import type { Cut } from '../../src/onnx/cuts.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import type { Norm } from '../../src/records/norm.ts';
 import { floatTensor, intAttr, node, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
 
@@ -11,8 +12,8 @@ export const PIXELS = 36;
 export interface HalfSpace {
   readonly classifier: PreparedClassifier;
   readonly input: Cut;
-  /** Distance of an image from the boundary. */
-  distance(image: Float32Array): number;
+  /** Distance of an image from the boundary, in l2 unless said otherwise. */
+  distance(image: Float32Array, norm?: Norm): number;
   readonly image: Float32Array;
 }
 
@@ -47,6 +48,7 @@ export async function halfSpace(seed: number, distance: number, between?: string
     classifier,
     input: classifier.cuts.cuts[0] as Cut,
     image,
-    distance: (x) => (dot(x) - offset) / norm,
+    // The dual norm of the normal: l∞ for distances in l1.
+    distance: (x, of = 'l2') => (dot(x) - offset) / (of === 'l1' ? Math.max(...w.map(Math.abs)) : norm),
   };
 }

@@ -154,7 +154,7 @@ describe.concurrent('attacking the certificates of a result file', () => {
         const found = parseNpy(readFileSync(join(evidence, name)), name);
         return Float32Array.from({ length: found.size }, (_, i) => found.at(i));
       };
-      const distance = distanceUp(array('image.npy'), array('perturbed.npy'));
+      const distance = distanceUp(array('image.npy'), array('perturbed.npy'), 'l2');
       expect([inside?.distance, attacked?.distance]).toContain(distance);
       expect(distance).toBeLessThanOrEqual(radius);
       const told = JSON.parse(readFileSync(join(evidence, 'contradiction.json'), 'utf8')) as {

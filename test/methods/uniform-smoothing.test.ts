@@ -7,7 +7,8 @@ import { UsageError } from '../../src/ground/errors.ts';
 import { derivationOf } from '../../src/methods/derivation.ts';
 import { openResultFile, openResultStream, readRun } from '../../src/methods/result-files.ts';
 import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
-import { targetOfModel, targetOfRun } from '../../src/runs/attack/target.ts';
+import { openAttack } from '../../src/runs/attack/attack.ts';
+import { targetOfRun } from '../../src/runs/attack/target.ts';
 import { type CertifyRequest, openRun, settleRun } from '../../src/runs/certify.ts';
 import { openContext } from '../../src/runs/context.ts';
 import { predict } from '../../src/runs/predict.ts';
@@ -158,6 +159,53 @@ describe('uniform smoothing', () => {
   });
 });
 
+describe('an attack on certificates in l1', () => {
+  const attacked = async (run: string) => {
+    const target = await targetOfRun({ ...sources(), run }, { start: 0 });
+    const attack = await openAttack(
+      target,
+      {
+        ...{ search: 'auto', steps: 40, restarts: 2, draws: 16, seed: 3, seedOrigin: 'chosen' },
+        ...{ threads: 1, clip: false, confirm: 1000, confirmAlpha: 1e-6 },
+      },
+      context,
+    );
+    const records = [];
+    for await (const { record, contradiction } of attack.images(target.indices))
+      records.push({ ...record, contradiction });
+    await attack.close();
+    return { header: attack.header, records: records.filter(({ radius }) => radius > 0) };
+  };
+
+  it('measures in l1: it reaches the threshold of the first pixel, and no certificate is contradicted', async () => {
+    const { header, records } = await attacked(path);
+    expect(header.certified?.norm).toBe('l1');
+    expect(records.length).toBeGreaterThan(2);
+    for (const { index, radius, inside, attacked: found, contradiction } of records) {
+      expect(contradiction).toBeNull();
+      expect(inside?.distance).toBeGreaterThan(0.99 * radius);
+      const exact = Math.abs((FIRST[index] ?? 0) - THRESHOLD);
+      expect(found?.distance).toBeGreaterThan(radius);
+      expect(found?.distance).toBeGreaterThan(0.9 * exact);
+      expect(found?.distance).toBeLessThan(1.5 * exact);
+    }
+  });
+
+  it('contradicts a radius that is three times too large', async () => {
+    const other = join(folder, 'inflated.jsonl');
+    const lines = readFileSync(path, 'utf8').split(/(?<=\n)/u);
+    const inflated = lines.map((text) => {
+      const line = JSON.parse(text || '{}');
+      if (line.kind !== 'certificate') return text;
+      line.series[0].radius *= 3;
+      return `${JSON.stringify(line)}\n`;
+    });
+    writeFileSync(other, rechained(inflated).join(''));
+    const { records } = await attacked(other);
+    expect(records.filter(({ contradiction }) => contradiction !== null).length).toBeGreaterThan(2);
+  });
+});
+
 describe('uniform smoothing is refused', () => {
   const refusal = async (changes: Partial<CertifyRequest>): Promise<string> => {
     const error = await settleRun({ ...request, ...changes }, context).catch((caught: unknown) => caught);
@@ -184,13 +232,6 @@ describe('uniform smoothing is refused', () => {
   it('beside a method whose radii are in l2', async () => {
     const text = await refusal({ against: ['smoothing'] });
     expect(text).toContain('its radii are in l2, those of uniform-smoothing in l1');
-  });
-
-  it('by attack, which measures in l2: of a result file, and of a model', async () => {
-    await expect(targetOfRun(sources(), { start: 0 })).rejects.toThrow('attack cannot be run on');
-    await expect(targetOfModel({ ...request, seed: 1 }, { start: 0 }, context)).rejects.toThrow(
-      'attack cannot be run on',
-    );
   });
 
   it('by the log format of Cohen et al., which would be read as l2', async () => {

@@ -122,9 +122,10 @@ export function renderAttack(
     ]),
     style,
   );
+  const norm = header.certified?.norm ?? 'l2';
   const number = (value: number | null): string => (value === null ? '-' : value.toFixed(3));
   const text = [
-    `${summary.changed} of ${summary.attacked} answers changed by a confirmed perturbation, median l2 distance ${number(summary.medianAttacked)}.`,
+    `${summary.changed} of ${summary.attacked} answers changed by a confirmed perturbation, median ${norm} distance ${number(summary.medianAttacked)}.`,
     ...(plain
       ? ['The network alone was attacked, without noise: no certificate is involved.']
       : [
@@ -139,5 +140,5 @@ export function renderAttack(
     'An attack shows only what it found; a stronger one may find smaller perturbations.',
   ];
   const measure = summary.labelled ? 'share of images answered right' : 'share of images answered';
-  return `${images}${more}\n${measure}, by l2 radius\n${curve}\n${text.join('\n')}\n`;
+  return `${images}${more}\n${measure}, by ${norm} radius\n${curve}\n${text.join('\n')}\n`;
 }

@@ -7,6 +7,7 @@ import { certifierOf } from '../smoothing/certifier.ts';
 import { inputFault, settingsFault } from '../smoothing/check/check-certificate.ts';
 import { batchDifferences, confirmTau } from '../smoothing/confirm.ts';
 import {
+  inputCut,
   openPlain,
   type SmoothingChecks,
   type SmoothingFacts,
@@ -97,5 +98,7 @@ export const uniformSmoothing = defineMethod<UniformSettings, VoteEvidence, Smoo
   references: [LEE, YANG],
   recomputed: 'p_A from the counts, R_u from p_A, the radius from R_u',
   poll: ({ n, alpha }) => ({ draws: n, alpha }),
+  // Searches draw Gaussian noise; what counts is confirmed with this method's own.
+  surrogate: ({ lambda }, { classifier }) => ({ cut: inputCut(classifier), sigma: lambda / Math.sqrt(3) }),
   preview: (asked) => ({ settings: settleUniform(asked), beside: {} }),
 });

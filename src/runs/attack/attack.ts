@@ -9,11 +9,12 @@ import {
 import { type Bracket, bracket, refutation, type Tried } from '../../attack/bracket.ts';
 import type { Judge } from '../../attack/confirmation.ts';
 import type { SecondLook } from '../../attack/contradiction.ts';
-import type { PixelRange } from '../../attack/perturbation.ts';
+import type { Reach } from '../../attack/perturbation.ts';
 import { UsageError } from '../../ground/errors.ts';
 import type { Context } from '../../methods/context.ts';
 import type { Image } from '../../methods/method.ts';
 import { requireCount } from '../../methods/sourced.ts';
+import { normField } from '../../records/norm.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { certifyImage } from '../certify-image.ts';
 import { describeEnvironment } from '../environment.ts';
@@ -29,7 +30,7 @@ import {
   openTarget,
 } from './open-target.ts';
 import { type OpenedSearch, openSearch, type SearchRequest } from './search.ts';
-import type { AttackTarget } from './target.ts';
+import { type AttackTarget, normOfTarget } from './target.ts';
 
 export interface AttackRequest extends SearchRequest, ConfirmationRequest {
   /** Whether pixels are kept in [0,1]. */
@@ -81,17 +82,17 @@ export async function openAttack(
 ): Promise<OpenedAttack> {
   checkAttack(request);
   const confirmation = confirmationOf(target, request);
-  const range: PixelRange = request.clip ? [0, 1] : null;
+  const reach: Reach = { range: request.clip ? [0, 1] : null, norm: normOfTarget(target) };
   const opened = await openTarget(target, context);
   let search: OpenedSearch;
   try {
-    search = await openSearch(target, request, range, context);
+    search = await openSearch(target, request, reach, context);
   } catch (error) {
     await opened.close();
     throw error;
   }
   const judge = opened.judge(confirmation, BigInt(request.seed));
-  const work: Work = { target, opened, search, judge, range };
+  const work: Work = { target, opened, search, judge, reach };
   return {
     header: headerOf(target, request, search, confirmation, context),
     async *images(indices) {
@@ -112,11 +113,12 @@ interface Work {
   readonly opened: OpenedTarget;
   readonly search: OpenedSearch;
   readonly judge: Judge;
-  readonly range: PixelRange;
+  readonly reach: Reach;
 }
 
 async function attackImage(work: Work, index: number, context: Context): Promise<AttackedImage> {
-  const { target, opened, search, judge, range } = work;
+  const { target, opened, search, judge, reach } = work;
+  const { range } = reach;
   const { data } = target.subject;
   const started = performance.now();
   const pixels = await data.image(index);
@@ -134,7 +136,7 @@ async function attackImage(work: Work, index: number, context: Context): Promise
       ? null
       : await bracket(
           { image: pixels, index, from: prediction },
-          ...([radius, search, judge, range, context.signal] as const),
+          ...([radius, search, judge, reach, context.signal] as const),
         );
   context.signal.throwIfAborted();
   const refuting = found && prediction !== null ? refutation(found, prediction, radius) : null;
@@ -228,7 +230,8 @@ function headerOf(
     },
     data: { name: data.name, subset, digest: data.digest },
     certified: certified && {
-      ...{ method: certified.method.name, settings: certified.settings, seed: certified.seed },
+      ...{ method: certified.method.name, ...normField(certified.method.norm) },
+      ...{ settings: certified.settings, seed: certified.seed },
     },
     settings: {
       ...{ search: kind, steps: request.steps, restarts: kind === 'gradient' ? request.restarts : 1, draws },

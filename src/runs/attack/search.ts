@@ -2,7 +2,7 @@
 import { boundaryWalk } from '../../attack/boundary-walk.ts';
 import { openNoisyScores } from '../../attack/noisy-scores.ts';
 import { type OpenedGradientAttack, openGradientAttack } from '../../attack/open-gradient-attack.ts';
-import type { PixelRange } from '../../attack/perturbation.ts';
+import type { Reach } from '../../attack/perturbation.ts';
 import { gradientSearch, type Search } from '../../attack/search.ts';
 import { readableImages } from '../../datasets/readable-images.ts';
 import { ModelRefused, ToolError } from '../../ground/errors.ts';
@@ -33,7 +33,7 @@ export interface OpenedSearch extends Search {
 export async function openSearch(
   target: AttackTarget,
   request: SearchRequest,
-  range: PixelRange,
+  reach: Reach,
   context: Context,
 ): Promise<OpenedSearch> {
   const { classifier, data } = target.subject;
@@ -42,7 +42,7 @@ export async function openSearch(
   const seed = BigInt(request.seed);
   if (request.search !== 'gradient-free') {
     const gradients = await openGradients(request, context, () =>
-      openGradientAttack(classifier, cut, { rows, draws, sigma, seed, range, threads }),
+      openGradientAttack(classifier, cut, { rows, draws, sigma, seed, ...reach, threads }),
     );
     if (gradients !== null)
       return { ...gradientSearch(gradients, steps), draws, close: () => gradients.close() };
@@ -54,7 +54,7 @@ export async function openSearch(
   );
   const others = images.map(({ pixels }) => pixels);
   const scores = await openNoisyScores(classifier, cut, { draws, sigma, seed });
-  return { ...boundaryWalk(scores, { steps, seed, range, others }), draws, close: () => scores.close() };
+  return { ...boundaryWalk(scores, { steps, seed, ...reach, others }), draws, close: () => scores.close() };
 }
 
 /** Images of the data set that a search without gradients may start from. */

@@ -6,6 +6,7 @@ import { methodOf, ownSeries } from '../../methods/index.ts';
 import { type Method, valuesOf, type WithOrigins } from '../../methods/method.ts';
 import { readRun } from '../../methods/result-files.ts';
 import { originOf } from '../../methods/sourced.ts';
+import type { Norm } from '../../records/norm.ts';
 import type { CertificateRecord } from '../../records/record.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { reopenSubject, type SourceFlags } from '../reopen-subject.ts';
@@ -59,7 +60,6 @@ export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Pr
   const { header, records } = await readRun(sources.run);
   const own = ownSeries(header);
   const method = methodOf(own);
-  requireMeasurable(method);
   const subject = await reopenSubject(sources, header);
   const byIndex = new Map(records.map((record) => [record.index, record]));
   const indices =
@@ -97,7 +97,6 @@ export async function targetOfModel(
   const [own] = series;
   if (own === undefined) throw new Error('a run has a series');
   const { method, settings } = own;
-  requireMeasurable(method);
   return {
     subject,
     indices: indices.filter((index) => !heldOut.includes(index)),
@@ -105,19 +104,8 @@ export async function targetOfModel(
   };
 }
 
-/**
- * Searches go by l2, and what they find is measured in it. An input inside an l2 ball of the radius may be outside of the l1 ball:
- * it would contradict nothing. Throws UsageError for certificates in another norm.
- */
-function requireMeasurable({ name, norm }: Method): void {
-  if (norm === 'l2') return;
-  throw new UsageError({
-    what: `attack cannot be run on the certificates of ${name}`,
-    why: `it searches and measures in l2, and their radii are in ${norm}: an input within an l2 radius may be outside of an ${norm} ball of that radius`,
-    remedy:
-      'Attack the network alone with `splitz-onnx attack MODEL --undefended`, or certificates of another --method.',
-  });
-}
+/** In which distances are measured: that of the certificates, l2 for the network alone. */
+export const normOfTarget = ({ certified }: AttackTarget): Norm => certified?.method.norm ?? 'l2';
 
 /** The network alone, without noise. */
 export async function targetOfNetwork(
