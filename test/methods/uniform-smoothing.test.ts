@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { distanceUp } from '../../src/attack/perturbation.ts';
 import { UsageError } from '../../src/ground/errors.ts';
 import { derivationOf } from '../../src/methods/derivation.ts';
 import { openResultFile, openResultStream, readRun } from '../../src/methods/result-files.ts';
@@ -202,7 +203,10 @@ describe('an attack on certificates in l1', () => {
     });
     writeFileSync(other, rechained(inflated).join(''));
     const { records } = await attacked(other);
-    expect(records.filter(({ contradiction }) => contradiction !== null).length).toBeGreaterThan(2);
+    const found = records.flatMap(({ contradiction }) => (contradiction === null ? [] : [contradiction]));
+    expect(found.length).toBeGreaterThan(2);
+    for (const { image, refuting } of found)
+      expect(refuting.distance).toBe(distanceUp(image, refuting.input, 'l1'));
   });
 });
 

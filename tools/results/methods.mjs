@@ -35,8 +35,8 @@ const data = ['--data', `mnist:${flags.data}`];
 
 const SIGMA = ['--sigma', '0.75'];
 const LENET = ['--architecture', 'lenet-strided'];
-const EPOCHS = ['--epochs', '15'];
-/** What is trained here, by name: all with one kind of loss (the Gaussian one) for 15 epochs, but for the margins. */
+const EPOCHS = ['--epochs', '6'];
+/** What is trained here, by name: all with one kind of loss (the Gaussian one) for 6 epochs, but for the margins. */
 const trainings = {
   plain: [...LENET, '--split', 'input', ...SIGMA, ...EPOCHS],
   mask: [...LENET, '--split', 'conv1', '--recipe', 'paper', ...SIGMA, ...EPOCHS],
