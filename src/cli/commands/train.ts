@@ -11,11 +11,7 @@ import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import {
-  relevant,
-  schedulesOf,
-  trainingSettings,
-} from '../../runs/training-settings.ts';
+import { relevant, schedulesOf, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
