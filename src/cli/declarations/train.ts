@@ -62,7 +62,7 @@ export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>
 
 export const train: Declaration<TrainFlags> = {
   command: 'train [model]',
-  describe: 'train a classifier with the SPLITZ loss, or a denoiser for one, ONNX in and out',
+  describe: 'train a classifier, or a denoiser for one, ONNX in and out',
   builder: briefHelp(builder, [
     'architecture',
     'denoiser',
