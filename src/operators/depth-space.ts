@@ -3,6 +3,8 @@ import { intAttribute, type Node, sizeOf, stringAttribute } from '../onnx/model/
 import { selection } from './algebra/sparse-matrix.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import type { Operator } from './operator.ts';
+import type { TrainingForm } from './training/form.ts';
+import { operandAt } from './training/operands.ts';
 
 /** The channel of the deep tensor that holds pixel `inBlock` of a block, for channel c of `channels` of the wide one. */
 function deepChannel(mode: string, c: number, channels: number, inBlock: number, blockArea: number): number {
@@ -15,8 +17,40 @@ function modeOf(node: Node): string {
   return mode;
 }
 
+/**
+ * How an operator splits the axes of its input [N, C, H, W], orders the parts, and joins them again: the operator is one
+ * transposition of six axes.
+ */
+function rearrangement(
+  node: Node,
+  [batch = 0, channels = 0, height = 0, width = 0]: readonly number[],
+): { readonly split: number[]; readonly order: number[]; readonly joined: number[] } {
+  const block = intAttribute(node, 'blocksize', 0);
+  const area = block * block;
+  if (node.opType === 'SpaceToDepth')
+    return {
+      split: [batch, channels, height / block, block, width / block, block],
+      order: [0, 3, 5, 1, 2, 4],
+      joined: [batch, channels * area, height / block, width / block],
+    };
+  const rest = channels / area;
+  const joined = [batch, rest, height * block, width * block];
+  return modeOf(node) === 'CRD'
+    ? { split: [batch, rest, block, block, height, width], order: [0, 1, 4, 2, 5, 3], joined }
+    : { split: [batch, block, block, rest, height, width], order: [0, 3, 4, 1, 5, 2], joined };
+}
+
+const forward: TrainingForm['forward'] = (node, operands, { tf }) => {
+  const { tensor } = operandAt(node, operands, 0);
+  const { split, order, joined } = rearrangement(node, tensor.shape);
+  return tf.reshape(tf.transpose(tf.reshape(tensor, split), order), joined);
+};
+
+const training: TrainingForm = { forward, squaredRows: forward };
+
 export const depthSpace: Operator = {
   types: ['DepthToSpace', 'SpaceToDepth'],
+  training: { DepthToSpace: training, SpaceToDepth: training },
   compile(node, operands) {
     const { dims } = required(node, operands, 0);
     if (dims.length !== 4) refuse(node, `expects [N, C, H, W], found [${dims}]`, 'Re-export the model.');

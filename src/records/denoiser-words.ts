@@ -12,11 +12,12 @@ export function denoiserInWords(denoiser: Denoiser): string {
   return `${name} ${place}, behind the noise; ${usedAt(denoiser)}`;
 }
 
-function usedAt({ trained, scaling, diffusion }: Denoiser): string {
+function usedAt({ trained, range, scaling, diffusion }: Denoiser): string {
   if (diffusion !== null)
     return `step ${diffusion.timestep} of a diffusion model, which predicts ${PREDICTED[diffusion.prediction]}`;
   if (scaling === null || trained === null)
     return 'used as it is at any noise, as nothing says which it was trained for';
-  const known = `trained for sigma ${trained.value} (${trained.origin === 'denoiser' ? 'its metadata' : trained.origin})`;
+  const noise = range === undefined ? trained.value : range.join(' to ');
+  const known = `trained for sigma ${noise} (${trained.origin === 'denoiser' ? 'its metadata' : trained.origin})`;
   return scaling.sigma === trained.value ? known : `${known}, scaled to ${scaling.sigma}`;
 }

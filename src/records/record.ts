@@ -82,7 +82,19 @@ const denoiser = object(
     at: nullable(
       text('Tensor of the network it is put behind; null: the image, in front of all preparation of pixels.'),
     ),
-    trained: nullable(setting(number('Deviation of the noise it was trained for.', { minimum: 0 }))),
+    trained: nullable(
+      setting(
+        number('Deviation of the noise it was trained for; of a range, the nearest to the noise it gets.', {
+          minimum: 0,
+        }),
+      ),
+    ),
+    range: optional(
+      list(
+        'Least and largest deviation of the noise it was trained for; absent where it is one.',
+        number('Deviation.', { minimum: 0 }),
+      ),
+    ),
     scaling: nullable(
       object('It computes sigma/trained · d(x · trained/sigma).', {
         trained: number('Deviation of the noise it was trained for.', { minimum: 0 }),

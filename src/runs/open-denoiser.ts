@@ -17,6 +17,7 @@ import { loadModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { denoiserInWords } from '../records/denoiser-words.ts';
 import type { RunHeader, Sourced } from '../records/record.ts';
+import { type NoiseRange, nearestIn, parseNoiseRange } from '../smoothing/noise/range.ts';
 import { recordableName } from './recordable-name.ts';
 
 export type RecordedDenoiser = NonNullable<RunHeader['model']['denoiser']>;
@@ -44,7 +45,7 @@ export interface LoadedDenoiser {
   readonly cut: Cut;
   readonly splitOrigin: Sourced<string>['origin'];
   /** The noise it was trained for; null where nobody says. */
-  readonly trained: Sourced<number> | null;
+  readonly trained: Sourced<NoiseRange> | null;
   readonly schedule: Schedule | null;
 }
 
@@ -110,10 +111,16 @@ export async function loadDenoiser(
       recorded.at === null ? index === 0 : value.name === recorded.at,
     );
     if (cut === undefined) throw otherDenoiser(path, `the network has no cut '${recorded.at}'`, recorded);
-    return { source, cut, splitOrigin: 'denoiser', trained: recorded.trained, schedule: null };
+    return { source, cut, splitOrigin: 'denoiser', trained: recordedRange(recorded), schedule: null };
   }
   requireNoise(request);
   return { source, ...placed(request, source, network), ...statedBy(request, source) };
+}
+
+function recordedRange({ trained, range }: RecordedDenoiser): Sourced<NoiseRange> | null {
+  if (trained === null) return null;
+  const [least = trained.value, most = least] = range ?? [];
+  return { value: { least, most }, origin: trained.origin };
 }
 
 /** The denoiser of a result file. Throws UsageError ('other-denoiser') for a file with another digest, which is not parsed. */
@@ -151,7 +158,7 @@ function filesDifference({ files }: Model, recorded: RecordedDenoiser): string |
 }
 
 /** What a denoiser is given are pixels in [0,1] with noise on them, or a latent with noise on it, and nothing else. */
-function refuseOtherPixels({ metadata, path }: Model): void {
+export function refuseOtherPixels({ metadata, path }: Model): void {
   const odd = [
     ['splitz.scale', '1'],
     ['splitz.layout', 'nchw'],
@@ -222,13 +229,13 @@ function statedBy(
   }
   const stated = metadata.get('splitz.sigma');
   if (denoiserSigma !== undefined) {
-    sigmaOf(denoiserSigma, '--denoiser-sigma');
-    const trained = byFlag(denoiserSigma, originOf({ origins }, 'denoiser-sigma'));
+    const least = sigmaOf(denoiserSigma, '--denoiser-sigma');
+    const trained = byFlag({ least, most: least }, originOf({ origins }, 'denoiser-sigma'));
     return { trained, schedule: null };
   }
   if (stated === undefined) return { trained: null, schedule: null };
-  const value = numberFrom(`${path}, metadata splitz.sigma`)(stated);
-  sigmaOf(value, 'metadata splitz.sigma of the denoiser');
+  const value = parseNoiseRange(stated, `${path}, metadata splitz.sigma`);
+  for (const end of [value.least, value.most]) sigmaOf(end, 'metadata splitz.sigma of the denoiser');
   return { trained: { value, origin: 'denoiser' }, schedule: null };
 }
 
@@ -274,12 +281,13 @@ function sigmaFor(
 function metadataAt(
   { source: { metadata } }: PreparedClassifier,
   cut: Cut,
-  trained: Sourced<number> | null,
+  trained: Sourced<NoiseRange> | null,
 ): ReadonlyMap<string, string> {
   const own = metadata.get('splitz.split') ?? 'input';
   const same = own === cut.name || cut.aliases.includes(own);
   const atInput = cut.index === 0 ? metadata.get('splitz.baseline_sigma') : undefined;
-  const sigma = trained === null ? (same ? metadata.get('splitz.sigma') : atInput) : String(trained.value);
+  const stated = same ? metadata.get('splitz.sigma') : atInput;
+  const sigma = trained === null ? stated : String(suggestedSigma(trained.value, stated));
   const { 'splitz.sigma': _, ...others } = Object.fromEntries(metadata);
   return new Map(
     Object.entries({
@@ -287,6 +295,15 @@ function metadataAt(
       'splitz.split': cut.name,
       ...(sigma === undefined ? {} : { 'splitz.sigma': sigma }),
     }),
+  );
+}
+
+/** The noise of a run that asks for none: that of a denoiser, out of its range what suits the network. */
+function suggestedSigma(range: NoiseRange, stated: string | undefined): number {
+  if (range.least === range.most) return range.least;
+  return nearestIn(
+    range,
+    stated === undefined ? DEFAULT_INPUT_SIGMA : numberFrom('model metadata splitz.sigma')(stated),
   );
 }
 
@@ -314,18 +331,18 @@ export async function denoisedAt(
       remedy: 'Choose another cut, or put a denoiser of images in front of the network (--split input).',
     });
   }
+  const metadata = metadataAt(network, { ...cut, name: here.name }, trained);
+  const sigma = metadata.get('splitz.sigma');
   return {
     ...{ whole: model, largestDifference },
-    classifier: {
-      ...classifier,
-      source: { ...network.source, metadata: metadataAt(network, { ...cut, name: here.name }, trained) },
-    },
+    classifier: { ...classifier, source: { ...network.source, metadata } },
     denoiser: {
       ...{ source, cut, trained, conditioning },
       sigma: typeof noise === 'number' ? noise : (conditioning.scaling?.sigma ?? null),
       asked: {
         split: { value: here.name, origin: splitOrigin },
-        sigma: trained === null ? undefined : { value: trained.value, origin: 'denoiser' },
+        sigma:
+          trained === null || sigma === undefined ? undefined : { value: Number(sigma), origin: 'denoiser' },
       },
     },
   };
@@ -334,12 +351,23 @@ export async function denoisedAt(
 function conditioningAt({ source, trained, schedule }: LoadedDenoiser, sigma: number | null): Conditioning {
   if (sigma === null) return AS_IT_IS;
   if (schedule !== null) return { scaling: null, diffusion: stepFor(schedule, sigma, source.path) };
-  return trained === null ? AS_IT_IS : { scaling: { trained: trained.value, sigma }, diffusion: null };
+  if (trained === null) return AS_IT_IS;
+  return { scaling: { trained: nearestIn(trained.value, sigma), sigma }, diffusion: null };
 }
 
 /** A note at the start of a run. */
 export const denoiserNote = (denoiser: DenoiserInUse): string =>
   `with   ${denoiserInWords(describedDenoiser(denoiser))}`;
+
+function describedNoise(
+  trained: Sourced<NoiseRange> | null,
+  { scaling }: Conditioning,
+): Pick<RecordedDenoiser, 'trained' | 'range'> {
+  if (trained === null) return { trained };
+  const { least, most } = trained.value;
+  const value = scaling?.trained ?? least;
+  return { trained: { ...trained, value }, ...(least === most ? {} : { range: [least, most] }) };
+}
 
 /** What a result file says of it. */
 export const describedDenoiser = ({
@@ -353,6 +381,6 @@ export const describedDenoiser = ({
   producer: source.producer,
   ...(source.modifications === undefined ? {} : { modified: source.modifications }),
   at: cut.index === 0 ? null : cut.value.name,
-  trained,
+  ...describedNoise(trained, conditioning),
   ...conditioning,
 });

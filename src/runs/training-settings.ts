@@ -1,7 +1,7 @@
 /** What `train` is asked to do: the recipe's values, overridden by flags; each with its origin, all shown and recorded. */
 import { UsageError } from '../ground/errors.ts';
 import { sigmaOf } from '../methods/smoothing/settings.ts';
-import { originOf, type RequestOrigins, requireCount } from '../methods/sourced.ts';
+import { numberFrom, originOf, type RequestOrigins, requireCount } from '../methods/sourced.ts';
 import { describeLoss, parseLoss } from '../training/losses/index.ts';
 import { isMarginLoss, MARGIN_LOSSES } from '../training/losses/margin.ts';
 import { RECIPES, type Recipe, type RecipeName, recipeFor } from '../training/recipes.ts';
@@ -10,7 +10,8 @@ import { parseSchedule, type Schedule } from '../training/schedules.ts';
 /** What was asked for; undefined where the recipe decides. */
 export interface TrainingRequest extends RequestOrigins {
   readonly recipe?: RecipeName | undefined;
-  readonly sigma?: number | undefined;
+  /** A number; of a denoiser also a range, as text. */
+  readonly sigma?: number | string | undefined;
   /** Schedules, as text. */
   readonly noiseScale?: string | undefined;
   readonly loss?: string | undefined;
@@ -119,7 +120,7 @@ export function trainingSettings(
   }
   const recipe = recipeFor(name, dataset);
   const given: { [K in keyof TrainingSettings]?: TrainingSettings[K] | undefined } = {
-    sigma: flags.sigma,
+    sigma: flags.sigma === undefined ? undefined : singleSigma(flags.sigma),
     noiseScale: flags.noiseScale,
     loss: flags.loss,
     strength: flags.strength,
@@ -162,6 +163,17 @@ export function trainingSettings(
   return { values: settings, shown };
 }
 
+/** Throws UsageError for a range. */
+function singleSigma(sigma: number | string): number {
+  if (typeof sigma === 'number') return sigma;
+  if (!sigma.includes('..')) return numberFrom('--sigma')(sigma);
+  throw new UsageError({
+    what: `--sigma is the range ${sigma}`,
+    why: 'a classifier is trained with one deviation of the noise; a denoiser may be trained for several',
+    remedy: 'Write one number, as in --sigma 0.5, or train a denoiser with --denoiser.',
+  });
+}
+
 /** A flag that does nothing is an error. */
 function refuseIdle(settings: TrainingSettings, chosen: readonly string[]): void {
   const used = relevant(settings);
@@ -199,7 +211,7 @@ function check(settings: TrainingSettings): void {
   }
 }
 
-function requirePositive(name: string, value: number, orZero: boolean): void {
+export function requirePositive(name: string, value: number, orZero: boolean): void {
   if (Number.isFinite(value) && (value > 0 || (orZero && value === 0))) return;
   throw new UsageError({
     what: `${name} is ${value}`,

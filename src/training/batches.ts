@@ -17,7 +17,7 @@ import { randomWords, shuffle } from './random-words.ts';
 export interface Batch {
   /** [B,C,H,W], pixels in [0,1]. */
   readonly images: Float32Array;
-  /** [B,K], one-hot. */
+  /** [B,K], one-hot; empty where labels are not read. */
   readonly labels: Float32Array;
 }
 
@@ -38,13 +38,15 @@ export interface TrainingBatches {
 }
 
 export interface BatchSettings {
-  /** K, classes of the model. */
-  readonly classes: number;
+  /** K, classes of the model; null where labels are not read. */
+  readonly classes: number | null;
   readonly batch: number;
   /** Images to hold out, if that is at most a tenth; rounded down to whole batches. */
   readonly validation: number;
   readonly augment: Augmentation;
   readonly seed: number;
+  /** Whether images of one class are enough; else they are refused. */
+  readonly oneClass?: boolean;
   /** Use only so many images, the first of the data set. */
   readonly max?: number;
 }
@@ -54,9 +56,9 @@ export interface BatchSettings {
  *   images for a batch; also when an image cannot be read
  */
 export async function openTrainingBatches(data: Dataset, settings: BatchSettings): Promise<TrainingBatches> {
-  const { classes, batch, augment, seed } = settings;
+  const { classes, batch, augment, seed, oneClass = false } = settings;
   const count = Math.min(settings.max ?? data.length, data.length);
-  const labels = checkedLabels(data, count, classes);
+  const labels = classes === null ? unread(data, count) : checkedLabels(data, count, classes, oneClass);
   const heldOut = chooseHeldOut(labels, heldOutCount(settings, count), seed);
   const trained = withoutHeldOut(count, heldOut);
   const steps = Math.floor(trained.length / batch);
@@ -66,6 +68,7 @@ export async function openTrainingBatches(data: Dataset, settings: BatchSettings
   const size = sizeOf(data.shape);
   const scratch = new Float32Array(size);
   const oneHot = (indices: Int32Array): Float32Array => {
+    if (classes === null) return new Float32Array();
     const rows = new Float32Array(indices.length * classes);
     for (const [row, index] of indices.entries()) rows[row * classes + (labels[index] as number)] = 1;
     return rows;
@@ -128,15 +131,24 @@ function withoutHeldOut(count: number, heldOut: Int32Array): Int32Array {
   return Int32Array.from({ length: count }, (_, index) => index).filter((index) => !held.has(index));
 }
 
-function checkedLabels(data: Dataset, count: number, classes: number): Int32Array {
+/** All images as of one class. */
+function unread(data: Dataset, count: number): Int32Array {
+  refuseEmpty(data, count);
+  return new Int32Array(count);
+}
+
+function refuseEmpty(data: Dataset, count: number): void {
+  if (count > 0) return;
+  throw new UsageError({
+    what: 'the data set holds no image to train on',
+    where: `${data.name}, ${data.origin}`,
+    remedy: 'Name data with images, or another --subset.',
+  });
+}
+
+function checkedLabels(data: Dataset, count: number, classes: number, oneClass: boolean): Int32Array {
   const where = `${data.name}, ${data.origin}`;
-  if (count === 0) {
-    throw new UsageError({
-      what: 'the data set holds no image to train on',
-      where,
-      remedy: 'Name data with images, or another --subset.',
-    });
-  }
+  refuseEmpty(data, count);
   if (data.labels === null) {
     throw new UsageError({
       what: 'the data to train on have no labels',
@@ -155,7 +167,7 @@ function checkedLabels(data: Dataset, count: number, classes: number): Int32Arra
         'Use data with the labels of the model, renumber them with --labels FILE, or take a model with more classes.',
     });
   }
-  if (labels.every((label) => label === labels[0])) {
+  if (!oneClass && labels.every((label) => label === labels[0])) {
     throw new UsageError({
       what: `all ${number(count)} images are of class ${labels[0]}`,
       where,

@@ -1,6 +1,9 @@
 /** What a step is fed: pure functions of the run's settings and (epoch, step), so that a run can be resumed anywhere. */
 import { sizeOf } from '../onnx/model/graph.ts';
+import type { NoiseRange } from '../smoothing/noise/range.ts';
 import type { TrainingBatches } from './batches.ts';
+import { DenoisingFeed } from './denoising-step.ts';
+import type { DenoisingStages } from './losses/denoising.ts';
 import type { SmoothingLoss } from './losses/loss.ts';
 import { MarginFeed } from './margin-step.ts';
 import type { TrainingNoise } from './noise.ts';
@@ -14,6 +17,8 @@ type Fed = ReadonlyMap<string, Float32Array>;
 export interface StepFeeds {
   training(epoch: number, step: number): Fed;
   validation(epoch: number, step: number): Fed;
+  /** The function that trains in an epoch; 'train' where it is not said. */
+  functionOf?(epoch: number): string;
 }
 
 interface Common {
@@ -42,6 +47,13 @@ export interface MarginFeeds extends Common {
   readonly epsilon: number;
   /** What training multiplies it by. */
   readonly epsilonScale: Schedule;
+}
+
+export interface DenoisingFeeds extends Common {
+  readonly noise: TrainingNoise;
+  readonly sigma: NoiseRange;
+  readonly stages: DenoisingStages;
+  readonly strength: Schedule;
 }
 
 const scalar = (value: number): Float32Array => Float32Array.of(value);
@@ -106,5 +118,36 @@ export function marginFeeds(run: MarginFeeds): StepFeeds {
         ...optimizerFeeds(run, epoch, step),
       ]),
     validation: (_epoch, step) => of(batches.validation(step), epsilon),
+  };
+}
+
+/** Deviations are drawn evenly from the range, one per image; of held-out images they are spread over it. */
+export function denoisingFeeds(run: DenoisingFeeds): StepFeeds {
+  const { batches, noise, epochs, sigma, stages, strength } = run;
+  const levels = (shares: Float32Array): Float32Array =>
+    shares.map((share) => sigma.least + share * (sigma.most - sigma.least));
+  const spread = levels(Float32Array.from({ length: batches.size }, (_, k) => (k + 0.5) / batches.size));
+  return {
+    functionOf: (epoch) => stages.at(epoch),
+    training(epoch, step) {
+      const { images, labels } = batches.training(epoch, step);
+      return new Map([
+        [DenoisingFeed.images, images],
+        [DenoisingFeed.labels, labels],
+        [DenoisingFeed.noise, noise.training(epoch, step)],
+        [DenoisingFeed.sigma, levels(noise.uniforms(epoch, step, 0, batches.size))],
+        [DenoisingFeed.strength, scalar(strength.at(epoch + step / batches.steps, epochs))],
+        ...optimizerFeeds(run, epoch, step),
+      ]);
+    },
+    validation(epoch, step) {
+      const { images, labels } = batches.validation(step);
+      return new Map([
+        [DenoisingFeed.images, images],
+        [DenoisingFeed.labels, labels],
+        [DenoisingFeed.noise, noise.validation(epoch, step)],
+        [DenoisingFeed.sigma, spread],
+      ]);
+    },
   };
 }

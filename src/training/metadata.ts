@@ -2,9 +2,12 @@
 import { edited, type ModelProto } from '../onnx/model/proto.ts';
 
 export interface TrainingRecord {
-  /** Name of the cut, and the noise there; null for a network that was trained without noise. */
+  /**
+   * Name of the cut, and the noise there ("0.25"; of a denoiser also "0.12..0.5"); null for a network that was trained without
+   * noise.
+   */
   readonly split: string | null;
-  readonly sigma: number | null;
+  readonly sigma: string | null;
   /** Noise of plain smoothing that it is matched to by construction; null when it is not. */
   readonly matchedSigma: number | null;
   /** Clip levels of the left half, trained or not, in order. */
@@ -23,7 +26,7 @@ export interface TrainingRecord {
 export function withTrainingRecord(proto: ModelProto, record: TrainingRecord): ModelProto {
   const ours = new Map<string, string>([
     ...(record.split === null ? [] : [['splitz.split', record.split] as const]),
-    ...(record.sigma === null ? [] : [['splitz.sigma', String(record.sigma)] as const]),
+    ...(record.sigma === null ? [] : [['splitz.sigma', record.sigma] as const]),
     ...(record.matchedSigma === null
       ? []
       : [['splitz.baseline_sigma', String(record.matchedSigma)] as const]),

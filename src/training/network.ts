@@ -19,6 +19,8 @@ export type { ActivationStep, AffineRun, Segment } from './segments.ts';
 export interface NetworkOptions {
   /** The upper limits of the left half's Clips become scalar parameters. */
   readonly trainLimits?: boolean;
+  /** Nothing is trained: the weights are constants of the file, of whatever type, and `parameters` and `statistics` are empty. */
+  readonly frozen?: boolean;
 }
 
 export interface Network extends Trained {
@@ -61,7 +63,10 @@ export function trainableNetwork(model: Model, cut: Value, options: NetworkOptio
     nodes.filter((node) => node.outputs.some((value) => value !== null && dependent.has(value)));
   const [leftNodes, rightNodes] = [dependentNodes(leftPart), dependentNodes(rightPart)];
   for (const node of [...leftNodes, ...rightNodes]) checkNode(node, model);
-  const trained = trainedTensors(leftNodes, rightNodes, dependent, options.trainLimits === true);
+  const trained =
+    options.frozen === true
+      ? NOTHING_TRAINED
+      : trainedTensors(leftNodes, rightNodes, dependent, options.trainLimits === true);
   for (const name of [...trained.parameters.keys(), ...trained.statistics.keys()]) names.add(name);
 
   return {
@@ -76,6 +81,13 @@ export function trainableNetwork(model: Model, cut: Value, options: NetworkOptio
     segments: () => segmentsOf(input, cut, dependent, names),
   };
 }
+
+const NOTHING_TRAINED: Trained = {
+  parameters: new Map(),
+  statistics: new Map(),
+  leftNames: new Set(),
+  limits: new Set(),
+};
 
 /** The scores before a Softmax or LogSoftmax over the classes at the very end: both keep the order and the loss. */
 function logitsBehind(output: Value): { logits: Value; ending: Network['ending'] } {

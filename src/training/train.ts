@@ -18,17 +18,22 @@ export interface EpochReport {
    * level at the cut, and the share that a margin verifies; null where the step has no such thing.
    */
   readonly loss: number;
-  readonly accuracy: number;
-  readonly lipschitz: number;
+  readonly accuracy: number | null;
+  readonly lipschitz: number | null;
   readonly sigma: number | null;
   readonly verified: number | null;
+  /** Of a denoiser: the share of the noise's energy that it leaves. */
+  readonly noiseLeft?: number;
   /** Means over held-out images, with one noise draw each where there is noise. */
   readonly validation: {
-    readonly accuracy: number;
-    readonly crossEntropy: number;
-    readonly lipschitz: number;
+    readonly accuracy: number | null;
+    readonly crossEntropy: number | null;
+    readonly lipschitz: number | null;
     readonly sigma: number | null;
     readonly verified: number | null;
+    /** Of a denoiser; the squared error is in the units of what noise is added to. */
+    readonly noiseLeft?: number;
+    readonly mse?: number;
   };
   /**
    * Wall time of the epoch (of what was left of it, after a resume), validation and checkpoint excluded from the speed.
@@ -46,8 +51,9 @@ export interface StepReport {
   readonly batch: number;
   /** Means since the epoch began (or was resumed). */
   readonly loss: number;
-  readonly accuracy: number;
-  readonly lipschitz: number;
+  readonly accuracy: number | null;
+  readonly lipschitz: number | null;
+  readonly noiseLeft?: number;
   readonly imagesPerSecond: number;
 }
 
@@ -101,8 +107,9 @@ export async function train(
   let first = start?.position.step ?? 0;
   for (let epoch = start?.position.epoch ?? 0; epoch < epochs; epoch++) {
     const began = performance.now();
+    const kind = run.feeds.functionOf?.(epoch) ?? 'train';
     for (let step = first; step < batches.steps; step++) {
-      const results = await engine.run('train', run.feeds.training(epoch, step));
+      const results = await engine.run(kind, run.feeds.training(epoch, step));
       const loss = results.get('loss')?.[0] as number;
       if (!Number.isFinite(loss)) throw diverged(run, epoch, step);
       sums.add(results);
@@ -113,8 +120,9 @@ export async function train(
         steps: batches.steps,
         batch: batches.size,
         loss: sums.mean('loss'),
-        accuracy: sums.mean('accuracy'),
-        lipschitz: sums.mean('lipschitz'),
+        accuracy: sums.meanIfAny('accuracy'),
+        lipschitz: sums.meanIfAny('lipschitz'),
+        ...sums.onlyIfAny('noiseLeft'),
         imagesPerSecond: ((step + 1 - first) * batches.size) / seconds,
       });
       // The engine works without pause: timers and signals are handled here.
@@ -131,10 +139,11 @@ export async function train(
     const report: EpochReport = {
       epoch: epoch + 1,
       loss: sums.mean('loss'),
-      accuracy: sums.mean('accuracy'),
-      lipschitz: sums.mean('lipschitz'),
+      accuracy: sums.meanIfAny('accuracy'),
+      lipschitz: sums.meanIfAny('lipschitz'),
       sigma: sums.meanIfAny('sigma'),
       verified: sums.meanIfAny('verified'),
+      ...sums.onlyIfAny('noiseLeft'),
       validation,
       seconds: (performance.now() - began) / 1000,
       imagesPerSecond,
@@ -148,22 +157,32 @@ export async function train(
 }
 
 async function validate(run: TrainingRun, epoch: number): Promise<EpochReport['validation']> {
-  const { batches, engine, feeds } = run;
-  const sums = new Means();
-  for (let step = 0; step < batches.validationSteps; step++) {
-    sums.add(await engine.run('validate', feeds.validation(epoch, step)));
-  }
+  const sums = await heldOutMeans(run, 'validate', epoch);
   return {
-    accuracy: sums.mean('accuracy'),
-    crossEntropy: sums.mean('crossEntropy'),
-    lipschitz: sums.mean('lipschitz'),
+    accuracy: sums.meanIfAny('accuracy'),
+    crossEntropy: sums.meanIfAny('crossEntropy'),
+    lipschitz: sums.meanIfAny('lipschitz'),
     sigma: sums.meanIfAny('sigma'),
     verified: sums.meanIfAny('verified'),
+    ...sums.onlyIfAny('noiseLeft'),
+    ...sums.onlyIfAny('mse'),
   };
 }
 
+/** Means of a function's results over the held-out images, as they are fed after an epoch (from 0). */
+export async function heldOutMeans(
+  { batches, engine, feeds }: Pick<TrainingRun, 'batches' | 'engine' | 'feeds'>,
+  name: string,
+  epoch: number,
+): Promise<Means> {
+  const sums = new Means();
+  for (let step = 0; step < batches.validationSteps; step++)
+    sums.add(await engine.run(name, feeds.validation(epoch, step)));
+  return sums;
+}
+
 /** Running means of scalar results. */
-class Means {
+export class Means {
   readonly #sums: Map<string, number>;
   #count: number;
 
@@ -181,6 +200,11 @@ class Means {
   /** Null where no step has it. */
   meanIfAny(name: string): number | null {
     return this.#sums.has(name) ? this.mean(name) : null;
+  }
+
+  /** Nothing where no step has it. */
+  onlyIfAny<const N extends string>(name: N): { readonly [K in N]?: number } {
+    return this.#sums.has(name) ? ({ [name]: this.mean(name) } as { readonly [K in N]?: number }) : {};
   }
 
   mean(name: string): number {

@@ -105,3 +105,17 @@ function constantBehind(
     );
   return { name, tensor: { dims: constant.dims, values: Float32Array.from(constant.float64()) } };
 }
+
+/** The tensors of a network as they are in an engine's state, by name. */
+export function trainedValues(
+  { parameters, statistics }: Pick<Trained, 'parameters' | 'statistics'>,
+  state: ReadonlyMap<string, Float32Array>,
+): Map<string, HostTensor> {
+  return new Map(
+    [...parameters, ...statistics].map(([name, { dims }]) => {
+      const values = state.get(name);
+      if (values === undefined) throw new Error(`the engine lost '${name}'`);
+      return [name, { dims, values }];
+    }),
+  );
+}

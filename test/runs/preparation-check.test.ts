@@ -257,6 +257,16 @@ describe('the evidence', () => {
       tried: [{ preparation, right: outcome(other) }],
     });
 
+  it('is about a network behind its denoiser where the file is one, and then no more than a note', () => {
+    const given = { asGiven: outcome(6), candidates: 5, wanted, data: 'd' };
+    const tried = [{ preparation, right: outcome(6) }];
+    expect(judged({ ...given, tried })).toMatchObject({ id: 'SPLITZ032', severity: 'warning' });
+    const composed = judged({ ...given, tried, composed: true });
+    expect(composed).toMatchObject({ id: 'SPLITZ032', severity: 'note' });
+    expect(composed?.what).toContain('without noise the network behind its denoiser finds 6 of the labels');
+    expect(composed?.remedy).toContain('splitz.network');
+  });
+
   it('is enough for a clear gain only: chance gives none in a thousand checks', () => {
     // Two-sided sign test at 0.001 / 6: 2^-12 is below it, 2^-11 is not.
     expect(said(40, 54)?.id).toBe('SPLITZ031');

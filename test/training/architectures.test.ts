@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { leftHalfCompiler } from '../../src/lipschitz/compile-left-half.ts';
+import { AS_IT_IS } from '../../src/onnx/compose/conditioning.ts';
+import { denoiserOf } from '../../src/onnx/compose/denoiser.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import type { Value } from '../../src/onnx/model/graph.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
+import { buildDenoiser } from '../../src/training/architectures/denoisers.ts';
 import { buildArchitecture } from '../../src/training/architectures/index.ts';
 import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
-import { ARCHITECTURES, type ArchitectureName } from '../../src/training/architectures/names.ts';
+import { ARCHITECTURES, type ArchitectureName, DENOISERS } from '../../src/training/architectures/names.ts';
 
 const cards = readFileSync(new URL('../../models/README.md', import.meta.url), 'utf8');
 const modelOf = (name: ArchitectureName) => modelFromBytes(encodeModel(buildArchitecture(name)), name);
@@ -42,6 +45,29 @@ describe.each(ARCHITECTURES)('%s', (name) => {
       expect(compile(cut.value).dims).toEqual(cut.dims);
     }
     expect(model.metadata.get('splitz.trained')).toBe('false');
+  });
+});
+
+describe.each(DENOISERS)('the denoiser %s', (name) => {
+  it.each([
+    [3, 32, 32],
+    [1, 28, 28],
+  ])('is built to the byte as its card says for %i×%i×%i', (...dims) => {
+    const bytes = encodeModel(buildDenoiser(name, dims));
+    const row = cards
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${name}\` `) && line.includes(dims.join('×')));
+    expect(row).toContain(bytes.length.toLocaleString('en-US'));
+    expect(row).toContain(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  it.each([
+    [1, 28, 28],
+    [2, 7, 10],
+    [1, 5, 5],
+  ])('maps images of %i×%i×%i to themselves, whether or not their sides halve', async (...dims) => {
+    const model = modelFromBytes(encodeModel(buildDenoiser(name, dims)), name);
+    await expect(denoiserOf(model, AS_IT_IS, { what: 'the images', dims })).resolves.toBeDefined();
   });
 });
 

@@ -1,9 +1,8 @@
 /** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
 import { existsSync } from 'node:fs';
-import { access, constants, rm, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
-import { visible } from '../../ground/visible.ts';
 import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { MARGIN_METHOD } from '../../methods/summaries.ts';
@@ -12,18 +11,12 @@ import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
 import { lockRun } from '../../records/run-lock.ts';
 import { type OpenedTraining, openTraining } from '../../runs/open-training.ts';
-import {
-  relevant,
-  schedulesOf,
-  type TrainingSettings,
-  trainingSettings,
-} from '../../runs/training-settings.ts';
+import { relevant, schedulesOf, trainingSettings } from '../../runs/training-settings.ts';
 import { packageVersion } from '../../runs/version.ts';
 import { ARCHITECTURES } from '../../training/architectures/names.ts';
 import { openTrainingBatches, type TrainingBatches } from '../../training/batches.ts';
-import { loadCheckpoint, type RunIdentity } from '../../training/checkpoint.ts';
+import type { RunIdentity } from '../../training/checkpoint.ts';
 import { projected } from '../../training/constraints.ts';
-import { openEngine } from '../../training/engines/select-engine.ts';
 import { marginFeeds, type StepFeeds, smoothingFeeds } from '../../training/feeds.ts';
 import { createLoss, parseLoss } from '../../training/losses/index.ts';
 import type { MarginLossName } from '../../training/losses/margin.ts';
@@ -31,37 +24,67 @@ import { marginLayers } from '../../training/margin-layers.ts';
 import { marginProgram } from '../../training/margin-step.ts';
 import { withTrainingRecord } from '../../training/metadata.ts';
 import { createTrainingNoise } from '../../training/noise.ts';
-import { ADAM, createOptimizer, type Optimizer, SGD } from '../../training/optimizers.ts';
+import type { Optimizer } from '../../training/optimizers.ts';
 import { writeBack } from '../../training/parameters.ts';
 import type { HostTensor, Program } from '../../training/program.ts';
 import { splitzProgram } from '../../training/step.ts';
-import { train as runTraining, type TrainedState, type TrainingRun } from '../../training/train.ts';
+import type { TrainedState } from '../../training/train.ts';
+import { trainedValues } from '../../training/trained-tensors.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { TrainFlags } from '../declarations/train.ts';
 import { modelStem } from '../default-names.ts';
 import { interruptible } from '../interrupt.ts';
-import { startTrainingProgress } from '../terminal/training-progress.ts';
+import { trainDenoiserInto } from './train-denoiser.ts';
+import {
+  type Assembled,
+  noteTo,
+  optimizerOf,
+  parameterCount,
+  preprocessingRecord,
+  trainToTheEnd,
+} from './training-run.ts';
 
 /** The flags once it is known which network is trained: `model` is the path of its file, or the name of an architecture. */
 type Flags = TrainFlags & { readonly model: string };
 
 export async function run(given: TrainFlags): Promise<void> {
-  const flags: Flags = { ...given, model: networkOf(given) };
-  requireCount('--seed', flags.seed, 0);
-  requireCount('--threads', flags.threads, 1);
-  requireCount('--validation', flags.validation, 1);
-  if (flags.max !== undefined) requireCount('--max', flags.max, 1);
-  const out = resolve(flags.out ?? `${modelStem(flags.model)}.trained.onnx`);
-  await checkTarget(out, flags.force);
+  requireCount('--seed', given.seed, 0);
+  requireCount('--threads', given.threads, 1);
+  requireCount('--validation', given.validation, 1);
+  if (given.max !== undefined) requireCount('--max', given.max, 1);
+  const { name, into } = taskOf(given);
+  const out = resolve(given.out ?? name);
+  await checkTarget(out, given.force);
   const remedy = 'Run the same command again: it continues at this step.';
   await interruptible(remedy, async (signal) => {
     const lock = await lockRun(out, 'model file');
     try {
-      await trainInto(out, flags, signal);
+      await into(out, signal);
     } finally {
       await lock.release();
     }
   });
+}
+
+/** What is trained, and the file it goes to by default. */
+interface Task {
+  readonly name: string;
+  readonly into: (out: string, signal: AbortSignal) => Promise<void>;
+}
+
+function taskOf(given: TrainFlags): Task {
+  const { denoiser } = given;
+  if (denoiser !== undefined) {
+    return {
+      name: `${modelStem(given.model ?? denoiser)}.${given.model === undefined ? 'trained' : 'denoiser'}.onnx`,
+      into: (out, signal) => trainDenoiserInto(out, { ...given, denoiser }, signal),
+    };
+  }
+  const flags: Flags = { ...given, model: networkOf(given) };
+  return {
+    name: `${modelStem(flags.model)}.trained.onnx`,
+    into: (out, signal) => trainInto(out, flags, signal),
+  };
 }
 
 /** @throws UsageError where there is not exactly one network to train */
@@ -90,15 +113,13 @@ function networkOf({ model, architecture }: TrainFlags): string {
 }
 
 async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  const note = (text: string): void => {
-    if (!flags.quiet) process.stderr.write(`${visible(text)}\n`);
-  };
+  const note = noteTo(flags);
   const opened = await openTraining(flags, (recipe, atInput, dataset) =>
     trainingSettings(flags, recipe, atInput, dataset),
   );
   const { settings, data, classifier, cut } = opened;
   const { values } = settings;
-  note(`model  ${basename(flags.model)}, ${parameterCount(opened)} parameters`);
+  note(`model  ${basename(flags.model)}, ${parameterCount(opened.network.parameters)}`);
   note(`data   ${data.describe()}`);
   for (const text of dataNotes(data)) note(text);
   const batches = await openTrainingBatches(data, {
@@ -118,45 +139,19 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
   for (const { name, value, origin } of settings.shown) note(`       ${name} = ${value} (${origin})`);
   for (const text of opened.notes) note(`note   ${text}`);
 
-  const { program, run } = assemble(opened, batches, flags, out);
-  const start = flags.restart ? null : await loadCheckpoint(run.checkpointPath, run.identity, program.state);
-  const engine = await openEngine(program, flags.engine, flags.device, flags.threads);
-  try {
-    note(`engine ${engine.description}; the first step takes longer, as it is prepared for the engine`);
-    if (start !== null) {
-      const { epoch, step } = start.position;
-      note(`resume ${run.checkpointPath}: ${epoch} epochs and ${step} steps are done`);
-      if (start.engine !== engine.description)
-        note(
-          `note   it was computed by ${start.engine}: the last bits will differ from an uninterrupted run`,
-        );
-    }
-    const shown = isMargin(opened) ? 'margin' : values.regularizer === 'none' ? 'noise' : 'noise and L';
-    const progress = startTrainingProgress(process.stderr, values.epochs, shown, flags.quiet);
-    let trained: TrainedState;
-    try {
-      trained = await runTraining({ ...run, engine }, start, progress, signal);
-    } finally {
-      progress.finish();
-    }
-    await write(out, opened, trained, engine.description, flags);
-    await rm(run.checkpointPath, { force: true });
-    report(out, opened, trained, flags);
-  } finally {
-    await engine.close();
-  }
+  const assembled = assemble(opened, batches, flags, out);
+  const shown = isMargin(opened) ? 'margin' : values.regularizer === 'none' ? 'noise' : 'noise and L';
+  const trained = await trainToTheEnd(assembled, shown, flags, signal, async (end, engine) => {
+    await write(out, opened, end, engine.description, flags);
+    return end;
+  });
+  report(out, opened, trained, flags);
 }
 
 /** Whether the network is trained for a margin of its own, without noise and without a cut. */
 const isMargin = ({ settings }: OpenedTraining): boolean => settings.values.recipe === 'margin';
 
-/** The program of the run and everything that feeds it. */
-function assemble(
-  opened: OpenedTraining,
-  batches: TrainingBatches,
-  flags: Flags,
-  out: string,
-): { program: Program; run: Omit<TrainingRun, 'engine'> } {
+function assemble(opened: OpenedTraining, batches: TrainingBatches, flags: Flags, out: string): Assembled {
   const { settings, cut, network, data, source } = opened;
   const { values } = settings;
   const optimizer = optimizerOf(values, network.parameters);
@@ -175,7 +170,7 @@ function assemble(
       seed: flags.seed,
       validation: flags.validation,
       max: flags.max ?? null,
-      preprocessing: preprocessingRecord(opened),
+      preprocessing: preprocessingRecord(opened.intake),
     },
   };
   return {
@@ -251,20 +246,6 @@ function marginParts(
   };
 }
 
-/** Kernels decay; biases, normalisation and clip levels do not. */
-function optimizerOf(
-  { optimizer, weightDecay, clipNorm }: TrainingSettings,
-  parameters: ReadonlyMap<string, HostTensor>,
-): Optimizer {
-  const decays = (name: string): boolean => (parameters.get(name)?.dims.length ?? 0) >= 2;
-  return createOptimizer({ ...(optimizer === 'adam' ? ADAM : SGD), weightDecay, clipNorm }, decays);
-}
-
-function parameterCount({ network }: OpenedTraining): string {
-  const count = [...network.parameters.values()].reduce((sum, { values }) => sum + values.length, 0);
-  return count.toLocaleString('en-US');
-}
-
 /** The noise at the cut that the file is to be certified with; null where it is certified without. */
 function finalSigma(opened: OpenedTraining, { history }: TrainedState): number | null {
   if (isMargin(opened)) return null;
@@ -282,17 +263,6 @@ function thetasOf(
   return learned.length > 0 || reluTheta === null ? learned : [reluTheta];
 }
 
-function preprocessingRecord({ intake }: OpenedTraining): { [key: string]: string } {
-  const { layout, channelOrder, scale, mean, std } = intake;
-  return {
-    ...(layout.value === 'nchw' ? {} : { layout: layout.value }),
-    ...(channelOrder.value === 'rgb' ? {} : { channels: channelOrder.value }),
-    ...(scale.value === 1 ? {} : { scale: String(scale.value) }),
-    ...(mean.value === null ? {} : { mean: mean.value.join(',') }),
-    ...(std.value === null ? {} : { std: std.value.join(',') }),
-  };
-}
-
 async function write(
   out: string,
   opened: OpenedTraining,
@@ -301,26 +271,22 @@ async function write(
   flags: Flags,
 ): Promise<void> {
   const { network, source, settings, cut, data, constraints } = opened;
-  const named = new Map<string, HostTensor>();
-  for (const [name, { dims }] of [...network.parameters, ...network.statistics]) {
-    const values = trained.state.get(name);
-    if (values === undefined) throw new Error(`the engine lost '${name}'`);
-    const constraint = constraints.get(name);
-    named.set(name, {
-      dims,
-      values: constraint === undefined ? values : projected(constraint, dims, values),
-    });
+  const named = trainedValues(network, trained.state);
+  for (const [name, constraint] of constraints) {
+    const { dims, values } = named.get(name) as HostTensor;
+    named.set(name, { dims, values: projected(constraint, dims, values) });
   }
   const { values } = settings;
   const last = trained.history.at(-1);
+  const sigma = finalSigma(opened, trained);
   await saveModel(
     withTrainingRecord(writeBack(source.proto, named), {
       split: isMargin(opened) ? null : cut.name,
-      sigma: finalSigma(opened, trained),
+      sigma: sigma === null ? null : String(sigma),
       // Behind an orthogonal encoder the noise is that at the input.
       matchedSigma: values.noise === 'matched' || values.recipe === 'orthogonal' ? values.sigma : null,
       thetas: thetasOf(opened, named),
-      preprocessing: preprocessingRecord(opened),
+      preprocessing: preprocessingRecord(opened.intake),
       dataset: data.kind,
       dataDigest: data.digest,
       classNames: data.classNames,

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
 import type { RequestOrigins } from '../../methods/sourced.ts';
-import { ARCHITECTURES } from '../../training/architectures/names.ts';
+import { ARCHITECTURES, DENOISERS } from '../../training/architectures/names.ts';
 import { DEVICES, ENGINES } from '../../training/engines/select-engine.ts';
 import { briefHelp } from '../brief-help.ts';
 import { followLinksOption, outputOptions, preprocessingOptions, scoresOption } from '../options.ts';
@@ -16,6 +16,11 @@ const builder = <T>(y: Argv<T>) =>
       choices: ARCHITECTURES,
       describe: 'an untrained network in place of MODEL',
     })
+    .option('denoiser', {
+      type: 'string',
+      nargs: 1,
+      describe: `train this denoiser in front of MODEL, which is left as it is, or for the images alone: a file, or ${DENOISERS.join(' or ')}, untrained`,
+    })
     .option('data', {
       type: 'string',
       describe:
@@ -24,9 +29,14 @@ const builder = <T>(y: Argv<T>) =>
     .option('labels', { type: 'string', describe: "a label file in place of the data's own labels" })
     .option('split', {
       type: 'string',
-      describe: 'cut name or index; input = plain smoothing; first = after the first activation [first]',
+      describe:
+        'cut name or index; input = plain smoothing; first = after the first activation [first; with --denoiser input]',
     })
-    .option('out', { type: 'string', nargs: 1, describe: 'the trained model [MODEL.trained.onnx]' })
+    .option('out', {
+      type: 'string',
+      nargs: 1,
+      describe: 'the trained model [MODEL.trained.onnx; MODEL.denoiser.onnx]',
+    })
     .option('seed', { type: 'number', default: 0, describe: 'of order, augmentation and noise' })
     .option('validation', {
       type: 'number',
@@ -45,15 +55,17 @@ const builder = <T>(y: Argv<T>) =>
     .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start again' })
     .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
     .example('$0 train --architecture glyphs --sigma 0.5', 'on the built-in data')
-    .example('$0 train net.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
+    .example('$0 train net.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing')
+    .example('$0 train net.onnx --data cifar10:DIR --denoiser unet-small', 'in front of a frozen network');
 
 export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & RequestOrigins;
 
 export const train: Declaration<TrainFlags> = {
   command: 'train [model]',
-  describe: 'train a classifier with the SPLITZ loss, ONNX in and out',
+  describe: 'train a classifier, or a denoiser for one, ONNX in and out',
   builder: briefHelp(builder, [
     'architecture',
+    'denoiser',
     'data',
     'split',
     'recipe',

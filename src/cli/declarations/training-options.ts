@@ -1,6 +1,7 @@
 /** Options of `train` that set what a recipe sets. */
 import type { Argv } from 'yargs';
 import { AUGMENTATIONS } from '../../training/augmentation.ts';
+import { DENOISING_LOSSES } from '../../training/losses/denoising.ts';
 import { lossNames } from '../../training/losses/index.ts';
 import { MARGIN_LOSSES } from '../../training/losses/margin.ts';
 import { RECIPES } from '../../training/recipes.ts';
@@ -13,8 +14,10 @@ export const trainingOptions = <T>(y: Argv<T>) =>
       describe: 'defaults of everything below [that of the model; paper; smoothing at --split input]',
     })
     .option('sigma', {
-      type: 'number',
-      describe: 'deviation of the noise: at the cut; at the input with matched and warm',
+      type: 'string',
+      nargs: 1,
+      describe:
+        'deviation of the noise: at the cut; at the input with matched and warm; of a denoiser also a range, 0.12..0.5',
     })
     .option('noise-scale', {
       type: 'string',
@@ -24,7 +27,7 @@ export const trainingOptions = <T>(y: Argv<T>) =>
     .option('loss', {
       type: 'string',
       nargs: 1,
-      describe: `loss under noise: ${lossNames.join(', ')}, as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}`,
+      describe: `loss under noise: ${lossNames.join(', ')}, as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}; of a denoiser: ${DENOISING_LOSSES.join(', ')}, or mse@30%,stability`,
     })
     .option('epsilon', {
       type: 'number',

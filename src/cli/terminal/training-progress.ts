@@ -14,11 +14,31 @@ const CLEAR_LINE = '\r\u001b[K';
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** What is worth showing: a network under noise, one whose left half has an L, or one that is certified without noise. */
-export type Shown = 'noise' | 'noise and L' | 'margin';
+/**
+ * What is worth showing: a network under noise, one whose left half has an L, one that is certified without noise, or what a
+ * denoiser leaves of the noise.
+ */
+export type Shown = 'noise' | 'noise and L' | 'margin' | 'denoiser';
 
-const accuracyText = (share: number, shown: Shown): string =>
-  `${shown === 'margin' ? '' : 'noisy '}accuracy ${percent(share)}`;
+const withL = (shown: Shown): boolean => shown === 'noise and L' || shown === 'margin';
+
+interface Measured {
+  readonly accuracy: number | null;
+  readonly lipschitz: number | null;
+  readonly noiseLeft?: number;
+}
+
+/** "noise left 21.0 %", "noisy accuracy 84.1 %": what was measured of these. */
+function measuredText({ accuracy, noiseLeft }: Measured, shown: Shown, where = ''): string[] {
+  const prefix = { denoiser: 'denoised ', margin: '', noise: 'noisy ', 'noise and L': 'noisy ' }[shown];
+  return [
+    ...(noiseLeft === undefined ? [] : [`${where || 'noise left'} ${percent(noiseLeft)}`]),
+    ...(accuracy === null ? [] : [`${where || `${prefix}accuracy`} ${percent(accuracy)}`]),
+  ];
+}
+
+const lipschitzText = ({ lipschitz }: Measured, shown: Shown): string[] =>
+  lipschitz === null || !withL(shown) ? [] : [`L ${lipschitz.toFixed(3)}`];
 
 /** "epoch 3/15  loss 0.512  noisy accuracy 84.1 %  L 0.87  2710 img/s  ETA 0:12" without a line end. */
 export function stepLine(report: StepReport, epochs: number, shown: Shown): string[] {
@@ -27,12 +47,18 @@ export function stepLine(report: StepReport, epochs: number, shown: Shown): stri
     `epoch ${report.epoch}/${epochs}`,
     `step ${report.step}/${report.steps}`,
     `loss ${report.loss.toFixed(3)}`,
-    accuracyText(report.accuracy, shown),
-    ...(shown === 'noise' ? [] : [`L ${report.lipschitz.toFixed(3)}`]),
+    ...measuredText(report, shown),
+    ...lipschitzText(report, shown),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     `epoch done in ${clock(left)}`,
   ];
 }
+
+/** "held out 81.3 %"; of a denoiser "held out: noise left 22.1 %, denoised accuracy 41.3 %". */
+const heldOutText = (validation: Measured, shown: Shown): string[] =>
+  shown === 'denoiser'
+    ? [`held out: ${measuredText(validation, shown).join(', ')}`]
+    : measuredText(validation, shown, 'held out');
 
 /** The line that stays. */
 export function epochLine(report: EpochReport, epochs: number, shown: Shown): string {
@@ -40,10 +66,10 @@ export function epochLine(report: EpochReport, epochs: number, shown: Shown): st
   const { sigma, verified } = validation;
   const seen = [
     `loss ${report.loss.toFixed(3)}`,
-    accuracyText(report.accuracy, shown),
-    `held out ${percent(validation.accuracy)}`,
+    ...measuredText(report, shown),
+    ...heldOutText(validation, shown),
     ...(verified === null ? [] : [`verified ${percent(verified)}`]),
-    ...(shown === 'noise' ? [] : [`L ${validation.lipschitz.toFixed(3)}`]),
+    ...lipschitzText(validation, shown),
     ...(shown === 'noise and L' && sigma !== null ? [`sigma ${sigma.toFixed(3)}`] : []),
     `${report.imagesPerSecond.toFixed(0)} img/s`,
     clock(report.seconds),

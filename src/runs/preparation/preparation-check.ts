@@ -47,7 +47,7 @@ export interface PreparationCheck {
  * @throws UsageError when an image cannot be read
  */
 export async function checkPreparation(
-  { model }: PreparedClassifier,
+  { model, source }: PreparedClassifier,
   data: Dataset,
   intake: IntakeSettings,
   tell: (text: string) => void = () => {},
@@ -91,7 +91,10 @@ export async function checkPreparation(
     const tried: Tried[] = [];
     for (const { preparation } of first.sort(byFound).slice(0, FINALISTS))
       tried.push({ preparation, right: await rightOf(preparedAs(preparation, images)) });
-    const evidence = { asGiven, tried, candidates: others.length, wanted, data: data.name };
+    const evidence = {
+      ...{ asGiven, tried, candidates: others.length, wanted, data: data.name },
+      composed: source.metadata.has('splitz.denoiser'),
+    };
     return { alone, finding: judged(evidence), ties };
   });
 }
@@ -110,13 +113,23 @@ interface Evidence {
   readonly candidates: number;
   readonly wanted: readonly number[];
   readonly data: string;
+  /** Whether the file is a network behind a denoiser, written by `compose`. */
+  readonly composed?: boolean;
 }
 
 const countOf = (right: readonly boolean[]): number => right.filter(Boolean).length;
 const byFound = (a: Tried, b: Tried): number => countOf(b.right) - countOf(a.right);
 
 /** The finding that the evidence is enough for. */
-export function judged({ asGiven, tried, candidates, wanted, data }: Evidence): Finding | null {
+export function judged({
+  asGiven,
+  tried,
+  candidates,
+  wanted,
+  data,
+  composed = false,
+}: Evidence): Finding | null {
+  const network = composed ? 'without noise the network behind its denoiser' : 'the network alone';
   const images = wanted.length;
   const level = FALSE_ALARM / (candidates + 1);
   const percent = (right: readonly boolean[]): string => `${Math.round((100 * countOf(right)) / images)} %`;
@@ -131,7 +144,7 @@ export function judged({ asGiven, tried, candidates, wanted, data }: Evidence): 
       const options = optionsFor(best.preparation);
       return findingOf(otherPreparation, {
         where: 'input',
-        what: `on ${images} images of ${data} the network alone finds ${percent(best.right)} of the labels with ${options}, and ${percent(asGiven)} as given`,
+        what: `on ${images} images of ${data} ${network} finds ${percent(best.right)} of the labels with ${options}, and ${percent(asGiven)} as given`,
         remedy: `Check with the vendor how pixels are prepared; if so, use ${options}. Nothing is changed automatically.`,
       });
     }
@@ -142,9 +155,18 @@ export function judged({ asGiven, tried, candidates, wanted, data }: Evidence): 
   if (most === images || binomialUpperTail(found, images, most / images) <= level) return null;
   return findingOf(atChance, {
     where: 'input',
-    what: `on ${images} images of ${data} the network alone finds ${countOf(asGiven)} of the labels, and ${found} at most in ${candidates} other preparations of the pixels: no more than guessing does`,
+    what: `on ${images} images of ${data} ${network} finds ${countOf(asGiven)} of the labels, and ${found} at most in ${candidates} other preparations of the pixels: no more than guessing does`,
+    ...(composed ? BEHIND_DENOISER : {}),
   });
 }
+
+/** A denoiser may take a clean image for a noisy one, and wash it out. */
+const BEHIND_DENOISER = {
+  severity: 'note',
+  why: 'the denoiser expects noise, and what is certified is the answer under noise; how the network answers alone cannot be seen in this file',
+  remedy:
+    'Judge it by the answers under noise (`predict`, `certify`). If they are no better, certify the two files it was composed of (metadata splitz.network, splitz.denoiser) with --denoiser: that states the network alone.',
+} as const;
 
 async function scoresOf(
   session: Session,

@@ -1,6 +1,6 @@
 /**
- * Writes networks as ONNX: operator set 17, IR version 8, one input 'image' [batch,C,H,W] of pixels in [0,1], one output
- * 'logits'. Nodes are named as PyTorch's exporter names them ("/conv1/Conv"), so a layer with its activation is one
+ * Writes networks as ONNX: operator set 17, IR version 8, one input 'image' [batch,C,H,W] of pixels in [0,1], one output,
+ * 'logits' unless it is named otherwise. Nodes are named as PyTorch's exporter names them ("/conv1/Conv"), so a layer with its activation is one
  * module, and `--split conv1` means the tensor behind both.
  */
 import { DataType } from '../../onnx/model/data-type.ts';
@@ -66,6 +66,14 @@ export interface NetworkBuilder {
   /** The l2 norms of `groups` groups of adjacent channels, at every place: 1-Lipschitz, and curved. */
   norms(module: string, x: Wire, groups: number): Wire;
   add(module: string, x: Wire, y: Wire): Wire;
+  /** x - y. */
+  subtract(module: string, x: Wire, y: Wire): Wire;
+  /** Each block of size² channels becomes a block of size by size pixels. */
+  depthToSpace(module: string, x: Wire, size: number): Wire;
+  /** Rows and columns of zeros behind the last ones, up to the given sides; x itself where it has them. */
+  padTo(module: string, x: Wire, sides: readonly number[]): Wire;
+  /** The first rows and columns; x itself where it has no more. */
+  cropTo(module: string, x: Wire, sides: readonly number[]): Wire;
   /** Non-overlapping windows. */
   maxPool(module: string, x: Wire, size: number): Wire;
   globalAveragePool(module: string, x: Wire): Wire;
@@ -74,8 +82,8 @@ export interface NetworkBuilder {
   linear(module: string, x: Wire, outputs: number, constraint?: Constraint): Wire;
   /** x + weight x, with the identity inside the weight. */
   linearResidualDense(module: string, x: Wire, gain: number): Wire;
-  /** The model, with `logits` as its output. */
-  finish(logits: Wire, metadata: ReadonlyMap<string, string>): ModelProto;
+  /** The model, with what its last node gives as its output. @param output its name */
+  finish(result: Wire, metadata: ReadonlyMap<string, string>, output?: string): ModelProto;
 }
 
 interface Kernel {
@@ -228,6 +236,25 @@ export function networkBuilder(
       );
     },
     add: (module, x, y) => node('Add', module, [x.name, y.name], x.dims),
+    subtract: (module, x, y) => node('Sub', module, [x.name, y.name], x.dims),
+    depthToSpace(module, x, size) {
+      const [channels = 0, ...sides] = x.dims;
+      const dims = [channels / size ** 2, ...sides.map((s) => s * size)];
+      return node('DepthToSpace', module, [x.name], dims, [int('blocksize', size)]);
+    },
+    padTo(module, x, sides) {
+      const missing = sides.map((side, k) => side - (x.dims[k + 1] as number));
+      if (missing.every((count) => count === 0)) return x;
+      const pads = integers(`${module}.pads`, [0, 0, 0, 0, 0, 0, ...missing]);
+      return node('Pad', module, [x.name, pads], [x.dims[0] as number, ...sides]);
+    },
+    cropTo(module, x, sides) {
+      if (sides.every((side, k) => side === x.dims[k + 1])) return x;
+      const starts = integers(`${module}.starts`, [0, 0]);
+      const ends = integers(`${module}.ends`, sides);
+      const axes = integers(`${module}.axes`, [2, 3]);
+      return node('Slice', module, [x.name, starts, ends, axes], [x.dims[0] as number, ...sides]);
+    },
     maxPool(module, x, size) {
       const [channels, ...sides] = x.dims as [number, ...number[]];
       const dims = [channels, ...sides.map((s) => Math.floor(s / size))];
@@ -247,10 +274,10 @@ export function networkBuilder(
       for (let k = 0; k < size; k++) values.data[k * size + k] = (values.data[k * size + k] as number) + 1;
       return dense(module, x, values);
     },
-    finish(logits, metadata) {
-      const last = nodes.find(({ output }) => output?.[0] === logits.name);
-      if (last === undefined || last !== nodes.at(-1)) throw new Error('the last node gives the logits');
-      last.output = [OUTPUT];
+    finish(result, metadata, output = OUTPUT) {
+      const last = nodes.find((one) => one.output?.[0] === result.name);
+      if (last === undefined || last !== nodes.at(-1)) throw new Error('the last node gives the result');
+      last.output = [output];
       return {
         irVersion: IR_VERSION,
         producerName: 'splitz-onnx',
@@ -261,7 +288,7 @@ export function networkBuilder(
           node: nodes,
           initializer: initializers,
           input: [tensorInfo(INPUT, DataType.FLOAT, ['batch', ...imageDims])],
-          output: [tensorInfo(OUTPUT, DataType.FLOAT, ['batch', ...logits.dims])],
+          output: [tensorInfo(output, DataType.FLOAT, ['batch', ...result.dims])],
         },
       };
     },

@@ -15,3 +15,8 @@ export const ARCHITECTURES = [
 ] as const;
 
 export type ArchitectureName = (typeof ARCHITECTURES)[number];
+
+/** The untrained denoisers that `train` builds itself, for images (or latents) of any shape. */
+export const DENOISERS = ['unet-small', 'dncnn'] as const;
+
+export type DenoiserName = (typeof DENOISERS)[number];

@@ -50,6 +50,24 @@ describe('training progress', () => {
     );
   });
 
+  it('says of a denoiser what it leaves of the noise, and what the network makes of it where there is one', () => {
+    const blind: EpochReport = {
+      ...epoch,
+      ...{ accuracy: null, lipschitz: null, sigma: null, noiseLeft: 0.21 },
+      validation: {
+        ...epoch.validation,
+        ...{ accuracy: null, lipschitz: null, sigma: null, noiseLeft: 0.224, mse: 0.01 },
+      },
+    };
+    expect(epochLine(blind, 15, 'denoiser')).toBe(
+      'epoch  2/15  loss 0.500  noise left 21.0 %  held out: noise left 22.4 %  2560 img/s  0:21',
+    );
+    const tuned: EpochReport = { ...blind, validation: { ...blind.validation, accuracy: 0.5 } };
+    expect(epochLine(tuned, 15, 'denoiser')).toContain(
+      'held out: noise left 22.4 %, denoised accuracy 50.0 %',
+    );
+  });
+
   it('redraws on a terminal, at most ten times a second, never wider than it is', () => {
     const { written, stream } = screen(true, 40);
     let now = 0;
