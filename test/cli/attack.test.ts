@@ -127,7 +127,7 @@ describe.concurrent('attacking the certificates of a result file', () => {
       '--start',
       '2',
       '--max',
-      '4',
+      '2',
       '--seed',
       '0',
     ];

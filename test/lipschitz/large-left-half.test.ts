@@ -45,6 +45,7 @@ function stem(channels = 40): LeftHalf {
 }
 
 type Evaluation = ReturnType<typeof evaluateLeftHalf>;
+type Radius = ReturnType<ReturnType<typeof createLeftHalfBound>['inputRadius']>;
 
 const image = (seed: number): Float64Array => {
   const random = randomSource(seed);
@@ -57,17 +58,21 @@ const map = step?.input.terms[0]?.matrix;
 if (!(map instanceof ConvolutionMap)) throw new Error('the stem should be a convolution');
 
 describe('the radius behind a stem that is not written out', () => {
-  const evaluations = [1, 2].map((seed) => evaluateLeftHalf(half, image(seed)));
-
-  const proved = (bound: 'global' | 'secant', evaluation: Evaluation) => {
+  const probes = (index: number) => randomSource(100 + index).normals;
+  const certifierOf = (bound: 'global' | 'secant') => {
     const certifier = createLeftHalfBound(half, bound, 1e-6);
     expect(certifier.failureProbability).toBe(1e-6);
-    return certifier.inputRadius(evaluation, 0.7, randomSource(5).normals);
+    certifier.globalLipschitz(randomSource(99).normals);
+    return certifier;
   };
-  let secants: ReturnType<typeof proved> | null = null;
+  const [first, second] = [1, 2].map((seed) => evaluateLeftHalf(half, image(seed))) as [
+    Evaluation,
+    Evaluation,
+  ];
+  let secants: Radius | null = null;
   /** Of the first image, once for all tests: the search is slow. */
-  const bySecants = (evaluation: Evaluation) => {
-    secants ??= proved('secant', evaluation);
+  const bySecants = (): Radius => {
+    secants ??= certifierOf('secant').inputRadius(first, 0.7, probes(0));
     return secants;
   };
 
@@ -79,20 +84,19 @@ describe('the radius behind a stem that is not written out', () => {
 
   it('evaluates as the written-out matrix does', () => {
     const matrix = map.explicit('');
-    expect(evaluations[0]?.latent.error).toBeLessThan(1e-9);
+    expect(first.latent.error).toBeLessThan(1e-9);
     const x = image(1);
     for (const row of [0, 53, 54 * 54 * 7 + 100, 40 * 54 * 54 - 1]) {
       let z = step?.input.bias[row] ?? 0;
       for (let k = matrix.rowStart[row]!; k < matrix.rowStart[row + 1]!; k++)
         z += matrix.value[k]! * x[matrix.column[k]!]!;
-      expect(Math.abs(z - (evaluations[0]?.inputs[0]?.value[row] ?? 0))).toBeLessThan(1e-12);
+      expect(Math.abs(z - (first.inputs[0]?.value[row] ?? 0))).toBeLessThan(1e-12);
     }
   });
 
   it('is proved at what it reports, within 4 % of the best, and no smaller than the product bound gives', () => {
-    const [evaluation] = evaluations;
-    if (evaluation === undefined) throw new Error('no evaluation');
-    const radii = [proved('global', evaluation), bySecants(evaluation)].map(({ radius, displacement }) => {
+    const byProduct = certifierOf('global').inputRadius(first, 0.7, probes(0));
+    const radii = [byProduct, bySecants()].map(({ radius, displacement }) => {
       expect(displacement).toBeLessThanOrEqual(0.7);
       expect(displacement).toBeGreaterThan(0.7 * 0.96);
       return radius;
@@ -107,9 +111,7 @@ describe('the radius behind a stem that is not written out', () => {
   });
 
   it('exceeds every displacement that gradient ascent finds in the ball', () => {
-    const [evaluation] = evaluations;
-    if (evaluation === undefined) throw new Error('no evaluation');
-    const { radius } = bySecants(evaluation);
+    const { radius } = bySecants();
     const centre = image(1);
     const random = randomSource(6);
     let direction: Float64Array = random.normals(centre.length);
@@ -120,7 +122,7 @@ describe('the radius behind a stem that is not written out', () => {
       const { latent, inputs } = evaluateLeftHalf(half, moved);
       largest = Math.max(
         largest,
-        Math.hypot(...latent.value.map((v, k) => v - (evaluation.latent.value[k] ?? 0))),
+        Math.hypot(...latent.value.map((v, k) => v - (first.latent.value[k] ?? 0))),
       );
       // The next direction: a power step on the part of the stem that is switched on there.
       const on = Float64Array.from(inputs[0]?.value ?? [], (z) => (z > 0 ? 1 : 0));
@@ -133,18 +135,8 @@ describe('the radius behind a stem that is not written out', () => {
   });
 
   it('does not depend on the images before it, once the product bound is known', () => {
-    const probes = (index: number) => randomSource(100 + index).normals;
-    const run = (order: readonly number[]): number[] => {
-      const certifier = createLeftHalfBound(half, 'secant', 1e-6);
-      certifier.globalLipschitz(randomSource(99).normals);
-      const radii: number[] = [];
-      for (const k of order) {
-        const evaluation = evaluations[k];
-        if (evaluation === undefined) throw new Error('no evaluation');
-        radii[k] = certifier.inputRadius(evaluation, 0.7, probes(k)).radius;
-      }
-      return radii;
-    };
-    expect(run([1, 0])[0]).toBe(run([0])[0]);
+    const certifier = certifierOf('secant');
+    certifier.inputRadius(second, 0.7, probes(1));
+    expect(certifier.inputRadius(first, 0.7, probes(0)).radius).toBe(bySecants().radius);
   });
 });

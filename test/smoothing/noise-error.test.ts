@@ -114,11 +114,11 @@ describe('the distance of computed from exact normals, in 50-digit arithmetic', 
     expect(worst.share).toBeGreaterThan(0.6);
   });
 
-  it('is what the proof allows, for a million random words', () => {
+  it('is what the proof allows, for 300,000 random words', () => {
     const worst: Worst = { share: 0, pairs: 0 };
     // At both ends of the uniforms in the tests beside this one.
-    for (let block = 0; block < 1_000_000; block++) holdTo(...random64(block), worst, 'float64 alone');
-    expect(worst.pairs).toBe(2_000_000);
+    for (let block = 0; block < 300_000; block++) holdTo(...random64(block), worst, 'float64 alone');
+    expect(worst.pairs).toBe(600_000);
     expect(worst.share).toBeLessThanOrEqual(1);
     expect(worst.share).toBeGreaterThan(0.2);
   });

@@ -15,7 +15,8 @@ import { difference, normals, ortEngine } from './programs.ts';
 
 const BATCH = 2;
 
-it.each(ARCHITECTURES)(
+// resnet110 is resnet20 with more of the same blocks, and takes half a minute.
+it.each(ARCHITECTURES.filter((name) => name !== 'resnet110'))(
   '%s: after a training step, the file gives the logits of the engine within 1e-5',
   async (name) => {
     const proto = buildArchitecture(name);

@@ -138,7 +138,9 @@ const CASES: readonly Case[] = [
 
 describe.each(Object.keys(subjects))('one step of %s in ONNX Runtime and in TensorFlow.js', (name) => {
   const subject = subjects[name] as Subject;
-  it.each(CASES)('$loss loss, $regularizer bound, $noise noise: equal within 1e-5', async (which) => {
+  // Losses of several passes take long through many layers, and add no operator to those of the others.
+  const cases = CASES.filter(({ loss }) => name === 'LeNet' || !loss.includes('draws'));
+  it.each(cases)('$loss loss, $regularizer bound, $noise noise: equal within 1e-5', async (which) => {
     const program = programOf(subject, which);
     const found = await disagreement(program, [await cpuEngine(program), ortEngine(program, 2)]);
     expect(found).toBeLessThan(1e-5);
