@@ -9,6 +9,7 @@ import { completion } from './declarations/completion.ts';
 import { compose } from './declarations/compose.ts';
 import type { Declaration } from './declarations/declaration.ts';
 import { doctor } from './declarations/doctor.ts';
+import { ensemble } from './declarations/ensemble.ts';
 import { explain } from './declarations/explain.ts';
 import { inspect } from './declarations/inspect.ts';
 import { plan } from './declarations/plan.ts';
@@ -58,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   command(inspect, () => import('./commands/inspect.ts')),
   command(split, () => import('./commands/split.ts')),
   command(compose, () => import('./commands/compose.ts')),
+  command(ensemble, () => import('./commands/ensemble.ts')),
   command(attack, () => import('./commands/attack.ts')),
   command(train, () => import('./commands/train.ts')),
   command(verify, () => import('./commands/verify.ts')),

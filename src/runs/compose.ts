@@ -6,6 +6,7 @@ import { repeatsGrey } from '../onnx/intake/pixel-layout.ts';
 import { loadModel } from '../onnx/model/load.ts';
 import type { Model } from '../onnx/model/model.ts';
 import { edited, type ModelProto } from '../onnx/model/proto.ts';
+import { PREPARATION, rowOf, statedImageShape } from './composed-metadata.ts';
 import { type IntakeSettings, intakeSettings } from './intake-settings.ts';
 import { type DenoisedNetwork, type DenoiserRequest, openDenoised } from './open-denoiser.ts';
 import { type ModelRequest, openModel, sourceOf } from './open-model.ts';
@@ -41,9 +42,6 @@ export async function composeFiles(request: ComposeRequest): Promise<ComposedFil
   };
 }
 
-/** What the composed model does itself. */
-const PREPARATION = ['layout', 'channels', 'scale', 'mean', 'std'].map((name) => `splitz.${name}`);
-
 /** The composed model with what a later run needs to know: where noise is added, how much, and what it was made of. */
 function described(
   { whole, classifier, denoiser }: DenoisedNetwork,
@@ -74,7 +72,7 @@ async function imageShape(request: ComposeRequest, source: Model): Promise<reado
   const split = settings?.['split'] ?? denoiser.metadata.get('splitz.split') ?? 'input';
   const candidates = [
     ...(split === 'input' ? [rowOf(denoiser)] : []),
-    channelsFirst(rowOf(source), intakeSettings(request, source)),
+    statedImageShape(source, intakeSettings(request, source)),
   ];
   const known = candidates.find((row) => row?.length === 3);
   if (known !== undefined && known !== null) return known;
@@ -83,17 +81,4 @@ async function imageShape(request: ComposeRequest, source: Model): Promise<reado
     where: `${request.denoiser}, ${request.model}`,
     remedy: 'Give it, channels first, as in --input-shape 3,32,32.',
   });
-}
-
-/** Shape of one row of the only input of rank above 1; null where it is open. */
-function rowOf({ graph }: Model): readonly number[] | null {
-  const shape = graph.inputs.find(({ declaredShape }) => (declaredShape?.length ?? 0) > 1)?.declaredShape;
-  const row = shape?.slice(1) ?? [];
-  return row.length > 0 && row.every((d) => typeof d === 'number') ? (row as number[]) : null;
-}
-
-function channelsFirst(row: readonly number[] | null, { layout }: IntakeSettings): readonly number[] | null {
-  if (row === null) return null;
-  if (layout.value === 'nhwc') return [...row.slice(2), ...row.slice(0, 2)];
-  return layout.value === 'hw' ? [1, ...row] : row;
 }

@@ -88,4 +88,25 @@ export const DENOISER_FAULTS = [
     rebuild: true,
     tests: 'test/cli/train-denoiser.test.ts',
   },
+  {
+    name: 'ensemble: nodes that differ in an attribute are one',
+    file: 'src/onnx/compose/graft.ts',
+    from: 'output: used, attribute: sorted }',
+    to: 'output: used, attribute: sorted.slice(0, 0) }',
+    tests: 'test/onnx/compose/ensemble.test.ts',
+  },
+  {
+    name: 'ensemble: tensors of one shape are one',
+    file: 'src/onnx/compose/graft.ts',
+    from: "edited(tensor, { name: '' })] })}`",
+    to: "{ name: '', dims: tensor.dims ?? [] }] })}`",
+    tests: 'test/onnx/compose/ensemble.test.ts',
+  },
+  {
+    name: 'ensemble: every network weighs the same',
+    file: 'src/onnx/compose/ensemble.ts',
+    from: 'floatData: [weights[k] as number]',
+    to: 'floatData: [1 / weights.length]',
+    tests: 'test/onnx/compose/ensemble.test.ts',
+  },
 ];

@@ -11,8 +11,8 @@ import { encodeModel } from '../model/codec.ts';
 import { sizeOf } from '../model/graph.ts';
 import type { Model } from '../model/model.ts';
 import { checkRows, relativeDifference, sameLogits } from '../runtime/check-rows.ts';
-import { runRows, withSession } from '../runtime/session.ts';
 import { splitModel } from '../split.ts';
+import { answersTo } from './answers.ts';
 import { putBehind } from './insert.ts';
 
 export interface Composed {
@@ -60,11 +60,11 @@ async function proved(
   const pixels = checkRows(ROWS, sizeOf(dims), 4);
   const images = [...pixels, ...pixels.map((row) => row.map((value) => 3 * value - 1))];
   const { left, right } = splitModel(network.model, cut);
-  const latents = left === null ? images : await run(left, 'left half', images, dims);
+  const latents = left === null ? images : await answersTo(left, 'left half', images, dims);
   const latentDims = cut.dims.slice(1);
-  const clean = await run(encodeModel(denoiser.proto), 'denoiser', latents, latentDims);
-  const expected = await run(right, 'network', clean, latentDims);
-  const actual = await run(encodeModel(whole.model.proto), 'composed', images, dims);
+  const clean = await answersTo(encodeModel(denoiser.proto), 'denoiser', latents, latentDims);
+  const expected = await answersTo(right, 'network', clean, latentDims);
+  const actual = await answersTo(encodeModel(whole.model.proto), 'composed', images, dims);
   let largest = 0;
   for (const [k, scores] of expected.entries()) {
     const found = actual[k] ?? new Float32Array();
@@ -81,15 +81,3 @@ async function proved(
   }
   return largest;
 }
-
-const run = (
-  bytes: Uint8Array,
-  where: string,
-  rows: readonly Float32Array[],
-  dims: readonly number[],
-): Promise<Float32Array[]> =>
-  withSession(bytes, where, async (session) => {
-    const results: Float32Array[] = [];
-    for (const row of rows) results.push((await runRows(session, [row], dims)).data);
-    return results;
-  });

@@ -37,7 +37,7 @@ export async function putBehind(network: Model, at: string, map: Model): Promise
   const proto = edited(base.proto, {
     graph,
     irVersion: Math.max(FREE_INITIALIZERS, toNumber(base.proto.irVersion), toNumber(inner.proto.irVersion)),
-    opsetImport: joinedImports(base, inner),
+    opsetImport: imports(joinedOpsets(base.opsets, base.path, inner)),
   });
   const joined = modelOf(proto, base);
   const [input] = joined.graph.inputs;
@@ -46,7 +46,8 @@ export async function putBehind(network: Model, at: string, map: Model): Promise
   return withInput(joined, input, [batch, ...(input.declaredShape ?? []).slice(1)]);
 }
 
-async function flat(model: Model): Promise<Model> {
+/** Without local functions, whose names would clash. */
+export async function flat(model: Model): Promise<Model> {
   const inlined = await inlineFunctions.apply(model);
   return inlined === null ? model : modelOf(inlined.proto, model);
 }
@@ -112,22 +113,30 @@ function reading(node: NodeProto, from: string, to: string): NodeProto {
   });
 }
 
-/** The operator sets of both. Throws ModelRefused where a domain has two versions. */
-function joinedImports(base: Model, inner: Model): { domain: string; version: number }[] {
-  const all = new Map(base.opsets);
+/** As a model names its operator sets. */
+export const imports = (opsets: ReadonlyMap<string, number>): { domain: string; version: number }[] =>
+  [...opsets].map(([domain, version]) => ({ domain, version }));
+
+/** The operator sets of both. @throws ModelRefused where a domain has two versions */
+export function joinedOpsets(
+  opsets: ReadonlyMap<string, number>,
+  path: string,
+  inner: Model,
+): ReadonlyMap<string, number> {
+  const all = new Map(opsets);
   for (const [domain, version] of inner.opsets) {
     const ours = all.get(domain);
     if (ours !== undefined && ours !== version) {
       throw new ModelRefused({
         what: `the two models use different versions of the operators of '${domain}'`,
         where: inner.path,
-        why: `${version} here, ${ours} in ${base.path}; one graph has one version`,
+        why: `${version} here, ${ours} in ${path}; one graph has one version`,
         remedy: 'Export both with the same version of these operators.',
       });
     }
     all.set(domain, version);
   }
-  return [...all].map(([domain, version]) => ({ domain, version }));
+  return all;
 }
 
 /** The number of rows both take. Throws ModelRefused where each fixes another. */

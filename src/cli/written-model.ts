@@ -1,0 +1,45 @@
+/** Files that `compose` and `ensemble` write: never over what they read, and over nothing unasked. */
+import { createHash } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
+import { ToolError, UsageError } from '../ground/errors.ts';
+import { encodeModel } from '../onnx/model/codec.ts';
+import type { ModelProto } from '../onnx/model/proto.ts';
+import { saveModel } from '../onnx/model/save.ts';
+
+/** Protobuf's own limit. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/** Throws UsageError for an output that is there already, or is one of the files read. */
+export function refuseToOverwrite(out: string, read: readonly string[], force: boolean): void {
+  if (!existsSync(out)) return;
+  const source = read.find((path) => existsSync(path) && realpathSync(path) === realpathSync(out));
+  if (source !== undefined) {
+    throw new UsageError({
+      what: `--out names the file that is read, ${source}`,
+      remedy: 'Choose another file with --out.',
+    });
+  }
+  if (force) return;
+  throw new UsageError({
+    what: `${out} already exists`,
+    remedy: 'Add --force to overwrite it, or choose another file with --out.',
+  });
+}
+
+/**
+ * Writes a model that was made of others and gives its digest.
+ * @param remedy what to do where it is larger than a file may be
+ */
+export async function writeModelFile(proto: ModelProto, out: string, remedy: string): Promise<string> {
+  const bytes = encodeModel(proto);
+  if (bytes.length > MOST_BYTES) {
+    throw new ToolError({
+      what: `the composed model has ${bytes.length} bytes`,
+      where: out,
+      why: 'an ONNX file holds 2 GiB at most, and external data are not written',
+      remedy,
+    });
+  }
+  await saveModel(bytes, out);
+  return createHash('sha256').update(bytes).digest('hex');
+}
