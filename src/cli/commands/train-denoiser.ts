@@ -1,6 +1,5 @@
 /** `train --denoiser`: a denoiser in front of a network that is left as it is, or for the images alone. */
 import { basename } from 'node:path';
-import { requireCount } from '../../methods/sourced.ts';
 import { modelDigest } from '../../onnx/model/codec.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { saveModel } from '../../onnx/model/save.ts';
@@ -53,7 +52,6 @@ export async function trainDenoiserInto(out: string, flags: Flags, signal: Abort
   const { data, frozen } = training;
   const opened: Opened = { ...training, settings: denoiserSettings(flags, data.kind, frozen !== null) };
   const { values } = opened.settings;
-  requireCount('--batch', values.batch, 1);
   const batches = await openTrainingBatches(data, {
     classes: frozen === null || data.labels === null ? null : frozen.classifier.classes,
     oneClass: true,
@@ -208,7 +206,7 @@ function report(
   const given = (['output', 'layout', 'channels', 'scale', 'mean', 'std'] as const).flatMap((name) =>
     flags[name] === undefined ? [] : [`--${name} ${flags[name]}`],
   );
-  const with_ = data.kind === 'glyphs' ? given : [`--data ${flags.data ?? data.kind}`, ...given];
+  const options = data.kind === 'glyphs' ? given : [`--data ${flags.data ?? data.kind}`, ...given];
   const network = frozen === null ? 'net.onnx' : flags.model;
-  process.stderr.write(`next   splitz-onnx certify ${[network, ...with_].join(' ')} --denoiser ${out}\n`);
+  process.stderr.write(`next   splitz-onnx certify ${[network, ...options].join(' ')} --denoiser ${out}\n`);
 }

@@ -24,9 +24,6 @@ import { type OptionTable, optionsOf, recordOptions } from './option-table.ts';
 /** Options that stand for a file, replace or drop files, and the output format, are for the command line alone. */
 const COMMAND_LINE_ONLY = ['architecture', 'force', 'restart', 'json'];
 
-/** The denoiser that certify uses is not to become one that train trains. */
-const ofTraining: OptionTable = new Map([...optionsOf(train)].filter(([name]) => name !== 'denoiser'));
-
 const configurable = (table: OptionTable): OptionTable =>
   new Map([...table].filter(([name]) => !COMMAND_LINE_ONLY.includes(name)));
 
@@ -52,7 +49,7 @@ export const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['certify', section(optionsOf(certify), inputs, smoothing)],
   ['plan', section(optionsOf(plan), inputs, smoothing)],
   ['predict', section(optionsOf(predict), inputs, smoothing)],
-  ['train', section(ofTraining, inputs)],
+  ['train', section(optionsOf(train), inputs)],
   ['attack', section(optionsOf(attack), inputs, smoothing)],
   ['report', section(optionsOf(report))],
 ]);
