@@ -1,0 +1,16 @@
+/**
+ * The numbers of draws at which votes are looked at, a geometric sequence fixed beforehand: neither batches nor workers have a
+ * part in it, so that drawing again ends where it ended before.
+ */
+
+export interface Looks {
+  /** Draws before the first look. */
+  readonly first: number;
+  /** Factor from one look to the next, above 1. */
+  readonly apart: number;
+}
+
+/** Draws from here to the next look; n is the last one, at which 0 are left. */
+export function drawsToLook(draws: number, n: number, { first, apart }: Looks): number {
+  return Math.min(n, draws === 0 ? first : Math.ceil(draws * apart)) - draws;
+}
