@@ -6,11 +6,13 @@
 export interface Looks {
   /** Draws before the first look. */
   readonly first: number;
-  /** Factor from one look to the next, above 1. */
+  /** Factor from one look to the next, at least; above 1. */
   readonly apart: number;
+  /** Draws between two looks are a multiple of it. */
+  readonly step: number;
 }
 
 /** Draws from here to the next look; n is the last one, at which 0 are left. */
-export function drawsToLook(draws: number, n: number, { first, apart }: Looks): number {
-  return Math.min(n, draws === 0 ? first : Math.ceil(draws * apart)) - draws;
+export function drawsToLook(draws: number, n: number, { first, apart, step }: Looks): number {
+  return Math.min(n, draws === 0 ? first : step * Math.ceil((draws * apart) / step)) - draws;
 }

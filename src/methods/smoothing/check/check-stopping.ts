@@ -12,8 +12,8 @@ import { bettingTest, binomialTest } from './vote-tests.ts';
 
 /** Share of alpha that the betting sequence spends under a rule. */
 const SEQUENCE_SHARE = { radius: 1 / 2, tolerance: 1 / 10 };
-/** Draws at the first look, and the factor to the next. */
-const LOOKS = [128, 1.25] as const;
+/** Draws at the first look, the factor to the next at least, and what their distance is a multiple of. */
+const LOOKS = [128, 1.15, 64] as const;
 /** Votes this close to what a rule asks may count either way. */
 const SLACK = 1e-6;
 
@@ -79,8 +79,9 @@ export function stoppingFault(
 }
 
 function isLook(draws: number): boolean {
-  let [look, apart]: [number, number] = [...LOOKS];
-  while (look < draws) look = Math.ceil(look * apart);
+  const [first, apart, step] = LOOKS;
+  let look: number = first;
+  while (look < draws) look = step * Math.ceil((look * apart) / step);
   return look === draws;
 }
 
