@@ -34,8 +34,9 @@ const settingsOf = (until: string): TestSettings => ({
 
 const classifier = prepareClassifier(
   tinyModel({
-    nodes: [node('Relu', ['x'], 'u'), node('MatMul', ['u', 'V'], 'y')],
-    initializers: [floatTensor('V', [2, 2], [1, 0, 0, 1])],
+    // What moves the image by r moves the latent by 2 r.
+    nodes: [node('MatMul', ['x', 'W'], 'h'), node('Relu', ['h'], 'u'), node('MatMul', ['u', 'V'], 'y')],
+    initializers: [floatTensor('W', [2, 2], [2, 0, 0, 2]), floatTensor('V', [2, 2], [1, 0, 0, 1])],
     input: ['N', 2],
     output: ['N', 2],
   }),
