@@ -27,7 +27,9 @@ describe.each(RULES)('certify --until "%s"', (until) => {
   const out = `${until.replaceAll(/\W+/g, '-')}.jsonl`;
 
   it('records the rule for every series, and fewer draws than n', async () => {
-    expect(await certify(out, '--max', '6', '--until', until)).toMatchObject({ code: 0 });
+    const ended = await certify(out, '--max', '6', '--until', until);
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toMatch(/draws per image +[\d,]+ +[\d,]+\n/u);
     const { header, records: made } = records(out);
     for (const { settings } of header.series)
       expect(valuesOf<SplitzSettings>(settings as WithOrigins<SplitzSettings>).until).toBe(until);

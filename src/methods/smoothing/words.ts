@@ -33,7 +33,11 @@ function ofRule(until: Until, { alone }: RadiusFormulas): string {
       : until.kind === 'tolerance'
         ? `once the radius was within ${until.percent} % of what all of them would give, were the rest like those seen, or a majority was out of reach`
         : 'after all of them';
-  return `drawing ended ${ended}. The failure probability is split for that: one part is for a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), the other for the Clopper-Pearson bound of all the draws, where they were made; p_A is the better of the two, and the latent radius is R_u = ${alone}`;
+  const others =
+    until.kind === 'radius'
+      ? '. Radii other than that one were not sought, and may be larger than stated'
+      : '';
+  return `drawing ended ${ended}. The failure probability is split for that: one part is for a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), the other for the Clopper-Pearson bound of all the draws, where they were made; p_A is the better of the two, and the latent radius is R_u = ${alone}${others}`;
 }
 
 /** A paragraph on the draws. */
