@@ -1,12 +1,12 @@
 /** From a latent radius to an input radius: the largest r found with D(r) + η'(r) <= R_u - η(x), rounded down. */
 
-import { onBall } from './ball-bound.ts';
+import { type BallBound, onBall } from './ball-bound.ts';
 import { displacement, productBound } from './displacement.ts';
 import type { DisplacementBound } from './displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from './evaluate-left-half.ts';
 import { largestRadius } from './largest-radius.ts';
 import type { LeftHalf } from './left-half.ts';
-import { type InputRadius, NOTHING, provedRadius, radiusOf } from './proved-radius.ts';
+import { type InputRadius, NOTHING, PROOFS, provedRadius, radiusOf } from './proved-radius.ts';
 import { SegmentNorms } from './segment-norms.ts';
 import type { GaussianSource } from './spectral-norm.ts';
 
@@ -26,8 +26,16 @@ export interface LeftHalfBound {
   /**
    * @param latentRadius R_u minus the forward error at the image, in latent units
    * @param gaussian probes for probabilistic norms, independent of the image and of the votes
+   * @param spent proofs of this image that were made before, which the failure probability covers as well
    */
-  inputRadius(evaluation: Evaluation, latentRadius: number, gaussian: GaussianSource): InputRadius;
+  inputRadius(
+    evaluation: Evaluation,
+    latentRadius: number,
+    gaussian: GaussianSource,
+    spent?: number,
+  ): InputRadius;
+  /** D and η' at a radius, infinite where the ball has no bound: one proof of the image. `gaussian` as for `inputRadius`. */
+  ballAt(evaluation: Evaluation, radius: number, gaussian: GaussianSource): BallBound;
   /**
    * D at any radius, for curves of it: an upper bound that fails with probability at most `failureProbability`, infinite
    * where the ball has none; an estimate for `power`.
@@ -76,7 +84,9 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     failureProbability: norms.probabilistic ? delta : 0,
     displacementAt: (evaluation, radius, gaussian) =>
       displacement(half, evaluation, radius, bound, norms.proving(gaussian)),
-    inputRadius(evaluation, latentRadius, gaussian) {
+    ballAt: (evaluation, radius, gaussian) =>
+      onBall(half, evaluation, radius, bound, norms.proving(gaussian)),
+    inputRadius(evaluation, latentRadius, gaussian, spent = 0) {
       const proving = norms.proving(gaussian);
       return provedRadius(
         {
@@ -87,6 +97,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
           excess: norms.excess,
         },
         latentRadius,
+        PROOFS - spent,
       );
     },
   };
@@ -96,10 +107,11 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
 function published(
   half: LeftHalf,
   norms: SegmentNorms,
-): Pick<LeftHalfBound, 'displacementAt' | 'inputRadius'> {
+): Pick<LeftHalfBound, 'displacementAt' | 'ballAt' | 'inputRadius'> {
   const power = norms.powerEstimating(POWER_STEPS);
   return {
     displacementAt: (evaluation, radius) => displacement(half, evaluation, radius, 'mask', power),
+    ballAt: (evaluation, radius) => onBall(half, evaluation, radius, 'mask', power),
     inputRadius(evaluation, latentRadius) {
       if (!(latentRadius > 0)) return NOTHING;
       const radius = largestRadius((r) => onBall(half, evaluation, r, 'mask', power).total, latentRadius);

@@ -51,12 +51,15 @@ export const radiusOf = (radius: number, { displacement, forwardError }: BallBou
   forwardError,
 });
 
-/** The largest radius found and proved with D(r) + η'(r) <= latentRadius: a lower bound on the largest there is. */
-export function provedRadius(balls: Balls, latentRadius: number): InputRadius {
+/**
+ * The largest radius found and proved with D(r) + η'(r) <= latentRadius: a lower bound on the largest there is.
+ * @param proofs how many may be attempted
+ */
+export function provedRadius(balls: Balls, latentRadius: number, proofs = PROOFS): InputRadius {
   if (!(latentRadius > 0)) return NOTHING;
   let radius = firstRadius(balls, latentRadius);
   let best = NOTHING;
-  for (let attempt = 0; attempt < PROOFS && radius > 0; attempt++) {
+  for (let attempt = 0; attempt < proofs && radius > 0; attempt++) {
     const ball = balls.prove(radius);
     const proved = ball.total;
     if (proved <= latentRadius) {

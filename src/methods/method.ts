@@ -10,7 +10,7 @@ import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
 import type { Guarantee, RunHeader, SeriesCertificate, SeriesHeader, Sourced } from '../records/record.ts';
 import type { SeriesFormat } from '../records/series-format.ts';
 import type { Stage } from '../smoothing/noise/philox.ts';
-import type { VoteCounts } from '../smoothing/votes/vote-counts.ts';
+import { drawsOf, type VoteCounts } from '../smoothing/votes/vote-counts.ts';
 import type { Context } from './context.ts';
 
 /** What is certified: the network as it is run, and the images. */
@@ -426,6 +426,10 @@ export function defineMethod<S extends object, E extends object, F extends objec
     votes: () => null,
     probability: () => null,
     leftHalf: () => null,
+    draws(evidence) {
+      const votes = parts.votes?.(evidence as E) ?? null;
+      return votes === null ? null : drawsOf(votes);
+    },
     label: () => parts.title,
     tag: () => parts.name,
     twin: async () => null,

@@ -339,6 +339,8 @@ export interface Verdict
   extends Pick<SeriesCertificate, 'prediction' | 'radius' | 'failureProbability' | 'seconds'> {
   /** D(radius)/radius, an upper bound; null where the method has no left half or the radius is 0. */
   readonly localLipschitz: number | null;
+  /** Draws that it rests on; absent where none is made, or a log does not state it. */
+  readonly draws?: number;
 }
 
 /** The part of a record that tables, curves and the TSV need. Small, so a run can keep all. */
@@ -353,11 +355,13 @@ export interface Outcome extends Pick<CertificateRecord, 'index' | 'label' | 'an
 export function outcomeOf(record: CertificateRecord, header: RunHeader, formats: SeriesFormats): Outcome {
   const { index, label, answer, sha256 } = record;
   const verdicts = record.series.map(({ prediction, radius, failureProbability, seconds, evidence }, k) => {
-    const reading: LeftHalfReading | null =
-      formats(header.series[k]?.method ?? '')?.leftHalf(evidence) ?? null;
+    const format = formats(header.series[k]?.method ?? '');
+    const reading: LeftHalfReading | null = format?.leftHalf(evidence) ?? null;
+    const draws = format?.draws(evidence) ?? null;
     return {
       ...{ prediction, radius, failureProbability, seconds },
       localLipschitz: reading?.localLipschitz ?? null,
+      ...(draws === null ? {} : { draws }),
     };
   });
   return { index, label, answer, sha256, verdicts };

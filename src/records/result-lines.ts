@@ -1,5 +1,12 @@
 /** The lines of a result file, judged and written: the envelope by `record.ts`, each series' part by its method's schemas. */
-import { inSchemaOrder, type JsonSchema, object, type Schema, violation } from '../ground/json-schema.ts';
+import {
+  inSchemaOrder,
+  type JsonSchema,
+  object,
+  optional,
+  type Schema,
+  violation,
+} from '../ground/json-schema.ts';
 import { normOf, normOfRun } from './norm.ts';
 import {
   type CertificateRecord,
@@ -34,9 +41,11 @@ export interface ResultLines {
 
 /** The settings of a method as in a file: each with its origin. */
 export function sourcedSettings({ settings }: SeriesFormat): JsonSchema {
-  const fields = Object.entries(settings.json.properties ?? {}).map(
-    ([name, json]) => [name, setting({ json })] as [string, Schema],
-  );
+  const { properties = {}, required = [] } = settings.json;
+  const fields = Object.entries(properties).map(([name, json]): [string, Schema] => {
+    const sourced = setting({ json });
+    return [name, required.includes(name) ? sourced : optional(sourced)];
+  });
   return object('Every setting, each with its origin.', Object.fromEntries(fields)).json;
 }
 

@@ -36,6 +36,8 @@ export interface SeriesFormat {
   readonly evidence: Schema<object>;
   /** What the evidence states about a left half; null where there is none. */
   leftHalf(evidence: object): LeftHalfReading | null;
+  /** Draws that the evidence rests on, those that chose a class omitted; null where none is made or counted. */
+  draws(evidence: object): number | null;
 }
 
 /** The format of a method by its name; null for a name that no method has. */

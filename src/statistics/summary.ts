@@ -27,6 +27,8 @@ export interface SeriesSummary {
   readonly failureAllowance: number;
   /** Median of D(r)/r over the certified images; null when there is none or the method has no left half. */
   readonly medianLocalLipschitz: number | null;
+  /** Mean number of draws per image where they ended early for some; else null. */
+  readonly averageDraws: number | null;
 }
 
 export interface RunSummary {
@@ -71,9 +73,14 @@ export function summarise(
           return L === null ? [] : [L];
         }),
       ),
+      averageDraws: averageDraws(outcomes.flatMap(({ verdicts }) => verdicts[k]?.draws ?? [])),
     })),
   };
 }
+
+/** The mean of numbers that are not all the same; else null. */
+const averageDraws = (draws: readonly number[]): number | null =>
+  draws.every((one) => one === draws[0]) ? null : draws.reduce((sum, one) => sum + one, 0) / draws.length;
 
 /** The lower median. */
 function median(values: readonly number[]): number | null {

@@ -1,8 +1,10 @@
 /** p_A of the anytime bound as a forger would write it, and its limits. */
 import { describe, expect, it } from 'vitest';
+import type { WithOrigins } from '../../src/methods/method.ts';
 import { wealthEnclosure } from '../../src/methods/smoothing/check/betting-product.ts';
 import { probabilityFault } from '../../src/methods/smoothing/check/check-probabilities.ts';
 import { smoothing } from '../../src/methods/smoothing/method.ts';
+import type { SmoothingSettings } from '../../src/methods/smoothing/open.ts';
 import type { VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
 import { honestHeader, honestRecord } from './honest.ts';
@@ -22,7 +24,9 @@ describe('p_A of the anytime bound', () => {
       ...{ selected: 0, counts: [500, 500], nonFinite: 0, tau: 0, pA, pB: null },
     };
     expect(wealthEnclosure(500, 1000, 0.9, 0.1, 0.001).lower).toBeGreaterThan(1);
-    expect(probabilityFault(halved, 'anytime', 0.001)).toContain('above the bound');
+    expect(probabilityFault(halved, series.settings as WithOrigins<SmoothingSettings>)).toContain(
+      'above the bound',
+    );
   });
 
   it('is where the wealth reaches 1 / alpha, for all small numbers of votes', () => {

@@ -30,6 +30,8 @@ const RECORDS = 40;
 const honest = honestLines(RECORDS);
 const runnerUp = honestLines(RECORDS, honestHeader('runner-up'));
 const anytime = honestLines(RECORDS, honestHeader('anytime'));
+const decided = honestLines(RECORDS, honestHeader('clopper-pearson', 10_000, 'radius >= 0.25'));
+const tolerant = honestLines(RECORDS, honestHeader('clopper-pearson', 10_000, 'tolerance 5%'));
 
 describe('an honest file', () => {
   test.each([
@@ -37,6 +39,12 @@ describe('an honest file', () => {
     ['runner-up', runnerUp],
     ['anytime, whose draws end where they did', anytime],
     ['anytime with n = 1,000,000', honestLines(RECORDS, honestHeader('anytime', 1_000_000))],
+    ['draws that end once a radius is decided', decided],
+    ['draws that end within a tolerance', tolerant],
+    [
+      'such draws of up to a million',
+      honestLines(RECORDS, honestHeader('clopper-pearson', 1_000_000, 'tolerance 1%')),
+    ],
     ['one with n = 100', honestLines(RECORDS, honestHeader('clopper-pearson', 100))],
     ['one with n = 1,000,000', honestLines(RECORDS, honestHeader('runner-up', 1_000_000))],
     ['one without images', honestLines(0)],

@@ -7,12 +7,14 @@ import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
+import { STOPPING_FAULTS } from './stopping.mjs';
 
 export const FAULTS = [
   ...LIPSCHITZ_FAULTS,
   ...NOISE_FAULTS,
   ...ONNX_FAULTS,
   ...DENOISER_FAULTS,
+  ...STOPPING_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',
     file: 'src/operators/nonlinear/activation.ts',

@@ -92,6 +92,13 @@ def anytime_lower(h, t, alpha):
     return low
 
 
+def hybrid_lower(k, t, n, alpha, share):
+    """A share of alpha for the sequence wherever the draws end, the rest for Clopper-Pearson after all n."""
+    sequence = mp.mpf(alpha) * mp.mpf(share)
+    early = anytime_lower(k, t, sequence)
+    return early if t < n else max(early, lower_bound(k, n, float(mp.mpf(alpha) - sequence)))
+
+
 PROBABILITIES = (
     [0.5, 0.5 + 1e-15, 0.5 + 1e-12, 0.5000001, 0.501, 0.51, 0.6, 0.75, 0.8413, 0.9, 0.95, 0.974999, 0.975, 0.975001]
     + [0.99, 0.999, 0.9999, 0.99993092, 1 - 1e-6, 1 - 1e-9, 1 - 1e-12, 1 - 2.0**-53]
@@ -109,6 +116,11 @@ golden = {
     "anytimeLower": [
         {"k": k, "n": n, "alpha": a, "value": float(anytime_lower(k, n, a))}
         for n in DRAWS for k in counts(n) for a in [0.1, 0.001]
+    ],
+    "hybridLower": [
+        {"k": k, "draws": t, "n": n, "alpha": a, "share": f, "value": float(hybrid_lower(k, t, n, a, f))}
+        for t, n in [(128, 1000), (1000, 1000), (160, 100_000), (9999, 10_000), (100_000, 100_000)]
+        for k in counts(t) for a in [0.1, 0.001] for f in [0.1, 0.5]
     ],
     "binomialUpperTail": [
         {"k": k, "n": n, "p": p, "value": float(upper_tail(k, n, p))}

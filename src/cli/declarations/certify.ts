@@ -34,6 +34,12 @@ const builder = <T>(y: Argv<T>) =>
       type: 'number',
       describe: 'noise of plain smoothing alongside [sigma / Lipschitz bound]',
     })
+    .option('until', {
+      type: 'string',
+      nargs: 1,
+      describe:
+        'when draws end: n (all), "radius >= 0.5" (decided), "tolerance 5%" (of the radius of all n) [n]',
+    })
     .option('strict-images', {
       type: 'boolean',
       default: false,
@@ -65,6 +71,7 @@ export const certify: Declaration<CertifyFlags> = {
     'split',
     'sigma',
     'n',
+    'until',
     'alpha',
     'lipschitz',
     'provider',

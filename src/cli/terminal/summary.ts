@@ -108,6 +108,16 @@ function totals(header: RunHeader, { series, measure }: RunSummary, { style }: S
       ),
     ],
     ['abstained', ...series.map(({ score }) => `${score.abstained} of ${score.images}`)],
+    ...(series.every(({ averageDraws }) => averageDraws === null)
+      ? []
+      : [
+          [
+            'draws per image',
+            ...series.map(({ averageDraws }) =>
+              averageDraws === null ? 'all' : Math.round(averageDraws).toLocaleString('en'),
+            ),
+          ],
+        ]),
   ];
   return renderTable(columns, rows, style);
 }

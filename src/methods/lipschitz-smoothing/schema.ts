@@ -6,7 +6,7 @@ import { MEAN_BOUND_NAMES } from '../../smoothing/means/index.ts';
 import { noiseFacts, samplingChecks } from '../smoothing/open.ts';
 import { voteSettingFields } from '../smoothing/settings.ts';
 
-const { alpha: _, bound: _b, ...draws } = voteSettingFields;
+const { alpha: _, bound: _b, until: _u, ...draws } = voteSettingFields;
 
 export const settingsSchema = object('Lipschitz-aware smoothing.', {
   split: text('Name of the cut; input is the image itself.'),

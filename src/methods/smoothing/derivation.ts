@@ -3,11 +3,19 @@
  * numbers, and what it means. Numbers are rounded to the safe side, so that every line can be checked with a pocket calculator
  * and still holds.
  */
-import { roundDown, roundUp } from '../../ground/decimal.ts';
+import { roundDown, roundUp, tidy } from '../../ground/decimal.ts';
 import type { RunHeader } from '../../records/record.ts';
-import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import { partsOf } from '../../smoothing/stopping/hybrid.ts';
+import { untilOf } from '../../smoothing/stopping/until.ts';
+import { ruleOf, votingOf } from '../../smoothing/stopping/voting.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
-import type { Certificate, DerivationStep, MethodDerivation, Series } from '../method.ts';
+import {
+  type Certificate,
+  type DerivationStep,
+  type MethodDerivation,
+  type Series,
+  valuesOf,
+} from '../method.ts';
 import type { SmoothingFacts, SmoothingSettings } from './open.ts';
 import type { VoteSettings } from './settings.ts';
 import type { VoteEvidence } from './votes.ts';
@@ -46,7 +54,10 @@ export function voteSteps(facts: VoteFacts, words: NoiseWords = GAUSSIAN_WORDS):
   const { prediction, evidence } = facts;
   if (evidence.selected === null) return [selection(facts, words)];
   const begun = [selection(facts, words), votes(facts), probability(facts)];
-  return prediction === null ? [...begun, abstention(facts, words)] : [...begun, words.radius(facts)];
+  const decided = evidence.target === undefined ? [] : [decision(facts, evidence.target)];
+  return prediction === null
+    ? [...begun, abstention(facts, words)]
+    : [...begun, words.radius(facts), ...decided];
 }
 
 /** Symbols of those steps. */
@@ -64,10 +75,9 @@ export function deriveSmoothing(
   { settings }: Series<SmoothingSettings, SmoothingFacts>,
   { data }: RunHeader,
 ): MethodDerivation {
-  const { sigma, n0, n, alpha, bound } = settings;
-  const values = { sigma: sigma.value, n0: n0.value, n: n.value, alpha: alpha.value, bound: bound.value };
   const steps = voteSteps({
-    ...{ prediction, evidence, settings: values, centre: 'x', network: 'f', where: 'at the input' },
+    ...{ prediction, evidence, settings: valuesOf<SmoothingSettings>(settings) },
+    ...{ centre: 'x', network: 'f', where: 'at the input' },
   });
   const last: DerivationStep = {
     title: 'Down to what is reported',
@@ -116,16 +126,50 @@ function votes({ evidence: c, settings }: VoteFacts): DerivationStep {
     formula: 'k = votes for c_A among n new draws',
     numbers: `k = ${c.counts[top] ?? 0} of n = ${drawsOf(c)}   (${rest}${lost})`,
     meaning: `Fresh draws, so that having chosen the class cannot flatter its count.${
-      drawsOf(c) < settings.n
-        ? ` Of up to ${settings.n}: drawing ended once the votes left little to gain or nothing to certify.`
-        : ''
+      drawsOf(c) < settings.n ? ` Of up to ${settings.n}: drawing ended ${whyEnded(settings)}.` : ''
     }`,
+  };
+}
+
+/** Why draws ended before all were made. */
+function whyEnded({ until: text }: VoteSettings): string {
+  const until = untilOf(text);
+  switch (until.kind) {
+    case 'n':
+      return 'once the votes left little to gain or nothing to certify';
+    case 'radius':
+      return `once it was decided whether radius ${until.radius} is reached`;
+    case 'tolerance':
+      return `once the radius was within ${until.percent} % of what all of them would give, were the rest like these, or a majority was out of reach`;
+  }
+}
+
+/** Whether the radius asked for is reached. */
+function decision(
+  { evidence: { latentRadius }, settings }: VoteFacts,
+  target: number | null,
+): DerivationStep {
+  const until = untilOf(settings.until);
+  const radius = until.kind === 'radius' ? until.radius : 0;
+  const needed = target ?? Number.POSITIVE_INFINITY;
+  return {
+    title: `Decide about radius ${radius}`,
+    formula: `R_u ≥ T, what radius ${radius} needs where the noise is added`,
+    numbers:
+      target === null
+        ? 'there is no T: nothing suffices'
+        : `T ≤ ${up(target)},   R_u ≥ ${down(latentRadius)}`,
+    meaning:
+      latentRadius >= needed
+        ? `Radius ${radius} is certified.`
+        : `Radius ${radius} is not certified: the draws speak against it, or all of them could not show it.`,
   };
 }
 
 const OF_TAU = 'τ bounds how far the noise drawn is from ideal noise.';
 
-function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): DerivationStep {
+function probability({ evidence: c, settings }: VoteFacts): DerivationStep {
+  const { alpha, bound } = settings;
   const n = drawsOf(c);
   const k = c.counts[c.selected ?? 0] ?? 0;
   if (c.pB !== null) {
@@ -137,6 +181,8 @@ function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): De
       meaning: `k_B is the largest count of anything else. Were the true probabilities beyond these, counts like these would be seen with probability at most α. ${OF_TAU}`,
     };
   }
+  const rule = ruleOf(untilOf(settings.until));
+  if (rule !== null) return hybridProbability(c, settings, partsOf(alpha, rule.sequenceShare));
   if (bound === 'anytime') {
     return {
       title: 'Bound its probability from below, whenever drawing ends (betting)',
@@ -151,6 +197,31 @@ function probability({ evidence: c, settings: { alpha, bound } }: VoteFacts): De
     numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, α = ${alpha}, τ ≤ ${small(c.tau)})`,
     meaning: `Were the true probability of class ${c.selected} below p_A, this many votes would be seen with probability at most ${alpha}. ${OF_TAU}`,
   };
+}
+
+/** p_A where a rule may end the draws: the betting sequence, and after all n draws the better of it and Clopper-Pearson. */
+function hybridProbability(
+  c: VoteEvidence,
+  { n: most, alpha }: VoteSettings,
+  { sequence, atEnd }: ReturnType<typeof partsOf>,
+): DerivationStep {
+  const n = drawsOf(c);
+  const k = c.counts[c.selected ?? 0] ?? 0;
+  const levels = `α₁ = ${tidy(sequence)} of α = ${alpha}`;
+  const numbers = `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, ${levels}, τ ≤ ${small(c.tau)})`;
+  const betting = 'sup { p < k/n : B(k + ½, n − k + ½) / (B(½, ½) p^k (1 − p)^(n−k)) > 1/α₁ }';
+  const spent = `α₁ is for bets that hold at any number of draws, the rest, α₂ = ${tidy(atEnd)}, for one Clopper-Pearson bound of all ${most} draws: both hold at once with probability 1 − α, wherever drawing ends.`;
+  return n < most
+    ? {
+        title: 'Bound its probability from below, where drawing ended (betting)',
+        formula: `p_A = ${betting} − τ`,
+        ...{ numbers, meaning: `${spent} ${OF_TAU}` },
+      }
+    : {
+        title: 'Bound its probability from below (Clopper-Pearson, or betting where that is better)',
+        formula: `p_A = max( sup { p : P[Bin(n, p) ≥ k] ≤ α₂ }, ${betting} ) − τ`,
+        ...{ numbers, meaning: `${spent} ${OF_TAU}` },
+      };
 }
 
 function abstention({ evidence: c, settings }: VoteFacts, { flag }: NoiseWords): DerivationStep {
@@ -168,17 +239,29 @@ function abstention({ evidence: c, settings }: VoteFacts, { flag }: NoiseWords):
     title: 'Not enough: abstain',
     formula: 'p_A > 1/2 would be needed',
     numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have been enough)`,
-    meaning:
-      n < settings.n && 2 * (c.counts[c.selected ?? 0] ?? 0) < n
-        ? `Drawing ended because the draws speak against this class having more than half of the votes. Less noise (${flag}) or a network trained with this noise may help.`
-        : `The draws do not show that this class has more than half of the votes. More draws (--n), less noise (${flag}) or a network trained with this noise may.`,
+    meaning: whyNoMajority(c, n, settings, flag),
   };
 }
 
+function whyNoMajority(
+  { counts, selected }: VoteEvidence,
+  n: number,
+  settings: VoteSettings,
+  flag: string,
+): string {
+  const until = untilOf(settings.until);
+  if (n < settings.n && until.kind === 'radius')
+    return `Drawing ended because radius ${until.radius} was out of reach. That a smaller one is certified these draws do not show; all of them (--until n) may.`;
+  return n < settings.n && 2 * (counts[selected ?? 0] ?? 0) < n
+    ? `Drawing ended because the draws speak against this class having more than half of the votes. Less noise (${flag}) or a network trained with this noise may help.`
+    : `The draws do not show that this class has more than half of the votes. More draws (--n), less noise (${flag}) or a network trained with this noise may.`;
+}
+
 /** The smallest count whose bound, less τ, exceeds 1/2. */
-function votesNeeded(n: number, tau: number, { alpha, bound }: VoteSettings): number {
+function votesNeeded(n: number, tau: number, settings: VoteSettings): number {
+  const { probabilities } = votingOf(settings);
   const boundOf = (votes: number): number =>
-    VOTE_BOUNDS[bound].probabilities({ counts: [votes, n - votes], nonFinite: 0 }, 0, alpha).pA;
+    probabilities({ counts: [votes, n - votes], nonFinite: 0 }, 0, settings.alpha).pA;
   let [low, high] = [Math.floor(n / 2), n];
   while (high - low > 1) {
     const middle = (low + high) >> 1;

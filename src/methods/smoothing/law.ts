@@ -2,7 +2,7 @@
 
 import type { NoiseKind } from '../../smoothing/noise/kind.ts';
 import { totalVariation } from '../../smoothing/noise/noise-error.ts';
-import { latentRadius } from '../../smoothing/votes/latent-radius.ts';
+import { latentRadius, radiusAtProbability } from '../../smoothing/votes/latent-radius.ts';
 
 export interface NoiseLaw {
   /** What the workers draw. */
@@ -11,7 +11,12 @@ export interface NoiseLaw {
   readonly variation: (latent: Float64Array, scale: number, grid?: number) => number;
   /** From votes to a radius where the noise is added, rounded down; `sigma` is the scale. */
   readonly radius: typeof latentRadius;
+  /** The same from p_A alone, τ taken off; 0 where it gives none. */
+  readonly radiusAt: (pA: number, scale: number) => number;
 }
 
 /** Normal noise, radii in l2 (Cohen, Rosenfeld, Kolter 2019). */
-export const GAUSSIAN: NoiseLaw = { kind: 'gaussian', variation: totalVariation, radius: latentRadius };
+export const GAUSSIAN: NoiseLaw = {
+  ...{ kind: 'gaussian', variation: totalVariation, radius: latentRadius },
+  radiusAt: radiusAtProbability,
+};

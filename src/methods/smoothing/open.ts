@@ -6,13 +6,14 @@ import { UsageError } from '../../ground/errors.ts';
 import { count, nullable, number, object, type TypeOf, text } from '../../ground/json-schema.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
+import { radiusAsked } from '../../smoothing/stopping/until.ts';
 import type { Context } from '../context.ts';
 import type { SeriesNoise, Subject } from '../method.ts';
 import type { NoiseReady, Smoothed } from './certifier.ts';
 import { GAUSSIAN, type NoiseLaw } from './law.ts';
 import { openRightHalf } from './right-half.ts';
 import { type Sigma, type VoteSettings, voteSettingFields } from './settings.ts';
-import { noisyHalf, roundedDown, type VoteEvidence } from './votes.ts';
+import { noisyHalf, roundedDown, roundedUp, type VoteEvidence } from './votes.ts';
 
 export const smoothingSettings = object('Plain smoothing.', {
   sigma: number('Standard deviation of the noise added to the image.', { minimum: 0 }),
@@ -75,8 +76,12 @@ export async function openPlain(
     sigma: settings.sigma,
     async certifyOne({ index, pixels }, { signal, tell }) {
       const started = performance.now();
-      const image = Float64Array.from(pixels);
-      const { prediction, evidence } = await half.certify(image, index, settings, noise, signal, (share) =>
+      const asked = radiusAsked(settings.until);
+      const centre = {
+        ...{ latent: Float64Array.from(pixels), index },
+        target: asked === null ? null : roundedUp(asked),
+      };
+      const { prediction, evidence } = await half.certify(centre, settings, noise, signal, (share) =>
         tell({ kind: 'draws', index, share }),
       );
       const radius = prediction === null ? 0 : Math.max(0, roundedDown(evidence.latentRadius));

@@ -1,8 +1,12 @@
 /** The settings of every method that votes: noise, draws, failure probability, bound. */
 import { UsageError } from '../../ground/errors.ts';
-import { count, number, object, oneOf, type TypeOf } from '../../ground/json-schema.ts';
-import { VOTE_BOUND_NAMES } from '../../ground/vote-bound-names.ts';
+import { count, number, object, oneOf, optional, type TypeOf, text } from '../../ground/json-schema.ts';
+import { VOTE_BOUND_NAMES, type VoteBoundName } from '../../ground/vote-bound-names.ts';
+import type { Sourced } from '../../records/record.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../../smoothing/noise/rounded-noise.ts';
+import { partsOf } from '../../smoothing/stopping/hybrid.ts';
+import { type Until, untilOf, untilText } from '../../smoothing/stopping/until.ts';
+import { ruleOf } from '../../smoothing/stopping/voting.ts';
 import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
 import { smallestUsefulN, VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
 import type { Asked, WithOrigins } from '../method.ts';
@@ -10,9 +14,14 @@ import { askedOr, requireCount } from '../sourced.ts';
 
 export const voteSettingFields = {
   n0: count('Draws that select the class.'),
-  n: count('Fresh draws that count its votes; the most of them where the bound is anytime.'),
+  n: count('Fresh draws that count its votes; the most of them where they may end early.'),
   alpha: number('Failure probability of the vote-count bound, per image.', { minimum: 0, maximum: 1 }),
   bound: oneOf('How votes become a latent radius.', VOTE_BOUND_NAMES),
+  until: optional(
+    text(
+      'What ends the draws before all n are made, as in "radius >= 0.5" (decided) or "tolerance 5%" (of the radius of all n). Absent where nothing but the bound does.',
+    ),
+  ),
 };
 
 const voteSettings = object('Draws.', voteSettingFields);
@@ -36,26 +45,49 @@ export function sigmaOf(value: number, name = '--sigma'): Sigma {
   });
 }
 
-/** Throws UsageError for counts and probabilities that cannot certify anything. */
+/** Throws UsageError for counts and probabilities that cannot certify anything, and for a rule that the bound does not allow. */
 export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
+  const asks = asked['until'] as Sourced<string> | undefined;
+  const until = untilOf(asks?.value);
   const settings: WithOrigins<VoteSettings> = {
     n0: askedOr(asked, 'n0', 100),
     n: askedOr(asked, 'n', 10_000),
     alpha: askedOr(asked, 'alpha', 0.001),
     bound: askedOr(asked, 'bound', 'clopper-pearson'),
+    // Runs of a fixed number of draws read as they always did.
+    ...(asks === undefined || until.kind === 'n' ? {} : { until: { ...asks, value: untilText(until) } }),
   };
   checkAlpha(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);
   requireCount('--n', settings.n.value, 1);
-  const least = smallestUsefulN(VOTE_BOUNDS[settings.bound.value], settings.alpha.value);
+  requireHybrid(settings.bound.value, until);
+  const rule = ruleOf(until);
+  const alpha = settings.alpha.value;
+  const least = smallestUsefulN(
+    VOTE_BOUNDS[settings.bound.value],
+    rule === null ? alpha : partsOf(alpha, rule.sequenceShare).atEnd,
+  );
   if (settings.n.value < least) {
     throw new UsageError({
-      what: `--n ${settings.n.value} can certify nothing at --alpha ${settings.alpha.value}`,
+      what: `--n ${settings.n.value} can certify nothing at --alpha ${alpha}`,
       why: 'even if all draws agree, the lower bound on the probability of their class stays at or below 1/2',
       remedy: `Give --n ${least} or more; 10000 or more is usual.`,
     });
   }
   return settings;
+}
+
+/** Throws UsageError for draws that may end early under a bound that does not survive it. */
+function requireHybrid(bound: VoteBoundName, until: Until): void {
+  if (until.kind === 'n' || bound === 'clopper-pearson') return;
+  throw new UsageError({
+    what: `--until "${untilText(until)}" does not go with --bound ${bound}`,
+    why:
+      bound === 'anytime'
+        ? 'that bound has a rule of its own for when draws end'
+        : 'that bound is for a number of draws fixed beforehand',
+    remedy: 'Omit --bound: a betting sequence is added to Clopper-Pearson, and the better of the two counts.',
+  });
 }
 
 /** Two more significant digits than are needed to read it, so that a derived noise level prints short and compares equal. */

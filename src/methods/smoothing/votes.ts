@@ -7,11 +7,13 @@
  *
  * f_R(Q(u' + noise)) answers c_A most often for every u' with ||u' - u|| <= R_u, except with probability alpha over the draws.
  */
-import { count, list, nullable, number, object, type TypeOf } from '../../ground/json-schema.ts';
+import { count, list, nullable, number, object, optional, type TypeOf } from '../../ground/json-schema.ts';
 import { type Stage, seriesStages } from '../../smoothing/noise/philox.ts';
 import { gridOf } from '../../smoothing/noise/rounded-noise.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
-import { VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import type { Purpose } from '../../smoothing/stopping/rule.ts';
+import { votingOf } from '../../smoothing/stopping/voting.ts';
+import { lessTau } from '../../smoothing/votes/latent-radius.ts';
 import { drawsOf, selectedClass, sumOfVotes, type VoteCounts } from '../../smoothing/votes/vote-counts.ts';
 import type { SeriesNoise } from '../method.ts';
 import { GAUSSIAN, type NoiseLaw } from './law.ts';
@@ -20,7 +22,7 @@ import type { Sigma, VoteSettings } from './settings.ts';
 export const voteEvidenceFields = {
   selected: nullable(count('Top class of the n0 draws; null when none of them was finite.')),
   counts: list(
-    'Votes per class among the fresh draws: n of them with nonFinite, fewer only where the bound may end early.',
+    'Votes per class among the fresh draws: n of them with nonFinite, fewer only where they may end early.',
     count('Votes.'),
   ),
   nonFinite: count('Draws with a non-finite logit, counted for no class.'),
@@ -44,6 +46,14 @@ export const voteEvidenceFields = {
   latentRadius: number('R_u, the certified radius where the noise is added; 0 when abstaining.', {
     minimum: 0,
   }),
+  target: optional(
+    nullable(
+      number(
+        'The R_u that the radius of `until` needs, where a radius was decided; null where the left half has no bound that far.',
+        { minimum: 0 },
+      ),
+    ),
+  ),
 };
 
 export const voteEvidence = object('Votes, and what follows from them.', voteEvidenceFields);
@@ -64,6 +74,16 @@ export interface Draw {
   readonly from?: number;
 }
 
+/** What noise is added to. */
+export interface Centre {
+  /** The point, in units of the cut tensor. */
+  readonly latent: Float64Array;
+  /** Index of the image: part of the noise's counter. */
+  readonly index: number;
+  /** The R_u that the radius to be decided needs, infinite where none suffices; null where none is to be decided. */
+  readonly target: number | null;
+}
+
 /** A right half under noise. */
 export interface NoisyHalf {
   /** Votes around a point of the cut. @param index part of the noise's counter */
@@ -73,8 +93,7 @@ export interface NoisyHalf {
    * @param heard called with the share of draws done
    */
   certify(
-    latent: Float64Array,
-    index: number,
+    centre: Centre,
     settings: VoteSettings & { readonly sigma: Sigma },
     noise: SeriesNoise,
     signal: AbortSignal,
@@ -91,8 +110,14 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
       });
       return { ...votes, tau: law.variation(latent, sigma) };
     },
-    async certify(latent, index, { sigma, n0, n, alpha, bound: boundName }, { seed, series }, signal, heard) {
-      const bound = VOTE_BOUNDS[boundName];
+    async certify({ latent, index, target }, { sigma, n0, ...settings }, { seed, series }, signal, heard) {
+      const { n, alpha } = settings;
+      const voting = votingOf(settings);
+      const tau = law.variation(latent, sigma);
+      const purpose: Purpose = {
+        ...{ n, alpha, target: target ?? Number.POSITIVE_INFINITY },
+        radiusAt: (probability) => law.radiusAt(lessTau(probability, tau), sigma),
+      };
       const { selection, estimation } = seriesStages(series);
       const draw = (stage: number, from: number, to: number, before: number): Promise<VoteCounts> =>
         sampler.count({
@@ -104,20 +129,20 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
       for (;;) {
         const drawn = drawsOf(votes);
         // Without a class all draws are made all the same, so that they can be counted.
-        const more = selected === null ? n - drawn : bound.next(votes, selected, n, alpha);
+        const more = selected === null ? n - drawn : voting.next(votes, selected, purpose);
         if (more === 0) break;
         votes = sumOfVotes([votes, await draw(estimation, drawn, drawn + more, n0 + drawn)], classes);
       }
-      const tau = law.variation(latent, sigma);
       const { pA, pB, radius, abstained } =
         selected === null
           ? { pA: 0, pB: null, radius: 0, abstained: true }
-          : law.radius(votes, selected, { sigma, alpha, bound, tau });
+          : law.radius(votes, selected, { sigma, alpha, bound: voting, tau });
       return {
         prediction: abstained ? null : selected,
         evidence: {
           ...{ selected, counts: votes.counts, nonFinite: votes.nonFinite },
           ...{ grid: gridOf(sigma), tau, pA, pB, latentRadius: radius },
+          ...(target === null ? {} : { target: Number.isFinite(target) ? target : null }),
         },
       };
     },
@@ -126,3 +151,6 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
 
 /** A radius rounded down: R_u less what is taken off it, two operations. */
 export const roundedDown = (radius: number): number => radius * (1 - 2 ** -50);
+
+/** A radius such that R_u, if it is no less, is still no less when rounded down. */
+export const roundedUp = (radius: number): number => radius * (1 + 2 ** -49);

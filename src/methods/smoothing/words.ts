@@ -1,6 +1,7 @@
 /** Votes in words and figures, for reports. */
 import { roundDown } from '../../ground/decimal.ts';
 import type { VoteBoundName } from '../../ground/vote-bound-names.ts';
+import { type Until, untilOf } from '../../smoothing/stopping/until.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
 import type { AbstentionReason, WithOrigins } from '../method.ts';
 import type { VoteSettings } from './settings.ts';
@@ -24,14 +25,31 @@ const OF_BOUND: Readonly<Record<VoteBoundName, (radius: RadiusFormulas) => strin
     `drawing ended once the votes left little to gain, which is why p_A is a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), and the latent radius is R_u = ${alone}`,
 };
 
+/** How they did where a rule ended the draws. */
+function ofRule(until: Until, { alone }: RadiusFormulas): string {
+  const ended =
+    until.kind === 'radius'
+      ? `once it was decided whether radius ${until.radius} is reached`
+      : until.kind === 'tolerance'
+        ? `once the radius was within ${until.percent} % of what all of them would give, were the rest like those seen, or a majority was out of reach`
+        : 'after all of them';
+  const others =
+    until.kind === 'radius'
+      ? '. Radii other than that one were not sought, and may be larger than stated'
+      : '';
+  return `drawing ended ${ended}. The failure probability is split for that: one part is for a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), the other for the Clopper-Pearson bound of all the draws, where they were made; p_A is the better of the two, and the latent radius is R_u = ${alone}${others}`;
+}
+
 /** A paragraph on the draws. */
-export const ofVotes = (
-  { n0, n, bound }: WithOrigins<VoteSettings>,
+export function ofVotes(
+  { n0, n, bound, until: rule }: WithOrigins<VoteSettings>,
   formulas: RadiusFormulas = GAUSSIAN_FORMULAS,
-): string =>
-  `The class was selected by ${n0.value} draws and its votes counted among ${
-    bound.value === 'anytime' ? 'up to ' : ''
-  }${n.value} fresh ones; ${OF_BOUND[bound.value](formulas)}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+): string {
+  const until = untilOf(rule?.value);
+  const early = until.kind !== 'n' || bound.value === 'anytime';
+  const how = until.kind === 'n' ? OF_BOUND[bound.value](formulas) : ofRule(until, formulas);
+  return `The class was selected by ${n0.value} draws and its votes counted among ${early ? 'up to ' : ''}${n.value} fresh ones; ${how}. Without a majority (p_A ≤ 1/2) the classifier abstains.`;
+}
 
 /** The class selected, p_A and R_u, both lower bounds. */
 export const voteFigures = ({
@@ -46,7 +64,7 @@ export const voteFigures = ({
 
 /** Why votes gave no radius. */
 export function whyNoVotes(evidence: VoteEvidence): AbstentionReason {
-  const { selected, counts, latentRadius } = evidence;
+  const { selected, counts, latentRadius, target } = evidence;
   if (latentRadius > 0)
     return {
       reason:
@@ -57,6 +75,12 @@ export function whyNoVotes(evidence: VoteEvidence): AbstentionReason {
     return {
       reason: 'no draw of the selection had finite logits, so that no class was selected',
       remedy: 'Look at the model and its preprocessing: `splitz-onnx inspect MODEL --data DATA`.',
+    };
+  if (target !== undefined)
+    return {
+      reason:
+        'the draws ended once the radius to be decided was out of reach, and show no smaller one: p_A is at most 1/2',
+      remedy: 'Use --until n, or --until "tolerance 5%", to learn whether a smaller radius is certified.',
     };
   return 2 * (counts[selected] ?? 0) > drawsOf(evidence)
     ? {

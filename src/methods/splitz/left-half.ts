@@ -37,9 +37,9 @@ export const leftHalfBoundAt = (
 ): LeftHalfBound => createLeftHalfBound(halfAt(classifier, cut), lipschitz, delta);
 
 /** Probes for probabilistic norm bounds around one image: independent of each other, of the votes and of the masks. */
-export function probesOf(seed: bigint, image: number): GaussianSource {
+export function probesOf(seed: bigint, image: number, stage: Stage = Stage.operatorNorm): GaussianSource {
   let sample = 0;
-  return (size) => gaussianProbe(size, { seed, stage: Stage.operatorNorm, image, sample: sample++ });
+  return (size) => gaussianProbe(size, { seed, stage, image, sample: sample++ });
 }
 
 /**

@@ -145,8 +145,8 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
       twinLevel(beside, classifier.source.metadata) ??
       matchedNoise(settings.sigma, split.value, (await opened()).globalBound);
     sigmaOf(sigma.value, '--baseline-sigma');
-    const { n0, n, alpha, bound } = settings;
-    return { method: 'smoothing', asked: { sigma, n0, n, alpha, bound } };
+    const { n0, n, alpha, bound, until } = settings;
+    return { method: 'smoothing', asked: { sigma, n0, n, alpha, bound, until } };
   },
 
   curve({ index, pixels }, radius, { settings }, { classifier }, seed) {

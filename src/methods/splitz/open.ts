@@ -9,18 +9,19 @@
  * Then g(x') = c_A for every x' with ||x' - x|| <= r, except with probability alpha (+ delta) over the draws, both for f_L
  * in real arithmetic and as we compute it there.
  */
-import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
+import type { InputRadius, LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import { radiusAsked } from '../../smoothing/stopping/until.ts';
 import type { Context } from '../context.ts';
 import type { Certificate, Image, SeriesNoise, Subject } from '../method.ts';
 import type { NoiseReady, Smoothed } from '../smoothing/certifier.ts';
 import { openRightHalf } from '../smoothing/right-half.ts';
 import type { Sigma, VoteSettings } from '../smoothing/settings.ts';
-import { type NoisyHalf, noisyHalf, roundedDown } from '../smoothing/votes.ts';
+import { type NoisyHalf, noisyHalf, roundedDown, roundedUp } from '../smoothing/votes.ts';
 import { latentCentre } from './left-half.ts';
 import { checkLeftHalf, inSigmas, type LeftHalfDifference, requireHidden } from './left-half-check.ts';
 import type { OpenedBound } from './proofs/open-bound.ts';
-import { proverOf } from './proofs/prover.ts';
+import { type Prover, proverOf } from './proofs/prover.ts';
 import type { SplitzChecks, SplitzEvidence, SplitzFacts } from './schema.ts';
 
 /** A classifier cut in two, at one level of noise. */
@@ -89,14 +90,21 @@ async function certifyOne(
   const started = performance.now();
   const { signal, tell } = context;
   const { evaluation, latent, eta } = latentCentre(left, pixels);
-  const { prediction, evidence } = await half.certify(latent, index, settings, noise, signal, (share) =>
+  const asked = radiusAsked(settings.until);
+  const decided =
+    asked === null ? null : await decidedBy(prover, [evaluation, asked, noise.seed, index], eta, context);
+  const centre = { latent, index, target: decided?.target ?? null };
+  const { prediction, evidence } = await half.certify(centre, settings, noise, signal, (share) =>
     tell({ kind: 'draws', index, share }),
   );
   const usable = roundedDown(evidence.latentRadius - eta);
-  const { radius, displacement, forwardError } =
+  const found =
     prediction !== null && usable > 0
-      ? await prover.inputRadius([evaluation, usable, noise.seed, index], context)
+      ? await prover.inputRadius([evaluation, usable, noise.seed, index, decided ? 1 : 0], context)
       : NOTHING;
+  // The search may end a little below the radius that was decided.
+  const reached = prediction !== null && decided !== null && evidence.latentRadius >= decided.target;
+  const { radius, displacement, forwardError } = reached && decided.radius > found.radius ? decided : found;
   return {
     ...{ prediction, radius, failureProbability: settings.alpha + left.failureProbability },
     evidence: {
@@ -107,6 +115,29 @@ async function certifyOne(
       forwardErrorNearby: radius === 0 ? null : forwardError,
     },
     seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** A radius to be decided, and what it needs. */
+interface Decided extends InputRadius {
+  /** R_u from which on the radius is proved: D + η + η′. Infinite where the ball has no bound. */
+  readonly target: number;
+}
+
+async function decidedBy(
+  prover: Prover,
+  question: Parameters<Prover['ballAt']>[0],
+  eta: number,
+  context: Context,
+): Promise<Decided> {
+  const [, radius] = question;
+  const { displacement, forwardError, total } = await prover.ballAt(question, context);
+  const target = roundedUp(total + eta);
+  return {
+    radius,
+    displacement,
+    forwardError,
+    target: Number.isNaN(target) ? Number.POSITIVE_INFINITY : target,
   };
 }
 

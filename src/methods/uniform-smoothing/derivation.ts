@@ -1,6 +1,12 @@
 /** A certificate of uniform noise as a worked derivation. */
 import type { RunHeader } from '../../records/record.ts';
-import type { Certificate, DerivationStep, MethodDerivation, Series } from '../method.ts';
+import {
+  type Certificate,
+  type DerivationStep,
+  type MethodDerivation,
+  type Series,
+  valuesOf,
+} from '../method.ts';
 import { down, type NoiseWords, shapeText, up, type VoteFacts, voteSteps } from '../smoothing/derivation.ts';
 import type { SmoothingFacts } from '../smoothing/open.ts';
 import type { VoteEvidence } from '../smoothing/votes.ts';
@@ -11,8 +17,7 @@ export function deriveUniform(
   { settings }: Series<UniformSettings, SmoothingFacts>,
   { data }: RunHeader,
 ): MethodDerivation {
-  const { lambda, n0, n, alpha, bound } = settings;
-  const values = { sigma: lambda.value, n0: n0.value, n: n.value, alpha: alpha.value, bound: bound.value };
+  const values = { ...valuesOf<UniformSettings>(settings), sigma: settings.lambda.value };
   const facts = { prediction, evidence, settings: values, centre: 'x', network: 'f', where: 'at the input' };
   const last: DerivationStep = {
     title: 'Down to what is reported',

@@ -2,14 +2,15 @@
 
 import { uniformCoordinateError, uniformVariation } from '../../smoothing/noise/uniform-error.ts';
 import { UNIFORM_NOISE_ID } from '../../smoothing/noise/uniform-noise.ts';
-import { uniformRadius } from '../../smoothing/votes/uniform-radius.ts';
-import type { CheckedLaw } from '../smoothing/check/check-certificate.ts';
+import { uniformRadius, uniformRadiusAt } from '../../smoothing/votes/uniform-radius.ts';
+import type { CheckedLaw } from '../smoothing/check/checked-law.ts';
 import type { NoiseLaw } from '../smoothing/law.ts';
 
 export const UNIFORM: NoiseLaw = {
   kind: 'uniform',
   variation: uniformVariation,
   radius: uniformRadius,
+  radiusAt: uniformRadiusAt,
 };
 
 /** More than the roundings of a difference and two products. */
@@ -28,5 +29,9 @@ export const UNIFORM_CHECK: CheckedLaw = {
     const radius = pA * lambda - other * lambda;
     const error = SLACK * lambda * (pA + other);
     return { lower: radius - error, upper: radius + error };
+  },
+  probabilityAt(radius, lambda) {
+    const p = 0.5 + radius / lambda / 2;
+    return { lower: p * (1 - SLACK), upper: Math.min(1, p * (1 + SLACK)) };
   },
 };

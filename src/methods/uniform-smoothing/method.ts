@@ -5,6 +5,7 @@
 import { defineMethod, type Reference, type Series } from '../method.ts';
 import { certifierOf } from '../smoothing/certifier.ts';
 import { inputFault, settingsFault } from '../smoothing/check/check-certificate.ts';
+import { ruleFault } from '../smoothing/check/check-stopping.ts';
 import { batchDifferences, confirmTau } from '../smoothing/confirm.ts';
 import {
   inputCut,
@@ -69,7 +70,10 @@ export const uniformSmoothing = defineMethod<UniformSettings, VoteEvidence, Smoo
 
   headerFault({ settings, facts, checks, guarantee }) {
     if (guarantee !== 'certificate') return `guarantee is "${guarantee}", but nothing is estimated`;
-    return settingsFault(scaled(settings), facts.noise, checks as SmoothingChecks, UNIFORM_CHECK);
+    return (
+      settingsFault(scaled(settings), facts.noise, checks as SmoothingChecks, UNIFORM_CHECK) ??
+      ruleFault(settings)
+    );
   },
   fault: (certificate, { settings }, header) =>
     inputFault(certificate, scaled(settings), header, UNIFORM_CHECK),

@@ -59,6 +59,8 @@ export const Stage = {
   initialWeights: 13,
   /** Start vectors with which `verify` proves operator norms again. */
   verification: 14,
+  /** Start vectors of the operator norm bounds at a radius that is to be decided. */
+  decidedRadius: 15,
   /** `attack`: noise of the search, random directions, and the draws that confirm what the search found. */
   attack: 20,
   attackDirections: 21,

@@ -9,13 +9,12 @@
  *   - or all n draws, were the rest to come out like those seen, would give a radius at most 5 % larger.
  */
 import { anytimeLower } from './betting.ts';
+import { drawsToLook } from './looks.ts';
 import { normalQuantileLower } from './normal-quantile.ts';
 import { type VoteBound, votesFor } from './vote-bound.ts';
 import { drawsOf } from './vote-counts.ts';
 
-/** Draws before the first look. */
-const FIRST_LOOK = 256;
-const LOOKS_APART = 1.5;
+const LOOKS = { first: 256, apart: 1.5, step: 1 };
 /** Share of the radius that is given up for an earlier end. */
 const GIVEN_UP = 0.05;
 
@@ -23,9 +22,8 @@ export const anytime: VoteBound = {
   name: 'anytime',
   next(seen, top, n, alpha) {
     const draws = drawsOf(seen);
-    if (draws === 0) return Math.min(FIRST_LOOK, n);
-    if (draws >= n || isSettled(votesFor(seen, top), draws, n, alpha)) return 0;
-    return Math.min(n, Math.ceil(draws * LOOKS_APART)) - draws;
+    if (draws >= n || (draws > 0 && isSettled(votesFor(seen, top), draws, n, alpha))) return 0;
+    return drawsToLook(draws, n, LOOKS);
   },
   probabilities: (votes, top, alpha) => ({
     pA: anytimeLower(votesFor(votes, top), drawsOf(votes), alpha),

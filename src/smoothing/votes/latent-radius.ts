@@ -46,7 +46,12 @@ export function latentRadius(
     alpha,
     bound,
     tau,
-  }: { readonly sigma: number; readonly alpha: number; readonly bound: VoteBound; readonly tau: number },
+  }: {
+    readonly sigma: number;
+    readonly alpha: number;
+    readonly bound: Pick<VoteBound, 'probabilities'>;
+    readonly tau: number;
+  },
 ): LatentCertificate {
   checkSigma(sigma);
   const drawn = bound.probabilities(votes, top, alpha);

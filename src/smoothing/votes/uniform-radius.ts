@@ -28,12 +28,23 @@ export function uniformRadius(
     alpha,
     bound,
     tau,
-  }: { readonly sigma: number; readonly alpha: number; readonly bound: VoteBound; readonly tau: number },
+  }: {
+    readonly sigma: number;
+    readonly alpha: number;
+    readonly bound: Pick<VoteBound, 'probabilities'>;
+    readonly tau: number;
+  },
 ): LatentCertificate {
   const drawn = bound.probabilities(votes, top, alpha);
   const pA = lessTau(drawn.pA, tau);
-  // Exact for p_A >= 1/4, and 2 λ is: one rounding is left.
-  if (drawn.pB === null) return certificateOf(pA, null, 2 * lambda * (pA - 0.5));
+  if (drawn.pB === null) return certificateOf(pA, null, unroundedRadius(pA, lambda));
   const pB = plusTau(drawn.pB, tau);
   return certificateOf(pA, pB, lambda * (pA - pB));
 }
+
+/** The radius in l1 for a bound p_A obtained in another way, rounded down. */
+export const uniformRadiusAt = (pA: number, lambda: number): number =>
+  certificateOf(pA, null, unroundedRadius(pA, lambda)).radius;
+
+/** Exact for p_A >= 1/4 but for one rounding: 2 λ is exact, and so is the difference. */
+const unroundedRadius = (pA: number, lambda: number): number => 2 * lambda * (pA - 0.5);

@@ -18,7 +18,9 @@ import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
 import type { Enclosure } from './binomial-sum.ts';
 import { mayEndEarly, probabilityFault } from './check-probabilities.ts';
-import { quantileEnclosure } from './normal-series.ts';
+import { ruleFault, stoppingFault, stoppingOf } from './check-stopping.ts';
+import type { CheckedLaw } from './checked-law.ts';
+import { distributionMinus, LARGEST_QUANTILE, quantileEnclosure } from './normal-series.ts';
 
 /** Settings of a series that votes, as its header has them. */
 type VotedSettings = WithOrigins<VoteSettings> & { readonly sigma: Sourced<number> };
@@ -27,18 +29,6 @@ type VotedSettings = WithOrigins<VoteSettings> & { readonly sigma: Sourced<numbe
 const MOST_DRAWS = 2 ** 30;
 /** Rounding down of R_u and of a radius stays within this. */
 export const ROUNDING = 1e-9;
-
-/** What checking knows of a distribution of noise. */
-export interface CheckedLaw {
-  /** Id of the noise that certificates may rest on. */
-  readonly noise: string;
-  /** What the scale of the noise is called. */
-  readonly scale: string;
-  /** τ of one coordinate near 0, with `steps` of the grid in the scale. */
-  errorAtZero(steps: number): number;
-  /** Encloses the radius where the noise is added; not positive where nothing is certified. */
-  radius(pA: number, pB: number | null, scale: number): Enclosure;
-}
 
 /** The first impossible value in the header of a series that votes, or null. `sigma` is the scale of the noise. */
 export function settingsFault(
@@ -63,7 +53,7 @@ export function headerFault({
   guarantee,
 }: Series<SmoothingSettings, SmoothingFacts>): string | null {
   if (guarantee !== 'certificate') return `guarantee is "${guarantee}", but nothing is estimated`;
-  return settingsFault(settings, facts.noise, checks as SmoothingChecks);
+  return settingsFault(settings, facts.noise, checks as SmoothingChecks) ?? ruleFault(settings);
 }
 
 /** The first thing in a certificate of plain smoothing that is wrong, or null. */
@@ -80,7 +70,9 @@ export function inputFault(
   { data, model }: RunHeader,
   law: CheckedLaw = GAUSSIAN_CHECK,
 ): string | null {
-  const voted = voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes, law);
+  const voted =
+    targetFault(evidence, settings) ??
+    voteFault(verdict, evidence, settings, sizeOf(data.shape), model.classes, law);
   if (voted !== null) return voted;
   if (verdict.failureProbability !== settings.alpha.value)
     return `failureProbability is ${verdict.failureProbability}, but alpha is ${settings.alpha.value}`;
@@ -90,6 +82,15 @@ export function inputFault(
   return radius >= evidence.latentRadius * (1 - ROUNDING)
     ? null
     : `radius is ${radius}, below R_u = ${evidence.latentRadius}`;
+}
+
+/** At the input a radius needs itself. */
+function targetFault({ target }: VoteEvidence, settings: VotedSettings): string | null {
+  const rule = stoppingOf(settings);
+  if (rule?.kind !== 'radius') return null;
+  return target != null && Math.abs(target - rule.radius) <= ROUNDING * rule.radius
+    ? null
+    : `target is ${target}, but radius ${rule.radius} is to be decided at the input`;
 }
 
 /**
@@ -108,9 +109,10 @@ export function voteFault(
   return (
     countsFault(prediction, evidence, settings, classes) ??
     noiseFault(evidence, sigma, latentSize, law) ??
-    probabilityFault(evidence, settings.bound.value, settings.alpha.value) ??
+    probabilityFault(evidence, settings) ??
     abstentionFault(prediction, evidence) ??
-    latentFault(prediction, evidence, sigma, law)
+    latentFault(prediction, evidence, sigma, law) ??
+    stoppingFault(evidence, settings, sigma, law)
   );
 }
 
@@ -123,7 +125,7 @@ function countsFault(
   const n = settings.n.value;
   if (counts.length !== classes) return `counts are of ${counts.length} classes, the model has ${classes}`;
   const votes = counts.reduce((sum, k) => sum + k, nonFinite);
-  if (mayEndEarly(settings.bound.value) ? votes < 1 || votes > n : votes !== n)
+  if (mayEndEarly(settings) ? votes < 1 || votes > n : votes !== n)
     return `counts and nonFinite come to ${votes} draws, the run's n is ${n}`;
   if (selected !== null && selected >= classes)
     return `selected is ${selected}, but there are ${classes} classes`;
@@ -186,8 +188,18 @@ function gaussianRadius(pA: number, pB: number | null, sigma: number): Enclosure
   return { lower: (sigma / 2) * (a.lower - b.upper), upper: (sigma / 2) * (a.upper - b.lower) };
 }
 
+/** Φ(R / σ) for R > 0. */
+function gaussianProbability(radius: number, sigma: number): Enclosure {
+  const x = radius / sigma;
+  // The series goes no further, and no count of draws reaches it.
+  if (!(x < LARGEST_QUANTILE)) return { lower: 1 - 2 ** -53, upper: 1 };
+  const { lower, upper } = distributionMinus(x, 0.5);
+  return { lower: 0.5 + lower - 2 ** -53, upper: 0.5 + upper + 2 ** -53 };
+}
+
 const GAUSSIAN_CHECK: CheckedLaw = {
   ...{ noise: NOISE_ID, scale: 'sigma', errorAtZero, radius: gaussianRadius },
+  probabilityAt: gaussianProbability,
 };
 
 /** R_u is the law's radius, rounded down; abstention exactly where that is not positive. */

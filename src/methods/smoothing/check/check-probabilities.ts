@@ -1,48 +1,16 @@
 /**
  * Whether p_A and p_B are the confidence bounds of the counts, less τ and plus τ: not beyond what the counts allow, and not
- * short of it by more than rounding explains. The tests behind the bounds are recomputed here (`binomial-sum.ts`,
- * `betting-product.ts`) by other code than that of `smoothing/votes`.
+ * short of it by more than rounding explains. The tests behind the bounds are recomputed (`vote-tests.ts`).
  */
 import type { VoteBoundName } from '../../../ground/vote-bound-names.ts';
+import type { WithOrigins } from '../../method.ts';
+import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
-import { wealthEnclosure } from './betting-product.ts';
-import { tailEnclosure } from './binomial-sum.ts';
+import { levelsOf, stoppingOf } from './check-stopping.ts';
+import { bettingTest, binomialTest, eitherTest, type TestOf, type VoteTest } from './vote-tests.ts';
 
 /** A p_A short of the counts' own by more than this part of min(p, 1-p) was not computed from them. */
 const P_TOLERANCE = 1e-6;
-/** Enclosures of the largest n cannot tell alpha from one this much larger. */
-const ALPHA_TOLERANCE = 1e-9;
-
-/** What `votes` of `n` say, at one level, of a probability p, 0 < p < 1, and q = 1 - p, each within one rounding: the test that a lower bound inverts. */
-interface VoteTest {
-  /** So many votes are too many for p to be true: p is at most their bound. */
-  rejects(p: number, q: number): boolean;
-  /** They are not: p is above their bound. */
-  allows(p: number, q: number): boolean;
-}
-
-type TestOf = (votes: number, n: number, level: number) => VoteTest;
-
-/** Clopper-Pearson: P[Bin(n, p) >= votes] <= level. */
-const binomialTest: TestOf = (votes, n, level) => ({
-  rejects(p, q) {
-    return tailEnclosure(votes, n, p, q).upper <= level * (1 + ALPHA_TOLERANCE);
-  },
-  allows(p, q) {
-    return tailEnclosure(votes, n, p, q).lower > level;
-  },
-});
-
-/** Betting: the wealth against p reaches 1/level, and p is at most the share of votes. */
-const bettingTest: TestOf = (votes, n, level) => ({
-  rejects(p, q) {
-    return p <= votes / n && wealthEnclosure(votes, n, p, q, level).lower >= 1 - ALPHA_TOLERANCE;
-  },
-  allows(p, q) {
-    return wealthEnclosure(votes, n, p, q, level).upper < 1 + ALPHA_TOLERANCE;
-  },
-});
-
 interface BoundCheck {
   /** Whether a certificate may rest on fewer draws than the run's n: its bound holds wherever drawing ends. */
   readonly endsEarly: boolean;
@@ -58,27 +26,44 @@ const CHECKS: Readonly<Record<VoteBoundName, BoundCheck>> = {
   anytime: { endsEarly: true, share: 1, test: bettingTest, usesPB: false },
 };
 
-export const mayEndEarly = (bound: VoteBoundName): boolean => CHECKS[bound].endsEarly;
+/** What of a series' settings says how its votes became probabilities. */
+type BoundSettings = Pick<WithOrigins<VoteSettings>, 'n' | 'alpha' | 'bound' | 'until'>;
+
+export const mayEndEarly = (settings: BoundSettings): boolean =>
+  CHECKS[settings.bound.value].endsEarly || stoppingOf(settings) !== null;
+
+/** The test that p_A inverts, and its level in words. */
+function testOfClass(votes: number, draws: number, settings: BoundSettings): [test: VoteTest, level: string] {
+  const alpha = settings.alpha.value;
+  const rule = stoppingOf(settings);
+  if (rule === null) {
+    const { share, test } = CHECKS[settings.bound.value];
+    return [test(votes, draws, alpha * share), String(alpha * share)];
+  }
+  const { sequence, atEnd } = levelsOf(rule, alpha);
+  const betting = bettingTest(votes, draws, sequence);
+  return draws < settings.n.value
+    ? [betting, `${sequence} (betting)`]
+    : [
+        eitherTest(betting, binomialTest(votes, draws, atEnd)),
+        `${atEnd} (Clopper-Pearson) and ${sequence} (betting)`,
+      ];
+}
 
 /** What is wrong with p_A or p_B, or null. One rounding takes p_A + τ no further than the bound. */
-export function probabilityFault(c: VoteEvidence, bound: VoteBoundName, alpha: number): string | null {
+export function probabilityFault(c: VoteEvidence, settings: BoundSettings): string | null {
   if (c.selected === null) {
     return c.pA === 0 && c.pB === null ? null : 'no class was selected, yet something is claimed';
   }
-  const { share, test, usesPB } = CHECKS[bound];
-  const level = alpha * share;
+  const { share, test, usesPB } = CHECKS[settings.bound.value];
   const votes = c.counts[c.selected] ?? 0;
   const n = c.counts.reduce((sum, k) => sum + k, c.nonFinite);
-  const pA = lowerBoundFault(
-    c.pA,
-    c.tau,
-    votes,
-    test(votes, n, level),
-    `${votes} of ${n} votes at level ${level}`,
-  );
+  const [testA, levelA] = testOfClass(votes, n, settings);
+  const pA = lowerBoundFault(c.pA, c.tau, votes, testA, `${votes} of ${n} votes at level ${levelA}`);
   if (pA !== null) return pA;
   if (!usesPB) return c.pB === null ? null : 'pB is given, but this bound uses none';
   if (c.pB === null) return 'pB is missing';
+  const level = settings.alpha.value * share;
   const most = Math.max(c.nonFinite, ...c.counts.filter((_, k) => k !== c.selected));
   return upperBoundFault(
     c.pB,

@@ -66,11 +66,11 @@ const DENSITY_AT_0: Double2 = [0.3989422804014327, -2.49232720227773e-17];
 const ROUNDING = 2 ** -103;
 const NEGLIGIBLE = 2 ** -112;
 /** The series is not used beyond: no count of draws reaches it. */
-const LARGEST = 8.5;
+export const LARGEST_QUANTILE = 8.5;
 
 /** Enclosure of Φ(x) - p for 0 <= x <= 8.5 and 1/2 <= p <= 1; p - 1/2 is exact. */
 export function distributionMinus(x: number, p: number): Enclosure {
-  if (!(x >= 0 && x <= LARGEST)) throw new RangeError(`Φ(${x}) is not asked for by any result`);
+  if (!(x >= 0 && x <= LARGEST_QUANTILE)) throw new RangeError(`Φ(${x}) is not asked for by any result`);
   const half = divide(twoProduct(x, x), 2);
   let power: Double2 = [x, 0];
   let sum: Double2 = [x, 0];
@@ -117,7 +117,7 @@ function quantileOfUpperHalf(p: number): Enclosure {
   let x = Math.max(0, Math.sqrt(Math.max(0, -2 * Math.log(2 * (1 - p)))) - 1);
   for (let step = 0; step < 60; step++) {
     const { lower, upper } = distributionMinus(x, p);
-    const next = Math.min(LARGEST, x - (lower + upper) / 2 / density(x));
+    const next = Math.min(LARGEST_QUANTILE, x - (lower + upper) / 2 / density(x));
     const settled = Math.abs(next - x) <= 1e-15 * x;
     x = next;
     if (settled) break;
@@ -128,7 +128,7 @@ function quantileOfUpperHalf(p: number): Enclosure {
   let upper = x;
   for (let width = 1e-15; distributionMinus(upper, p).lower < 0; width *= 4) {
     upper = x * (1 + width);
-    if (upper > LARGEST) return { lower, upper: Number.POSITIVE_INFINITY };
+    if (upper > LARGEST_QUANTILE) return { lower, upper: Number.POSITIVE_INFINITY };
   }
   return { lower, upper };
 }

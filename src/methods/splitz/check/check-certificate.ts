@@ -7,6 +7,7 @@ import { sizeOf } from '../../../onnx/model/graph.ts';
 import type { RunHeader } from '../../../records/record.ts';
 import type { Certificate, Series } from '../../method.ts';
 import { ROUNDING, settingsFault, voteFault } from '../../smoothing/check/check-certificate.ts';
+import { ruleFault, stoppingOf } from '../../smoothing/check/check-stopping.ts';
 import { inSigmas, LARGEST_SHARE } from '../left-half-check.ts';
 import type { SplitzChecks, SplitzEvidence, SplitzFacts, SplitzSettings } from '../schema.ts';
 import { usableLatentRadius } from '../usable-radius.ts';
@@ -18,7 +19,7 @@ export function splitzHeaderFault({ settings, facts, guarantee, checks }: Splitz
   const estimated = lipschitz.value === 'power';
   if ((guarantee === 'certificate') === estimated)
     return `guarantee is "${guarantee}", but the left half was bounded by ${lipschitz.value}`;
-  const voted = settingsFault(settings, facts.noise, checks as SplitzChecks);
+  const voted = settingsFault(settings, facts.noise, checks as SplitzChecks) ?? ruleFault(settings);
   if (voted !== null) return voted;
   if (!(delta.value < 0.5)) return `delta is ${delta.value}`;
   if (split.value === 'input' || facts.nodesLeft === 0)
@@ -50,8 +51,24 @@ export function splitzFault(
     (verdict.failureProbability === spent
       ? null
       : `failureProbability is ${verdict.failureProbability}, but alpha + delta is ${spent}`) ??
-    radiusFault(verdict, evidence)
+    radiusFault(verdict, evidence) ??
+    decisionFault(verdict, evidence, settings)
   );
+}
+
+/** A radius is certified where R_u is what it needs. That it needs so much, model and data show. */
+function decisionFault(
+  { prediction, radius }: Pick<Certificate<SplitzEvidence>, 'prediction' | 'radius'>,
+  { target, latentRadius, forwardError }: SplitzEvidence,
+  settings: SplitzSeries['settings'],
+): string | null {
+  const rule = stoppingOf(settings);
+  if (rule?.kind !== 'radius' || target == null) return null;
+  if (!(target >= (forwardError ?? Number.POSITIVE_INFINITY)))
+    return `target is ${target}, below forwardError = ${forwardError}`;
+  return prediction !== null && latentRadius >= target && radius < rule.radius
+    ? `radius is ${radius}, although R_u reaches target = ${target}, what radius ${rule.radius} needs`
+    : null;
 }
 
 /** What a certificate says of the way back through the left half. */

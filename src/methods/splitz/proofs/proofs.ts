@@ -2,6 +2,7 @@
  * What is proved of a left half and can take long: computed where it is called, or in a thread of its own (proof-thread.ts).
  * Arguments and results are plain values, so that they can be posted.
  */
+import type { BallBound } from '../../../lipschitz/ball-bound.ts';
 import type { Evaluation } from '../../../lipschitz/evaluate-left-half.ts';
 import type { InputRadius, LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { Stage } from '../../../smoothing/noise/philox.ts';
@@ -27,7 +28,15 @@ export interface Proofs {
   /** As `globalLipschitz`: the norms that all images share are proved by it, once, with probes of the run's seed. */
   globalLipschitz(seed: bigint): number;
   /** As `LeftHalfBound.inputRadius`, with the probes of an image of a run. */
-  inputRadius(evaluation: Evaluation, latentRadius: number, seed: bigint, index: number): InputRadius;
+  inputRadius(
+    evaluation: Evaluation,
+    latentRadius: number,
+    seed: bigint,
+    index: number,
+    spent?: number,
+  ): InputRadius;
+  /** As `LeftHalfBound.ballAt`, with probes of an image of a run that no other of its proofs uses. */
+  ballAt(evaluation: Evaluation, radius: number, seed: bigint, index: number): BallBound;
   /** As `boundConfirmer`. */
   confirm(settings: ConfirmationSettings, image: Float32Array, claim: BoundClaim): BoundConfirmation;
 }
@@ -38,8 +47,10 @@ export function proofsOf(left: LeftHalfBound): Proofs {
   const confirmers = new Map<string, ReturnType<typeof boundConfirmer>>();
   return {
     globalLipschitz: (seed) => globalLipschitz(left, seed),
-    inputRadius: (evaluation, latentRadius, seed, index) =>
-      left.inputRadius(evaluation, latentRadius, probesOf(seed, index)),
+    inputRadius: (evaluation, latentRadius, seed, index, spent) =>
+      left.inputRadius(evaluation, latentRadius, probesOf(seed, index), spent),
+    ballAt: (evaluation, radius, seed, index) =>
+      left.ballAt(evaluation, radius, probesOf(seed, index, Stage.decidedRadius)),
     confirm(settings, image, claim) {
       const key = JSON.stringify(settings);
       const confirmer = confirmers.get(key) ?? confirmerOf(left, settings);

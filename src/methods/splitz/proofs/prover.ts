@@ -40,6 +40,10 @@ function here(left: LeftHalfBound): Prover {
       signal.throwIfAborted();
       return proofs.inputRadius(...args);
     },
+    ballAt: async (args, { signal }) => {
+      signal.throwIfAborted();
+      return proofs.ballAt(...args);
+    },
     confirm: async (args, { signal }) => {
       signal.throwIfAborted();
       return proofs.confirm(...args);
@@ -56,6 +60,7 @@ function inThread(left: LeftHalfBound, { model, inputDims }: PreparedClassifier,
   return {
     globalLipschitz: (args, asking) => thread.ask('globalLipschitz', args, asking),
     inputRadius: (args, asking) => thread.ask('inputRadius', args, asking),
+    ballAt: (args, asking) => thread.ask('ballAt', args, asking),
     confirm: (args, asking) => thread.ask('confirm', args, asking),
   };
 }

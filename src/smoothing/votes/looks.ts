@@ -1,0 +1,18 @@
+/**
+ * The numbers of draws at which votes are looked at, a geometric sequence fixed beforehand: neither batches nor workers have a
+ * part in it, so that drawing again ends where it ended before.
+ */
+
+export interface Looks {
+  /** Draws before the first look. */
+  readonly first: number;
+  /** Factor from one look to the next, at least; above 1. */
+  readonly apart: number;
+  /** Draws between two looks are a multiple of it. */
+  readonly step: number;
+}
+
+/** Draws from here to the next look; n is the last one, at which 0 are left. */
+export function drawsToLook(draws: number, n: number, { first, apart, step }: Looks): number {
+  return Math.min(n, draws === 0 ? first : step * Math.ceil((draws * apart) / step)) - draws;
+}

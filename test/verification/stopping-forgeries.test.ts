@@ -1,0 +1,232 @@
+/** Records of draws that ended early as a forger would write them: everything follows from the counts but what is forged. */
+import { describe, expect, it } from 'vitest';
+import { smoothing } from '../../src/methods/smoothing/method.ts';
+import { roundedDown, roundedUp, type VoteEvidence } from '../../src/methods/smoothing/votes.ts';
+import { splitz } from '../../src/methods/splitz/method.ts';
+import type { RunHeader, SeriesCertificate } from '../../src/records/record.ts';
+import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
+import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
+import { lessTau, radiusAtProbability } from '../../src/smoothing/votes/latent-radius.ts';
+import { setting } from '../records/run.ts';
+import { honestHeader, honestRecord } from './honest.ts';
+
+const ALPHA = 0.001;
+const N = 10_000;
+/** Of plain smoothing in `honestHeader`. */
+const SIGMA = 0.43;
+
+const headerWith = (until: string): RunHeader => honestHeader('clopper-pearson', N, until);
+
+/** A certificate of plain smoothing from `k` of `draws` votes and a bound, all else honest. */
+function certified(
+  header: RunHeader,
+  k: number,
+  draws: number,
+  bound: number,
+  target?: number,
+): SeriesCertificate {
+  const [, honest] = honestRecord(3, header).series;
+  if (honest === undefined) throw new Error('plain smoothing is alongside');
+  const { target: _, ...evidence } = honest.evidence as VoteEvidence;
+  const counts = evidence.counts.map((_, c) => (c === 0 ? k : c === 1 ? draws - k : 0));
+  const pA = lessTau(bound, evidence.tau);
+  const latentRadius = radiusAtProbability(pA, SIGMA);
+  const prediction = latentRadius > 0 ? 0 : null;
+  const votes = { ...evidence, selected: 0, counts, nonFinite: 0, pA, latentRadius };
+  return {
+    ...honest,
+    ...{ prediction, radius: prediction === null ? 0 : roundedDown(latentRadius) },
+    evidence: target === undefined ? votes : { ...votes, target },
+  };
+}
+
+const faultOf = (header: RunHeader, certificate: SeriesCertificate): string | null => {
+  const series = header.series[1];
+  if (series === undefined) throw new Error('plain smoothing is alongside');
+  return smoothing.fault(
+    certificate as Parameters<typeof smoothing.fault>[0],
+    series as Parameters<typeof smoothing.fault>[1],
+    header,
+  );
+};
+
+const [tenth, half] = [ALPHA / 10, ALPHA / 2];
+const rest = (part: number): number => (ALPHA - part) * (1 - 2 ** -52);
+const R = 0.25;
+const T = roundedUp(R);
+
+describe('a record that is honest', () => {
+  const tolerant = headerWith('tolerance 5%');
+  const decided = headerWith(`radius >= ${R}`);
+
+  it.each([
+    [
+      'ended at a look, within the tolerance',
+      tolerant,
+      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, tenth)),
+    ],
+    ['ended without majority', tolerant, certified(tolerant, 30, 128, anytimeLower(30, 128, tenth))],
+    ['of all draws', tolerant, certified(tolerant, 5200, N, clopperPearsonLower(5200, N, rest(tenth)))],
+    ['decided: yes', decided, certified(decided, 128, 128, anytimeLower(128, 128, half), T)],
+    ['decided: no', decided, certified(decided, 60, 128, anytimeLower(60, 128, half), T)],
+    [
+      'decided by all draws',
+      decided,
+      certified(decided, 7300, N, clopperPearsonLower(7300, N, rest(half)), T),
+    ],
+  ])('holds: %s', (_, header, certificate) => {
+    expect(faultOf(header, certificate)).toBeNull();
+  });
+});
+
+describe('is caught: p_A at a level that nobody stated', () => {
+  const tolerant = headerWith('tolerance 5%');
+  const decided = headerWith(`radius >= ${R}`);
+
+  it.each([
+    [
+      'the sequence at all of alpha',
+      tolerant,
+      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, ALPHA)),
+    ],
+    [
+      'the sequence at the part of another rule',
+      tolerant,
+      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, half)),
+    ],
+    [
+      'the sequence at all of alpha, decided',
+      decided,
+      certified(decided, 128, 128, anytimeLower(128, 128, ALPHA), T),
+    ],
+    [
+      'Clopper-Pearson where draws ended early',
+      tolerant,
+      certified(tolerant, 6318, 7040, clopperPearsonLower(6318, 7040, rest(tenth))),
+    ],
+    [
+      'Clopper-Pearson of all draws at all of alpha',
+      tolerant,
+      certified(tolerant, 5200, N, clopperPearsonLower(5200, N, ALPHA)),
+    ],
+    [
+      'and at the part of another rule',
+      decided,
+      certified(decided, 7300, N, clopperPearsonLower(7300, N, rest(tenth)), T),
+    ],
+  ])('%s', (_, header, certificate) => {
+    expect(faultOf(header, certificate)).toContain('above the bound');
+  });
+
+  it.each([
+    ['a bound that was not the better one', anytimeLower(5200, N, tenth)],
+    ['a bound a little lower', clopperPearsonLower(5200, N, rest(tenth)) - 1e-5],
+  ])('%s', (_, bound) => {
+    expect(faultOf(tolerant, certified(tolerant, 5200, N, bound))).toContain('below the bound');
+  });
+});
+
+describe('is caught: where draws ended', () => {
+  const tolerant = headerWith('tolerance 5%');
+  const decided = headerWith(`radius >= ${R}`);
+  const early = (header: RunHeader, k: number, draws: number, level: number, target?: number) =>
+    faultOf(header, certified(header, k, draws, anytimeLower(k, draws, level), target));
+
+  it.each([1, 127, 129, 500, 7039, 9999])('after %d draws, where no rule looks', (draws) => {
+    for (const k of [0, Math.floor(draws * 0.9), draws]) {
+      expect(early(tolerant, k, draws, tenth)).toMatch(/where the rule "tolerance 5%" does not look/u);
+      expect(early(decided, k, draws, half, T)).toMatch(/where the rule "radius >= 0.25" does not look/u);
+    }
+  });
+
+  it('at a look whose votes settle nothing', () => {
+    for (const k of [70, 115, 128])
+      expect(early(tolerant, k, 128, tenth), `${k} of 128`).toMatch(/do not settle "tolerance 5%"/u);
+    // Φ(0.25 / 0.43) = 0.7195.
+    for (const k of [85, 92, 100])
+      expect(early(decided, k, 128, half, T), `${k} of 128`).toMatch(/do not settle "radius >= 0.25"/u);
+  });
+
+  it('without a class, before all draws', () => {
+    const none = certified(tolerant, 30, 128, 0);
+    const evidence = { ...none.evidence, selected: null, pA: 0 };
+    expect(faultOf(tolerant, { ...none, evidence })).toMatch(/no class was selected to decide about/u);
+  });
+
+  it('under a rule that the file does not state', () => {
+    const certificate = certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, tenth));
+    expect(faultOf(honestHeader(), certificate)).toMatch(/come to 7040 draws, the run's n is 10000/u);
+    expect(faultOf(headerWith('tolerance 1%'), certificate)).toMatch(/do not settle "tolerance 1%"/u);
+    expect(faultOf(decided, certificate)).not.toBeNull();
+    expect(faultOf(headerWith('tolerance 50%'), certificate)).toBeNull();
+  });
+});
+
+describe('is caught: what a decision is about', () => {
+  const decided = headerWith(`radius >= ${R}`);
+
+  it.each([undefined, 0.1, 0.9])('a target of %s at the input, where the radius needs itself', (target) => {
+    const certificate = certified(decided, 60, 128, anytimeLower(60, 128, half), target);
+    expect(faultOf(decided, certificate)).toMatch(/target is/u);
+  });
+
+  it('a target where nothing is decided', () => {
+    for (const header of [honestHeader(), headerWith('tolerance 5%')]) {
+      const [, honest] = honestRecord(3, header).series;
+      if (honest === undefined) throw new Error('plain smoothing is alongside');
+      expect(faultOf(header, honest)).toBeNull();
+      const evidence = { ...honest.evidence, target: 0.25 };
+      expect(faultOf(header, { ...honest, evidence })).toMatch(/target is given exactly where/u);
+    }
+  });
+
+  it('at a cut: a target below its rounding error, or a radius short of what R_u allows', () => {
+    const [series] = decided.series;
+    const reached = Array.from({ length: 40 }, (_, k) => honestRecord(k, decided).series[0]).find(
+      (one) => (one?.radius ?? 0) >= R,
+    );
+    if (series === undefined || reached === undefined) throw new Error('some image reaches the radius');
+    const fault = (certificate: SeriesCertificate): string | null =>
+      splitz.fault(
+        certificate as Parameters<typeof splitz.fault>[0],
+        series as Parameters<typeof splitz.fault>[1],
+        decided,
+      );
+    expect(fault(reached)).toBeNull();
+    const evidence = { ...reached.evidence, target: 1e-9 };
+    expect(fault({ ...reached, evidence })).toMatch(/below forwardError/u);
+    const radius = R * 0.9;
+    const displacement = radius * 1.15;
+    const shorter = {
+      ...reached.evidence,
+      displacement,
+      localLipschitz: (displacement / radius) * (1 + 2 ** -52),
+    };
+    expect(fault({ ...reached, radius, evidence: shorter })).toMatch(/although R_u reaches target/u);
+  });
+});
+
+describe('is caught: a rule in the header', () => {
+  const faultWith = (until: string, bound = 'clopper-pearson'): string | null => {
+    const header = honestHeader();
+    const [own] = header.series;
+    if (own === undefined) throw new Error('a run has a series');
+    const settings = { ...own.settings, until: setting(until), bound: setting(bound) };
+    return splitz.headerFault({ ...own, settings } as Parameters<typeof splitz.headerFault>[0], header);
+  };
+
+  it('that certify writes is none', () => {
+    for (const until of ['radius >= 0.5', 'tolerance 5%']) expect(faultWith(until)).toBeNull();
+  });
+
+  it.each(['n', '', 'tolerance 5 %', 'radius >= 0.50', 'radius >= -1', 'never'])(
+    '"%s", which it does not write',
+    (until) => {
+      expect(faultWith(until)).toBe(`until is "${until}", not a rule as certify writes it`);
+    },
+  );
+
+  it.each(['anytime', 'runner-up'])('with the bound %s', (bound) => {
+    expect(faultWith('tolerance 5%', bound)).toContain(`with the bound ${bound}, which no run has`);
+  });
+});

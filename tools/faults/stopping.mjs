@@ -1,0 +1,68 @@
+// Deliberate faults in what ends draws early and in what is made of them. The shape is that of faults.mjs.
+export const STOPPING_FAULTS = [
+  {
+    name: 'stopping: the sequence and Clopper-Pearson each spend all of alpha',
+    file: 'src/smoothing/stopping/hybrid.ts',
+    from: 'return { sequence, atEnd: (alpha - sequence) * (1 - 2 ** -52) };',
+    to: 'return { sequence: alpha, atEnd: alpha };',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: Clopper-Pearson counts wherever draws end',
+    file: 'src/smoothing/stopping/hybrid.ts',
+    from: 'return draws < n ? early :',
+    to: 'return draws < 0 ? early :',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: votes are looked at after every few batches',
+    file: 'src/methods/smoothing/votes.ts',
+    from: 'voting.next(votes, selected, purpose);',
+    to: 'Math.min(voting.next(votes, selected, purpose), 3 * sampler.batch);',
+    rebuild: true,
+    tests: 'test/methods/until.test.ts',
+  },
+  {
+    name: 'stopping: bets reject at twice alpha',
+    file: 'src/smoothing/votes/betting.ts',
+    from: 'const threshold = -Math.log(alpha)',
+    to: 'const threshold = -Math.log(2 * alpha)',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: at a cut, R_u is compared with the radius itself',
+    file: 'src/methods/splitz/open.ts',
+    from: 'evidence.latentRadius >= decided.target;',
+    to: 'evidence.latentRadius >= decided.radius;',
+    tests: 'test/methods/until.test.ts',
+  },
+  {
+    name: 'stopping: verify takes a sequence at all of alpha',
+    file: 'src/methods/smoothing/check/check-stopping.ts',
+    from: 'sequence: alpha * share,',
+    to: 'sequence: alpha,',
+    tests: 'test/verification/stopping-forgeries.test.ts',
+  },
+  {
+    name: 'stopping: verify takes any place where draws ended',
+    file: 'src/methods/smoothing/check/check-stopping.ts',
+    from: 'if (!isLook(draws))',
+    to: 'if (draws === 0)',
+    tests: 'test/verification/stopping-forgeries.test.ts',
+  },
+  {
+    name: 'stopping: verify does not ask whether the votes settled anything',
+    file: 'src/methods/smoothing/check/check-stopping.ts',
+    from: 'return settled ?',
+    to: 'return settled || draws > 0 ?',
+    tests: 'test/verification/stopping-forgeries.test.ts',
+  },
+  {
+    name: 'stopping: a run of another rule is continued',
+    file: 'src/records/run-identity.ts',
+    from: "  'selection.max.value',\n",
+    to: "  'selection.max.value',\n  'series.0.settings.until.value',\n  'series.1.settings.until.value',\n",
+    rebuild: true,
+    tests: 'test/cli/until.test.ts',
+  },
+];
