@@ -30,7 +30,7 @@ const WITH_LINEAR_PART = [
   ...['GroupNormalization', 'LpNormalization', 'Mul', 'Div', 'MatMul'],
 ];
 /** Those that say no more of their chords than how steep they are: J is 0. */
-const UNSIGNED = ['ThresholdedRelu'];
+const UNSIGNED = ['ThresholdedRelu', 'Shrink'];
 
 const norm = (v: Float64Array): number => Math.sqrt(v.reduce((sum, c) => sum + c * c, 0));
 
@@ -90,7 +90,7 @@ function attack(
 describe.each(WITH_LINEAR_PART)('the linear part of %s', (type) => {
   it('leaves no more than its bounds say, for any centre within the error, and about as much', () => {
     const seen: Seen = { count: 0, box: 0, rho: 0 };
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 40; seed++) {
       const random = randomSource(1000 + seed);
       const made = makers[type]!(random);
       const half = compiled(made);
@@ -130,7 +130,7 @@ describe.each(WITH_LINEAR_PART)('the linear part of %s', (type) => {
     'is the Jacobian for small balls: what it leaves is of second order',
     () => {
       let smooth = 0;
-      for (let seed = 0; seed < 40; seed++) {
+      for (let seed = 0; seed < 24; seed++) {
         const random = randomSource(seed);
         const made = makers[type]!(random);
         const half = compiled(made);
@@ -150,7 +150,7 @@ describe.each(WITH_LINEAR_PART)('the linear part of %s', (type) => {
           if (rest.rho < 1e-7 * Math.sqrt(centre.length)) smooth++;
         }
       }
-      expect(smooth).toBeGreaterThan(15);
+      expect(smooth).toBeGreaterThan(8);
     },
   );
 });
