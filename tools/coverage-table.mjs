@@ -67,6 +67,10 @@ mask, cache or cap is bounded as the products and the Softmax it consists of; Sc
 operators. Other products and quotients of two tensors that depend on the input are bounded part by part; the radius is 0 where a
 divisor may become 0 on every ball.
 
+With \`--lipschitz linear\` ([certificates.md](certificates.md), section 3.1) activations, maxima, sorting, products, quotients, matrix
+products, softmax and normalisations pass on their linear part. Exp, Log, Sqrt, Reciprocal, Pow, activations that jump and windows of a
+norm pass on none: their whole movement is bounded as with \`secant\`.
+
 "Node tests" counts the tests of the ONNX project that contain the operator, have float input and output, and are
 reproduced in float64. "Trained" says whether \`train\` has its gradient.
 

@@ -138,7 +138,8 @@ export const drawOptions = <T>(y: Argv<T>) =>
       .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
       .option('lipschitz', {
         choices: DISPLACEMENT_BOUNDS,
-        describe: 'bound of the left half [secant]; power is the published ESTIMATE, not a bound',
+        describe:
+          'bound of the left half [secant]; linear takes up to three times as long for larger radii behind several layers; power is the published ESTIMATE, not a bound',
       })
       .option('provider', {
         choices: PROVIDERS,

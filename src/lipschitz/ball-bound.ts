@@ -2,7 +2,7 @@
 
 import { inflate } from '../ground/rounding-error.ts';
 import { latentMovement, movements, type NormOf } from './displacement.ts';
-import type { DisplacementBound } from './displacement-bounds.ts';
+import type { SegmentwiseBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import { forwardErrorOnBall } from './forward-error.ts';
 import type { LeftHalf } from './left-half.ts';
@@ -20,17 +20,25 @@ export function onBall(
   half: LeftHalf,
   evaluation: Evaluation,
   r: number,
-  bound: DisplacementBound,
+  bound: SegmentwiseBound,
   normOf: NormOf,
 ): BallBound {
   const bases = movements(half, evaluation, r, bound, normOf);
   if (bases === null) return UNBOUNDED;
   const moved = latentMovement(half, bases, bound, normOf);
-  const forwardError = forwardErrorOnBall(half, evaluation, bases);
-  return { displacement: moved, forwardError, total: inflate(moved + forwardError, 1) };
+  return summedUp(moved, forwardErrorOnBall(half, evaluation, bases));
 }
 
-const UNBOUNDED: BallBound = {
+export const summedUp = (displacement: number, forwardError: number): BallBound => ({
+  displacement,
+  forwardError,
+  total: inflate(displacement + forwardError, 1),
+});
+
+/** The smaller of two bounds on the same ball. */
+export const tighter = (a: BallBound, b: BallBound): BallBound => (b.total < a.total ? b : a);
+
+export const UNBOUNDED: BallBound = {
   displacement: Number.POSITIVE_INFINITY,
   forwardError: Number.POSITIVE_INFINITY,
   total: Number.POSITIVE_INFINITY,

@@ -42,6 +42,42 @@ export function halfBandwidth(matrix: SparseMatrix, order: Int32Array): number {
   return band;
 }
 
+/** Places and values of the entries, row by row and in each row by rising place: dealt out to the places first, then to the rows. */
+function byRisingPlace(
+  { rows, cols, rowStart, column, value }: SparseMatrix,
+  order: Int32Array,
+): { readonly places: Int32Array; readonly values: Float64Array } {
+  const start = new Int32Array(cols + 1);
+  for (const c of column) start[order[c]! + 1] = start[order[c]! + 1]! + 1;
+  for (let p = 0; p < cols; p++) start[p + 1] = start[p + 1]! + start[p]!;
+  const entry = new Int32Array(column.length);
+  const rowOf = new Int32Array(column.length);
+  for (let row = 0; row < rows; row++) {
+    for (let k = rowStart[row]!; k < rowStart[row + 1]!; k++) {
+      const place = order[column[k]!]!;
+      const at = start[place]!;
+      start[place] = at + 1;
+      entry[at] = k;
+      rowOf[at] = row;
+    }
+  }
+  const next = rowStart.slice(0, rows);
+  const places = new Int32Array(column.length);
+  const values = new Float64Array(column.length);
+  for (let at = 0; at < entry.length; at++) {
+    const row = rowOf[at]!;
+    const to = next[row]!;
+    next[row] = to + 1;
+    places[to] = order[column[entry[at]!]!]!;
+    values[to] = value[entry[at]!]!;
+  }
+  return { places, values };
+}
+
+/** Multiplications of one bound with a Gram matrix of this size, about: a factorisation and the products of its estimate. */
+export const boundWork = (size: number, band: number): number =>
+  factorisationWork(size, band) + 2 * PROOF_STEPS * size * (band + 1);
+
 export class BandedGram {
   readonly #matrix: SparseMatrix;
   /** Place of each column. */
@@ -52,26 +88,14 @@ export class BandedGram {
   readonly #values: Float64Array;
   #unweighted: Float64Array | null = null;
 
-  constructor(matrix: SparseMatrix, order: Int32Array) {
-    const place = Int32Array.from(matrix.column, (c) => order[c]!);
-    const entry = Int32Array.from(place, (_, k) => k);
-    for (let row = 0; row < matrix.rows; row++)
-      entry.subarray(matrix.rowStart[row]!, matrix.rowStart[row + 1]!).sort((a, b) => place[a]! - place[b]!);
+  /** @param band half bandwidth in this order */
+  constructor(matrix: SparseMatrix, order: Int32Array, band = halfBandwidth(matrix, order)) {
+    const { places, values } = byRisingPlace(matrix, order);
     this.#matrix = matrix;
     this.#order = order;
-    this.#band = halfBandwidth(matrix, order);
-    this.#places = entry.map((k) => place[k]!);
-    this.#values = Float64Array.from(entry, (k) => matrix.value[k]!);
-  }
-
-  get isDiagonal(): boolean {
-    return this.#band === 0;
-  }
-
-  /** Multiplications of one bound, about: a factorisation and the products of its estimate. */
-  get work(): number {
-    const size = this.#matrix.cols;
-    return factorisationWork(size, this.#band) + 2 * PROOF_STEPS * size * (this.#band + 1);
+    this.#band = band;
+    this.#places = places;
+    this.#values = values;
   }
 
   /** Proved upper bound on || diag(w) B diag(s) ||_2 for the stored entries of B. */

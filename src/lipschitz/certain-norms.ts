@@ -47,6 +47,12 @@ export class CertainNorms {
     return (matrix, rows, columns) => this.#of(matrix).norm.powerEstimate(rows, columns, steps);
   }
 
+  /** The prepared norm of a segment that a factorisation bounds; null for another matrix. */
+  prepared(matrix: LinearMap): SpectralNorm | null {
+    const known = this.#norms.get(matrix);
+    return known !== undefined && known.whole === null ? known.norm : null;
+  }
+
   /** Upper bounds. */
   readonly proving: NormOf = (matrix, rows, columns) => {
     const { norm, whole } = this.#of(matrix);

@@ -1,5 +1,11 @@
 /** The names of the bounds on a left half's displacement; kept apart so that help can list them without loading the rest. */
 
 /** Upper bounds, loosest first. `power` is the published method: an estimate, not a bound. */
-export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'power'] as const;
+export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'linear', 'power'] as const;
 export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
+
+/** Those that multiply norms of single segments (displacement.ts). */
+export type SegmentwiseBound = Exclude<DisplacementBound, 'linear'>;
+
+/** Those that need no Lipschitz constant on all of space, only bounds on balls. */
+export const BALL_BOUNDS: readonly DisplacementBound[] = ['secant', 'linear'];

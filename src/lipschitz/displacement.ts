@@ -20,7 +20,7 @@ import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { Movement } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
-import type { DisplacementBound } from './displacement-bounds.ts';
+import type { SegmentwiseBound } from './displacement-bounds.ts';
 import type { Approximation, Evaluation } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
@@ -35,7 +35,7 @@ function moving(movement: Movement): Scales {
 }
 
 /** 0, or at least `TINY`. */
-const noLess = (moved: number): number => (moved > 0 ? Math.max(moved, TINY) : moved);
+export const noLess = (moved: number): number => (moved > 0 ? Math.max(moved, TINY) : moved);
 
 /** T: upper bounds on the displacement of each coordinate of an affine form. */
 export function reach(form: AffineForm, bases: readonly Movement[]): Float64Array {
@@ -55,7 +55,7 @@ export function reach(form: AffineForm, bases: readonly Movement[]): Float64Arra
 }
 
 /** sum_j ||diag(rows) A_j diag(I_j)|| rho_j. */
-function masked(
+export function masked(
   form: AffineForm,
   bases: readonly Movement[],
   rows: Scales,
@@ -75,7 +75,7 @@ function stepMovement(
   { input, nonlinearity }: Step,
   centre: Approximation | undefined,
   bases: readonly Movement[],
-  bound: DisplacementBound,
+  bound: SegmentwiseBound,
   normOf: NormOf,
 ): Movement {
   if (bound === 'global') {
@@ -103,7 +103,7 @@ export function movements(
   half: LeftHalf,
   evaluation: Evaluation,
   r: number,
-  bound: DisplacementBound,
+  bound: SegmentwiseBound,
   normOf: NormOf,
 ): readonly Movement[] | null {
   const bases: Movement[] = [{ rho: noLess(r), box: null }];
@@ -125,7 +125,7 @@ export function displacement(
   half: LeftHalf,
   evaluation: Evaluation,
   r: number,
-  bound: DisplacementBound,
+  bound: SegmentwiseBound,
   normOf: NormOf,
 ): number {
   const bases = movements(half, evaluation, r, bound, normOf);
@@ -136,7 +136,7 @@ export function displacement(
 export function latentMovement(
   half: LeftHalf,
   bases: readonly Movement[],
-  bound: DisplacementBound,
+  bound: SegmentwiseBound,
   normOf: NormOf,
 ): number {
   const moved = masked(half.output, bases, null, bound !== 'global', normOf);

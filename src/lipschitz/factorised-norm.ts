@@ -3,7 +3,7 @@
 import { type FactorisationLimit, isFactorisable } from '../operators/algebra/factorisable.ts';
 import type { Scales } from '../operators/algebra/scales.ts';
 import type { SparseMatrix } from '../operators/algebra/sparse-matrix.ts';
-import { BandedGram, halfBandwidth } from './banded-gram.ts';
+import { BandedGram, boundWork, halfBandwidth } from './banded-gram.ts';
 
 /** Orders of the cells of a [1, C, H, W] tensor worth trying: as stored, and with channels last (narrower band). */
 function orders(size: number, dims: readonly number[]): Int32Array[] {
@@ -14,17 +14,18 @@ function orders(size: number, dims: readonly number[]): Int32Array[] {
   return [stored, stored.map((i) => (i % plane) * channels + Math.floor(i / plane))];
 }
 
-function bandedGram(
+/** The order with the narrowest band, where that is narrow enough. */
+function factorisableOrder(
   matrix: SparseMatrix,
   dims: readonly number[],
   limit: FactorisationLimit,
-): BandedGram | null {
+): { readonly order: Int32Array; readonly band: number } | null {
   const candidates = orders(matrix.cols, dims).map((order) => ({
     order,
     band: halfBandwidth(matrix, order),
   }));
   const best = candidates.reduce((a, b) => (b.band < a.band ? b : a));
-  return isFactorisable(matrix.cols, best.band, limit) ? new BandedGram(matrix, best.order) : null;
+  return isFactorisable(matrix.cols, best.band, limit) ? best : null;
 }
 
 export interface FactorisedNorm {
@@ -45,16 +46,20 @@ export function factorisedNorm(
 ): FactorisedNorm | null {
   const byColumns = matrix.cols <= matrix.rows;
   for (const columnSide of [byColumns, !byColumns]) {
-    const gram = columnSide
-      ? bandedGram(matrix, columnDims, limit)
-      : bandedGram(matrix.transpose(), rowDims, limit);
-    if (gram !== null) {
-      return {
-        bound: (rows, columns) => (columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows)),
-        isDiagonal: gram.isDiagonal,
-        work: gram.work,
-      };
-    }
+    const side = columnSide ? matrix : matrix.transpose();
+    const found = factorisableOrder(side, columnSide ? columnDims : rowDims, limit);
+    if (found === null) continue;
+    const { order, band } = found;
+    // Prepared by the first bound: a search takes estimates only.
+    let gram: BandedGram | null = null;
+    return {
+      bound(rows, columns) {
+        gram ??= new BandedGram(side, order, band);
+        return columnSide ? gram.bound(rows, columns) : gram.bound(columns, rows);
+      },
+      isDiagonal: band === 0,
+      work: boundWork(side.cols, band),
+    };
   }
   return null;
 }

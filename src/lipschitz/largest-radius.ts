@@ -3,14 +3,21 @@
  * fixed-point steps r <- target * r / D(r), aimed just below the target, until D reaches it within the tolerance (no r larger
  * by more than that is then left) or the root is bracketed; regula falsi (Illinois) inside the bracket, and bisection
  * whenever three steps have not halved it (D jumps where a mask switches on).
+ *
+ * @param start the radius to try first
  */
-export function largestRadius(D: (r: number) => number, target: number, tolerance = 1e-6): number {
+export function largestRadius(
+  D: (r: number) => number,
+  target: number,
+  tolerance = 1e-6,
+  start = target,
+): number {
   let low = 0;
   let lowValue = -target;
   let high = Number.POSITIVE_INFINITY;
   let highValue = 0;
   let lastSide = 0;
-  let r = target;
+  let r = start;
   let width = Number.POSITIVE_INFINITY;
   let slow = 0;
   const below = 1 - tolerance / 2;

@@ -5,17 +5,21 @@
  *   |(y_j - y_i)(x') - (y_j - y_i)(x)| <= M_i(r) = sum_k min(||a_k|| rho_k, |a_k| box_k),   a_k = row j - row i of A_k,
  *
  * for ||x' - x|| <= r, where rho_k and box_k bound how far base k moves (displacement.ts). The two rows are subtracted before
- * any norm is taken, so what they have in common costs nothing.
+ * any norm is taken, so what they have in common costs nothing. With the linear part kept, the same over the symbols (linear/).
  */
 import { inflate } from '../ground/rounding-error.ts';
+import type { Movement } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import type { CertainNorms } from './certain-norms.ts';
 import { movements, type NormOf, reach } from './displacement.ts';
-import type { DisplacementBound } from './displacement-bounds.ts';
+import type { DisplacementBound, SegmentwiseBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import { forwardErrorOnBall } from './forward-error.ts';
 import { largestRadius } from './largest-radius.ts';
 import type { LeftHalf } from './left-half.ts';
+import { overSymbols } from './linear/composed-forms.ts';
+import { type LinearBall, smaller } from './linear/linear-ball.ts';
+import { LinearBound } from './linear/linear-bound.ts';
 import { provedRadius } from './proved-radius.ts';
 
 export interface PairwiseRadius {
@@ -53,6 +57,20 @@ export interface ScoreBound {
 /** Power steps of the published methods. */
 const POWER_STEPS = 5;
 
+/** How everything moves on one ball. */
+interface Moved {
+  /** Upper bounds on the movement of each row of a form. */
+  of(against: AffineForm): Float64Array;
+  readonly bases: readonly Movement[];
+}
+
+/** One way of bounding balls around one image; null where a ball has no bound. */
+interface Way {
+  /** By norms estimated with `steps` Lanczos steps. */
+  estimate(r: number, steps: number): Moved | null;
+  prove(r: number): Moved | null;
+}
+
 /** What the ball gives; `total` is the largest share of a lead that is used up. */
 interface Ball {
   readonly moved: Float64Array;
@@ -61,48 +79,115 @@ interface Ball {
 }
 
 export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: DisplacementBound): ScoreBound {
-  const kind: DisplacementBound = bound === 'power' ? 'mask' : bound;
+  const linear = bound === 'linear' ? keepingLinearPart(half, norms) : null;
+  const kind: SegmentwiseBound = bound === 'power' ? 'mask' : bound === 'linear' ? 'secant' : bound;
   const proving: NormOf = bound === 'power' ? norms.powerEstimating(POWER_STEPS) : norms.proving;
-  const movedBy = (evaluation: Evaluation, against: AffineForm, r: number): Float64Array => {
-    const bases = movements(half, evaluation, r, kind, proving);
-    return bases === null ? unbounded(against) : reach(against, bases);
-  };
+  const segmentwise = (evaluation: Evaluation): Way => ({
+    estimate: (r, steps) => bySegments(half, evaluation, r, kind, norms.estimating(steps)),
+    prove: (r) => bySegments(half, evaluation, r, kind, proving),
+  });
   return {
     isUpperBound: bound !== 'power',
-    moved: movedBy,
+    moved(evaluation, against, r) {
+      const moved = segmentwise(evaluation).prove(r)?.of(against) ?? unbounded(against);
+      return smaller(moved, linear?.(evaluation).prove(r)?.of(against) ?? moved);
+    },
     radius(evaluation, against, leads, errors) {
-      const ballOf = (r: number, normOf: NormOf): Ball => {
-        const bases = movements(half, evaluation, r, kind, normOf);
-        if (bases === null) return { moved: unbounded(against), ...NO_BALL };
-        const moved = reach(against, bases);
-        const forwardError = forwardErrorOnBall(half, evaluation, bases);
-        return { moved, forwardError, total: shareUsed(moved, errors * forwardError, leads) };
-      };
-      const { radius } =
-        bound === 'power'
-          ? { radius: largestRadius((r) => ballOf(r, proving).total, 1) }
-          : provedRadius(
-              {
-                estimate: (r, steps) => ballOf(r, norms.estimating(steps)).total,
-                prove(r) {
-                  const { total, forwardError } = ballOf(r, proving);
-                  return { displacement: total, forwardError, total };
-                },
-                costly: false,
-                factorised: true,
-                excess: 1,
-              },
-              1,
-            );
-      if (radius === 0) return { radius, moved: new Float64Array(leads.length), forwardError: 0 };
-      const { moved, forwardError } = ballOf(radius, proving);
-      return { radius, moved, forwardError };
+      const asked = { half, evaluation, against, leads, errors };
+      if (bound === 'power') return estimatedRadius(asked, segmentwise(evaluation));
+      const first = radiusBy(asked, segmentwise(evaluation));
+      if (linear === null) return first;
+      const second = radiusBy(asked, linear(evaluation), first.radius);
+      return second.radius > first.radius ? second : first;
     },
     lipschitz(against) {
       const bases = movements(half, NOWHERE, 1, 'global', norms.proving);
       return bases === null ? unbounded(against) : reach(against, bases);
     },
   };
+}
+
+function bySegments(
+  half: LeftHalf,
+  evaluation: Evaluation,
+  r: number,
+  kind: SegmentwiseBound,
+  normOf: NormOf,
+): Moved | null {
+  const bases = movements(half, evaluation, r, kind, normOf);
+  return bases === null ? null : { bases, of: (against) => reach(against, bases) };
+}
+
+/** Multiplications that keeping the linear part may take per image. */
+const ALLOWED = 2e9;
+
+/** The way that keeps the linear part, its norms proved without any probability. */
+function keepingLinearPart(half: LeftHalf, norms: CertainNorms): (evaluation: Evaluation) => Way {
+  const linear = new LinearBound(half, ALLOWED, (matrix) => norms.prepared(matrix));
+  const moved = (ball: LinearBall | null): Moved | null =>
+    ball && {
+      bases: ball.bases,
+      of(against) {
+        const whole = overSymbols(against, ball.maps.parts);
+        const bySegment = reach(against, ball.bases);
+        return whole === null ? bySegment : smaller(reach(whole, ball.symbols), bySegment);
+      },
+    };
+  return (evaluation) => {
+    const nearby = linear.nearby(evaluation);
+    return {
+      estimate: (r, steps) => moved(nearby(r, linear.norms.estimating(steps, true))),
+      prove: (r) => moved(linear.ball(evaluation, r, linear.norms.certain)),
+    };
+  };
+}
+
+/** What a radius is asked for. */
+interface Asked {
+  readonly half: LeftHalf;
+  readonly evaluation: Evaluation;
+  readonly against: AffineForm;
+  readonly leads: readonly number[];
+  readonly errors: number;
+}
+
+function ballOf({ half, evaluation, against, leads, errors }: Asked, moved: Moved | null): Ball {
+  if (moved === null) return { moved: unbounded(against), ...NO_BALL };
+  const movements = moved.of(against);
+  const forwardError = forwardErrorOnBall(half, evaluation, moved.bases);
+  return { moved: movements, forwardError, total: shareUsed(movements, errors * forwardError, leads) };
+}
+
+function radiusBy(asked: Asked, way: Way, start = 0): PairwiseRadius {
+  const { radius } = provedRadius(
+    {
+      estimate: (r, steps) => ballOf(asked, way.estimate(r, steps)).total,
+      prove(r) {
+        const { total, forwardError } = ballOf(asked, way.prove(r));
+        return { displacement: total, forwardError, total };
+      },
+      costly: false,
+      factorised: true,
+      excess: 1,
+      ...(start > 0 ? { start } : {}),
+    },
+    1,
+  );
+  return atRadius(asked, radius, way);
+}
+
+function estimatedRadius(asked: Asked, way: Way): PairwiseRadius {
+  return atRadius(
+    asked,
+    largestRadius((r) => ballOf(asked, way.prove(r)).total, 1),
+    way,
+  );
+}
+
+function atRadius(asked: Asked, radius: number, way: Way): PairwiseRadius {
+  if (radius === 0) return { radius, moved: new Float64Array(asked.leads.length), forwardError: 0 };
+  const { moved, forwardError } = ballOf(asked, way.prove(radius));
+  return { radius, moved, forwardError };
 }
 
 const NO_BALL = { forwardError: Number.POSITIVE_INFINITY, total: Number.POSITIVE_INFINITY };

@@ -27,6 +27,8 @@ export interface Balls {
   readonly factorised: boolean;
   /** Factor by which a proof usually exceeds an estimate, at most. */
   readonly excess: number;
+  /** A radius to begin the search at; the latent radius when omitted. */
+  readonly start?: number;
 }
 
 /** Proofs attempted per image; the failure probability is split over all of them in advance. */
@@ -78,20 +80,25 @@ export function provedRadius(balls: Balls, latentRadius: number, proofs = PROOFS
 }
 
 /** The radius to try first. */
-function firstRadius({ estimate, costly, factorised, excess }: Balls, latentRadius: number): number {
+function firstRadius({ estimate, costly, factorised, excess, start }: Balls, latentRadius: number): number {
   // No need to aim low: a proof that fails bounds the norm at the smaller radius tried next.
-  if (costly) return largestRadius((r) => estimate(r, SEARCH_STEPS), latentRadius, FRUGAL_TOLERANCE);
+  if (costly) return largestRadius((r) => estimate(r, SEARCH_STEPS), latentRadius, FRUGAL_TOLERANCE, start);
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.
   const target = latentRadius / excess;
-  const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target, SEARCH_TOLERANCE);
+  const radius = largestRadius((r) => estimate(r, SEARCH_STEPS), target, SEARCH_TOLERANCE, start);
   // The short estimates are a little low: the first proof shows by how much, or one longer estimate.
   return factorised ? radius : radius * Math.min(1, target / estimate(radius, REFINING_STEPS));
 }
 
 /** The radius to try after a proof at `radius` gave `proved` and left room. */
-function largerRadius({ estimate }: Balls, latentRadius: number, radius: number, proved: number): number {
+function largerRadius(
+  { estimate, start }: Balls,
+  latentRadius: number,
+  radius: number,
+  proved: number,
+): number {
   // `excess` counts every norm in full, D need not: aim by the factor that this proof exceeded its estimate by.
   const exceeded = proved / estimate(radius, SEARCH_STEPS);
   const aim = (latentRadius / exceeded) * (1 - RETRY_MARGIN);
-  return largestRadius((r) => estimate(r, SEARCH_STEPS), aim, SEARCH_TOLERANCE);
+  return largestRadius((r) => estimate(r, SEARCH_STEPS), aim, SEARCH_TOLERANCE, start && radius);
 }

@@ -73,26 +73,35 @@ export class SegmentNorms {
     return (matrix, rows, columns) => this.#normOf(matrix).powerEstimate(rows, columns, steps);
   }
 
-  /** Upper bounds for one image; `gaussian` draws their probes. */
-  proving(gaussian: GaussianSource): NormOf {
+  /**
+   * Upper bounds for one image; `gaussian` draws their probes.
+   * @param share of the failure probability that they may spend
+   */
+  proving(gaussian: GaussianSource, share = 1): NormOf {
     return provedNorms(
       (matrix) => this.#normOf(matrix),
       (matrix) => this.#unmasked.get(matrix),
       gaussian,
-      this.#deltaEach,
+      share * this.#deltaEach,
       this.costly,
     );
+  }
+
+  /** The prepared norm of a segment; null for another matrix. */
+  prepared(matrix: LinearMap): SpectralNorm | null {
+    return this.#norms.get(matrix) ?? null;
   }
 
   /**
    * Bounds the unmasked norms that are probabilistic, unless that was done before.
    * @param everywhere whether they are wanted for a bound on all of space; otherwise those never used unmasked are left out
+   * @param share as for `proving`
    */
-  proveUnmasked(gaussian: GaussianSource, everywhere: boolean): void {
+  proveUnmasked(gaussian: GaussianSource, everywhere: boolean, share = 1): void {
     for (const [matrix, norm] of this.#norms) {
       const wanted = everywhere || this.#unweighted.has(matrix);
       if (wanted && !norm.deterministic && !this.#unmasked.has(matrix))
-        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, this.#deltaEach, this.costly));
+        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, share * this.#deltaEach, this.costly));
     }
   }
 

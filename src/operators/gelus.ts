@@ -6,7 +6,7 @@
 import { floatAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { activated } from './compile/nonlinear-action.ts';
-import { type Activation, betweenExtrema, smooth } from './nonlinear/activation.ts';
+import { type Activation, betweenExtrema, slopesBetweenExtrema, smooth } from './nonlinear/activation.ts';
 import { normalCdf, normalDensity } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
 
@@ -28,14 +28,18 @@ const SLOPE_ERROR = 2 ** -40;
 const product = (z: number, factor: number): number => (factor === 0 ? 0 : z * factor);
 
 /** Hendrycks & Gimpel 2016: z Φ(z). phi' = Φ + z φ_N, phi'' = φ_N(z) (2 - z²): extrema at ±sqrt 2 and nowhere else. */
+const geluSlope = (z: number): number => normalCdf(z) + product(z, normalDensity(z));
 export const gelu: Activation = smooth(
   (z) => product(z, normalCdf(z)),
   1.1289041451852,
-  betweenExtrema((z) => normalCdf(z) + product(z, normalDensity(z)), -Math.SQRT2, Math.SQRT2),
+  betweenExtrema(geluSlope, -Math.SQRT2, Math.SQRT2),
   ACCURACY,
   SLOPE_ERROR,
+  slopesBetweenExtrema(geluSlope, -Math.SQRT2, Math.SQRT2),
 );
 
+/** Where phi'' of the Gelu by tanh is 0. */
+const TANH_GELU_PEAK = 1.4185040087908285;
 export const CUBIC = 0.044715;
 export const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
@@ -51,20 +55,18 @@ export const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 export function tanhGeluOf(c: number, k: number): Activation {
   const rounded = c !== ROOT_2_OVER_PI || k !== CUBIC;
   const doubled = (z: number): number => 2 * c * z * (1 + k * z * z);
+  const slopeAt = (z: number): number => {
+    const y = doubled(z);
+    const slope = logisticSlope(y);
+    return logistic(y) + (slope === 0 ? 0 : z * slope * 2 * c * (1 + 3 * k * z * z));
+  };
   return smooth(
     (z) => product(z, logistic(doubled(z))),
     1.1289930686588 * (rounded ? 1 + 2 ** -18 : 1),
-    betweenExtrema(
-      (z) => {
-        const y = doubled(z);
-        const slope = logisticSlope(y);
-        return logistic(y) + (slope === 0 ? 0 : z * slope * 2 * c * (1 + 3 * k * z * z));
-      },
-      -1.4185040087908285,
-      1.4185040087908285,
-    ),
+    betweenExtrema(slopeAt, -TANH_GELU_PEAK, TANH_GELU_PEAK),
     ACCURACY,
     SLOPE_ERROR,
+    slopesBetweenExtrema(slopeAt, -TANH_GELU_PEAK, TANH_GELU_PEAK),
   );
 }
 
@@ -86,41 +88,41 @@ function mishFactor(z: number): { tau: number; slope: number } {
  * s = (1 + w)² >= 1), with its zero z0 < 0 as ψ(0) = -1/10. So z ψ falls for z > 0 (one root of 2 + z ψ), is
  * positive between z0 and 0 (none), and rises left of z0 (one).
  */
+const mishSlope = (z: number): number => {
+  const { tau, slope } = mishFactor(z);
+  return tau + product(z, slope);
+};
+const [MISH_VALLEY, MISH_PEAK] = [-2.256376396360793, 1.4905711794854284];
 export const mish: Activation = smooth(
   (z) => product(z, mishFactor(z).tau),
   1.0884981612518,
-  betweenExtrema(
-    (z) => {
-      const { tau, slope } = mishFactor(z);
-      return tau + product(z, slope);
-    },
-    -2.256376396360793,
-    1.4905711794854284,
-  ),
+  betweenExtrema(mishSlope, MISH_VALLEY, MISH_PEAK),
   ACCURACY,
   SLOPE_ERROR,
+  slopesBetweenExtrema(mishSlope, MISH_VALLEY, MISH_PEAK),
 );
 
 /** s(y) = y logistic(y): s'' = logistic'(y) (2 - y tanh(y/2)), and y tanh(y/2) is even and rises for y > 0. */
-const siluSlope = betweenExtrema(
-  (y) => logistic(y) + product(y, logisticSlope(y)),
-  -2.3993572805154675,
-  2.3993572805154675,
-);
+const siluSlopeAt = (y: number): number => logistic(y) + product(y, logisticSlope(y));
+const SILU_PEAK = 2.3993572805154675;
+const siluSlope = betweenExtrema(siluSlopeAt, -SILU_PEAK, SILU_PEAK);
+const siluSlopes = slopesBetweenExtrema(siluSlopeAt, -SILU_PEAK, SILU_PEAK);
 const SILU_STEEPEST = 1.0998393201289;
 
 /** Ramachandran et al. 2017: z logistic(alpha z) = s(alpha z)/alpha, so phi'(z) = s'(alpha z). Alpha 1: SiLU. */
 export function swish(alpha: number): Activation {
+  const scaled = (low: number, high: number): [number, number] => {
+    const [a, b] = [alpha * low, alpha * high];
+    const rounding = 2 ** -50 * Math.max(Math.abs(a), Math.abs(b));
+    return [Math.min(a, b) - rounding, Math.max(a, b) + rounding];
+  };
   return smooth(
     (z) => product(z, logistic(alpha * z)),
     SILU_STEEPEST,
-    (low, high) => {
-      const [a, b] = [alpha * low, alpha * high];
-      const rounding = 2 ** -50 * Math.max(Math.abs(a), Math.abs(b));
-      return siluSlope(Math.min(a, b) - rounding, Math.max(a, b) + rounding);
-    },
+    (low, high) => siluSlope(...scaled(low, high)),
     ACCURACY,
     SLOPE_ERROR,
+    (low, high) => siluSlopes(...scaled(low, high)),
   );
 }
 
@@ -136,7 +138,20 @@ export function rescaled(phi: Activation, inner: number, outer: number): Activat
   const reach = (T: number): number => stretch * T * up;
   const within = (z: number, e: number): number =>
     (stretch * e + (inner === 1 ? 0 : Math.abs(inner * z) * 2 ** -51)) * up;
+  const { chords } = phi;
+  const factor = inner * outer;
   return {
+    ...(chords === undefined
+      ? {}
+      : {
+          chords(z, T, e, i) {
+            const { low, high } = chords(inner * z, reach(T), within(z, e), i);
+            const ends = [factor * low, factor * high];
+            // inner and outer are as stored; their product and its own round.
+            const rounding = slope * Math.max(Math.abs(low), Math.abs(high)) * 2 ** -50;
+            return { low: Math.min(...ends) - rounding, high: Math.max(...ends) + rounding };
+          },
+        }),
     value: (z, i) => outer * phi.value(inner * z, i),
     relativeError: phi.relativeError + 2 ** -50,
     absoluteError: gain * (phi.absoluteError + (inner === 1 ? 0 : 2 ** -50)),

@@ -42,6 +42,16 @@ const bend = smooth(
     const ends = [Math.max(low, -3), Math.min(high, 3)].map((z) => Math.abs(quadraticSlope(z)));
     return Math.max(outer, ...ends);
   },
+  {},
+  2 ** -60,
+  (low, high) => {
+    const slopes = [
+      ...(low <= -3 ? [0] : []),
+      ...(high >= 3 ? [1] : []),
+      ...(high >= -3 && low <= 3 ? [Math.max(low, -3), Math.min(high, 3)].map(quadraticSlope) : []),
+    ];
+    return { low: Math.min(...slopes), high: Math.max(...slopes) };
+  },
 );
 export const hardSwish: Activation = {
   ...bend,
@@ -67,6 +77,16 @@ export function hardSwishOf(alpha: number, beta: number): Activation {
     },
     { absoluteError: 8 * UNIT_ROUNDOFF * size * (1 + Math.abs(beta)) },
     2 ** -40 * (1 + Math.abs(beta)),
+    (low, high) => {
+      const slopes = [
+        ...(low <= lower + kinkError ? [0] : []),
+        ...(high >= upper - kinkError ? [1] : []),
+        ...(high >= lower - kinkError && low <= upper + kinkError
+          ? [Math.max(low, lower), Math.min(high, upper)].map((z) => 2 * alpha * z + beta)
+          : []),
+      ];
+      return { low: Math.min(...slopes), high: Math.max(...slopes) };
+    },
   );
   return {
     ...phi,

@@ -99,6 +99,8 @@ function power(node: Node, operands: Operands): Action {
         1,
         () => 1,
         { relativeError: 0 },
+        2 ** -60,
+        () => ({ low: 1, high: 1 }),
       )
     : exponent.values.every((value) => value === 2)
       ? squared

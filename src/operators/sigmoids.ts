@@ -2,32 +2,37 @@
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { activated } from './compile/nonlinear-action.ts';
-import { type Activation, smooth } from './nonlinear/activation.ts';
+import { type Activation, fallingFromZero, smooth } from './nonlinear/activation.ts';
 import type { Operator } from './operator.ts';
 import type { TrainingForm, TrainingForms } from './training/form.ts';
 import { operandAt } from './training/operands.ts';
 
 const logistic = (z: number): number => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));
 
-/** The point of [low, high] nearest to zero, where the derivatives of Sigmoid and Tanh are largest. */
-const nearestToZero = (low: number, high: number): number => Math.max(low, Math.min(high, 0));
+const sigmoidSlopes = fallingFromZero((z) => Math.exp(-z) / (1 + Math.exp(-z)) ** 2);
 
-const sigmoid = smooth(logistic, 0.25, (low, high) => {
-  const z = Math.abs(nearestToZero(low, high));
-  return Math.exp(-z) / (1 + Math.exp(-z)) ** 2;
-});
+// 1 - tanh^2 = 4 e^-2z / (1 + e^-2z)^2, without cancellation.
+const tanhSlopes = fallingFromZero((z) => (4 * Math.exp(-2 * z)) / (1 + Math.exp(-2 * z)) ** 2);
 
-const tanh = smooth(Math.tanh, 1, (low, high) => {
-  // 1 - tanh^2 = 4 e^-2z / (1 + e^-2z)^2, without cancellation.
-  const e = Math.exp(-2 * Math.abs(nearestToZero(low, high)));
-  return (4 * e) / (1 + e) ** 2;
-});
+const sigmoid = smooth(
+  logistic,
+  0.25,
+  (low, high) => sigmoidSlopes(low, high).high,
+  {},
+  2 ** -60,
+  sigmoidSlopes,
+);
+
+const tanh = smooth(Math.tanh, 1, (low, high) => tanhSlopes(low, high).high, {}, 2 ** -60, tanhSlopes);
 
 /** Softplus is convex and increasing: the steepest point of an interval is its right end. */
 export const softplus = smooth(
   (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))),
   1,
   (_, high) => logistic(high),
+  {},
+  2 ** -60,
+  (low, high) => ({ low: logistic(low), high: logistic(high) }),
 );
 
 /** Elu: z for z > 0, alpha (e^z - 1) below; derivative alpha e^z below 0. */
@@ -38,6 +43,13 @@ function elu(node: Node): Activation {
     (z) => (z > 0 ? z : alpha * Math.expm1(z)),
     Math.max(1, alpha),
     (low, high) => Math.max(high >= 0 ? 1 : 0, low <= 0 ? alpha * Math.exp(Math.min(high, 0)) : 0),
+    {},
+    2 ** -60,
+    (low, high) => {
+      const right = high >= 0 ? [1] : [];
+      const left = low <= 0 ? [alpha * Math.exp(low), alpha * Math.exp(Math.min(high, 0))] : [];
+      return { low: Math.min(...left, ...right), high: Math.max(...left, ...right) };
+    },
   );
 }
 

@@ -2,7 +2,13 @@
 import { floatAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse, required } from './compile/compile-errors.ts';
 import { activated } from './compile/nonlinear-action.ts';
-import { type Activation, piecewiseLinear, smooth } from './nonlinear/activation.ts';
+import {
+  type Activation,
+  fallingFromZero,
+  piecewiseLinear,
+  type Range,
+  smooth,
+} from './nonlinear/activation.ts';
 import { ERF_ERROR, erf } from './nonlinear/error-function.ts';
 import type { Operator } from './operator.ts';
 
@@ -16,9 +22,19 @@ const softsign = smooth(
   (z) => z / (1 + Math.abs(z)),
   1,
   (low, high) => 1 / (1 + toZero(low, high)) ** 2,
+  {},
+  2 ** -60,
+  fallingFromZero((z) => 1 / (1 + z) ** 2),
 );
 
-const arctangent = smooth(Math.atan, 1, (low, high) => 1 / (1 + toZero(low, high) ** 2));
+const arctangent = smooth(
+  Math.atan,
+  1,
+  (low, high) => 1 / (1 + toZero(low, high) ** 2),
+  {},
+  2 ** -60,
+  fallingFromZero((z) => 1 / (1 + z ** 2)),
+);
 
 const ERF_STEEPEST = 2 / Math.sqrt(Math.PI);
 
@@ -27,6 +43,8 @@ const errorFunction = smooth(
   up(ERF_STEEPEST),
   (low, high) => ERF_STEEPEST * Math.exp(-(toZero(low, high) ** 2)),
   { relativeError: ERF_ERROR },
+  2 ** -60,
+  fallingFromZero((z) => ERF_STEEPEST * Math.exp(-(z ** 2))),
 );
 
 /** Largest |cos| on [low, high]: 1 where the interval holds a multiple of pi (or its ends round too far off). */
@@ -36,16 +54,30 @@ function cosineSlope(low: number, high: number): number {
   return Math.max(Math.abs(Math.cos(low)), Math.abs(Math.cos(high)));
 }
 
+/** The smallest and the largest cos on [low, high]; -1 and 1 where its ends round too far off. */
+function cosineRange(low: number, high: number): Range {
+  if (Math.max(Math.abs(low), Math.abs(high)) > 1e6) return { low: -1, high: 1 };
+  const holds = (offset: number): boolean =>
+    Math.ceil((low - offset) / (2 * Math.PI) - 1e-9) <= Math.floor((high - offset) / (2 * Math.PI) + 1e-9);
+  const ends = [Math.cos(low), Math.cos(high)];
+  return {
+    low: holds(Math.PI) ? -1 : Math.min(...ends),
+    high: holds(0) ? 1 : Math.max(...ends),
+  };
+}
+
 /** Near its zeros the cosine keeps the absolute error of its argument, not a relative one. */
 const SLOPE_ERROR = 2 ** -48;
 
-const sine = smooth(Math.sin, 1, cosineSlope, {}, SLOPE_ERROR);
+const sine = smooth(Math.sin, 1, cosineSlope, {}, SLOPE_ERROR, cosineRange);
 const cosine = smooth(
   Math.cos,
   1,
   (low, high) => cosineSlope(low - Math.PI / 2, high - Math.PI / 2),
   {},
   SLOPE_ERROR,
+  // cos' z = -sin z = cos(z + π/2).
+  (low, high) => cosineRange(low + Math.PI / 2, high + Math.PI / 2),
 );
 
 const fold = { kinks: [0], slopes: [-1, 1] };
@@ -62,6 +94,12 @@ function exponentialTail(scale: number, alpha: number, width: number): Activatio
       up(Math.max(high >= 0 ? right : 0, low <= 0 ? left * Math.exp(Math.min(high, 0) / width) : 0)),
     // The rounding of z/width in the exponent, where e^(z/width) still counts.
     { absoluteError: 2 ** -48 * Math.abs(scale * alpha) },
+    2 ** -60,
+    (low, high) => {
+      const tail = (z: number): number => ((scale * alpha) / width) * Math.exp(Math.min(z, 0) / width);
+      const slopes = [...(high >= 0 ? [scale] : []), ...(low <= 0 ? [tail(low), tail(high)] : [])];
+      return { low: Math.min(...slopes), high: Math.max(...slopes) };
+    },
   );
 }
 

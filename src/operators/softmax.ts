@@ -3,14 +3,21 @@
  * absolute sums 2 p_i (1 - p_i), the largest of which bounds its norm; it is at most 1/2. That of LogSoftmax is I - 1 p', a
  * projection along 1 (p'1 = 1), whose norm is that of its complement 1 p': sqrt(n) ||p||, at most sqrt(n). On a ball each
  * p_i lies between what it is when its own z_i moves one way and all others the other way.
+ *
+ * The linear part is the Jacobian at the computed centre. Along z + τd, with m = p'd and V = p'(d - m)² taken there,
+ * d²p_i/dτ² = p_i ((d_i - m)² - V) and d² log p_i/dτ² = -V. The vectors p (d - m)² and p V have no negative entry, so that their
+ * difference is at most max(p_i (d_i - m)², p_i V) in each, and at most sqrt(2) V in l2: either is at most V there. Half of it
+ * remains (∫ (1 - τ) dτ). And V <= sum p_i d_i².
  */
 
-import { gamma, inflate, normUp, TINY } from '../ground/rounding-error.ts';
+import { gamma, inflate, normUp, productUp, TINY } from '../ground/rounding-error.ts';
 import { intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { identityMatrix } from './algebra/sparse-matrix.ts';
 import { normalizeAxis, required } from './compile/compile-errors.ts';
 import { composed } from './compile/nonlinear-action.ts';
+import { groupedMatrix, storable } from './nonlinear/linear-entries.ts';
 import { boundedOnBalls, type LocalBound, type LocalMap, UP } from './nonlinear/local-map.ts';
+import { boxed, type LinearParts, type Movement, type MovingInput } from './nonlinear/nonlinearity.ts';
 import type { Operator } from './operator.ts';
 import { reducedCells } from './reduction.ts';
 
@@ -25,17 +32,13 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
   const groups = cells.length / length;
   const steepestOfAll = (logarithm ? Math.sqrt(length) : 0.5) * UP;
 
-  /** Cells of the group, less the largest of them. */
-  const lowered = (z: Float64Array, g: number): Float64Array => {
-    const group = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
-    const largest = group.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
-    return group.map((v) => v - largest);
-  };
+  const lowered = (z: Float64Array, g: number): Float64Array => loweredGroup(cells, length, z, g);
 
   return {
     size: cells.length,
     lipschitz: steepestOfAll,
     norms: 1,
+    ...(length === 1 ? {} : { linear: jacobians(cells, length, logarithm) }),
     value(z) {
       const out = new Float64Array(cells.length);
       for (let g = 0; g < groups; g++) {
@@ -75,6 +78,91 @@ export function softmaxOf(cells: Int32Array, length: number, logarithm: boolean)
       return { slopes: [slopes], box };
     },
   };
+}
+
+/** Cells of a group, less the largest of them. */
+function loweredGroup(cells: Int32Array, length: number, z: Float64Array, g: number): Float64Array {
+  const group = Float64Array.from({ length }, (_, k) => z[cells[g * length + k]!]!);
+  const largest = group.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
+  return group.map((v) => v - largest);
+}
+
+/** Errors of the centre beyond this leave no linear part. */
+const LARGEST_ERROR = 2 ** -10;
+
+function jacobians(cells: Int32Array, length: number, logarithm: boolean): LinearParts {
+  const size = cells.length;
+  return {
+    entries: size * length,
+    pattern: () => groupedMatrix(size, cells, length, () => 1),
+    norms: 1,
+    at({ centre, error }) {
+      if (!(error <= LARGEST_ERROR)) return null;
+      const p = Float64Array.from({ length: size });
+      for (let g = 0; g * length < size; g++) {
+        const powers = loweredGroup(cells, length, centre, g).map(Math.exp);
+        const sum = powers.reduce((total, power) => total + power, 0);
+        p.set(
+          powers.map((power) => power / sum),
+          g * length,
+        );
+      }
+      if (!p.every(Number.isFinite)) return null;
+      return {
+        matrix: groupedMatrix(size, cells, length, (g, i, k) => {
+          const [own, other] = [p[g * length + i]!, p[g * length + k]!];
+          const one = i === k ? 1 : 0;
+          return storable(logarithm ? one - other : own * (one - other));
+        }),
+        remainder: (input) => remainderOf(cells, length, logarithm, input),
+      };
+    },
+  };
+}
+
+/**
+ * Beside the second-order part, what J as stored may be off: its entries are those of p known up to a relative error, and what
+ * was left out is below 2^-100.
+ */
+function remainderOf(
+  cells: Int32Array,
+  length: number,
+  logarithm: boolean,
+  { centre, error, T, weighted }: MovingInput,
+): Movement {
+  const size = cells.length;
+  const box = new Float64Array(size);
+  const weights = new Float64Array(size);
+  const off = new Float64Array(size);
+  // p of any centre within the error, relative to the computed one, and the roundings of an entry.
+  const relative = 4 * error + 4 * (EXPONENTIAL + 2 * gamma(length + 8));
+  for (let g = 0; g * length < size; g++) {
+    const at = (k: number): number => cells[g * length + k]!;
+    const moves = Float64Array.from({ length }, (_, k) => T[at(k)]!);
+    const { high } = ranges(
+      loweredGroup(cells, length, centre, g),
+      moves.map((t) => t + error),
+    );
+    const order = Array.from(moves).sort((a, b) => b - a);
+    const largest = order[0]!;
+    if (largest === 0) continue;
+    let variance = 0;
+    for (let k = 0; k < length; k++) variance += high[k]! * moves[k]! * moves[k]!;
+    for (let k = 0; k < length; k++) {
+      const own = moves[k]!;
+      const apart = own + ((own === largest ? order[1] : largest) ?? 0);
+      const p = high[k]!;
+      const second = logarithm ? variance / 2 : (p / 2) * Math.max(apart * apart, variance);
+      // Row k of J d is p_k (d_k - p'd), or d_k - p'd: no entry is off by more than its relative error allows.
+      off[at(k)] = (relative * (logarithm ? 1 : p) + 2 ** -90) * (own + largest) * length;
+      box[at(k)] = inflate(second + off[at(k)]!, length + 8) + TINY;
+      weights[at(k)] = own === 0 ? 0 : Math.sqrt(p) * UP + TINY;
+    }
+  }
+  if (box.every((b) => b === 0)) return { rho: 0, box };
+  const spread = weighted(weights);
+  const factor = logarithm ? Math.sqrt(length) / 2 : Math.SQRT1_2;
+  return boxed(inflate(factor * productUp(spread, spread) + normUp(off) + TINY, 8), box, 'secant');
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A centre is known up to the rounding of what came before it: D bounds the movement around every centre it may be. */
 import { describe, expect, it } from 'vitest';
 import { displacement } from '../../src/lipschitz/displacement.ts';
-import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
+import type { SegmentwiseBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
 import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import { floatTensor, intTensor, node } from '../onnx/tiny-model.ts';
@@ -76,7 +76,7 @@ describe.each(Object.entries(models))('around a centre known up to an error, D o
   const half = compiled(model);
   // The others have a bound on balls alone.
   const everywhere = ['Relu', 'LeakyRelu', 'HardSigmoid', 'Sigmoid', 'Tanh', 'Gelu'].includes(name);
-  const kinds: DisplacementBound[] = everywhere ? ['mask', 'secant'] : ['secant'];
+  const kinds: SegmentwiseBound[] = everywhere ? ['mask', 'secant'] : ['secant'];
 
   it.each(kinds)('is no less than what the exact one moves (%s)', (kind) => {
     const norms = provedNorms(randomSource(1));
@@ -114,7 +114,7 @@ describe('a unit that the computed centre has at rest, and the exact one does no
     inputs: [told],
     bases: [],
   };
-  const D = (r: number, kind: DisplacementBound = 'secant'): number =>
+  const D = (r: number, kind: SegmentwiseBound = 'secant'): number =>
     displacement(half, evaluation, r, kind, provedNorms(randomSource(1)));
 
   it('is not taken for constant', () => {

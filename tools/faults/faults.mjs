@@ -2,6 +2,7 @@
 // notice. Run by `node tools/faults/run.mjs`.
 import { CERTIFICATE_FAULTS } from './certificate.mjs';
 import { DENOISER_FAULTS } from './denoiser.mjs';
+import { LINEAR_FAULTS } from './linear.mjs';
 import { LIPSCHITZ_FAULTS } from './lipschitz.mjs';
 import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
@@ -371,4 +372,5 @@ export const FAULTS = [
   ...CERTIFICATE_FAULTS,
   ...METHOD_FAULTS,
   ...SCORE_FAULTS,
+  ...LINEAR_FAULTS,
 ];

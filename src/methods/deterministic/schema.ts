@@ -4,7 +4,7 @@ import { DISPLACEMENT_BOUNDS } from '../../lipschitz/displacement-bounds.ts';
 
 export const deterministicSettings = object('A Lipschitz margin.', {
   lipschitz: oneOf(
-    'How the scores are bounded: global, once for all images; secant and mask around each; power is the published estimate, not a bound.',
+    'How the scores are bounded: global, once for all images; linear, secant and mask around each; power is the published estimate, not a bound.',
     DISPLACEMENT_BOUNDS,
   ),
 });

@@ -68,6 +68,8 @@ function back(radius: number, c: WayBack, lipschitz: SplitzSettings['lipschitz']
   const estimate = lipschitz === 'power';
   const how = {
     secant: 'each activation by its steepest secant through this image',
+    linear:
+      'its linear part carried through every layer, and bounds on what is not linear (or by secants, where that is smaller)',
     mask: 'neurons that cannot move on the ball omitted (SPLITZ, eq. 18)',
     global: 'the product of the layers’ norms',
     power: 'norms by power iteration: an ESTIMATE, NOT A BOUND',

@@ -1,7 +1,7 @@
 /** The left half at a cut and its bound, compiled once per model. */
 import { ModelRefused, UsageError } from '../../ground/errors.ts';
 import { compileLeftHalf, leftHalfCompiler } from '../../lipschitz/compile-left-half.ts';
-import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
+import { BALL_BOUNDS, type DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound, DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { LeftHalf } from '../../lipschitz/left-half.ts';
@@ -131,12 +131,12 @@ export function boundAskedFor(
   const onBallsOnly = left.half.steps.find(
     (step) => step.nonlinearity.lipschitz === Number.POSITIVE_INFINITY,
   );
-  if (lipschitz === 'secant' || onBallsOnly === undefined) return left;
+  if (BALL_BOUNDS.includes(lipschitz) || onBallsOnly === undefined) return left;
   const where = describeNode(onBallsOnly.node);
   throw new UsageError({
     what: `--lipschitz ${lipschitz} certifies nothing at the cut '${cut.name}'`,
     where,
-    why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and only secant uses these`,
+    why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and only secant and linear use these`,
     remedy: 'Use --lipschitz secant (the default), or cut before that node.',
   });
 }

@@ -26,10 +26,21 @@ export interface Activation {
    * such a bound, e.g. when the reach leaves the domain of phi.
    */
   secant(z: number, T: number, e: number, i: number): number;
+  /**
+   * Bounds with sign on the slopes of the same chords: every (phi(z' + t) - phi(z'))/t with |z' - z| <= e and 0 < |t| <= T lies
+   * between `low` and `high`. Omitted by an activation that knows no more than their size.
+   */
+  chords?(z: number, T: number, e: number, i: number): Range;
   /** Upper bound on |phi(z' + t) - phi(z')| for |t| <= T and |z' - z| <= e. */
   displacement(z: number, T: number, e: number, i: number): number;
   /** Whether phi is certainly constant on [z - T - e, z + T + e]: the SPLITZ mask is 0 there (eq. 18). */
   isConstant(z: number, T: number, e: number, i: number): boolean;
+}
+
+/** All numbers from `low` to `high`. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
 }
 
 /** How far a computed value, or a computed end of a piece, is from the exact one. */
@@ -85,6 +96,29 @@ function walk(
   return { secant, moved };
 }
 
+/** As `walk`, for the smallest and the largest displacement/t, both with sign. */
+function slopesAlong({ kinks, slopes }: Pieces, z: number, T: number, sign: 1 | -1): Range {
+  let piece = 0;
+  if (sign > 0) while (piece < kinks.length && kinks[piece]! <= z) piece++;
+  else while (piece < kinks.length && kinks[piece]! < z) piece++;
+  let low = slopes[piece]!;
+  let high = low;
+  let travelled = 0;
+  let displacement = 0;
+  while (travelled < T) {
+    const kink = sign > 0 ? kinks[piece] : kinks[piece - 1];
+    const reach = kink === undefined ? T : Math.min(T, Math.abs(kink - z));
+    displacement += slopes[piece]! * (reach - travelled);
+    travelled = reach;
+    piece += sign;
+    if (travelled > 0) {
+      low = Math.min(low, displacement / travelled);
+      high = Math.max(high, displacement / travelled);
+    }
+  }
+  return { low, high };
+}
+
 /**
  * The activation of a piecewise linear function, exact up to rounding. An uncertainty e of the centre, or of the kinks,
  * moves a chord's ends by at most 2 e L, which matters only for chords reaching past a kink, of length at least
@@ -120,6 +154,25 @@ export function piecewiseLinear(
       const uncertainty = distance > T + e ? 0 : 2 * limit * (e / (distance - e));
       return Math.min(limit, Math.max(up, down) + uncertainty + limit * slack);
     },
+    chords(z, T, centreError, i) {
+      const pieces = piecesOf(i);
+      const e = centreError + kinkError;
+      const [least, most] = [Math.min(...pieces.slopes), Math.max(...pieces.slopes)];
+      const distance = nearestKink(z, i);
+      if (distance <= 2 * e) return { low: least, high: most };
+      // Within one piece every chord is exactly as steep as the piece.
+      if (distance > (T + e) * (1 + 2 ** -50)) {
+        const own = slopeAt(pieces, z);
+        return { low: own, high: own };
+      }
+      const [up, down] = [slopesAlong(pieces, z, T, 1), slopesAlong(pieces, z, T, -1)];
+      const limit = steepest(i);
+      const margin = 2 * limit * (e / (distance - e)) + limit * slack;
+      return {
+        low: Math.max(least, Math.min(up.low, down.low) - margin),
+        high: Math.min(most, Math.max(up.high, down.high) + margin),
+      };
+    },
     displacement(z, T, e, i) {
       const up = walk(piecesOf(i), z, T, 1).moved;
       const down = walk(piecesOf(i), z, T, -1).moved;
@@ -152,12 +205,45 @@ const ELEMENTARY = 2 ** -48;
 /** Distances from the centre at which the bound on the slope is renewed; fixed, so that bounds grow with the reach. */
 const STRETCHES = [0.125, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, Number.POSITIVE_INFINITY];
 
+/** Pieces of a reach over which `chordsAlong` renews its bounds on the slope: with 8 a chord's slope is known nearly to second order. */
+const PIECES = 8;
+
+/**
+ * The slopes of chords from z towards `sign`: (phi(z + t) - phi(z))/t is the mean of phi' along the chord, which lies between the
+ * means of bounds on phi' piece by piece. Within a piece either mean is monotone in t, so the ends of the pieces are the candidates.
+ */
+function chordsAlong(
+  slopes: (low: number, high: number) => Range,
+  z: number,
+  T: number,
+  e: number,
+  sign: 1 | -1,
+): Range {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [least, most] = [0, 0];
+  for (let piece = 1; piece <= PIECES; piece++) {
+    const [from, to] = [(T * (piece - 1)) / PIECES, (T * piece) / PIECES];
+    const [a, b] = outward(
+      sign > 0 ? z + from - e : z - to - e,
+      sign > 0 ? z + to + e : z - from + e,
+      Math.abs(z) + T + e,
+    );
+    const slope = slopes(a, b);
+    least += slope.low;
+    most += slope.high;
+    low = Math.min(low, least / piece);
+    high = Math.max(high, most / piece);
+  }
+  return { low, high };
+}
+
 /**
  * An activation with |phi'| bounded by `steepest(low, high)` on [low, high], up to kinks; monotone or not. A chord is as
  * steep as |phi'| is on average along it: |phi(z + t) - phi(z)| <= ∫_0^t |phi'(z + s)| ds, bounded stretch by stretch.
  * Within a stretch that bound, divided by t, is monotone in t, so its largest value is at the end of one.
  *
- * @param slopeError absolute error of `steepest`, beyond a few units in the last place
+ * @param slopeError absolute error of `steepest` and of `slopes`, beyond a few units in the last place
+ * @param slopes bounds with sign on phi' on [low, high]; omitted where only its size is known
  */
 export function smooth(
   value: (z: number) => number,
@@ -165,6 +251,7 @@ export function smooth(
   steepest: (low: number, high: number) => number,
   { relativeError = ELEMENTARY, absoluteError = 0 }: Accuracy = {},
   slopeError = 2 ** -60,
+  slopes?: (low: number, high: number) => Range,
 ): Activation {
   const along = (z: number, T: number, e: number, sign: 1 | -1): { secant: number; moved: number } => {
     let travelled = 0;
@@ -199,8 +286,32 @@ export function smooth(
     absoluteError,
     lipschitz: () => lipschitz,
     secant: (z, T, e) => Math.min(lipschitz, both(z, T, e).secant * (1 + 2 ** -40)),
+    ...(slopes === undefined ? {} : { chords: chordsOf(slopes, lipschitz, slopeError) }),
     displacement: (z, T, e) => both(z, T, e).moved * (1 + 2 ** -40),
     isConstant: () => false,
+  };
+}
+
+/** The chords of a smooth activation in both directions, its bounds on phi' widened by their rounding. */
+function chordsOf(
+  slopes: (low: number, high: number) => Range,
+  lipschitz: number,
+  slopeError: number,
+): NonNullable<Activation['chords']> {
+  const widened = (low: number, high: number): Range => {
+    const slope = slopes(low, high);
+    return {
+      low: Math.max(-lipschitz, slope.low - Math.abs(slope.low) * 2 ** -40 - slopeError),
+      high: Math.min(lipschitz, slope.high + Math.abs(slope.high) * 2 ** -40 + slopeError),
+    };
+  };
+  return (z, T, e) => {
+    const [up, down] = [chordsAlong(widened, z, T, e, 1), chordsAlong(widened, z, T, e, -1)];
+    const margin = lipschitz * 2 ** -48;
+    return {
+      low: Math.max(-lipschitz, Math.min(up.low, down.low) - margin),
+      high: Math.min(lipschitz, Math.max(up.high, down.high) + margin),
+    };
   };
 }
 
@@ -222,6 +333,33 @@ export function betweenExtrema(
     return most;
   };
 }
+
+/** The smallest and the largest slope of the same phi on [low, high]. */
+export function slopesBetweenExtrema(
+  slope: (z: number) => number,
+  valley: number,
+  peak: number,
+): (low: number, high: number) => Range {
+  const extrema = [valley, peak].map((z) => ({ z, slope: slope(z) }));
+  return (low, high) => {
+    const ends = [slope(low), slope(high)];
+    let [least, most] = [Math.min(...ends), Math.max(...ends)];
+    for (const extremum of extrema) {
+      if (!(extremum.z > low && extremum.z < high)) continue;
+      least = Math.min(least, extremum.slope);
+      most = Math.max(most, extremum.slope);
+    }
+    return { low: least, high: most };
+  };
+}
+
+/** Bounds on a derivative that falls on either side of 0 and is even: between its values farthest from 0 and nearest to it. */
+export const fallingFromZero =
+  (slope: (distance: number) => number) =>
+  (low: number, high: number): Range => ({
+    low: slope(Math.max(Math.abs(low), Math.abs(high))),
+    high: slope(Math.max(0, low, -high)),
+  });
 
 /**
  * An activation that is steep without limit somewhere: `chord(low, high, T)` bounds the secants over 0 < |t| <= T through

@@ -3,7 +3,14 @@
  * no Lipschitz constant on all of space; around a centre they have one, which the bound uses.
  */
 import { inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
-import type { CountedSlopes, Movement, MovingInput, Nearby, Nonlinearity } from './nonlinearity.ts';
+import type {
+  CountedSlopes,
+  LinearParts,
+  Movement,
+  MovingInput,
+  Nearby,
+  Nonlinearity,
+} from './nonlinearity.ts';
 
 /** The ball a map is bounded on: z = centre + movement. */
 export interface Ball {
@@ -39,6 +46,8 @@ export interface LocalMap {
   on(ball: Ball): LocalBound | null;
   /** Norms of the segment before it that a bound takes, at most: one per vector of slopes, and one if it asks for rho. */
   readonly norms: number;
+  /** Omitted by a map without a linear part. */
+  readonly linear?: LinearParts;
 }
 
 /** Relative margin for a handful of roundings of numbers that do not cancel. */
@@ -55,6 +64,7 @@ export function boundedOnBalls(map: LocalMap): Nonlinearity {
     norms,
     weightsRows: false,
     looksAtInput: true,
+    ...(map.linear === undefined ? {} : { linear: map.linear }),
     value: (z) => map.value(z),
     globalRho,
     movement: (input, slopes) => movementOf(map, input, slopes, globalRho),
@@ -69,11 +79,10 @@ function movementOf(
   counted: CountedSlopes,
   globalRho: (rho: number) => number,
 ): Movement {
-  const unbounded = { rho: Number.POSITIVE_INFINITY, box: null };
   if (counted === 'mask')
-    return Number.isFinite(map.lipschitz) ? { rho: globalRho(weighted(null)), box: null } : unbounded;
+    return Number.isFinite(map.lipschitz) ? { rho: globalRho(weighted(null)), box: null } : UNBOUNDED;
   const local = map.on({ centre, error, T, rho: () => weighted(null) });
-  if (local === null) return unbounded;
+  if (local === null) return UNBOUNDED;
   let rho = 0;
   for (const slopes of local.slopes) {
     // A cell that does not move needs no slope.
@@ -91,3 +100,6 @@ function inherited(map: LocalMap, z: Float64Array, { error, moved }: Nearby): nu
   const local = slopes?.reduce((sum, slope) => sum + slope, 0) ?? Number.POSITIVE_INFINITY;
   return productUp(Math.min(map.lipschitz, local), error);
 }
+
+/** What has no bound on a ball. */
+export const UNBOUNDED: Movement = { rho: Number.POSITIVE_INFINITY, box: null };

@@ -4,6 +4,7 @@
  * elementwise.ts, window-maxima.ts, vector-map.ts, local-map.ts.
  */
 import { inflate, normUp, TINY } from '../../ground/rounding-error.ts';
+import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
 
 /** How far a vector moves on a ball. */
 export interface Movement {
@@ -22,6 +23,26 @@ export interface MovingInput {
   readonly T: Float64Array;
   /** Upper bound on ||diag(rows) d||, null standing for ones; requested only where it matters, since it takes a norm. */
   weighted(rows: Float64Array | null): number;
+}
+
+/** f(z + d) - f(z) = J d + remainder, for a J chosen around one centre: an identity, whatever J is. */
+export interface Linearisation {
+  /** J, exact as stored. */
+  readonly matrix: SparseMatrix;
+  /** Upper bounds on the remainder over everything that d may be; rho is Infinity where it has none. */
+  remainder(input: MovingInput): Movement;
+}
+
+/** How a nonlinearity is split into a linear part and a remainder (docs/certificates.md, section 3.1). */
+export interface LinearParts {
+  /** Entries of `pattern`. */
+  readonly entries: number;
+  /** Ones wherever any J of `at` may have an entry. */
+  pattern(): SparseMatrix;
+  /** Norms of the segment before it that one `remainder` takes, at most. */
+  readonly norms: number;
+  /** The split around a centre, for balls about as large as this one; null where J = 0 is as good. */
+  at(ball: Omit<MovingInput, 'weighted'>): Linearisation | null;
 }
 
 /** Which slopes count: those of coordinates that can move (SPLITZ eq. 18), or of chords through the centre. */
@@ -55,6 +76,8 @@ export interface Nonlinearity {
   globalRho(rho: number): number;
   /** Upper bounds on the movement of f(z) on the ball; rho is Infinity where it has none. */
   movement(input: MovingInput, slopes: CountedSlopes): Movement;
+  /** Omitted by a map without a linear part: the whole of its movement is remainder then. */
+  readonly linear?: LinearParts;
   /** Whether `inheritedError` depends on where the input lies, so that `reach` and `moved` have to be known. */
   readonly looksAtInput: boolean;
   /** Upper bound on the l2 error of the output due to one of the input. `z`: the input computed at the centre. */

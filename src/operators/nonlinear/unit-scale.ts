@@ -7,10 +7,20 @@
  *
  * since with D = ||u/a - u'/b|| <= 2 it is equivalent to D² (a - b)² <= 4 (a - b)². And for d < a the left side is largest,
  * per unit of ||u - u'||, where u' touches the ball's tangent: 1/(a cos(t/2)) with sin t = d/a. For larger d, b >= floor.
+ *
+ * The linear part is the Jacobian gain (I - û û')/a at the computed centre, û = u/a, behind the projection. With u' - u = α û + h,
+ * h across û, x = ||h||, and b = ||u'||, what remains is
+ *
+ *   h (1/b - 1/a) + û ((α + a)/b - 1),     b - a - α = x²/(b + a + α),
+ *
+ * since b² = (a + α)² + x². So its parts are at most x |b - a|/(a b), |b - a| <= |α| + x²/q, and x²/(b q), where q <= b + a + α:
+ * b >= a - d and α >= -d. With y = (x/d)², x² α² <= d⁴ y (1 - y).
  */
 
 import { gamma, inflate, normUp, TINY } from '../../ground/rounding-error.ts';
-import { type LocalBound, type LocalMap, UP } from './local-map.ts';
+import { groupedMatrix, storable } from './linear-entries.ts';
+import { type LocalBound, type LocalMap, UNBOUNDED, UP } from './local-map.ts';
+import { boxed, type LinearParts, type Movement, type MovingInput } from './nonlinearity.ts';
 
 export interface Normalisation {
   /** Cells of group g: `cells[g * length]` and on. */
@@ -71,6 +81,7 @@ export function normalized(normalisation: Normalisation): LocalMap {
     size: cells.length,
     lipschitz: floor > 0 ? (gain / floor) * UP : Number.POSITIVE_INFINITY,
     norms: 2,
+    linear: jacobians(normalisation),
     value(z) {
       const out = new Float64Array(cells.length);
       for (let g = 0; g < groups; g++) {
@@ -122,6 +133,96 @@ export function normalized(normalisation: Normalisation): LocalMap {
       return { slopes: [slopes], box };
     },
   };
+}
+
+function jacobians(normalisation: Normalisation): LinearParts {
+  const { cells, length, centred, gain } = normalisation;
+  const size = cells.length;
+  return {
+    entries: size * length,
+    pattern: () => groupedMatrix(size, cells, length, () => 1),
+    norms: 2,
+    at({ centre }) {
+      const groups = Array.from({ length: size / length }, (_, g) => groupOf(normalisation, centre, g));
+      if (!groups.every(({ scale }) => scale > 0 && Number.isFinite(scale))) return null;
+      const mean = centred ? 1 / length : 0;
+      return {
+        matrix: groupedMatrix(size, cells, length, (g, i, k) => {
+          const { v, scale } = groups[g]!;
+          const along = (v[i]! / scale) * (v[k]! / scale);
+          return storable((gain / scale) * ((i === k ? 1 : 0) - mean - along));
+        }),
+        remainder: (input) => remainderOf(normalisation, groups, input),
+      };
+    },
+  };
+}
+
+function remainderOf(
+  normalisation: Normalisation,
+  groups: readonly Group[],
+  { error, T, weighted }: MovingInput,
+): Movement {
+  const { cells, length, centred, gain, floor } = normalisation;
+  const slopes = new Float64Array(cells.length);
+  const box = new Float64Array(cells.length);
+  const reach = groups.map((_, g) =>
+    normUp(Float64Array.from({ length }, (_, k) => T[cells[g * length + k]!]!)),
+  );
+  if (reach.every((d) => d === 0)) return { rho: 0, box };
+  const all = weighted(null);
+  for (const [g, group] of groups.entries()) {
+    const d = Math.min(reach[g]!, all);
+    if (d === 0) continue;
+    const a = Math.max(least(floor), (group.least - error) / UP);
+    const rest = a > 0 ? secondOrder(a, d, floor) : null;
+    if (rest === null) return UNBOUNDED;
+    const off = offCentre(normalisation, group, error);
+    if (!Number.isFinite(off)) return UNBOUNDED;
+    const slope = (rest.whole / d + off) * gain * UP + TINY;
+    const shared = centred ? d / Math.sqrt(length) : 0;
+    for (let k = 0; k < length; k++) {
+      const cell = cells[g * length + k]!;
+      slopes[cell] = slope;
+      const part = Math.min(1, (Math.abs(group.v[k]!) + group.error + error) / a);
+      const across = Math.min(d, T[cell]! + shared) + part * d;
+      const single = (across * rest.perAcross + part * rest.along + off * d) * gain;
+      box[cell] = Math.min(slope * d, single) * UP + TINY;
+    }
+  }
+  return boxed(weighted(slopes), box, 'secant');
+}
+
+/**
+ * Bounds on what remains of u/||u|| for ||u|| >= a and a movement up to d: of the whole, of a cell per unit of its h, and along û.
+ * Null where the vector may come too close to 0.
+ */
+function secondOrder(
+  a: number,
+  d: number,
+  floor: number,
+): { readonly whole: number; readonly perAcross: number; readonly along: number } | null {
+  const b = Math.max(least(floor), (a - d) / UP - a * 2 ** -48);
+  const q = (b + (a - d)) / UP - a * 2 ** -48;
+  if (!(b > 0 && q > 0)) return null;
+  // The largest of y (1 - y)/a² + y²/q² for y in [0, 1].
+  const curvature = 1 / (q * q) - 1 / (a * a);
+  const inside = curvature < 0 && -2 * curvature * a * a > 1;
+  const most = inside ? 1 / (-4 * curvature * a ** 4) : 1 / (q * q);
+  const whole = (d * d * Math.sqrt(most) + d ** 3 / (a * q)) / b;
+  return { whole: whole * UP * UP, perAcross: (d / (a * b)) * UP, along: ((d * d) / (b * q)) * UP };
+}
+
+/**
+ * How far J, as stored, may be from the Jacobian at the exact centre, per unit of gain: the derivative of (I - û û')/||u|| has a norm
+ * of at most 3/||u||², û is off the projection's range by its error once more, an entry rounds a few times, and what was left out is
+ * below 2^-100.
+ */
+function offCentre({ length, gain, floor }: Normalisation, group: Group, error: number): number {
+  const moved = group.error + error;
+  const nearest = Math.max(least(floor), group.least - error);
+  const rounding = (3 / nearest) * 16 * relativeError(length) * length + (length * 2 ** -99) / gain;
+  return nearest > 0 ? ((4 * moved) / nearest / nearest + rounding) * UP : Number.POSITIVE_INFINITY;
 }
 
 /** sqrt(a² + b²) for a, b >= 0 within a few units in the last place, at any scale. */

@@ -3,8 +3,9 @@
  * take a maximum, a minimum or a norm. Each moves a coordinate by no more than the movements of its cells allow.
  */
 import { gamma, inflate, normUp, productUp, TINY } from '../../ground/rounding-error.ts';
-import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
-import { boxed, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
+import { buildMatrix, type SparseMatrix } from '../algebra/sparse-matrix.ts';
+import { boxed, type LinearParts, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
+import { largestOf, pickedCells } from './picked-cells.ts';
 
 export interface VectorMap {
   /** Length of the result. */
@@ -16,6 +17,8 @@ export interface VectorMap {
   readonly lipschitz: number;
   /** Upper bounds on the movement of each entry of f(z), given upper bounds on those of the entries of z. */
   box(T: Float64Array): Float64Array;
+  /** Omitted by a map without a linear part. */
+  readonly linear?: LinearParts;
 }
 
 /** The map as a nonlinearity. */
@@ -29,6 +32,7 @@ export function wholeVectors(map: VectorMap): Nonlinearity {
     norms: 1,
     weightsRows: false,
     looksAtInput: !Number.isFinite(lipschitz),
+    ...(map.linear === undefined ? {} : { linear: map.linear }),
     value: (z) => map.value(z),
     globalRho,
     movement: ({ T, weighted }: MovingInput, slopes) => boxed(globalRho(weighted(null)), map.box(T), slopes),
@@ -51,6 +55,11 @@ export function sortedGroups(count: number, group: number): VectorMap {
     size: count * group,
     relativeError: 0,
     lipschitz: 1,
+    linear: pickedCells(
+      count * group * group,
+      () => membership(count, group),
+      (z) => ranked(z, count, group),
+    ),
     value(z) {
       const out = new Float64Array(count * group);
       const cells = new Float64Array(group);
@@ -71,6 +80,22 @@ export function sortedGroups(count: number, group: number): VectorMap {
       return out;
     },
   };
+}
+
+/** The cells of the group of each order statistic: all of them. */
+const membership = (count: number, group: number): SparseMatrix =>
+  buildMatrix(count * group, count * group, count * group * group, (row, add) => {
+    for (let k = 0; k < group; k++) add(k * count + (row % count), 1);
+  });
+
+/** The cell that each order statistic is. */
+function ranked(z: Float64Array, count: number, group: number): Int32Array {
+  const own = new Int32Array(count * group);
+  for (let i = 0; i < count; i++) {
+    const cells = Array.from({ length: group }, (_, k) => k * count + i).sort((a, b) => z[b]! - z[a]!);
+    for (const [k, cell] of cells.entries()) own[k * count + i] = cell;
+  }
+  return own;
 }
 
 /** What a window computes from its cells. */
@@ -114,6 +139,9 @@ export function windowed(windows: SparseMatrix, of: WindowValue): VectorMap {
     size: rows,
     relativeError: isNorm ? gamma(largest + 8) : 0,
     lipschitz: inflate(Math.sqrt(overlap * (of === 'l1' ? largest : 1)), 4),
+    ...(isNorm
+      ? {}
+      : { linear: pickedCells(column.length, () => windows, largestOf(windows, of === 'max' ? 1 : -1)) }),
     value: (z) => each(z, ofCells[of]),
     box: (T) =>
       isNorm

@@ -2,6 +2,7 @@
 import { inflate, productUp } from '../../ground/rounding-error.ts';
 import type { SparseMatrix } from '../algebra/sparse-matrix.ts';
 import { boxed, type MovingInput, type Nonlinearity } from './nonlinearity.ts';
+import { largestOf, pickedCells } from './picked-cells.ts';
 
 /** @param windows a CSR pattern with the cells of each window; values are ignored */
 export function windowMaxima(windows: SparseMatrix): Nonlinearity {
@@ -24,6 +25,7 @@ export function windowMaxima(windows: SparseMatrix): Nonlinearity {
     norms: 1,
     weightsRows: false,
     looksAtInput: false,
+    linear: pickedCells(column.length, () => windows, largestOf(windows, 1)),
     value: (z) => most(z, Number.NEGATIVE_INFINITY),
     globalRho,
     movement: ({ T, weighted }: MovingInput, slopes) => boxed(globalRho(weighted(null)), most(T, 0), slopes),

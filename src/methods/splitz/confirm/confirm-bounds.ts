@@ -3,8 +3,7 @@
  * (`moved-points.ts`), and D(radius) + η′ again: with norms proved another way (`residual-norm.ts`) where the matrices are
  * small enough for that, or, quicker, the way `certify` proves them, with fresh probes.
  */
-import { latentMovement, movements, type NormOf } from '../../../lipschitz/displacement.ts';
-import { forwardErrorOnBall } from '../../../lipschitz/forward-error.ts';
+import type { NormOf } from '../../../lipschitz/displacement.ts';
 import type { LeftHalfBound } from '../../../lipschitz/input-radius.ts';
 import { segmentsOf } from '../../../lipschitz/left-half.ts';
 import {
@@ -56,7 +55,7 @@ export function boundConfirmer(
   probes: GaussianSource,
   proof: Proof = 'another',
 ): (image: Float32Array, claim: BoundClaim) => BoundConfirmation {
-  const { half, bound } = left;
+  const { half } = left;
   const fallback = new Map<LinearMap, SpectralNorm>();
   const segments = [
     ...half.steps.flatMap((step) => segmentsOf(half, step.input, step.dims)),
@@ -101,11 +100,7 @@ export function boundConfirmer(
       return proved ?? otherwise(matrix, rows, columns);
     };
     const usable = latentRadius - eta;
-    const onBall = (norms: NormOf): number => {
-      const bases = movements(half, evaluation, radius, bound, norms);
-      if (bases === null) return Number.POSITIVE_INFINITY;
-      return latentMovement(half, bases, bound, norms) + forwardErrorOnBall(half, evaluation, bases);
-    };
+    const onBall = (norms: NormOf): number => left.ballAt(evaluation, radius, norms).total;
     let moved = onBall(normOf);
     if (!(moved <= usable) && independent) {
       // The other proof is looser by up to a hundredth: certify's own decides.

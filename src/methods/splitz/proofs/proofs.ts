@@ -35,7 +35,7 @@ export interface Proofs {
     index: number,
     spent?: number,
   ): InputRadius;
-  /** As `LeftHalfBound.ballAt`, with probes of an image of a run that no other of its proofs uses. */
+  /** As `LeftHalfBound.provedBallAt`, with probes of an image of a run that no other of its proofs uses. */
   ballAt(evaluation: Evaluation, radius: number, seed: bigint, index: number): BallBound;
   /** As `boundConfirmer`. */
   confirm(settings: ConfirmationSettings, image: Float32Array, claim: BoundClaim): BoundConfirmation;
@@ -50,7 +50,7 @@ export function proofsOf(left: LeftHalfBound): Proofs {
     inputRadius: (evaluation, latentRadius, seed, index, spent) =>
       left.inputRadius(evaluation, latentRadius, probesOf(seed, index), spent),
     ballAt: (evaluation, radius, seed, index) =>
-      left.ballAt(evaluation, radius, probesOf(seed, index, Stage.decidedRadius)),
+      left.provedBallAt(evaluation, radius, probesOf(seed, index, Stage.decidedRadius)),
     confirm(settings, image, claim) {
       const key = JSON.stringify(settings);
       const confirmer = confirmers.get(key) ?? confirmerOf(left, settings);
