@@ -218,7 +218,7 @@ export const CERTIFICATE_FAULTS = [
   },
   {
     name: 'verify: wealth above the share of votes rejects, too',
-    file: 'src/methods/smoothing/check/check-probabilities.ts',
+    file: 'src/methods/smoothing/check/vote-tests.ts',
     from: 'return p <= votes / n && wealthEnclosure',
     to: 'return wealthEnclosure',
     tests: 'test/verification/check-probabilities.test.ts',

@@ -188,14 +188,14 @@ export const FAULTS = [
   },
   {
     name: 'verify: p_A may be the bound at twice alpha',
-    file: 'src/methods/smoothing/check/check-probabilities.ts',
+    file: 'src/methods/smoothing/check/vote-tests.ts',
     from: 'return tailEnclosure(votes, n, p, q).upper <= level * (1 + ALPHA_TOLERANCE);',
     to: 'return tailEnclosure(votes, n, p, q).upper <= 2 * level;',
     tests: 'test/verification/verify-file.test.ts',
   },
   {
     name: 'verify: the wealth of the anytime bound may fall short of 1 / alpha',
-    file: 'src/methods/smoothing/check/check-probabilities.ts',
+    file: 'src/methods/smoothing/check/vote-tests.ts',
     from: 'wealthEnclosure(votes, n, p, q, level).lower >= 1 - ALPHA_TOLERANCE',
     to: 'wealthEnclosure(votes, n, p, q, level).lower >= 1 / 2',
     tests: 'test/verification/verify-file.test.ts',
@@ -203,8 +203,8 @@ export const FAULTS = [
   {
     name: 'verify: any bound may end early',
     file: 'src/methods/smoothing/check/check-certificate.ts',
-    from: 'mayEndEarly(settings.bound.value) ? ',
-    to: 'mayEndEarly(settings.bound.value) || true ? ',
+    from: 'mayEndEarly(settings) ? ',
+    to: 'mayEndEarly(settings) || true ? ',
     tests: 'test/verification/verify-file.test.ts',
   },
   {

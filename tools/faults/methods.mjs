@@ -56,15 +56,15 @@ export const METHOD_FAULTS = [
   {
     name: 'margin: whoever confirms forgets how far the features move',
     file: PAIRS,
-    from: 'bases === null ? unbounded(against) : reach(against, bases);\n  };',
-    to: 'bases === null ? unbounded(against) : reach(against, bases.map((base) => ({ ...base, rho: 0 })));\n  };',
+    from: 'of: (against) => reach(against, bases) }',
+    to: 'of: (against) => reach(against, bases.map((base) => ({ ...base, rho: 0 }))) }',
     tests: DETERMINISTIC,
   },
   {
     name: 'margin: one movement counts for a network of any depth',
     file: PAIRS,
-    from: 'const moved = reach(against, bases);',
-    to: 'const moved = reach(against, bases.map(() => ({ rho: r, box: null })));',
+    from: 'of: (against) => reach(against, bases) }',
+    to: 'of: (against) => reach(against, bases.map(() => ({ rho: r, box: null }))) }',
     tests: DETERMINISTIC,
   },
   {
@@ -161,8 +161,8 @@ export const METHOD_FAULTS = [
   {
     name: 'uniform: the side of the cube where its half is meant',
     file: 'src/smoothing/votes/uniform-radius.ts',
-    from: 'certificateOf(pA, null, 2 * lambda * (pA - 0.5))',
-    to: 'certificateOf(pA, null, 4 * lambda * (pA - 0.5))',
+    from: '): number => 2 * lambda * (pA - 0.5);',
+    to: '): number => 4 * lambda * (pA - 0.5);',
     tests: UNIFORM_WAY,
   },
   {

@@ -199,8 +199,8 @@ export const NOISE_FAULTS = [
   {
     name: 'radius: the rounding error at the perturbed image not taken off',
     file: 'src/lipschitz/ball-bound.ts',
-    from: 'total: inflate(moved + forwardError, 1)',
-    to: 'total: inflate(moved, 1)',
+    from: 'total: inflate(displacement + forwardError, 1)',
+    to: 'total: inflate(displacement, 1)',
     tests: 'test/lipschitz/forward-error-on-ball.test.ts',
   },
   {
