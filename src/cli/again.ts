@@ -8,7 +8,7 @@ const SUBJECT = [
   ...['input-shape', 'force-eval', 'class-names', 'denoiser', 'denoiser-sigma', 'schedule'],
 ] as const;
 /** Options that say which images, and how many draws. */
-const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'alpha'] as const;
+const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'until', 'alpha'] as const;
 
 export interface Again {
   /** Of the model, its name without ".onnx". */

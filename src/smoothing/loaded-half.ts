@@ -83,7 +83,18 @@ export async function loadHalf({
   return {
     noise: noise.id,
     async count(request, onProgress) {
-      const { from, to, latent, sigma, grid = gridOf(sigma), seed, stage, image, tally } = request;
+      const {
+        from,
+        to,
+        latent,
+        sigma,
+        grid = gridOf(sigma),
+        seed,
+        stage,
+        image,
+        tally,
+        continued = false,
+      } = request;
       const control = new Int32Array(request.control);
       const statistic = statisticOf(tally, classes);
       let done = 0;
@@ -95,7 +106,7 @@ export async function loadHalf({
         const drawn = Math.min(batch, to - first);
         noise.fill(latent, sigma, grid, { seed, stage, image, sample: first }, drawn);
         const values = await run();
-        if (first === from && batch > 1) compared = await comparison(values);
+        if (first === from && batch > 1 && !continued) compared = await comparison(values);
         statistic.take(values, drawn);
         done += drawn;
         if (performance.now() - reported > PROGRESS_EVERY_MS) {

@@ -29,7 +29,7 @@ export interface Sampler {
   /**
    * Votes of `to - from` draws. Any number of calls may be outstanding: every worker takes them in order of arrival, with
    * those of the other samplers of the pool, and leaves one for the next as soon as all its draws are handed out. Some
-   * rows of the first batch are also run alone.
+   * rows of the first batch are also run alone, unless the draws are `continued`.
    * @throws the signal's reason when aborted; ToolError when a worker fails or dies; ModelRefused when a row's logits
    *         depend on the rows beside it. RangeError, at once, when the request makes no sense.
    */

@@ -40,6 +40,8 @@ export interface DrawnSamples {
   readonly image: number;
   readonly from: number;
   readonly to: number;
+  /** They go on from draws around the same centre, a batch of which was compared with its rows alone: it is not done again. */
+  readonly continued?: boolean;
 }
 
 /** Open a session of the right half, and keep it under its number. */

@@ -218,6 +218,8 @@ describe('one fixed function', () => {
     const behind = gated.count({ ...draw, latent: Float64Array.of(9, 9) });
     await expect(behind).rejects.toBeInstanceOf(ModelRefused);
     await expect(behind).rejects.toMatchObject({ report: { remedy: expect.stringContaining('--batch 1') } });
+    // Draws that go on from others were compared with them.
+    await gated.count({ ...draw, latent: Float64Array.of(9, 9), continued: true });
     const alone = await sampler({ ...latentOf, model: gatedBatchModel(), batch: 1 });
     await alone.count({ ...draw, latent: Float64Array.of(9, 9) });
   });

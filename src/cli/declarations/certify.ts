@@ -71,7 +71,6 @@ export const certify: Declaration<CertifyFlags> = {
     'split',
     'sigma',
     'n',
-    'until',
     'alpha',
     'lipschitz',
     'provider',

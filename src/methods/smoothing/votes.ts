@@ -122,6 +122,8 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
       const draw = (stage: number, from: number, to: number, before: number): Promise<VoteCounts> =>
         sampler.count({
           ...{ latent, sigma, seed, stage, image: index, from, to, signal },
+          // Each look goes on from the last.
+          continued: from > 0,
           onProgress: (done) => heard((before + done) / (n0 + n)),
         });
       const selected = selectedClass(await draw(selection, 0, n0, 0));
