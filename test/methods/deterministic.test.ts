@@ -194,19 +194,23 @@ describe('a random network', () => {
     expect(tight).toBeGreaterThan(10);
   });
 
-  it('has the largest radius by secants, then by masks, then by the global bound', async () => {
+  it('has the largest radius with the linear part kept, then by secants, by masks, by the global bound', async () => {
     let larger = 0;
+    let kept = 0;
     for (const seed of nets.slice(0, 15)) {
       const random = randomSource(2000 + seed);
       const classifier = await prepared(deep(seed, 3, 3));
       const image = Float32Array.from(random.float32s(3, 1));
-      const [global = 0, mask = 0, secant = 0] = (['global', 'mask', 'secant'] as const).map(
-        (bound) => certificateOf(classifier, image, bound).radius,
-      );
+      const [global = 0, mask = 0, secant = 0, linear = 0] = (
+        ['global', 'mask', 'secant', 'linear'] as const
+      ).map((bound) => certificateOf(classifier, image, bound).radius);
       expect(mask).toBeGreaterThanOrEqual(global * (1 - 1e-3));
       expect(secant).toBeGreaterThanOrEqual(mask * (1 - 1e-3));
+      expect(linear).toBeGreaterThanOrEqual(secant);
       if (secant > 1.1 * global) larger++;
+      if (linear > 1.1 * secant) kept++;
     }
+    expect(kept).toBeGreaterThan(3);
     expect(larger).toBeGreaterThan(3);
   });
 });
@@ -250,7 +254,7 @@ describe('what two rows of the last layer have in common', () => {
 
   it('costs no radius, by any bound', async () => {
     const classifier = await prepared(parts);
-    for (const bound of ['global', 'mask', 'secant'] as const) {
+    for (const bound of ['global', 'mask', 'secant', 'linear'] as const) {
       const { radius } = certificateOf(classifier, Float32Array.of(0.5, 0.5), bound);
       expect(radius, bound).toBeGreaterThan(0.5 * (1 - 2e-3));
       expect(radius, bound).toBeLessThanOrEqual(0.5);
@@ -336,7 +340,7 @@ describe('a small network of MinMax or another activation', () => {
     for (let seed = 0; seed < 24; seed++) {
       const classifier = await prepared(small(seed));
       const image = Float32Array.from(randomSource(seed).float32s(2, 1));
-      for (const bound of ['secant', 'global'] as const) {
+      for (const bound of ['secant', 'linear', 'global'] as const) {
         const network = boundedNetwork(classifier, bound);
         const answer = (x: Float32Array): number => {
           const scores = network.evaluate(x).latent.value;

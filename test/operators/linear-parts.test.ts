@@ -4,7 +4,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { evaluateLeftHalf } from '../../src/lipschitz/evaluate-left-half.ts';
+import { boundedOnBalls } from '../../src/operators/nonlinear/local-map.ts';
 import type { Linearisation, Nonlinearity } from '../../src/operators/nonlinear/nonlinearity.ts';
+import { normalized } from '../../src/operators/nonlinear/unit-scale.ts';
 import { compiled } from './compiled.ts';
 import { makers } from './one-operator.ts';
 import { type Random, randomSource } from './random.ts';
@@ -151,6 +153,92 @@ describe.each(WITH_LINEAR_PART)('the linear part of %s', (type) => {
         }
       }
       expect(smooth).toBeGreaterThan(8);
+    },
+  );
+});
+
+/** Compares remainders of one map for given movements; `check` sees each with its bound. */
+function remainders(
+  map: Nonlinearity,
+  at: { readonly centre: Float64Array; readonly error: number; readonly T: Float64Array },
+  exact: Float64Array,
+  movements: readonly Float64Array[],
+  check: (left: number, rho: number) => void,
+): void {
+  const split = map.linear?.at(at) ?? null;
+  if (split === null) return;
+  const from = map.value(exact);
+  for (const d of movements) {
+    const linear = split.matrix.apply(d);
+    const left = map.value(exact.map((z, i) => z + d[i]!)).map((v, i) => v - from[i]! - linear[i]!);
+    const weighted = (rows: Float64Array | null): number =>
+      rows === null ? norm(d) : norm(d.map((v, i) => v * rows[i]!));
+    check(norm(left), split.remainder({ ...at, weighted }).rho);
+  }
+}
+
+describe.each(['Softmax', 'LogSoftmax', 'LayerNormalization', 'LpNormalization', 'Mul', 'Div', 'MatMul'])(
+  'J of %s, chosen at the computed centre,',
+  (type) => {
+    it('leaves what the exact centre has another Jacobian by: more than the second order in a small ball', () => {
+      let first = 0;
+      for (let seed = 0; seed < 40; seed++) {
+        const random = randomSource(300 + seed);
+        const made = makers[type]!(random);
+        const half = compiled(made);
+        const { inputs } = evaluateLeftHalf(half, random.normals(made.dims.reduce((a, b) => a * b, 1)));
+        for (const [k, { nonlinearity: map }] of half.steps.entries()) {
+          const centre = inputs[k]!.value;
+          const error = 2 ** -11;
+          const T = centre.map(() => 1e-7);
+          const off = random.normals(centre.length);
+          const exact = centre.map((z, i) => z + (off[i]! / norm(off)) * error * 0.99);
+          const ds = Array.from({ length: 8 }, () => movement(random, T));
+          remainders(map, { centre, error, T }, exact, ds, (left, rho) => {
+            expect(left).toBeLessThanOrEqual(rho + 1e-13 * (1 + norm(exact)));
+            if (left > 1e-12 * (1 + norm(exact))) first++;
+          });
+        }
+      }
+      expect(first).toBeGreaterThan(10);
+    });
+  },
+);
+
+describe('the linear part of a normalisation', () => {
+  it.each([0, 1])(
+    'leaves no more than it says of a vector that nearly vanishes (epsilon %s / 100)',
+    (cents) => {
+      const N = 4;
+      const map = boundedOnBalls(
+        normalized({
+          cells: Int32Array.from({ length: N }, (_, i) => i),
+          length: N,
+          centred: false,
+          gain: 1,
+          floor: Math.sqrt(cents / 100),
+        }),
+      );
+      const random = randomSource(11);
+      let [most, count] = [0, 0];
+      for (let trial = 0; trial < 4000; trial++) {
+        const centre = random.normals(N);
+        const towards = random.uniform(0.3, 0.95);
+        const across = random.normals(N);
+        const along = across.reduce((sum, v, i) => sum + v * centre[i]!, 0) / norm(centre) ** 2;
+        const turned = random.uniform(0, Math.sqrt(1 - towards ** 2)) * norm(centre);
+        const side = across.map((v, i) => v - along * centre[i]!);
+        const d = centre.map((z, i) => -towards * z + (side[i]! / norm(side)) * turned);
+        const T = d.map((v) => Math.abs(v));
+        remainders(map, { centre, error: 0, T }, centre, [d], (left, rho) => {
+          expect(left).toBeLessThanOrEqual(rho + 1e-12);
+          if (!Number.isFinite(rho)) return;
+          count++;
+          most = Math.max(most, left / rho);
+        });
+      }
+      expect(count).toBeGreaterThan(1000);
+      expect(most).toBeGreaterThan(0.3);
     },
   );
 });
