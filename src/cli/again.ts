@@ -7,6 +7,8 @@ const SUBJECT = [
   ...['data', 'subset', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'],
   ...['input-shape', 'force-eval', 'class-names', 'denoiser', 'denoiser-sigma', 'schedule'],
 ] as const;
+/** Those of them that training has too. */
+const TRAINED = ['data', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'] as const;
 /** Options that say which images, and how many draws. */
 const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'until', 'alpha'] as const;
 
@@ -14,6 +16,10 @@ export interface Again {
   /** Of the model, its name without ".onnx". */
   readonly stem: string;
   certify(options: Readonly<Record<string, string | number>>): string;
+  /** Path of the denoiser the run had; null without one. */
+  readonly denoiser: string | null;
+  /** Training on the same data. */
+  train(options: Readonly<Record<string, string | number>>): string;
   /** A command that takes model and data. */
   other(command: string, options: Readonly<Record<string, string | number>>): string;
 }
@@ -36,6 +42,8 @@ export function again(flags: RequestOrigins & { readonly model: string }): Again
     ].join(' ');
   return {
     stem: basename(flags.model).replace(/\.onnx$/iu, ''),
+    denoiser: typeof values['denoiser'] === 'string' ? values['denoiser'] : null,
+    train: (options) => line('train', TRAINED, options),
     certify: (options) => line('certify', [...SUBJECT, ...SELECTION], options),
     other: (command, options) => line(command, SUBJECT, options),
   };

@@ -47,12 +47,15 @@ describe('certify under more noise than the network bears', () => {
     const { code, stdout } = await certifyUnder('4');
     expect(code).toBe(0);
     const commands = commandsOf(stdout);
-    expect(commands.map((command) => command.split(' ')[1])).toEqual(['certify', 'plan', 'train']);
-    const [certify = '', plan = '', train = ''] = commands;
+    expect(commands.map((command) => command.split(' ')[1])).toEqual(['certify', 'plan', 'certify', 'train']);
+    const [certify = '', plan = '', denoised = '', train = ''] = commands;
     expect(certify).toContain('--data glyphs --max 6 --n 200 --method smoothing --sigma 2 --out ');
     const again = await run(certify);
     expect(again.code).toBe(0);
     expect(again.stderr).toContain('sigma 2 (flag)');
+    const behind = await run(denoised);
+    expect(behind.code, behind.stderr).toBe(0);
+    expect(behind.stderr).toContain('with   denoiser-digits28.onnx in front of the network');
     // The others take longer than a test may: with less to do, they run too.
     expect((await run(`${plan} --cuts input --images 2 --draws 10 --levels 0.1 --n 100 --max 1`)).code).toBe(
       0,

@@ -3,9 +3,12 @@
  * command that works as printed. Nothing after a run that needs no advice.
  */
 import { methodOf, ownSeries } from '../../methods/index.ts';
+import { DEFAULT_INPUT_SIGMA } from '../../methods/smoothing/settings.ts';
 import type { RunHeader } from '../../records/record.ts';
+import { shippedDenoiser } from '../../runs/shipped-denoisers.ts';
 import { LEVEL, mcNemar } from '../../statistics/comparison.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
+import { DENOISERS } from '../../training/architectures/names.ts';
 import type { Again } from '../again.ts';
 
 export interface NextStep {
@@ -94,12 +97,45 @@ function ofNoise(header: RunHeader, better: number | null, again: Again): NextSt
       }),
     },
     { why: 'Or have cut and noise chosen by a pilot run', command: again.other('plan', {}) },
+    ofDenoiser(header, again, split === undefined || split.value === 'input' ? sigma : DEFAULT_INPUT_SIGMA),
     {
-      why: 'A network that was not trained with noise does not survive much of it. With training images, train it',
-      command: again.other('train', { split: 'input', sigma, out: `${again.stem}-noise-${sigma}.onnx` }),
+      why: 'Or, with training images, train the network itself with noise',
+      command: again.train({ split: 'input', sigma, out: `${again.stem}-noise-${sigma}.onnx` }),
     },
   ];
 }
+
+/** A denoiser leaves the network as it is: the one that is shipped for such images, else one of their own. */
+function ofDenoiser({ model, data }: RunHeader, again: Again, sigma: number): NextStep {
+  const out = `${again.stem}-denoiser-${sigma}.onnx`;
+  if (model.denoiser !== undefined) {
+    const start = model.denoiser.diffusion === null && model.denoiser.at === null ? again.denoiser : null;
+    return {
+      why: 'A denoiser knows a network better that it was trained for. With training images, train it for this one, which is left as it is',
+      command: again.train({
+        denoiser: start ?? UNTRAINED,
+        loss: start === null ? 'mse,stability' : 'stability',
+        sigma,
+        out,
+      }),
+    };
+  }
+  const why =
+    'A network that was not trained with noise does not survive much of it. A denoiser in front of it helps, and leaves it as it is';
+  const shipped = shippedDenoiser(data.shape);
+  if (shipped === null)
+    return {
+      why: `${why}: train one, then certify with --denoiser`,
+      command: again.train({ denoiser: UNTRAINED, sigma, out }),
+    };
+  return {
+    why,
+    command: again.certify({ denoiser: shipped, sigma, out: `${again.stem}.denoised-${sigma}.jsonl` }),
+  };
+}
+
+/** What `train --denoiser` starts from. */
+const UNTRAINED = DENOISERS[0];
 
 function sigmaOf(settings: object): number | null {
   const { sigma } = settings as { readonly sigma?: { readonly value: unknown } };

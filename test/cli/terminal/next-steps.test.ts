@@ -53,10 +53,44 @@ describe('advice after a run', () => {
     expect(steps).toEqual([]);
   });
 
-  it('is less noise, a plan and training, where most abstain', () => {
-    const commands = stepsAfter((record) => abstain(abstain(record, 0), 1)).map(({ command }) => command);
-    expect(commands.map((command) => command.split(' ')[1])).toEqual(['certify', 'plan', 'train']);
+  const silentSteps = (its: RunHeader = header) =>
+    stepsAfter((record) => abstain(abstain(record, 0), 1), its).map(({ command }) => command);
+  const kinds = (commands: readonly string[]) => commands.map((command) => command.split(' ')[1]);
+
+  it('is less noise, a plan, a denoiser and training, where most abstain', () => {
+    const commands = silentSteps();
+    expect(kinds(commands)).toEqual(['certify', 'plan', 'certify', 'train']);
     expect(commands[0]).toContain('--method smoothing --sigma 0.25 ');
+    expect(commands[2]).toMatch(
+      / --denoiser \S*models\/denoiser-digits28\.onnx --sigma 0\.5 --out net\.denoised-0\.5\.jsonl$/u,
+    );
+  });
+
+  it('is to train a denoiser, where none is shipped for such images', () => {
+    const commands = silentSteps({ ...header, data: { ...header.data, shape: [3, 48, 48] } });
+    expect(kinds(commands)).toEqual(['certify', 'plan', 'train', 'train']);
+    expect(commands[2]).toContain(' --denoiser unet-small --sigma 0.5 --out net-denoiser-0.5.onnx');
+  });
+
+  it('is to train the denoiser for this network, where there was one', () => {
+    const denoiser = {
+      ...{ name: 'd.onnx', files: [{ name: 'd.onnx', sha256: '0'.repeat(64) }], producer: '', at: null },
+      ...{ trained: null, scaling: null, diffusion: null },
+    };
+    const its = { ...header, model: { ...header.model, denoiser } };
+    const records = Array.from({ length: 12 }, (_, k) => abstain(abstain(exampleRecord(k, its), 0), 1));
+    const given = {
+      ...flags,
+      denoiser: 'd.onnx',
+      origins: new Map([...flags.origins, ['denoiser', 'flag' as const]]),
+    };
+    const commands = nextSteps(its, summarise(its, outcomesOf(records, its)), again(given)).map(
+      ({ command }) => command,
+    );
+    expect(commands[2]).toBe(
+      "splitz-onnx train 'it'\\''s/net.onnx' --data 'mnist:my data' --denoiser d.onnx --loss stability --sigma 0.5 --out net-denoiser-0.5.onnx",
+    );
+    expect(commands[3]).not.toContain('--denoiser');
   });
 
   it('begins with the pixels where a finding doubts them', () => {
