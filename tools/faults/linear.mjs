@@ -77,8 +77,8 @@ export const LINEAR_FAULTS = [
   {
     name: 'linear: a normalised vector never comes nearer to 0',
     file: unitScale,
-    from: 'const b = Math.max(least(floor), (a - d) / UP - a * 2 ** -48);\n  const q',
-    to: 'const b = a;\n  const q',
+    from: 'const whole = (d * d * Math.sqrt(most) + d ** 3 / (a * q)) / b;',
+    to: 'const whole = (d * d * Math.sqrt(1 / (3 * a * a)) + 0 * q * most) / a;',
     tests: VANISHING,
   },
   {
