@@ -66,6 +66,9 @@ const SEARCHED = 200;
 /** Work beyond which a proof takes seconds: one is made, and no second one that might gain a little. */
 const COSTLY_WORK = 1e9;
 
+/** Lanczos steps of the estimate that decides whether the linear part is worth a search. */
+const FIRST_STEPS = 8;
+
 /** Power steps of the published method. */
 const POWER_STEPS = 5;
 
@@ -176,10 +179,13 @@ function keepingLinearPart(
       if (!linear.plan.keeps.includes(true)) return secant;
       const composed = linear.norms.proving(gaussian, budget);
       const nearby = linear.nearby(evaluation);
+      const estimate = (r: number, steps: number): number =>
+        linear.bounded(evaluation, nearby(r, linear.norms.estimating(steps, false))).total;
+      // Where not even the radius by secants passes an estimate from below, no larger one would.
+      if (secant.radius > 0 && !(estimate(secant.radius, FIRST_STEPS) <= latentRadius)) return secant;
       const kept = provedRadius(
         {
-          estimate: (r, steps) =>
-            linear.bounded(evaluation, nearby(r, linear.norms.estimating(steps, false))).total,
+          estimate,
           prove: (r) => linear.on(evaluation, r, composed),
           costly: norms.costly || linear.plan.work > COSTLY_WORK,
           factorised: uses === 0,

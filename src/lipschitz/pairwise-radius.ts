@@ -54,6 +54,9 @@ export interface ScoreBound {
   lipschitz(against: AffineForm): Float64Array;
 }
 
+/** Lanczos steps of the estimate that decides whether the linear part is worth a search. */
+const FIRST_STEPS = 8;
+
 /** Power steps of the published methods. */
 const POWER_STEPS = 5;
 
@@ -97,7 +100,11 @@ export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: Dis
       if (bound === 'power') return estimatedRadius(asked, segmentwise(evaluation));
       const first = radiusBy(asked, segmentwise(evaluation));
       if (linear === null) return first;
-      const second = radiusBy(asked, linear(evaluation), first.radius);
+      const kept = linear(evaluation);
+      // Where not even the radius by secants passes an estimate from below, no larger one would.
+      if (first.radius > 0 && !(ballOf(asked, kept.estimate(first.radius, FIRST_STEPS)).total <= 1))
+        return first;
+      const second = radiusBy(asked, kept, first.radius);
       return second.radius > first.radius ? second : first;
     },
     lipschitz(against) {

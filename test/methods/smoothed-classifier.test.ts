@@ -269,7 +269,9 @@ describe('an attack on the smoothed classifier', () => {
       };
       expect(certificate.radius).toBeGreaterThan(0.05);
       expect(attacked(certificate.radius)).toBeGreaterThan(0);
-      expect(attacked(certificate.radius * (bound === 'secant' || bound === 'linear' ? 1.5 : 2))).toBeLessThan(0);
+      expect(
+        attacked(certificate.radius * (bound === 'secant' || bound === 'linear' ? 1.5 : 2)),
+      ).toBeLessThan(0);
     },
   );
 });

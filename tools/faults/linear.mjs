@@ -77,8 +77,8 @@ export const LINEAR_FAULTS = [
   {
     name: 'linear: a normalised vector never comes nearer to 0',
     file: unitScale,
-    from: 'const b = Math.max(least(floor), (a - d) / UP - a * 2 ** -48);\n  const q',
-    to: 'const b = a;\n  const q',
+    from: 'const whole = (d * d * Math.sqrt(most) + d ** 3 / (a * q)) / b;',
+    to: 'const whole = (d * d * Math.sqrt(1 / (3 * a * a)) + 0 * q * most) / a;',
     tests: VANISHING,
   },
   {
@@ -149,28 +149,28 @@ export const LINEAR_FAULTS = [
     file: ball,
     from: 'return smaller(reach(whole, this.symbols), reach(form, this.bases));',
     to: 'return smaller(reach({ ...whole, terms: whole.terms.slice(0, 1) }, this.symbols), reach(form, this.bases));',
-    tests: BOUND,
+    tests: `${BOUND} -t of.the.family`,
   },
   {
     name: 'linear: what a step leaves is dropped',
     file: ball,
     from: 'this.symbols.push({ rho: noLess(rest.rho), box: rest.box });',
     to: 'this.symbols.push({ rho: noLess(rest.rho / 8), box: rest.box });',
-    tests: BOUND,
+    tests: `${BOUND} -t of.the.family`,
   },
   {
     name: 'linear: a step without a linear part moves by nothing more than what it would leave',
     file: ball,
     from: "const moved = nonlinearity.movement(split === null ? moving : boxes, 'secant');\n    const rest = split === null ? moved : split.remainder(moving);",
     to: "const moved = nonlinearity.movement(split === null ? moving : boxes, 'secant');\n    const rest = split === null ? { rho: 0, box: null } : split.remainder(moving);",
-    tests: BOUND,
+    tests: `${BOUND} -t of.the.family`,
   },
   {
     name: 'linear: of two paths from one symbol the last counts',
     file: forms,
     from: 'known === undefined ? matrix : inRange(add(written(known), written(matrix)))',
     to: 'known === undefined || matrix.rows > 0 ? matrix : inRange(add(written(known), written(matrix)))',
-    tests: BOUND,
+    tests: `${BOUND} -t for.small.r`,
   },
   {
     name: 'linear: delta is not divided over the proofs of an image',

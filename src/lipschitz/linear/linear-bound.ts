@@ -13,7 +13,7 @@ import { type BallNorms, type LinearBall, type LinearMaps, linearBall } from './
 import { type LinearPlan, linearPlan } from './linear-plan.ts';
 
 /** A search that moves by more than this factor chooses every J anew. */
-const NEARBY = 1.15;
+const NEARBY = 1.25;
 
 export class LinearBound {
   readonly plan: LinearPlan;

@@ -23,6 +23,8 @@ export interface LinearPlan {
 
 /** Of a composed matrix: 96 MB. */
 const MOST_ENTRIES = 8_000_000;
+/** Of all composed matrices of an image together: 360 MB. */
+const MOST_TOGETHER = 30_000_000;
 /** Entries of an operator's J. */
 const MOST_IN_STEP = 2_000_000;
 /** Multiplications that are always worth it: about a second. */
@@ -102,6 +104,8 @@ export function linearPlan(half: LeftHalf, allowed: number): LinearPlan {
   for (;;) {
     const tried = tryPlan(half, keeps, most);
     if ('plan' in tried) return tried.plan;
+    if (tried.tooLarge.length === 0)
+      throw new Error('a form without linear parts is no larger than the half');
     for (const base of tried.tooLarge) keeps[base - 1] = false;
   }
 }
@@ -114,7 +118,13 @@ type Tried = { readonly plan: LinearPlan } | { readonly tooLarge: readonly numbe
 function tryPlan(half: LeftHalf, keeps: readonly boolean[], most: number): Tried {
   const inputSize = half.inputDims.reduce((product, dim) => product * dim, 1);
   const parts: AffineForm[] = [ownSymbol(0, inputSize)];
-  let [probabilistic, work] = [0, 0];
+  let [probabilistic, work, held] = [0, 0, 0];
+  /** Whether the matrices of a form can be held beside the others; counts them. */
+  const fits = (form: AffineForm): boolean => {
+    const entries = entriesOf(form);
+    held += entries;
+    return entries <= MOST_ENTRIES && held <= MOST_TOGETHER;
+  };
   /** The form over symbols; null where it is too large, or nothing is left to spend on it. */
   const formOf = (form: AffineForm, dims: readonly number[], uses: number): AffineForm | null => {
     const kept = form.terms.some(({ base }) => base > 0 && keeps[base - 1]);
@@ -123,12 +133,21 @@ function tryPlan(half: LeftHalf, keeps: readonly boolean[], most: number): Tried
     const composition = kept ? compositionOf(pattern, parts) : 0;
     if (kept && work + COMPOSED * composition > most) return null;
     const whole = overSymbols(pattern, parts);
-    if (whole === null || (kept && entriesOf(whole) > MOST_ENTRIES)) return null;
+    if (whole === null || (kept && !fits(whole))) return null;
     const norms = normsOf(segmentsOf(half, whole, dims), uses);
     if (kept && work + COMPOSED * composition + norms.work > most) return null;
     work += COMPOSED * composition + norms.work;
     probabilistic += norms.probabilistic;
     return whole;
+  };
+  /** J L and the step's own symbol; null where that is too large, or takes too long. */
+  const behindOf = (J: SparseMatrix, form: AffineForm, symbol: number, size: number): AffineForm | null => {
+    const pattern = patternOf(form);
+    if (pattern === null) return null;
+    work += COMPOSED * pattern.terms.reduce((sum, { matrix }) => sum + multiplications(J, matrix), 0);
+    if (work > most) return null;
+    const behind = behindStep(J, pattern, symbol, size);
+    return behind !== null && fits(behind) ? behind : null;
   };
   const keptIn = (form: AffineForm): number[] =>
     form.terms.flatMap(({ base }) => (base > 0 && keeps[base - 1] ? [base] : []));
@@ -140,9 +159,8 @@ function tryPlan(half: LeftHalf, keeps: readonly boolean[], most: number): Tried
       parts.push(ownSymbol(k + 1, size));
       continue;
     }
-    const pattern = patternOf(whole);
-    const behind = pattern && behindStep(ones(linear.pattern()), pattern, k + 1, size);
-    if (behind === null || entriesOf(behind) > MOST_ENTRIES) return { tooLarge: [k + 1] };
+    const behind = behindOf(ones(linear.pattern()), whole, k + 1, size);
+    if (behind === null) return { tooLarge: [k + 1] };
     parts.push(behind);
   }
   if (formOf(half.output, half.dims, 1) === null) return { tooLarge: keptIn(half.output) };
