@@ -169,6 +169,8 @@ describe('a denoiser', () => {
       'tuned.onnx',
     );
     expect(more.code, more.stderr).toBe(0);
+    const rates = [first, more].map(({ stderr }) => /learningRate = (\S+) \(default\)/u.exec(stderr)?.[1]);
+    expect(rates).toEqual(['cosine:1.5e-3,5%', 'cosine:1e-4,5%']);
     expect(more.stdout).toContain('its own clean answer on');
     expect(weightsOf('tuned.onnx').map(([name]) => name)).toEqual(
       weightsOf('blind.onnx').map(([name]) => name),

@@ -50,7 +50,14 @@ interface Outcome {
 export async function trainDenoiserInto(out: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const training = await openDenoiserTraining(flags);
   const { data, frozen } = training;
-  const opened: Opened = { ...training, settings: denoiserSettings(flags, data.kind, frozen !== null) };
+  const opened: Opened = {
+    ...training,
+    settings: denoiserSettings(flags, {
+      dataset: data.kind,
+      hasNetwork: frozen !== null,
+      trainedBefore: training.source.metadata.get('splitz.trained') !== 'false',
+    }),
+  };
   const { values } = opened.settings;
   const batches = await openTrainingBatches(data, {
     classes: frozen === null || data.labels === null ? null : frozen.classifier.classes,
