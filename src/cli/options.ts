@@ -139,7 +139,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
       .option('lipschitz', {
         choices: DISPLACEMENT_BOUNDS,
         describe:
-          'bound of the left half [secant]; linear takes up to three times as long for larger radii behind several layers; power is the published ESTIMATE, not a bound',
+          'bound of the left half [secant]; linear takes up to four times as long for larger radii behind several layers; power is the published ESTIMATE, not a bound',
       })
       .option('provider', {
         choices: PROVIDERS,
