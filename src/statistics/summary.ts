@@ -27,7 +27,7 @@ export interface SeriesSummary {
   readonly failureAllowance: number;
   /** Median of D(r)/r over the certified images; null when there is none or the method has no left half. */
   readonly medianLocalLipschitz: number | null;
-  /** Mean number of draws per image where they ended early for some; else null. */
+  /** Mean number of draws per image, those that choose a class omitted; null where none are counted. */
   readonly averageDraws: number | null;
 }
 
@@ -78,9 +78,8 @@ export function summarise(
   };
 }
 
-/** The mean of numbers that are not all the same; else null. */
 const averageDraws = (draws: readonly number[]): number | null =>
-  draws.every((one) => one === draws[0]) ? null : draws.reduce((sum, one) => sum + one, 0) / draws.length;
+  draws.length === 0 ? null : draws.reduce((sum, one) => sum + one, 0) / draws.length;
 
 /** The lower median. */
 function median(values: readonly number[]): number | null {

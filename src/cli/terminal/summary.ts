@@ -7,7 +7,7 @@ import { percentDown, percentUp, roundDown, roundUp, shareDown, tidy } from '../
 import { wrap } from '../../ground/text-width.ts';
 import { labelOf, methodOf, ownSeries } from '../../methods/index.ts';
 import { normOfRun } from '../../records/norm.ts';
-import type { RunHeader } from '../../records/record.ts';
+import type { RunHeader, Sourced } from '../../records/record.ts';
 import { inPlainWords } from '../../report/plain-words.ts';
 import { certifiedCount } from '../../statistics/accuracy.ts';
 import { equalImagesInWords } from '../../statistics/equal-images.ts';
@@ -108,18 +108,22 @@ function totals(header: RunHeader, { series, measure }: RunSummary, { style }: S
       ),
     ],
     ['abstained', ...series.map(({ score }) => `${score.abstained} of ${score.images}`)],
-    ...(series.every(({ averageDraws }) => averageDraws === null)
-      ? []
-      : [
-          [
-            'draws per image',
-            ...series.map(({ averageDraws }) =>
-              averageDraws === null ? 'all' : Math.round(averageDraws).toLocaleString('en'),
-            ),
-          ],
-        ]),
+    ...drawsRow(header, series),
   ];
   return renderTable(columns, rows, style);
+}
+
+/** Mean draws per image, where some ended before all n were made. */
+function drawsRow({ series: headers }: RunHeader, series: RunSummary['series']): string[][] {
+  const drawn = series.map(({ averageDraws }, k) => {
+    const { n } = (headers[k]?.settings ?? {}) as { readonly n?: Sourced<number> };
+    return { averageDraws, early: averageDraws !== null && averageDraws !== n?.value };
+  });
+  if (!drawn.some(({ early }) => early)) return [];
+  const text = drawn.map(({ averageDraws, early }) =>
+    averageDraws === null ? '–' : early ? Math.round(averageDraws).toLocaleString('en') : 'all',
+  );
+  return [['draws per image', ...text]];
 }
 
 function curve(header: RunHeader, { series, radii, measure }: RunSummary, screen: Screen): string {
