@@ -27,10 +27,25 @@ function inRange(matrix: SparseMatrix): SparseMatrix | null {
 
 const isIdentity = (map: LinearMap): boolean => 'isIdentity' in map && (map as SparseMatrix).isIdentity();
 
-/** A B; a factor that is the identity leaves the other as it is, so that its norm is known already. */
+/** Entries that a product may come to, by the lengths of its rows, beyond which it is not formed: forming it takes room for as many. */
+const MOST_COMPOSED = 60_000_000;
+
+function entriesUpTo(a: SparseMatrix, b: SparseMatrix): number {
+  let entries = 0;
+  for (let row = 0; row < a.rows; row++) {
+    let sum = 0;
+    for (let k = a.rowStart[row]!; k < a.rowStart[row + 1]!; k++)
+      sum += b.rowStart[a.column[k]! + 1]! - b.rowStart[a.column[k]!]!;
+    entries += Math.min(sum, b.cols);
+  }
+  return entries;
+}
+
+/** A B, or null where that is too large or leaves the range; a factor that is the identity leaves the other as it is, so that its norm is known already. */
 export function composed(a: LinearMap, b: LinearMap): LinearMap | null {
   if (isIdentity(b)) return a;
   if (isIdentity(a)) return b;
+  if (entriesUpTo(written(a), written(b)) > MOST_COMPOSED) return null;
   return inRange(multiply(written(a), written(b), WHERE));
 }
 

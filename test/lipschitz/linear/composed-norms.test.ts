@@ -122,6 +122,18 @@ describe('a composed matrix', () => {
     }
   });
 
+  it('that would be too large is not formed, and refuses nothing: its bound does without', () => {
+    const wide = buildMatrix(9000, 9000, 9000 * 2, (row, add) => {
+      add(0, 1 + row);
+      if (row > 0) add(row, 1);
+    });
+    const full = buildMatrix(9000, 9000, 2 * 9000, (row, add) => {
+      if (row === 0) for (let c = 0; c < 9000; c++) add(c, 1);
+      else add(row, 1);
+    });
+    expect(composed(wide, full)).toBeNull();
+  });
+
   it('beyond the range that bounds carry has none: entries that vanish are an error, large ones end the linear part', () => {
     const entry = (value: number): SparseMatrix => buildMatrix(1, 1, 1, (_, add) => add(0, value));
     expect(composed(entry(2 ** 150), entry(2 ** 150))).toBeNull();
