@@ -55,8 +55,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('restart', { type: 'boolean', default: false, describe: 'drop a checkpoint and start again' })
     .option('force', { type: 'boolean', default: false, describe: 'replace the file of --out' })
     .example('$0 train --architecture glyphs --sigma 0.5', 'on the built-in data')
-    .example('$0 train net.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing')
-    .example('$0 train net.onnx --data cifar10:DIR --denoiser unet-small', 'in front of a frozen network');
+    .example('$0 train net.onnx --data mnist:DIR --split input --sigma 0.75', 'plain smoothing');
 
 export type TrainFlags = Awaited<ReturnType<ReturnType<typeof builder>['parse']>> & RequestOrigins;
 
@@ -73,7 +72,6 @@ export const train: Declaration<TrainFlags> = {
     'loss',
     'regularizer',
     'lambda',
-    'relu-theta',
     'epochs',
     'learning-rate',
     'engine',

@@ -27,7 +27,7 @@ export const trainingOptions = <T>(y: Argv<T>) =>
     .option('loss', {
       type: 'string',
       nargs: 1,
-      describe: `loss under noise: ${lossNames.join(', ')}, as in consistency:lambda=5,eta=0.5; without noise: ${MARGIN_LOSSES.join(', ')}; of a denoiser: ${DENOISING_LOSSES.join(', ')}, or mse@30%,stability`,
+      describe: `loss under noise: ${lossNames.join(', ')}; without: ${MARGIN_LOSSES.join(', ')}; of a denoiser: ${DENOISING_LOSSES.join(', ')}, mse@30%,stability`,
     })
     .option('epsilon', {
       type: 'number',
