@@ -138,8 +138,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
       .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
       .option('lipschitz', {
         choices: DISPLACEMENT_BOUNDS,
-        describe:
-          'bound of the left half [secant]; linear takes up to four times as long for larger radii behind several layers; power is the published ESTIMATE, not a bound',
+        describe: 'bound on the left half [secant]; linear: larger radii, slower; power: an ESTIMATE',
       })
       .option('provider', {
         choices: PROVIDERS,

@@ -140,6 +140,6 @@ describe('a built network', () => {
     const x = net.flatten('flatten', net.image);
     const y = net.linear('a', x, 2);
     net.linear('b', x, 2);
-    expect(() => net.finish(y, new Map())).toThrow(/logits/);
+    expect(() => net.finish(y, new Map())).toThrow(/last node/);
   });
 });

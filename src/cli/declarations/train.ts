@@ -19,7 +19,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('denoiser', {
       type: 'string',
       nargs: 1,
-      describe: `train this denoiser in front of MODEL, which is left as it is, or for the images alone: a file, or ${DENOISERS.join(' or ')}, untrained`,
+      describe: `denoiser to train for MODEL or images: a file, ${DENOISERS.join(', ')}`,
     })
     .option('data', {
       type: 'string',
