@@ -9,7 +9,7 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { pathsIn, splitzOnnx } from './steps.mjs';
+import { pathsIn, splitzOnnxSilently } from './steps.mjs';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,7 +41,7 @@ function runAt(temperature) {
   ];
   const method = ['--method', 'lipschitz-smoothing', '--split', 'input', '--sigma', flags.sigma];
   const scores = ['--scores', 'softmax', '--temperature', temperature];
-  splitzOnnx(
+  splitzOnnxSilently(
     'certify',
     model,
     ...images,
@@ -51,6 +51,7 @@ function runAt(temperature) {
     flags.n,
     '--seed',
     '0',
+    '--no-baseline',
     '--quiet',
     '--out',
     out,

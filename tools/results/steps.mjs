@@ -11,7 +11,16 @@ export const pathsIn = (folder) => (name, ending) => join(folder, `${name}${endi
 
 /** Runs the command, says which on the error stream, and ends this program where it fails. */
 export function splitzOnnx(...args) {
+  run(args, 'inherit');
+}
+
+/** The same without what the command prints as its result. */
+export function splitzOnnxSilently(...args) {
+  run(args, 'ignore');
+}
+
+function run(args, stdout) {
   console.error(`\n$ splitz-onnx ${args.map((a) => (a.includes('/') ? basename(a) : a)).join(' ')}`);
-  const { status } = spawnSync(process.execPath, [cli, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync(process.execPath, [cli, ...args], { stdio: ['ignore', stdout, 'inherit'] });
   if (status !== 0) process.exit(status ?? 2);
 }
