@@ -3,24 +3,26 @@ import { UsageError } from '../ground/errors.ts';
 import { DEFAULT_INPUT_SIGMA, sigmaOf } from '../methods/smoothing/settings.ts';
 import { originOf, requireCount } from '../methods/sourced.ts';
 import { type NoiseRange, noiseRangeText, parseNoiseRange } from '../smoothing/noise/range.ts';
-import type { Augmentation } from '../training/augmentation.ts';
 import { type DenoisingStages, parseDenoisingLoss } from '../training/losses/denoising.ts';
+import type { Recipe } from '../training/recipes.ts';
 import { parseSchedule, type Schedule } from '../training/schedules.ts';
 import { optionOf, requirePositive, type TrainingRequest } from './training-settings.ts';
 
-/** Text of the command line where a setting is not one number. */
-export interface DenoiserSettings {
+/** Those of a classifier's training that hold for a denoiser, and its noise: a level or a range, as on the command line. */
+export interface DenoiserSettings
+  extends Pick<
+    Recipe,
+    | 'loss'
+    | 'strength'
+    | 'optimizer'
+    | 'learningRate'
+    | 'weightDecay'
+    | 'clipNorm'
+    | 'epochs'
+    | 'batch'
+    | 'augment'
+  > {
   readonly sigma: string;
-  readonly loss: string;
-  /** Weight of the mse beside the cross-entropy (schedule syntax). */
-  readonly strength: string;
-  readonly optimizer: 'adam' | 'sgd';
-  readonly learningRate: string;
-  readonly weightDecay: number;
-  readonly clipNorm: number | null;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly augment: Augmentation;
 }
 
 export interface SourcedDenoiserSettings {

@@ -66,21 +66,23 @@ export interface Pieces {
   readonly slopes: readonly number[];
 }
 
+/** How a function moves along a walk: its chord slopes, and the largest |displacement|. */
+interface Walked extends Range {
+  readonly moved: number;
+}
+
 /**
  * Displacement of a piecewise linear phi from z to z + sign*T, summed piece by piece (not as a difference of values,
- * which cancels), and the largest |displacement|/|t| and |displacement| met at the kinks on the way and at the end.
- * On each piece the secant slope is monotone in t, so kinks, end and the slope at z are the only candidates.
+ * which cancels): the smallest and the largest displacement/t, both with sign, and the largest |displacement|, met at the
+ * kinks on the way and at the end. On each piece the chord slope is monotone in t, so kinks, end and the slope at z are the
+ * only candidates.
  */
-function walk(
-  { kinks, slopes }: Pieces,
-  z: number,
-  T: number,
-  sign: 1 | -1,
-): { secant: number; moved: number } {
+function walk({ kinks, slopes }: Pieces, z: number, T: number, sign: 1 | -1): Walked {
   let piece = 0;
   if (sign > 0) while (piece < kinks.length && kinks[piece]! <= z) piece++;
   else while (piece < kinks.length && kinks[piece]! < z) piece++;
-  let secant = Math.abs(slopes[piece]!);
+  let low = slopes[piece]!;
+  let high = low;
   let travelled = 0;
   let displacement = 0;
   let moved = 0;
@@ -90,34 +92,17 @@ function walk(
     displacement += slopes[piece]! * (reach - travelled);
     travelled = reach;
     piece += sign;
-    if (travelled > 0) secant = Math.max(secant, Math.abs(displacement) / travelled);
     moved = Math.max(moved, Math.abs(displacement));
-  }
-  return { secant, moved };
-}
-
-/** As `walk`, for the smallest and the largest displacement/t, both with sign. */
-function slopesAlong({ kinks, slopes }: Pieces, z: number, T: number, sign: 1 | -1): Range {
-  let piece = 0;
-  if (sign > 0) while (piece < kinks.length && kinks[piece]! <= z) piece++;
-  else while (piece < kinks.length && kinks[piece]! < z) piece++;
-  let low = slopes[piece]!;
-  let high = low;
-  let travelled = 0;
-  let displacement = 0;
-  while (travelled < T) {
-    const kink = sign > 0 ? kinks[piece] : kinks[piece - 1];
-    const reach = kink === undefined ? T : Math.min(T, Math.abs(kink - z));
-    displacement += slopes[piece]! * (reach - travelled);
-    travelled = reach;
-    piece += sign;
     if (travelled > 0) {
       low = Math.min(low, displacement / travelled);
       high = Math.max(high, displacement / travelled);
     }
   }
-  return { low, high };
+  return { low, high, moved };
 }
+
+/** The steepest chord, whatever its sign. */
+const steepestOf = ({ low, high }: Range): number => Math.max(Math.abs(low), Math.abs(high));
 
 /**
  * The activation of a piecewise linear function, exact up to rounding. An uncertainty e of the centre, or of the kinks,
@@ -149,8 +134,8 @@ export function piecewiseLinear(
       const distance = nearestKink(z, i);
       if (distance <= 2 * e) return limit;
       if (T <= 0) return Math.abs(slopeAt(piecesOf(i), z));
-      const up = walk(piecesOf(i), z, T, 1).secant;
-      const down = walk(piecesOf(i), z, T, -1).secant;
+      const up = steepestOf(walk(piecesOf(i), z, T, 1));
+      const down = steepestOf(walk(piecesOf(i), z, T, -1));
       const uncertainty = distance > T + e ? 0 : 2 * limit * (e / (distance - e));
       return Math.min(limit, Math.max(up, down) + uncertainty + limit * slack);
     },
@@ -165,7 +150,7 @@ export function piecewiseLinear(
         const own = slopeAt(pieces, z);
         return { low: own, high: own };
       }
-      const [up, down] = [slopesAlong(pieces, z, T, 1), slopesAlong(pieces, z, T, -1)];
+      const [up, down] = [walk(pieces, z, T, 1), walk(pieces, z, T, -1)];
       const limit = steepest(i);
       const margin = 2 * limit * (e / (distance - e)) + limit * slack;
       return {
