@@ -37,9 +37,9 @@ export const DENOISER_FAULTS = [
   },
   {
     name: 'denoiser: the whole is not compared with its parts',
-    file: 'src/onnx/compose/compose.ts',
-    from: 'if (!sameLogits(scores, found)) {',
-    to: 'if (difference === -1) {',
+    file: 'src/onnx/compose/answers.ts',
+    from: 'if (sameLogits(scores, found)) return difference;',
+    to: 'if (difference !== -1) return difference;',
     tests: 'test/onnx/compose/compose.test.ts',
   },
   {

@@ -10,9 +10,9 @@ import { type PreparedClassifier, prepareClassifier } from '../intake/prepare-cl
 import { encodeModel } from '../model/codec.ts';
 import { sizeOf } from '../model/graph.ts';
 import type { Model } from '../model/model.ts';
-import { checkRows, relativeDifference, sameLogits } from '../runtime/check-rows.ts';
+import { checkRows } from '../runtime/check-rows.ts';
 import { splitModel } from '../split.ts';
-import { answersTo } from './answers.ts';
+import { answersTo, differenceOf } from './answers.ts';
 import { putBehind } from './insert.ts';
 
 export interface Composed {
@@ -65,19 +65,15 @@ async function proved(
   const clean = await answersTo(encodeModel(denoiser.proto), 'denoiser', latents, latentDims);
   const expected = await answersTo(right, 'network', clean, latentDims);
   const actual = await answersTo(encodeModel(whole.model.proto), 'composed', images, dims);
-  let largest = 0;
-  for (const [k, scores] of expected.entries()) {
-    const found = actual[k] ?? new Float32Array();
-    const difference = relativeDifference(scores, found);
-    if (!sameLogits(scores, found)) {
-      throw new ModelRefused({
+  return differenceOf(
+    expected,
+    actual,
+    (why) =>
+      new ModelRefused({
         what: 'the composed network does not compute what the denoiser and the network compute one after the other',
         where: `${denoiser.path}, ${network.source.path}`,
-        why: `scores differ by ${difference.toExponential(1)} of their scale on test row ${k + 1}`,
+        why,
         remedy: 'Export both for the same operator set, and please report the two files.',
-      });
-    }
-    largest = Math.max(largest, difference);
-  }
-  return largest;
+      }),
+  );
 }

@@ -10,8 +10,8 @@ import { tensorInfo, withInput } from '../model/extract.ts';
 import type { Dim } from '../model/graph.ts';
 import { type Model, modelOf } from '../model/model.ts';
 import { edited, type NodeProto, type TensorProto, toNumber } from '../model/proto.ts';
-import { checkRows, relativeDifference, sameLogits } from '../runtime/check-rows.ts';
-import { answersTo } from './answers.ts';
+import { checkRows } from '../runtime/check-rows.ts';
+import { answersTo, differenceOf } from './answers.ts';
 import { type Stock, stockOf } from './graft.ts';
 import { flat, imports, joinedOpsets } from './insert.ts';
 import { raisedTo } from './raise-opset.ts';
@@ -138,21 +138,21 @@ async function proved(
   for (const { model, source } of members)
     parts.push(await answersTo(encodeModel(model.proto), source.path, images, dims));
   const actual = await answersTo(encodeModel(whole.model.proto), 'ensemble', images, dims);
-  let largest = 0;
-  for (const [k, found] of actual.entries()) {
-    const mean = Float64Array.from(found, (_, c) =>
+  const [first = []] = parts;
+  const means = first.map((own, k) =>
+    Float64Array.from(own, (_, c) =>
       parts.reduce((sum, scores, m) => sum + (weights[m] as number) * (scores[k]?.[c] ?? Number.NaN), 0),
-    );
-    const difference = relativeDifference(mean, found);
-    if (!sameLogits(mean, found)) {
-      throw new ModelRefused({
+    ),
+  );
+  return differenceOf(
+    means,
+    actual,
+    (why) =>
+      new ModelRefused({
         what: 'the ensemble does not compute the mean of the scores of its networks',
         where: members.map(({ source }) => source.path).join(', '),
-        why: `scores differ by ${difference.toExponential(1)} of their scale on test row ${k + 1}`,
+        why,
         remedy: 'Export all for the same operator set, and please report the files.',
-      });
-    }
-    largest = Math.max(largest, difference);
-  }
-  return largest;
+      }),
+  );
 }
