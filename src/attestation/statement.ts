@@ -43,6 +43,8 @@ export interface Predicate {
   readonly selection: RunHeader['selection'];
   readonly seed: RunHeader['seed'];
   readonly dependence: RunHeader['dependence'];
+  /** Absent where each image has noise of its own. */
+  readonly shareNoise?: NonNullable<RunHeader['shareNoise']>;
   /** The methods: the one asked for, then what it is compared with. */
   readonly series: readonly SeriesStatement[];
   readonly environments: RunHeader['environments'];
@@ -95,6 +97,7 @@ export function statementOf(
       selection: header.selection,
       seed: header.seed,
       dependence: header.dependence,
+      ...(header.shareNoise === undefined ? {} : { shareNoise: header.shareNoise }),
       series: header.series.map((series) => {
         const { checks: _, ...rest } = series;
         const description = methodOf(series).describe(series, header);

@@ -10,7 +10,7 @@ const SUBJECT = [
 /** Those of them that training has too. */
 const TRAINED = ['data', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'] as const;
 /** Options that say which images, and how many draws. */
-const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'until', 'alpha'] as const;
+const SELECTION = ['start', 'skip', 'max', 'n0', 'n', 'until', 'share-noise', 'alpha'] as const;
 
 export interface Again {
   /** Of the model, its name without ".onnx". */

@@ -62,6 +62,13 @@ export interface Image {
   readonly index: number;
   /** [C,H,W] in [0,1]. */
   readonly pixels: Float32Array;
+  /** Noise that it shares with images beside it; absent where it has its own, of number `index`. */
+  readonly noise?: {
+    /** In the noise's counter. */
+    readonly number: number;
+    /** Images that share it, at most. */
+    readonly images: number;
+  };
 }
 
 /** An image's certificate. The radius is a lower bound, in input units. */

@@ -245,6 +245,13 @@ export const run = object('First line: what was run.', {
     'The noise of different images: drawn for each image alone, so that certificates fail independently of each other, or shared.',
     ['independent', 'shared'],
   ),
+  shareNoise: optional(
+    setting(
+      count(
+        'Images, one after the other in the run, that share the noise of each draw. Absent where each has its own.',
+      ),
+    ),
+  ),
   series: list('The methods: the one asked for, then what it is compared with.', series),
   environments: list('Machines; a record says which of them computed it.', environment),
   findings: list(

@@ -74,7 +74,7 @@ function seriesFacts(series: SeriesHeader): Table {
 }
 
 function sources({ header, digest, finished }: ResultRun): Table {
-  const { tool, started, model, data, selection, dependence, environments } = header;
+  const { tool, started, model, data, selection, dependence, shareNoise, environments } = header;
   const { heldOut, unreadable = [], shard } = selection;
   return {
     caption: 'Sources and environment',
@@ -105,7 +105,10 @@ function sources({ header, digest, finished }: ResultRun): Table {
         ? []
         : [['left out', `images that could not be read: ${unreadable.join(', ')}`]]),
       ...(shard === null ? [] : [['part', `number ${shard.index} of ${shard.of}, counted from 0`]]),
-      ['noise of different images', dependence],
+      [
+        'noise of different images',
+        shareNoise === undefined ? dependence : `shared by ${shareNoise.value} images each`,
+      ],
       ['made by', `${tool.name} ${tool.version}, started ${started}`],
       ...environments.map(({ onnxruntime, provider, workers, node, platform, cpu }) => [
         'computed by',

@@ -18,6 +18,7 @@ import {
   type SeriesCertificate,
   type Sourced,
 } from '../records/record.ts';
+import { noiseNumber } from '../records/shared-noise.ts';
 import { drawnSeed } from '../smoothing/noise/drawn-seed.ts';
 import { withContext } from './context.ts';
 import { describeEnvironment } from './environment.ts';
@@ -38,6 +39,8 @@ export interface CertifyRequest extends SubjectRequest, SeriesRequests {
   readonly max?: number | undefined;
   /** Of the noise; drawn from the operating system unless given. */
   readonly seed?: number | undefined;
+  /** Images that share the noise of each draw, which is then drawn once for all of them; each its own unless given. */
+  readonly shareNoise?: number | undefined;
   /** Whether an image that cannot be decoded ends the run; otherwise it is left out, and the header lists it. */
   readonly strictImages?: boolean | undefined;
 }
@@ -65,11 +68,12 @@ export interface OpenedRun {
 
 /** Throws UsageError for requests that can certify nothing, whatever the model; called before anything is opened. */
 export function checkRequest(request: CertifyRequest): void {
-  const { start = 0, skip = 1, max, seed } = request;
+  const { start = 0, skip = 1, max, seed, shareNoise } = request;
   requireCount('--start', start, 0);
   requireCount('--skip', skip, 1);
   if (max !== undefined) requireCount('--max', max, 1);
   if (seed !== undefined) requireCount('--seed', seed, 0);
+  if (shareNoise !== undefined) requireCount('--share-noise', shareNoise, 1);
   checkSettings(request);
 }
 
@@ -183,7 +187,7 @@ function headerOf(
 ): RunHeader {
   const { classifier, data, intake, subset, findings } = subject;
   const { source } = classifier;
-  const given = <T>(option: keyof CertifyRequest, value: T | undefined, fallback: T): Sourced<T> =>
+  const given = <T>(option: string, value: T | undefined, fallback: T): Sourced<T> =>
     value === undefined || (request.origins !== undefined && !request.origins.has(option))
       ? byDefault(value ?? fallback)
       : byFlag(value, originOf(request, option));
@@ -221,7 +225,9 @@ function headerOf(
       shard: null,
     },
     seed,
-    dependence: 'independent',
+    ...(request.shareNoise === undefined || request.shareNoise === 1
+      ? { dependence: 'independent' }
+      : { dependence: 'shared', shareNoise: given('share-noise', request.shareNoise, 1) }),
     series: series.map(({ method, settings }, k) => {
       const opened = certifiers[k];
       if (opened === undefined) throw new Error('one certifier per series');
@@ -253,7 +259,7 @@ async function* recordsOf(
     return image;
   };
   async function* images(): AsyncGenerator<Image> {
-    for (const index of planned) yield { index, pixels: await imageOf(index) };
+    for (const index of planned) yield imageOfRun(header, index, await imageOf(index));
   }
   const progress = progressOf(certifiers.length, planned, context);
   const streams = certifiers.map((certifier, k) =>
@@ -297,6 +303,19 @@ async function* recordsOf(
     await alone.close();
   }
 }
+
+/** An image as it is certified in a run. */
+export const imageOfRun = (
+  header: Pick<RunHeader, 'selection' | 'shareNoise'>,
+  index: number,
+  pixels: Float32Array,
+): Image => ({
+  index,
+  pixels,
+  ...(header.shareNoise === undefined
+    ? {}
+    : { noise: { number: noiseNumber(header, index), images: header.shareNoise.value } }),
+});
 
 /** The next certificate of every series; of several failures, that of the first series is thrown. */
 async function nextOf(streams: readonly AsyncIterator<SeriesCertificate>[]): Promise<SeriesCertificate[]> {

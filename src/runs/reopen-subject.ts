@@ -170,7 +170,6 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     ['data.shape', header.data.shape, data.shape],
     ['data.labelled', header.data.labelled, data.labels !== null],
     ['data.subset', header.data.subset, subject.subset],
-    ['dependence', header.dependence, 'independent'],
     ...INTAKE.map((name): [string, unknown, unknown] => [
       `intake.${name}`,
       header.intake[name].value,

@@ -11,7 +11,7 @@ import {
   type ImageFacts,
   imageDifferences,
 } from '../verification/replay.ts';
-import { firstImages, pixelDigest } from './certify.ts';
+import { firstImages, imageOfRun, pixelDigest } from './certify.ts';
 import { describeEnvironment, type Environment } from './environment.ts';
 import { findRecord } from './find-record.ts';
 import { networkAnswers } from './network-answers.ts';
@@ -73,7 +73,7 @@ export async function replayOn(
       `note   results may differ: logits can differ in their last bits (${elsewhere.join('; ')})`,
     );
   const wanted = await Promise.all(
-    records.map(async ({ index }): Promise<Image> => ({ index, pixels: await subject.data.image(index) })),
+    records.map(async ({ index }) => imageOfRun(header, index, await subject.data.image(index))),
   );
   const facts = await factsAgain(wanted, subject);
   const again: SeriesAgain[] = [];

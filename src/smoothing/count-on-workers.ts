@@ -1,4 +1,4 @@
-/** One count, shared among the workers: the samples are handed out batch by batch as workers become free. */
+/** One count, or several that share their noise, shared among the workers: the samples are handed out batch by batch as workers become free. */
 import { ModelRefused } from '../ground/errors.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from './noise/rounded-noise.ts';
 import { agree, type Provider } from './providers.ts';
@@ -22,24 +22,49 @@ export function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size:
 }
 
 /**
- * What the workers tallied of a checked request, a part each. Puts it into the queue of every worker before it returns.
+ * Requests around several centres are for the same draws of the same noise.
+ * @throws RangeError when they are not, or there is none
+ */
+export function sharedDraws(requests: readonly DrawRequest[]): DrawRequest {
+  const [first] = requests;
+  if (first === undefined) throw new RangeError('no draws');
+  const noise = noiseKey(first);
+  for (const request of requests)
+    if (noiseKey(request) !== noise) throw new RangeError('draws of different noise are not made together');
+  return first;
+}
+
+/** Equal for requests that draw the same noise. */
+export const noiseKey = (request: DrawRequest): string => {
+  const { sigma, grid = null, seed, stage, image, from, to, continued = false } = request;
+  return JSON.stringify([sigma, grid, String(seed), stage, image, from, to, continued]);
+};
+
+/**
+ * What the workers tallied of checked requests that share their noise: for each request, a part of each worker. Puts them into the
+ * queue of every worker before it returns.
  * @param half number of the right half, loaded at every seat
  * @throws as `Sampler.count`
  */
 export async function tallyOn(
   seats: readonly WorkerSeat[],
   half: number,
-  { signal, onProgress, ...draw }: DrawRequest,
+  requests: readonly DrawRequest[],
   tally: Tally,
   provider: Provider,
-): Promise<readonly TallyResult[]> {
+): Promise<readonly (readonly TallyResult[])[]> {
+  const { signal, onProgress: _, latent: __, ...draw } = sharedDraws(requests);
+  const latents = requests.map(({ latent }) => latent);
+  const heard = (done: number): void => {
+    for (const { onProgress } of requests) onProgress?.(Math.floor(done / requests.length));
+  };
   signal?.throwIfAborted();
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const words = new Int32Array(control);
   const stop = (): void => {
     Atomics.store(words, ControlWord.stop, 1);
   };
-  const request: CountRequest = { kind: 'count', half, tally, ...draw, control };
+  const request: CountRequest = { kind: 'count', half, tally, ...draw, latents, control };
   const done = seats.map(() => 0);
   signal?.addEventListener('abort', stop, { once: true });
   try {
@@ -47,7 +72,7 @@ export async function tallyOn(
       seats.map((seat, index) => {
         const report = (value: number): void => {
           done[index] = value;
-          onProgress?.(done.reduce((sum, part) => sum + part, 0));
+          heard(done.reduce((sum, part) => sum + part, 0));
         };
         const answer = seat.ask(request, report);
         // One worker's failure stops the others too: a part of the draws is useless.
@@ -56,13 +81,13 @@ export async function tallyOn(
       }),
     );
     signal?.throwIfAborted();
-    const parts: TallyResult[] = [];
+    const parts: TallyResult[][] = requests.map(() => []);
     for (const reply of replies) {
       if (reply.status === 'rejected') throw reply.reason;
-      if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);
-      parts.push(reply.value.tallied);
+      for (const rows of reply.value.rows) requireIndependentRows(provider, rows);
+      for (const [k, tallied] of reply.value.tallied.entries()) parts[k]?.push(tallied);
     }
-    onProgress?.(draw.to - draw.from);
+    for (const { onProgress } of requests) onProgress?.(draw.to - draw.from);
     return parts;
   } finally {
     signal?.removeEventListener('abort', stop);

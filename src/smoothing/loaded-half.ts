@@ -43,7 +43,8 @@ export async function loadHalf({
   noise: kind,
 }: HalfSettings): Promise<LoadedHalf> {
   const size = latentDims.reduce((product, dim) => product * dim, 1);
-  const noise = createKernelSource(latentDims, batch, kind);
+  let noise = createKernelSource(latentDims, batch, kind);
+  let shares = false;
   const session = await createSession(model, provider, 3);
   let input: string;
   let output: string;
@@ -53,6 +54,12 @@ export async function loadHalf({
   } catch (error) {
     await session.release();
     throw error;
+  }
+
+  /** Only runs whose images share noise pay for the memory. */
+  function makeRoomForSharing(): void {
+    if (!shares) noise = createKernelSource(latentDims, batch, kind, true);
+    shares = true;
   }
 
   /** Logits of the batch. */
@@ -86,7 +93,7 @@ export async function loadHalf({
       const {
         from,
         to,
-        latent,
+        latents,
         sigma,
         grid = gridOf(sigma),
         seed,
@@ -96,25 +103,34 @@ export async function loadHalf({
         continued = false,
       } = request;
       const control = new Int32Array(request.control);
-      const statistic = statisticOf(tally, classes);
+      const centres = latents.map((latent) => ({ latent, statistic: statisticOf(tally, classes) }));
+      const shared = latents.length > 1;
+      if (shared) makeRoomForSharing();
       let done = 0;
       let reported = performance.now();
-      let compared: RowComparison | null = null;
-      while (Atomics.load(control, ControlWord.stop) === 0) {
+      const rows: RowComparison[] = [];
+      const stopped = (): boolean => Atomics.load(control, ControlWord.stop) !== 0;
+      while (!stopped()) {
         const first = from + Atomics.add(control, ControlWord.next, batch);
         if (first >= to) break;
         const drawn = Math.min(batch, to - first);
-        noise.fill(latent, sigma, grid, { seed, stage, image, sample: first }, drawn);
-        const values = await run();
-        if (first === from && batch > 1 && !continued) compared = await comparison(values);
-        statistic.take(values, drawn);
-        done += drawn;
+        const counter = { seed, stage, image, sample: first };
+        if (shared) noise.draw(sigma, grid, counter, drawn);
+        for (const { latent, statistic } of centres) {
+          if (stopped()) break;
+          if (shared) noise.place(latent);
+          else noise.fill(latent, sigma, grid, counter, drawn);
+          const values = await run();
+          if (first === from && batch > 1 && !continued) rows.push(await comparison(values));
+          statistic.take(values, drawn);
+          done += drawn;
+        }
         if (performance.now() - reported > PROGRESS_EVERY_MS) {
           reported = performance.now();
           onProgress(done);
         }
       }
-      return { tallied: statistic.result(), rows: compared };
+      return { tallied: centres.map(({ statistic }) => statistic.result()), rows };
     },
     async logits(rows) {
       const total = rows.length / size;

@@ -2,14 +2,14 @@
  * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
  * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
  */
-import { checkDraw, tallyOn } from './count-on-workers.ts';
+import { checkDraw, sharedDraws, tallyOn } from './count-on-workers.ts';
 import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
 import type { NoiseKind } from './noise/kind.ts';
 import { type Provider, requireProvider } from './providers.ts';
 import type { DrawRequest, Sampler } from './sampler.ts';
 import { sumOfScores } from './scores/score-sums.ts';
 import { isScores, isVotes, type Tally, type TallyResult } from './tally.ts';
-import { sumOfVotes } from './votes/vote-counts.ts';
+import { sumOfVotes, type VoteCounts } from './votes/vote-counts.ts';
 import { startWorker } from './worker-seat.ts';
 
 export interface PoolSettings {
@@ -86,17 +86,25 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     const half = halves++;
     const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider, noise });
     let unloading: Promise<void> | undefined;
-    function tallied(request: DrawRequest, tally: Tally): Promise<readonly TallyResult[]> {
-      checkDraw(request, size);
-      return unloading === undefined ? tallyOn(seats, half, request, tally, provider) : refused();
+    function tallied(
+      requests: readonly DrawRequest[],
+      tally: Tally,
+    ): Promise<readonly (readonly TallyResult[])[]> {
+      for (const request of requests) checkDraw(request, size);
+      sharedDraws(requests);
+      return unloading === undefined ? tallyOn(seats, half, requests, tally, provider) : refused();
     }
+    const votesOf = (parts: readonly TallyResult[]): VoteCounts => sumOfVotes(parts.filter(isVotes), classes);
     const sampler: Sampler = {
       workers,
       ...checked,
-      count: (request) =>
-        tallied(request, { kind: 'votes' }).then((parts) => sumOfVotes(parts.filter(isVotes), classes)),
+      count: (request) => tallied([request], { kind: 'votes' }).then(([parts = []]) => votesOf(parts)),
+      countTogether: (requests) =>
+        tallied(requests, { kind: 'votes' }).then((all) => all.map((parts) => votesOf(parts))),
       scores: (request, scoring) =>
-        tallied(request, { kind: 'scores', ...scoring }).then((parts) => sumOfScores(parts.filter(isScores))),
+        tallied([request], { kind: 'scores', ...scoring }).then(([parts = []]) =>
+          sumOfScores(parts.filter(isScores)),
+        ),
       logits(rows) {
         if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are not rows of ${size}`);
         return unloading === undefined ? logitsOf(seats[0], half, rows) : refused();

@@ -34,6 +34,12 @@ export interface Sampler {
    *         depend on the rows beside it. RangeError, at once, when the request makes no sense.
    */
   count(request: DrawRequest): Promise<VoteCounts>;
+  /**
+   * The same around several centres, one each, whose requests ask for the same draws of the same noise: it is drawn once. Each
+   * gets the votes that `count` gives it. The signal is the first one's.
+   * @throws RangeError, at once, when they do not
+   */
+  countTogether(requests: readonly DrawRequest[]): Promise<readonly VoteCounts[]>;
   /** Sums of the scores of the same draws, the same whatever the partition; otherwise as `count`. */
   scores(request: DrawRequest, scoring: Scoring): Promise<ScoreSums>;
   /**

@@ -51,10 +51,12 @@ export interface LoadRequest {
   readonly settings: HalfSettings;
 }
 
-/** Draw the samples that the control words hand out, and tally their logits. */
-export interface CountRequest extends DrawnSamples {
+/** Draw the samples that the control words hand out, around each of the centres, and tally their logits. */
+export interface CountRequest extends Omit<DrawnSamples, 'latent'> {
   readonly kind: 'count';
   readonly half: number;
+  /** The centres that share the noise of every sample. */
+  readonly latents: readonly Float64Array[];
   readonly tally: Tally;
   /** Int32 words, see ControlWord. */
   readonly control: SharedArrayBuffer;
@@ -78,9 +80,10 @@ export type Request = LoadRequest | CountRequest | LogitsRequest | UnloadRequest
 
 /** A worker's part of a count. */
 export interface Counted {
-  readonly tallied: TallyResult;
-  /** Set by the worker that ran the first batch, some rows of which it also ran alone. */
-  readonly rows: RowComparison | null;
+  /** One per centre. */
+  readonly tallied: readonly TallyResult[];
+  /** One per centre from the worker that ran the first batch, some rows of which it also ran alone; none from the others. */
+  readonly rows: readonly RowComparison[];
 }
 
 /** Logits of some rows of the first batch of a count, [rows, classes] flat: run with the whole batch, and each alone. */
@@ -105,7 +108,7 @@ export interface Failure {
   readonly report: ErrorReport;
 }
 
-/** Samples that this worker has drawn so far for a count. */
+/** Samples that this worker has drawn so far for a count, around all centres. */
 export interface Progress {
   readonly kind: 'progress';
   readonly done: number;

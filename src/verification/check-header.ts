@@ -5,7 +5,7 @@ import { ofSeries } from './of-series.ts';
 
 /** The first contradiction in a header, or null. */
 export function headerFault(header: RunHeader): string | null {
-  const { model, data, selection, environments } = header;
+  const { model, data, selection, dependence, shareNoise, environments } = header;
   const { start, skip, heldOut, unreadable = [], shard } = selection;
   if (model.classes < 1) return `model.classes is ${model.classes}`;
   if (skip.value < 1) return `skip is ${skip.value}`;
@@ -16,6 +16,9 @@ export function headerFault(header: RunHeader): string | null {
   if (beyond !== undefined) return `selection.unreadable has image ${beyond} of ${data.length}`;
   if (shard !== null && shard.index >= shard.of)
     return `selection.shard is part ${shard.index} of ${shard.of}, counted from 0`;
+  if (dependence !== (shareNoise === undefined ? 'independent' : 'shared'))
+    return `dependence is ${dependence}, and shareNoise ${shareNoise === undefined ? 'absent' : 'given'}`;
+  if (shareNoise !== undefined && shareNoise.value < 2) return `shareNoise is ${shareNoise.value}`;
   if (environments.length === 0) return 'environments: is empty';
   const idle = environments.findIndex(({ workers }) => workers < 1);
   if (idle >= 0) return `environments[${idle}] has ${environments[idle]?.workers} workers`;

@@ -11,6 +11,7 @@ import type { SplitzChecks, SplitzEvidence } from '../../src/methods/splitz/sche
 import type { Cut } from '../../src/onnx/cuts.ts';
 import type { PreparedClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
 import { openContext } from '../../src/runs/context.ts';
+import { drawGroup } from '../../src/smoothing/draw-group.ts';
 import type { Stage } from '../../src/smoothing/noise/philox.ts';
 
 export interface TestSettings extends VoteSettings {
@@ -80,6 +81,7 @@ export async function openSmoothed(
       const { prediction, radius, failureProbability, evidence } = await smoothed.certifyOne(
         { index, pixels },
         context,
+        drawGroup(1),
       );
       return { prediction, radius, failureProbability, ...evidence };
     },

@@ -12,6 +12,7 @@ import { UNIFORM } from '../../src/methods/uniform-smoothing/law.ts';
 import { uniformSmoothing } from '../../src/methods/uniform-smoothing/method.ts';
 import { findCut } from '../../src/onnx/cuts.ts';
 import { prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
+import { drawGroup } from '../../src/smoothing/draw-group.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
 import { UNIFORM_NOISE_ID } from '../../src/smoothing/noise/uniform-noise.ts';
 import type { DrawRequest, Sampler } from '../../src/smoothing/sampler.ts';
@@ -120,8 +121,9 @@ describe('the draws asked of the sampler', () => {
       return { counts: [first, draws - first], nonFinite: 0 };
     };
     const { sigma, seed, ...settings } = settingsOf('tolerance 5%');
-    await noisyHalf({ count } as Sampler, 2).certify(
-      { latent: new Float64Array(2), index: 7, target: null },
+    const countTogether: Sampler['countTogether'] = (requests) => Promise.all(requests.map(count));
+    await noisyHalf({ countTogether } as Sampler, 2).certify(
+      { latent: new Float64Array(2), noise: 7, group: drawGroup(1), target: null },
       { ...settings, sigma: sigmaOf(sigma) },
       { seed, series: 0 },
       new AbortController().signal,
@@ -166,7 +168,7 @@ describe('draws of uniform noise that may end early', () => {
     };
     const checked = series as unknown as Parameters<typeof uniformSmoothing.fault>[1];
     for (const [index, pixels] of IMAGES.entries()) {
-      const certificate = await smoothed.certifyOne({ index, pixels }, context);
+      const certificate = await smoothed.certifyOne({ index, pixels }, context, drawGroup(1));
       expect(uniformSmoothing.fault(certificate, checked, tiny), `image ${index}`).toBeNull();
     }
     await ready.close();

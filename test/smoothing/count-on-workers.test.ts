@@ -31,7 +31,7 @@ const draw: DrawRequest = {
   ...{ from: 0, to: 2 ** 29 },
 };
 const count = async (workers: readonly WorkerSeat[], request: DrawRequest) => {
-  const parts = await tallyOn(workers, 0, request, { kind: 'votes' }, settings.provider);
+  const [parts = []] = await tallyOn(workers, 0, [request], { kind: 'votes' }, settings.provider);
   return sumOfVotes(parts.filter(isVotes), settings.classes);
 };
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ModelRefused, ToolError } from '../../src/ground/errors.ts';
+import { drawGroup } from '../../src/smoothing/draw-group.ts';
 import { Stage } from '../../src/smoothing/noise/philox.ts';
 import type { DrawRequest, Sampler } from '../../src/smoothing/sampler.ts';
 import {
@@ -10,7 +11,7 @@ import {
   type SamplerPool,
 } from '../../src/smoothing/sampler-pool.ts';
 import type { VoteCounts } from '../../src/smoothing/votes/vote-counts.ts';
-import { batchTingedModel, convolutionModel, linearModel } from './tiny-models.ts';
+import { batchTingedModel, convolutionModel, gatedBatchModel, linearModel } from './tiny-models.ts';
 
 const pools: SamplerPool[] = [];
 function opened(settings: Partial<PoolSettings> = {}): SamplerPool {
@@ -123,6 +124,101 @@ describe('two right halves in one pool', () => {
         [0, 1, 2, 3].map((k) => draw(linear, k)),
       ),
     );
+  });
+});
+
+describe('draws around several centres that share their noise', () => {
+  const around = (k: number): DrawRequest => ({ ...draw(convolution, k), image: 4 });
+
+  it.each([
+    { workers: 1, batch: 8 },
+    { workers: 2, batch: 1 },
+    { workers: 3, batch: 16 },
+  ])('give each the votes that it has alone: %j', async (settings) => {
+    const sampler = await opened(settings).load(convolution);
+    const requests = [0, 1, 2, 3, 4].map(around);
+    const heard = requests.map(() => 0);
+    const votes = await sampler.countTogether(
+      requests.map((request, k) => ({
+        ...request,
+        onProgress: (done: number) => {
+          heard[k] = done;
+        },
+      })),
+    );
+    expect(votes).toEqual(await alone(convolution, requests));
+    expect(heard).toEqual([300, 300, 300, 300, 300]);
+    expect(new Set(votes.map((each) => JSON.stringify(each))).size).toBeGreaterThan(2);
+    // And a lone one after them.
+    expect(await sampler.count(around(7))).toEqual((await alone(convolution, [around(7)]))[0]);
+  });
+
+  it('are refused where the noise is not the same', async () => {
+    const sampler = await opened().load(linear);
+    const request = draw(linear, 1);
+    for (const other of [
+      { ...request, image: 2 },
+      { ...request, sigma: 2 },
+      { ...request, seed: 1n },
+      { ...request, stage: 9 },
+      { ...request, to: 299 },
+      { ...request, grid: 2 ** -5 },
+    ])
+      expect(() => sampler.countTogether([request, other])).toThrow('draws of different noise');
+    expect(() => sampler.countTogether([])).toThrow('no draws');
+  });
+
+  it('are refused where the rows see each other around any of them', async () => {
+    const sampler = await opened({ workers: 1, batch: 8 }).load({
+      ...{ model: gatedBatchModel(), latentDims: [2], classes: 2, batchable: true },
+    });
+    const at = (value: number): DrawRequest => ({
+      ...draw(linear, 1),
+      latent: Float64Array.of(value, value),
+    });
+    await expect(sampler.countTogether([at(0), at(9), at(0)])).rejects.toThrow('see each other');
+    expect(await sampler.countTogether([at(0), at(0)])).toHaveLength(2);
+  });
+});
+
+describe('a group of images that share their noise', () => {
+  it('is drawn once all present have asked, what is the same noise together, and does not wait for who left', async () => {
+    const asked: number[][] = [];
+    const sampler = {
+      countTogether: async (requests: readonly DrawRequest[]) => {
+        asked.push(requests.map(({ latent }) => latent[0] ?? 0));
+        return requests.map(({ latent }) => ({ counts: [latent[0] ?? 0], nonFinite: 0 }));
+      },
+    } as unknown as Sampler;
+    const request = (k: number, to = 10): DrawRequest => ({
+      ...draw(linear, 0, to),
+      latent: Float64Array.of(k, 0),
+    });
+    const group = drawGroup(3);
+    const first = group.count(sampler, request(1));
+    const second = group.count(sampler, request(2, 20));
+    await Promise.resolve();
+    expect(asked).toEqual([]);
+    const third = group.count(sampler, request(3));
+    expect(await Promise.all([first, second, third])).toEqual(
+      [1, 2, 3].map((k) => ({ counts: [k], nonFinite: 0 })),
+    );
+    expect(asked).toEqual([[1, 3], [2]]);
+    const left = group.count(sampler, request(4));
+    group.leave();
+    const last = group.count(sampler, request(5));
+    expect(await Promise.all([left, last])).toHaveLength(2);
+    expect(asked.at(-1)).toEqual([4, 5]);
+    const alone = group.count(sampler, request(6));
+    group.leave();
+    expect(await alone).toEqual({ counts: [6], nonFinite: 0 });
+  });
+
+  it('tells everybody who waits of a failure', async () => {
+    const sampler = { countTogether: () => Promise.reject(new Error('broken')) } as unknown as Sampler;
+    const group = drawGroup(2);
+    const both = [group.count(sampler, draw(linear, 0)), group.count(sampler, draw(linear, 0))];
+    expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 });
 

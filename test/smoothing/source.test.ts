@@ -6,6 +6,8 @@ const counter = { seed: 5n, stage: 1, image: 3, sample: 40 };
 const here = Float64Array.from({ length: 6 }, (_, i) => i / 7);
 const there = here.map((value) => 1 - value);
 
+const bits = (x: Float32Array): number[] => [...new Int32Array(x.slice().buffer)];
+
 describe('the source of noise of a worker', () => {
   it('names the noise that result files record', () => {
     expect(createKernelSource([6], 1).id).toBe(NOISE_ID);
@@ -27,6 +29,38 @@ describe('the source of noise of a worker', () => {
           roundedNoise(centre, sigma, { ...counter, sample: 40 + row }),
         );
     }
+  });
+
+  it.each(['gaussian', 'uniform'] as const)(
+    'places %s noise drawn once around several centres as if it were drawn for each, bit for bit',
+    (kind) => {
+      for (const size of [1, 3, 6, 16, 17, 50]) {
+        const alone = createKernelSource([size], 3, kind);
+        const together = createKernelSource([size], 3, kind, true);
+        const centre = Float64Array.from({ length: size }, (_, i) => Math.sin(i) * 3);
+        for (const sigma of [0.3, 2]) {
+          // What lies in the rows and behind them must not matter.
+          together.rows.data.fill(9);
+          together.draw(sigma, gridOf(sigma), counter, 2);
+          for (const around of [centre, centre.map((x) => 1e6 * x), centre.map((x) => -x)]) {
+            together.place(around);
+            alone.fill(around, sigma, gridOf(sigma), counter, 2);
+            const drawn = 2 * size;
+            expect(bits(together.rows.data.subarray(0, drawn))).toEqual(
+              bits(alone.rows.data.subarray(0, drawn)),
+            );
+            expect([...together.rows.data.subarray(drawn)]).toEqual(new Array(size).fill(9));
+          }
+        }
+      }
+    },
+  );
+
+  it('draws noise alone only where room was made for it', () => {
+    expect(() => createKernelSource([6], 3).draw(1, gridOf(1), counter, 2)).toThrow(RangeError);
+    expect(() => createKernelSource([6], 3, 'gaussian', true).draw(1, gridOf(1), counter, 4)).toThrow(
+      RangeError,
+    );
   });
 
   it('leaves rows beyond the count as they are, and refuses more rows than the batch has', () => {

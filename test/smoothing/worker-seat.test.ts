@@ -38,7 +38,7 @@ function counting(half: number, to: number, handedOut = 0): CountRequest {
     kind: 'count',
     half,
     tally: { kind: 'votes' },
-    latent,
+    latents: [latent],
     sigma: 1,
     seed: 1n,
     stage: 1,
@@ -65,9 +65,9 @@ describe('a worker', () => {
       noted('count 0', seat.ask<'count'>(counting(0, 10))),
     ]);
     expect(order).toEqual(['load 0', 'load 1', 'count 1', 'logits 0', 'count 0']);
-    expect(first.tallied).toMatchObject({ counts: [0, 4000] });
+    expect(first.tallied).toMatchObject([{ counts: [0, 4000] }]);
     expect([...logits.logits]).toEqual([1, 0]);
-    expect(second.tallied).toMatchObject({ counts: [10, 0] });
+    expect(second.tallied).toMatchObject([{ counts: [10, 0] }]);
   });
 
   it('goes on to the next count when others have taken the rest of this one, without waiting for them', async () => {
@@ -77,8 +77,8 @@ describe('a worker', () => {
       seat.ask<'count'>(counting(0, 1000, 1000)),
       seat.ask<'count'>(counting(0, 12)),
     ]);
-    expect(usedUp).toMatchObject({ tallied: { counts: [0, 0] }, rows: null });
-    expect(next.tallied).toMatchObject({ counts: [12, 0] });
+    expect(usedUp).toMatchObject({ tallied: [{ counts: [0, 0] }], rows: [] });
+    expect(next.tallied).toMatchObject([{ counts: [12, 0] }]);
   });
 
   it('reports a failure to the request that failed alone', async () => {
@@ -111,7 +111,7 @@ describe('a worker', () => {
     await seat.ask<'load'>({ kind: 'load', half: 0, settings: constant(0) });
     const before = seat.ask<'count'>(counting(0, 400));
     await seat.unload(0);
-    expect((await before).tallied).toMatchObject({ counts: [400, 0] });
+    expect((await before).tallied).toMatchObject([{ counts: [400, 0] }]);
     await expect(seat.ask<'count'>(counting(0, 4))).rejects.toBeInstanceOf(ToolError);
     await seat.unload(0);
   });
@@ -121,7 +121,7 @@ describe('a worker', () => {
     await seat.ask<'load'>({ kind: 'load', half: 0, settings: constant(0) });
     const asked = [seat.ask<'count'>(counting(0, 400)), seat.ask<'count'>(counting(0, 8))];
     await seat.close();
-    expect((await Promise.all(asked)).map(({ tallied }) => tallied)).toEqual([
+    expect((await Promise.all(asked)).flatMap(({ tallied }) => tallied)).toEqual([
       { counts: [400, 0], nonFinite: 0 },
       { counts: [8, 0], nonFinite: 0 },
     ]);

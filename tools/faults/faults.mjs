@@ -8,6 +8,7 @@ import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
+import { SHARING_FAULTS } from './sharing.mjs';
 import { STOPPING_FAULTS } from './stopping.mjs';
 
 export const FAULTS = [
@@ -15,6 +16,7 @@ export const FAULTS = [
   ...NOISE_FAULTS,
   ...ONNX_FAULTS,
   ...DENOISER_FAULTS,
+  ...SHARING_FAULTS,
   ...STOPPING_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',

@@ -97,10 +97,20 @@ async function within(
 /** The series of the run, for people, in the words of their methods. */
 function seriesNotes(header: RunHeader): string[] {
   const seed = `seed ${header.seed.value} (${header.seed.origin})`;
-  return header.series.flatMap((series, k) => {
-    const lines = methodOf(series).notes(series, k === 0 ? seed : null);
-    return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}`);
-  });
+  const { shareNoise } = header;
+  const shared =
+    shareNoise === undefined
+      ? []
+      : [
+          `shared ${shareNoise.value} images share each draw of noise: their certificates may fail together, which the allowance for failures counts`,
+        ];
+  return [
+    ...header.series.flatMap((series, k) => {
+      const lines = methodOf(series).notes(series, k === 0 ? seed : null);
+      return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}`);
+    }),
+    ...shared,
+  ];
 }
 
 /** Images of the run, including those already done. */

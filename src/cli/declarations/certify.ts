@@ -40,6 +40,10 @@ const builder = <T>(y: Argv<T>) =>
       describe:
         'when draws end: n (all), "radius >= 0.5" (decided), "tolerance 5%" (of the radius of all n) [n]',
     })
+    .option('share-noise', {
+      type: 'number',
+      describe: 'images that share each draw of noise: faster, but certificates may fail together [1]',
+    })
     .option('strict-images', {
       type: 'boolean',
       default: false,

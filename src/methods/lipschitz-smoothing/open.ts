@@ -109,7 +109,7 @@ async function certifyOne(
   { opened }: Left,
   delta: number,
   noise: SeriesNoise,
-  { index, pixels }: Image,
+  { index, pixels, noise: shared }: Image,
   context: Context,
 ): Promise<Certificate<LipschitzEvidence>> {
   const { signal, tell } = context;
@@ -117,7 +117,7 @@ async function certifyOne(
   const centre = opened === null ? null : latentCentre(opened.left, pixels);
   const latent = centre?.latent ?? Float64Array.from(pixels);
   const eta = centre?.eta ?? 0;
-  const place = { latent, image: index, seed: noise.seed };
+  const place = { latent, image: shared?.number ?? index, seed: noise.seed };
   const { prediction, evidence } = await certifyScores(scored, place, noise, signal, (share) =>
     tell({ kind: 'draws', index, share }),
   );

@@ -74,11 +74,11 @@ export async function openPlain(
     facts: { noise: sampler.noise },
     checks: { composition, provider: sampler.providerDifference, batch: sampler.batch },
     sigma: settings.sigma,
-    async certifyOne({ index, pixels }, { signal, tell }) {
+    async certifyOne({ index, pixels, noise: shared }, { signal, tell }, group) {
       const started = performance.now();
       const asked = radiusAsked(settings.until);
       const centre = {
-        ...{ latent: Float64Array.from(pixels), index },
+        ...{ latent: Float64Array.from(pixels), noise: shared?.number ?? index, group },
         target: asked === null ? null : roundedUp(asked),
       };
       const { prediction, evidence } = await half.certify(centre, settings, noise, signal, (share) =>

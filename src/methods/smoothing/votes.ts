@@ -8,6 +8,7 @@
  * f_R(Q(u' + noise)) answers c_A most often for every u' with ||u' - u|| <= R_u, except with probability alpha over the draws.
  */
 import { count, list, nullable, number, object, optional, type TypeOf } from '../../ground/json-schema.ts';
+import type { DrawGroup } from '../../smoothing/draw-group.ts';
 import { type Stage, seriesStages } from '../../smoothing/noise/philox.ts';
 import { gridOf } from '../../smoothing/noise/rounded-noise.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
@@ -78,8 +79,10 @@ export interface Draw {
 export interface Centre {
   /** The point, in units of the cut tensor. */
   readonly latent: Float64Array;
-  /** Index of the image: part of the noise's counter. */
-  readonly index: number;
+  /** Number in the noise's counter: the image's, or that of the images it shares its noise with. */
+  readonly noise: number;
+  /** The images that are drawn together. */
+  readonly group: DrawGroup;
   /** The R_u that the radius to be decided needs, infinite where none suffices; null where none is to be decided. */
   readonly target: number | null;
 }
@@ -110,7 +113,13 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
       });
       return { ...votes, tau: law.variation(latent, sigma) };
     },
-    async certify({ latent, index, target }, { sigma, n0, ...settings }, { seed, series }, signal, heard) {
+    async certify(
+      { latent, noise: image, group, target },
+      { sigma, n0, ...settings },
+      { seed, series },
+      signal,
+      heard,
+    ) {
       const { n, alpha } = settings;
       const voting = votingOf(settings);
       const tau = law.variation(latent, sigma);
@@ -120,8 +129,8 @@ export function noisyHalf(sampler: Sampler, classes: number, law: NoiseLaw = GAU
       };
       const { selection, estimation } = seriesStages(series);
       const draw = (stage: number, from: number, to: number, before: number): Promise<VoteCounts> =>
-        sampler.count({
-          ...{ latent, sigma, seed, stage, image: index, from, to, signal },
+        group.count(sampler, {
+          ...{ latent, sigma, seed, stage, image, from, to, signal },
           // Each look goes on from the last.
           continued: from > 0,
           onProgress: (done) => heard((before + done) / (n0 + n)),

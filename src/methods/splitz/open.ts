@@ -11,6 +11,7 @@
  */
 import type { InputRadius, LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
+import type { DrawGroup } from '../../smoothing/draw-group.ts';
 import { radiusAsked } from '../../smoothing/stopping/until.ts';
 import type { Context } from '../context.ts';
 import type { Certificate, Image, SeriesNoise, Subject } from '../method.ts';
@@ -68,8 +69,8 @@ export async function openSplit(
         ...{ composition, provider: sampler.providerDifference, batch: sampler.batch },
       },
       sigma: settings.sigma,
-      certifyOne: (image, context) =>
-        certifyOne(half, bounded, settings, noise, image, { ...context, resources }),
+      certifyOne: (image, context, group) =>
+        certifyOne({ ...bounded, half, settings, noise }, image, { ...context, resources }, group),
       votes: ({ index, pixels }, draw, signal) =>
         half.votes(latentCentre(left, pixels).latent, index, draw, signal),
       close: () => sampler.close(),
@@ -78,14 +79,19 @@ export async function openSplit(
   return { at, close: () => sampler.close() };
 }
 
+/** Both halves at a level of noise. */
+interface AtLevel extends Pick<OpenedBound, 'left' | 'prover'> {
+  readonly half: NoisyHalf;
+  readonly settings: VoteSettings & { readonly sigma: Sigma };
+  readonly noise: SeriesNoise;
+}
+
 /** Algorithm 1: the votes at the cut, and the largest radius whose image under f_L they cover. */
 async function certifyOne(
-  half: NoisyHalf,
-  { left, prover }: Pick<OpenedBound, 'left' | 'prover'>,
-  settings: VoteSettings & { readonly sigma: Sigma },
-  noise: SeriesNoise,
-  { index, pixels }: Image,
+  { half, left, prover, settings, noise }: AtLevel,
+  { index, pixels, noise: shared }: Image,
   context: Context,
+  group: DrawGroup,
 ): Promise<Certificate<SplitzEvidence>> {
   const started = performance.now();
   const { signal, tell } = context;
@@ -93,7 +99,7 @@ async function certifyOne(
   const asked = radiusAsked(settings.until);
   const decided =
     asked === null ? null : await decidedBy(prover, [evaluation, asked, noise.seed, index], eta, context);
-  const centre = { latent, index, target: decided?.target ?? null };
+  const centre = { latent, noise: shared?.number ?? index, group, target: decided?.target ?? null };
   const { prediction, evidence } = await half.certify(centre, settings, noise, signal, (share) =>
     tell({ kind: 'draws', index, share }),
   );

@@ -10,6 +10,7 @@ import { firstActivationCut, isActivation } from '../../lipschitz/first-activati
 import type { LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
+import { drawGroup } from '../../smoothing/draw-group.ts';
 import { seriesStages } from '../../smoothing/noise/philox.ts';
 import { selectedClass } from '../../smoothing/votes/vote-counts.ts';
 import { expectedRadius, type PilotVotes } from '../../statistics/expected-radius.ts';
@@ -200,7 +201,7 @@ async function meanReach(
 ): Promise<number | null> {
   const reaches: number[] = [];
   for (const image of images.slice(0, BOUNDED)) {
-    const reach = reachOf(await smoothed.certifyOne(image, context));
+    const reach = reachOf(await smoothed.certifyOne(image, context, drawGroup(1)));
     if (reach !== null) reaches.push(reach);
   }
   return reaches.length === 0 ? null : reaches.reduce((sum, r) => sum + r, 0) / reaches.length;

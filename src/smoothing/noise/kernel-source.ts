@@ -1,7 +1,7 @@
 /** The noise of certificates (`rounded-noise.ts`, `uniform-noise.ts`) from the WebAssembly kernel, whose memory ONNX Runtime reads in place. */
 import { Tensor } from 'onnxruntime-node';
 import type { NoiseKind } from './kind.ts';
-import { createNoiseKernel } from './noise-kernel.ts';
+import { createNoiseKernel, drawnLength } from './noise-kernel.ts';
 import { keyWords } from './philox.ts';
 import { NOISE_ID } from './rounded-noise.ts';
 import type { NoiseSource } from './source.ts';
@@ -9,17 +9,26 @@ import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
 /**
  * @param latentDims shape of the cut tensor without its batch axis
+ * @param shared whether noise is drawn alone as well, which takes twice the memory of the rows more
  * @throws ToolError when the kernel is missing or its memory cannot be allocated
  */
 export function createKernelSource(
   latentDims: readonly number[],
   batch: number,
   kind: NoiseKind = 'gaussian',
+  shared = false,
 ): NoiseSource {
   const size = latentDims.reduce((product, dim) => product * dim, 1);
-  const kernel = createNoiseKernel(batch * size, size);
-  const perturb = kind === 'uniform' ? kernel.exports.perturbUniformly : kernel.exports.perturb;
+  const kernel = createNoiseKernel(batch * size, size, shared ? batch : 0);
+  const uniform = kind === 'uniform';
+  const perturb = uniform ? kernel.exports.perturbUniformly : kernel.exports.perturb;
+  const drawAlone = uniform ? kernel.exports.drawUniformly : kernel.exports.draw;
+  let drawn = { count: 0, q: 1 };
   let centred: { readonly centre: Float64Array; readonly q: number } | null = null;
+
+  /** Byte addresses of a row and of its noise alone. */
+  const rowOf = (row: number): number => kernel.base + row * size * 4;
+  const noiseOf = (row: number): number => kernel.noiseBase + row * drawnLength(size) * 8;
 
   /** In units of the grid: a power of two, so nothing is rounded. */
   function moveTo(centre: Float64Array, q: number): void {
@@ -29,25 +38,28 @@ export function createKernelSource(
   }
 
   return {
-    id: kind === 'uniform' ? UNIFORM_NOISE_ID : NOISE_ID,
+    id: uniform ? UNIFORM_NOISE_ID : NOISE_ID,
     rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
     fill(centre, sigma, q, { seed, stage, image, sample }, count) {
       if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);
       moveTo(centre, q);
       const [k0, k1] = keyWords(seed);
       for (let row = 0; row < count; row++)
-        perturb(
-          kernel.base + row * size * 4,
-          kernel.centreBase,
-          size,
-          sigma / q,
-          q,
-          stage,
-          image,
-          sample + row,
-          k0,
-          k1,
-        );
+        perturb(rowOf(row), kernel.centreBase, size, sigma / q, q, stage, image, sample + row, k0, k1);
+    },
+    draw(sigma, q, { seed, stage, image, sample }, count) {
+      if (!shared || count > batch)
+        throw new RangeError(`noise alone of ${count} rows, room for ${shared ? batch : 0}`);
+      const [k0, k1] = keyWords(seed);
+      for (let row = 0; row < count; row++)
+        drawAlone(noiseOf(row), size, sigma / q, stage, image, sample + row, k0, k1);
+      drawn = { count, q };
+    },
+    place(centre) {
+      const { count, q } = drawn;
+      moveTo(centre, q);
+      for (let row = 0; row < count; row++)
+        kernel.exports.place(rowOf(row), kernel.centreBase, noiseOf(row), size, q);
     },
   };
 }

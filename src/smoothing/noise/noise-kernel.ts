@@ -20,12 +20,27 @@ type Perturb = (
   k1: number,
 ) => void;
 
+/** Noise alone, in units of q. */
+type Draw = (
+  out: number,
+  n: number,
+  ratio: number,
+  stage: number,
+  image: number,
+  sample: number,
+  k0: number,
+  k1: number,
+) => void;
+
 /** Exports of noise-kernel/assembly.ts; addresses are byte offsets into the kernel's memory. */
 interface KernelExports {
   heapBase(): number;
   fill(out: number, n: number, stage: number, image: number, sample: number, k0: number, k1: number): void;
   perturb: Perturb;
   perturbUniformly: Perturb;
+  draw: Draw;
+  drawUniformly: Draw;
+  place(out: number, latent: number, noise: number, n: number, q: number): void;
   philoxBlock(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
 }
 
@@ -40,10 +55,15 @@ export interface NoiseKernel {
   readonly centre: Float64Array;
   /** Byte address of `centre[0]`. */
   readonly centreBase: number;
+  /** Byte address of the room for noise alone: float64, each row rounded up to what `draw` writes. */
+  readonly noiseBase: number;
 }
 
 /** Values that `perturb` makes at a time; it reads the centre up to the next multiple. */
 const VALUES_PER_STEP = 16;
+
+/** Float64 that `draw` writes for a row of `size` values. */
+export const drawnLength = (size: number): number => Math.ceil(size / VALUES_PER_STEP) * VALUES_PER_STEP;
 
 const PAGE_BYTES = 65_536;
 const ALIGNMENT = 64;
@@ -74,13 +94,15 @@ function compile(): WebAssembly.Module {
 /**
  * A kernel whose memory holds `capacity` float32, and the centre of rounded noise where that is drawn.
  * @param centreSize length of the latent; 0 where only plain normals are asked for
+ * @param drawnRows rows of noise alone that it holds as well
  * @throws ToolError when the kernel is missing or the memory cannot be allocated (its limit is 4 GiB).
  */
-export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel {
+export function createNoiseKernel(capacity: number, centreSize = 0, drawnRows = 0): NoiseKernel {
   const module = compile();
-  const centreLength = Math.ceil(centreSize / VALUES_PER_STEP) * VALUES_PER_STEP;
+  const centreLength = drawnLength(centreSize);
   // The kernel's own data (a scratch step) ends well inside the first page.
-  const pages = 1 + Math.ceil((capacity * 4 + ALIGNMENT + centreLength * 8) / PAGE_BYTES);
+  const doubles = centreLength * (1 + drawnRows);
+  const pages = 1 + Math.ceil((capacity * 4 + ALIGNMENT + doubles * 8) / PAGE_BYTES);
   if (pages > LARGEST_PAGES) throw outOfMemory(capacity, 'one worker addresses at most 4 GiB');
   let memory: WebAssembly.Memory;
   try {
@@ -98,6 +120,7 @@ export function createNoiseKernel(capacity: number, centreSize = 0): NoiseKernel
     floats: new Float32Array(memory.buffer, base, capacity),
     centreBase,
     centre: new Float64Array(memory.buffer, centreBase, centreLength),
+    noiseBase: centreBase + centreLength * 8,
   };
 }
 

@@ -15,4 +15,11 @@ export interface NoiseSource {
    * @param grid what centre + noise is rounded to, a power of two
    */
   fill(centre: Float64Array, sigma: number, grid: number, counter: NoiseCounter, count: number): void;
+  /**
+   * Draws the noise of `fill` alone, to be placed around several centres.
+   * @throws RangeError unless the source was made for it
+   */
+  draw(sigma: number, grid: number, counter: NoiseCounter, count: number): void;
+  /** What `fill` makes of a centre, bit for bit, from the noise that was drawn last. */
+  place(centre: Float64Array): void;
 }

@@ -7,7 +7,8 @@
 //
 // AssemblyScript, compiled by tools/build.mjs with --importMemory: the host owns the memory. All addresses are byte
 // offsets; `heapBase` is the first one the host may use. Nothing here allocates.
-import { GAUSSIAN, M0, M1, NORMALS, STEP_BLOCKS, step, UNIFORM, W0, W1 } from './philox-step';
+import { GAUSSIAN, GAUSSIAN_ALONE, M0, M1, NORMALS, STEP_BLOCKS, step, UNIFORM, UNIFORM_ALONE, W0, W1 } from './philox-step';
+import { placeFour } from './rounded';
 
 /** What does not fill a step goes through here: a step is 32 normals, or 16 values of rounded noise. */
 const scratch = memory.data(128, 16);
@@ -96,6 +97,57 @@ function lastUniform(
   block: u32, stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
 ): void {
   step(scratch, latent, ratio, q, UNIFORM, block, stage, image, sample, k0, k1);
+}
+
+/**
+ * out[i] = ratio * normal i of (stage, image, sample), for i in [0, n) and on to the next multiple of 16: what `perturb` adds.
+ * `out` holds float64, 16-byte aligned.
+ */
+export function draw(
+  out: usize, n: i32, ratio: f64,
+  stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
+): void {
+  const ratios = f64x2.splat(ratio);
+  const none = f32x4.splat(0);
+  let block: u32 = 0;
+  const end = out + ((<usize>n) << 3);
+  for (let p = out; p < end; p += 128) {
+    step(0, p, ratios, none, GAUSSIAN_ALONE, block, stage, image, sample, k0, k1);
+    block += STEP_BLOCKS;
+  }
+}
+
+/** The same of uniform noise: what `perturbUniformly` adds. */
+export function drawUniformly(
+  out: usize, n: i32, ratio: f64,
+  stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
+): void {
+  const ratios = f64x2.splat(ratio);
+  const none = f32x4.splat(0);
+  let block: u32 = 0;
+  const end = out + ((<usize>n) << 3);
+  for (let p = out; p < end; p += 128) {
+    step(0, p, ratios, none, UNIFORM_ALONE, block, stage, image, sample, k0, k1);
+    block += STEP_BLOCKS;
+  }
+}
+
+/**
+ * out[i] = q * nearest(latent[i] + noise[i]), for i in [0, n): the second half of `perturb`, bit for bit. `out` holds n float32;
+ * `latent` and `noise` hold float64 in units of q, 16-byte aligned, and are read up to the next multiple of 4.
+ */
+export function place(out: usize, latent: usize, noise: usize, n: i32, q: f32): void {
+  const grid = f32x4.splat(q);
+  const whole = n & ~3;
+  const end = out + ((<usize>whole) << 2);
+  for (let p = out; p < end; p += 16) {
+    placeFour(p, latent, grid, v128.load(noise), v128.load(noise, 16));
+    latent += 32;
+    noise += 32;
+  }
+  if (whole == n) return;
+  placeFour(scratch, latent, grid, v128.load(noise), v128.load(noise, 16));
+  memory.copy(end, scratch, (<usize>(n - whole)) << 2);
 }
 
 /** The Philox bijection itself, for the known-answer test: four words at `out` from counter (c0..c3), key (k0, k1). */

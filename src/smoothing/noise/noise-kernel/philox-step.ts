@@ -20,9 +20,12 @@ export const W1: u32 = 0xbb67ae85;
 export const NORMALS: i32 = 0;
 export const GAUSSIAN: i32 = 1;
 export const UNIFORM: i32 = 2;
+/** The same two without a latent: they are written where it would be read. */
+export const GAUSSIAN_ALONE: i32 = 3;
+export const UNIFORM_ALONE: i32 = 4;
 
 /**
- * Blocks block .. block + 7: as 32 normals, or as 16 values of rounded noise around `latent`. `kind` is a compile-time constant, so
+ * Blocks block .. block + 7: as 32 normals, as 16 values of rounded noise around `latent`, or as the noise alone. `kind` is a compile-time constant, so
  * no branch is left.
  */
 // @ts-ignore: decorator
@@ -64,12 +67,14 @@ export function step(
     k0 += W0;
     k1 += W1;
   }
-  if (kind == GAUSSIAN) {
-    roundedPairs(p, latent, ratio, q, a0, a1, a2, a3);
-    roundedPairs(p + 32, latent + 64, ratio, q, b0, b1, b2, b3);
-  } else if (kind == UNIFORM) {
-    uniformPairs(p, latent, ratio, q, a0, a1, a2, a3);
-    uniformPairs(p + 32, latent + 64, ratio, q, b0, b1, b2, b3);
+  if (kind == GAUSSIAN || kind == GAUSSIAN_ALONE) {
+    const alone = kind == GAUSSIAN_ALONE;
+    roundedPairs(p, latent, ratio, q, alone, a0, a1, a2, a3);
+    roundedPairs(p + 32, latent + 64, ratio, q, alone, b0, b1, b2, b3);
+  } else if (kind == UNIFORM || kind == UNIFORM_ALONE) {
+    const alone = kind == UNIFORM_ALONE;
+    uniformPairs(p, latent, ratio, q, alone, a0, a1, a2, a3);
+    uniformPairs(p + 32, latent + 64, ratio, q, alone, b0, b1, b2, b3);
   } else {
     boxMuller(p, a0, a1);
     boxMuller(p + 32, a2, a3);

@@ -2,11 +2,14 @@
 // same function in plain TypeScript, where every constant is explained, and `../noise-error.ts` proves how far it can be
 // from ideal noise; a test holds kernel and reference together bit for bit.
 
-/** From the words of four blocks, eight values of q * nearest(latent + ratio * normal) to p; `latent` is in units of q. */
+/**
+ * From the words of four blocks, eight values of q * nearest(latent + ratio * normal) to p; `latent` is in units of q. Where
+ * `alone`, a compile-time constant, ratio * normal is written to where the latent would be, and nothing to p.
+ */
 // @ts-ignore: decorator
 @inline
 export function roundedPairs(
-  p: usize, latent: usize, ratio: v128, q: v128,
+  p: usize, latent: usize, ratio: v128, q: v128, alone: bool,
   w0: v128, w1: v128, w2: v128, w3: v128,
 ): void {
   // The angle's words are a fraction of a full turn; its nearest quarter turn is taken off exactly, in integers.
@@ -22,14 +25,14 @@ export function roundedPairs(
   const to84 = i32x4.splat(0x45300000);
   const to52 = i32x4.splat(0x43300000);
   twoPairs(
-    p, latent, ratio, q,
+    p, latent, ratio, q, alone,
     v128.shuffle<i32>(w0, to84, 0, 4, 1, 5), v128.shuffle<i32>(w1, to52, 0, 4, 1, 5),
     v128.shuffle<i32>(rest, to52, 0, 4, 1, 5), v128.shuffle<i32>(w3, to52, 0, 4, 1, 5),
     v128.shuffle<i32>(swap, swap, 0, 4, 1, 5),
     v128.shuffle<i32>(zero, cosineSign, 0, 4, 1, 5), v128.shuffle<i32>(zero, sineSign, 0, 4, 1, 5),
   );
   twoPairs(
-    p + 16, latent + 32, ratio, q,
+    p + 16, latent + 32, ratio, q, alone,
     v128.shuffle<i32>(w0, to84, 2, 6, 3, 7), v128.shuffle<i32>(w1, to52, 2, 6, 3, 7),
     v128.shuffle<i32>(rest, to52, 2, 6, 3, 7), v128.shuffle<i32>(w3, to52, 2, 6, 3, 7),
     v128.shuffle<i32>(swap, swap, 2, 6, 3, 7),
@@ -41,7 +44,7 @@ export function roundedPairs(
 // @ts-ignore: decorator
 @inline
 function twoPairs(
-  p: usize, latent: usize, ratio: v128, q: v128,
+  p: usize, latent: usize, ratio: v128, q: v128, alone: bool,
   high: v128, low: v128, angleHigh: v128, angleLow: v128,
   swap: v128, cosineSign: v128, sineSign: v128,
 ): void {
@@ -86,8 +89,18 @@ function twoPairs(
   const exchange = v128.and(v128.xor(s, c), swap);
   const cosine = v128.xor(v128.xor(c, exchange), cosineSign);
   const sine = v128.xor(v128.xor(s, exchange), sineSign);
-  const x = f64x2.nearest(f64x2.add(v128.load(latent), f64x2.mul(r, cosine)));
-  const y = f64x2.nearest(f64x2.add(v128.load(latent, 16), f64x2.mul(r, sine)));
+  if (alone) {
+    v128.store(latent, f64x2.mul(r, cosine));
+    v128.store(latent, f64x2.mul(r, sine), 16);
+  } else placeFour(p, latent, q, f64x2.mul(r, cosine), f64x2.mul(r, sine));
+}
+
+/** q * nearest(latent + noise) of four values to p; `latent` and the noise are in units of q. */
+// @ts-ignore: decorator
+@inline
+export function placeFour(p: usize, latent: usize, q: v128, noise: v128, further: v128): void {
+  const x = f64x2.nearest(f64x2.add(v128.load(latent), noise));
+  const y = f64x2.nearest(f64x2.add(v128.load(latent, 16), further));
   const steps = v128.shuffle<i64>(f32x4.demote_f64x2_zero(x), f32x4.demote_f64x2_zero(y), 0, 2);
   // Adding zero turns -0 into 0: a network that tells them apart would see the sign of what was rounded away.
   v128.store(p, f32x4.add(f32x4.mul(steps, q), f32x4.splat(0)));

@@ -1,0 +1,50 @@
+// Deliberate faults in what images draw together. The shape is that of faults.mjs.
+export const SHARING_FAULTS = [
+  {
+    name: 'sharing: all centres get the noise rounded once, so that the answer depends on where the centre was',
+    file: 'src/smoothing/noise/noise-kernel/assembly.ts',
+    from: 'placeFour(p, latent, grid, v128.load(noise), v128.load(noise, 16));',
+    to: 'placeFour(p, latent, grid, f64x2.nearest(v128.load(noise)), f64x2.nearest(v128.load(noise, 16)));',
+    rebuild: true,
+    tests: 'test/smoothing/source.test.ts',
+  },
+  {
+    name: 'sharing: every centre is tallied into the first',
+    file: 'src/smoothing/loaded-half.ts',
+    from: 'const centres = latents.map((latent) => ({ latent, statistic: statisticOf(tally, classes) }));',
+    to: 'const one = statisticOf(tally, classes); const centres = latents.map((latent) => ({ latent, statistic: one }));',
+    rebuild: true,
+    tests: 'test/smoothing/sampler-pool.test.ts',
+  },
+  {
+    name: 'sharing: only the rows around the first centre are compared with their rows alone',
+    file: 'src/smoothing/loaded-half.ts',
+    from: 'if (first === from && batch > 1 && !continued) rows.push',
+    to: 'if (first === from && batch > 1 && !continued && rows.length === 0) rows.push',
+    rebuild: true,
+    tests: 'test/smoothing/sampler-pool.test.ts',
+  },
+  {
+    name: 'sharing: draws of other sample numbers are made together',
+    file: 'src/smoothing/count-on-workers.ts',
+    from: 'return JSON.stringify([sigma, grid, String(seed), stage, image, from, to, continued]);',
+    to: 'return JSON.stringify([sigma, grid, String(seed), stage, image, from, continued]);',
+    tests: 'test/smoothing/sampler-pool.test.ts',
+  },
+  {
+    name: 'sharing: the header says that certificates fail independently',
+    file: 'src/runs/certify.ts',
+    from: "{ dependence: 'shared', shareNoise:",
+    to: "{ dependence: 'independent', shareNoise:",
+    rebuild: true,
+    tests: 'test/cli/share-noise.test.ts',
+  },
+  {
+    name: 'sharing: a replay draws the noise of the image itself',
+    file: 'src/runs/replay.ts',
+    from: 'imageOfRun(header, index, await subject.data.image(index))',
+    to: 'imageOfRun({ selection: header.selection }, index, await subject.data.image(index))',
+    rebuild: true,
+    tests: 'test/cli/share-noise.test.ts',
+  },
+];
