@@ -1,4 +1,4 @@
-// Builds dist/: the noise kernel (AssemblyScript -> WebAssembly), then the TypeScript sources, then the
+// Builds dist/: the kernels (AssemblyScript -> WebAssembly), then the TypeScript sources, then the
 // JSON Schemas that the compiled modules declare. Run by `npm run build`.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,17 @@ const run = (...command) => execFileSync(process.execPath, command, { cwd: root,
 // Before the build: what changes during it makes it stale.
 const digest = sourceDigest();
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-mkdirSync(join(root, 'dist/smoothing'), { recursive: true });
-run(
-  binary('asc', 'assemblyscript'),
-  'src/smoothing/noise/noise-kernel/assembly.ts',
-  ...['--outFile', 'dist/smoothing/noise-kernel.wasm'],
-  ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
-);
+for (const [source, kernel] of [
+  ['src/smoothing/noise/noise-kernel/assembly.ts', 'dist/smoothing/noise-kernel.wasm'],
+  ['src/operators/algebra/patch-kernel/assembly.ts', 'dist/operators/patch-kernel.wasm'],
+]) {
+  mkdirSync(dirname(join(root, kernel)), { recursive: true });
+  run(
+    binary('asc', 'assemblyscript'),
+    ...[source, '--outFile', kernel],
+    ...['-O3', '--runtime', 'stub', '--enable', 'simd', '--importMemory', '--noAssert'],
+  );
+}
 run(binary('tsc', 'typescript'), '-p', 'tsconfig.build.json');
 const compiled = (module) => import(pathToFileURL(join(root, 'dist', module)).href);
 const write = (file, schema) =>

@@ -44,7 +44,7 @@ describe.skipIf(limited !== '')(`address-space-limit${limited}`, () => {
     );
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /15\.3 GiB of addresses \(ulimit -v\), and WebAssembly reserves about 10\.0 GiB per worker/u,
+      /15\.3 GiB of addresses \(ulimit -v\), and WebAssembly reserves about 10\.0 GiB for each of its memories/u,
     );
     expect(stderr).toContain('ulimit -v unlimited');
     expect(stderr).not.toContain('--batch');

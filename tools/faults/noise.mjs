@@ -127,8 +127,8 @@ export const NOISE_FAULTS = [
   {
     name: 'noise kernel: not rounded at all',
     file: ASSEMBLY,
-    from: 'const y = f64x2.nearest(f64x2.add(v128.load(latent, 16), f64x2.mul(r, sine)));',
-    to: 'const y = f64x2.add(v128.load(latent, 16), f64x2.mul(r, sine));',
+    from: 'const y = f64x2.nearest(f64x2.add(v128.load(latent, 16), further));',
+    to: 'const y = f64x2.add(v128.load(latent, 16), further);',
     tests: KERNEL,
     rebuild: true,
   },
@@ -227,7 +227,7 @@ export const NOISE_FAULTS = [
   {
     name: 'rows: the batch of actual draws not compared with its rows',
     file: 'src/smoothing/count-on-workers.ts',
-    from: 'if (reply.value.rows !== null) requireIndependentRows(provider, reply.value.rows);',
+    from: 'for (const rows of reply.value.rows) requireIndependentRows(provider, rows);',
     to: '',
     tests: 'test/smoothing/sampler.test.ts',
   },

@@ -2,6 +2,7 @@
  * A convolution C as its kernel and the way it sweeps: applied patch by patch without ever being formed, or written out.
  * Both go through the same `taps`, so there is one definition of what a convolution is.
  */
+import { type PatchProducts, patchProducts } from './patch-products.ts';
 import { remembered } from './remembered.ts';
 import { buildMatrix, checkEntries, type SparseMatrix } from './sparse-matrix.ts';
 import { type Sweep, taps } from './sweep.ts';
@@ -111,37 +112,7 @@ function scatter(
   }
 }
 
-/** z_i = weights of output channel first + i, times the patch; four channels at a time share its loads. */
-function responses(weights: Float64Array, first: number, patch: Float64Array, z: Float64Array): void {
-  const n = patch.length;
-  let o = 0;
-  for (; o + 4 <= z.length; o += 4) {
-    const a = (first + o) * n;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let k = 0; k < n; k++) {
-      const p = patch[k]!;
-      s0 += weights[a + k]! * p;
-      s1 += weights[a + n + k]! * p;
-      s2 += weights[a + 2 * n + k]! * p;
-      s3 += weights[a + 3 * n + k]! * p;
-    }
-    z[o] = s0;
-    z[o + 1] = s1;
-    z[o + 2] = s2;
-    z[o + 3] = s3;
-  }
-  for (; o < z.length; o++) {
-    const a = (first + o) * n;
-    let sum = 0;
-    for (let k = 0; k < n; k++) sum += weights[a + k]! * patch[k]!;
-    z[o] = sum;
-  }
-}
-
-/** The adjoint of `responses`: patch = sum_i z_i weights_i. Channels that are masked out cost nothing. */
+/** The adjoint of what a patch is answered with: patch = sum_i z_i weights_i. Channels that are masked out cost nothing. */
 function spread(
   weights: Float64Array,
   first: number,
@@ -206,17 +177,29 @@ function positions(kernel: Kernel, visit: (position: Position) => void): void {
   }
 }
 
+const made = new WeakMap<Float64Array, PatchProducts>();
+
+/** Made once for all maps with these weights: a WebAssembly memory takes gigabytes of addresses. */
+function productsOf(kernel: Kernel, weights: Float64Array): PatchProducts {
+  const known = made.get(weights);
+  const taps = tapsOf(kernel);
+  const perGroup = kernel.outChannels / kernel.groups;
+  if (known?.patch.length === taps && known.scales.length === perGroup) return known;
+  const products = patchProducts(weights, taps, perGroup);
+  made.set(weights, products);
+  return products;
+}
+
 /** C x, for the given weights in the kernel's place. */
 export function forward(kernel: Kernel, weights: Float64Array, x: Float64Array): Float64Array {
   const out = new Float64Array(rowsOf(kernel));
   const cells = cellsOf(kernel);
   const taps = kernel.y.kernel * kernel.x.kernel;
-  const patch = new Float64Array(tapsOf(kernel));
-  const z = new Float64Array(kernel.outChannels / kernel.groups);
+  const { patch, responses } = productsOf(kernel, weights);
   const plane = planeIn(kernel);
   positions(kernel, (position) => {
     gather(cells, position.at, taps, x, position.from, plane, patch);
-    responses(weights, position.channel, patch, z);
+    const z = responses(position.channel);
     for (let o = 0, row = position.row; o < z.length; o++, row += position.plane) out[row] = z[o]!;
   });
   return out;
@@ -253,20 +236,18 @@ export function gramOf(
 ): (image: Float64Array, back: Float64Array) => void {
   const cells = cellsOf(kernel);
   const taps = kernel.y.kernel * kernel.x.kernel;
-  const patch = new Float64Array(tapsOf(kernel));
-  const z = new Float64Array(kernel.outChannels / kernel.groups);
-  const live = new Int32Array(z.length);
+  const { patch, scales, gram } = productsOf(kernel, kernel.weights);
   const plane = planeIn(kernel);
   return (image, back) => {
     back.fill(0);
+    if (weights === null) scales.fill(1);
     positions(kernel, (position) => {
       gather(cells, position.at, taps, image, position.from, plane, patch);
-      responses(kernel.weights, position.channel, patch, z);
       if (weights !== null) {
-        for (let o = 0, row = position.row; o < z.length; o++, row += position.plane)
-          z[o] = z[o]! * weights[row]!;
+        for (let o = 0, row = position.row; o < scales.length; o++, row += position.plane)
+          scales[o] = weights[row]!;
       }
-      spread(kernel.weights, position.channel, z, live, patch);
+      gram(position.channel);
       scatter(cells, position.at, taps, back, position.from, plane, patch);
     });
   };

@@ -2,9 +2,8 @@
  * The WebAssembly noise kernel, loaded. It is instantiated over a memory that the caller sizes, so that its output can be
  * handed to ONNX Runtime where it lies: a view of a WebAssembly memory is taken in place, without a copy.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { ToolError } from '../../ground/errors.ts';
+import { compiledKernel, instanceOf, kernelMemory, PAGE_BYTES } from '../../ground/wasm-kernel.ts';
 
 /** Rounded noise around a latent; `ratio` is the noise's scale over q. */
 type Perturb = (
@@ -65,31 +64,9 @@ const VALUES_PER_STEP = 16;
 /** Float64 that `draw` writes for a row of `size` values. */
 export const drawnLength = (size: number): number => Math.ceil(size / VALUES_PER_STEP) * VALUES_PER_STEP;
 
-const PAGE_BYTES = 65_536;
 const ALIGNMENT = 64;
 /** A 32-bit memory ends at 4 GiB. */
 const LARGEST_PAGES = 65_536;
-
-let compiled: WebAssembly.Module | undefined;
-
-function compile(): WebAssembly.Module {
-  if (compiled !== undefined) return compiled;
-  let path = '#noise-kernel';
-  try {
-    // Package imports resolve alike from src/ (tests) and from dist/: both are inside this package.
-    path = createRequire(import.meta.url).resolve('#noise-kernel');
-    compiled = new WebAssembly.Module(readFileSync(path));
-    return compiled;
-  } catch (cause) {
-    throw new ToolError({
-      what: 'the noise kernel cannot be loaded',
-      where: path,
-      why: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'Reinstall splitz-onnx. In a checkout, run `npm run build`.',
-      cause,
-    });
-  }
-}
 
 /**
  * A kernel whose memory holds `capacity` float32, and the centre of rounded noise where that is drawn.
@@ -98,20 +75,14 @@ function compile(): WebAssembly.Module {
  * @throws ToolError when the kernel is missing or the memory cannot be allocated (its limit is 4 GiB).
  */
 export function createNoiseKernel(capacity: number, centreSize = 0, drawnRows = 0): NoiseKernel {
-  const module = compile();
+  const module = compiledKernel('#noise-kernel', 'the noise kernel');
   const centreLength = drawnLength(centreSize);
   // The kernel's own data (a scratch step) ends well inside the first page.
   const doubles = centreLength * (1 + drawnRows);
   const pages = 1 + Math.ceil((capacity * 4 + ALIGNMENT + doubles * 8) / PAGE_BYTES);
   if (pages > LARGEST_PAGES) throw outOfMemory(capacity, 'one worker addresses at most 4 GiB');
-  let memory: WebAssembly.Memory;
-  try {
-    memory = new WebAssembly.Memory({ initial: pages });
-  } catch (cause) {
-    throw outOfAddresses() ?? outOfMemory(capacity, cause instanceof Error ? cause.message : String(cause));
-  }
-  const instance = new WebAssembly.Instance(module, { env: { memory, abort: onAbort } });
-  const exports = instance.exports as unknown as KernelExports;
+  const memory = kernelMemory(pages, 'the noise of a worker', (why) => outOfMemory(capacity, why));
+  const exports = instanceOf(module, memory) as KernelExports;
   const base = Math.ceil(exports.heapBase() / ALIGNMENT) * ALIGNMENT;
   const centreBase = Math.ceil((base + capacity * 4) / ALIGNMENT) * ALIGNMENT;
   return {
@@ -122,30 +93,6 @@ export function createNoiseKernel(capacity: number, centreSize = 0, drawnRows = 
     centre: new Float64Array(memory.buffer, centreBase, centreLength),
     noiseBase: centreBase + centreLength * 8,
   };
-}
-
-function onAbort(): never {
-  throw new Error('the noise kernel aborted');
-}
-
-/** Bytes of addresses that V8 sets aside for one WebAssembly memory, however small, to catch accesses beyond its end. */
-const RESERVED = 10 * 2 ** 30;
-
-/** The cause of a memory that cannot be had where addresses are limited (`ulimit -v`); null where they are not. */
-function outOfAddresses(): ToolError | null {
-  const { userLimits } = process.report.getReport() as {
-    readonly userLimits?: Readonly<Record<string, { readonly soft: unknown }>>;
-  };
-  // Bytes under either name: Node renamed the field, and not the unit.
-  const limit = (userLimits?.['virtual_memory_bytes'] ?? userLimits?.['virtual_memory_kbytes'])?.soft;
-  if (typeof limit !== 'number') return null;
-  const gigabytes = (bytes: number): string => (bytes / 2 ** 30).toFixed(1);
-  return new ToolError({
-    what: 'there are no addresses left for the noise of a worker',
-    why: `this process may use ${gigabytes(limit)} GiB of addresses (ulimit -v), and WebAssembly reserves about ${gigabytes(RESERVED)} GiB per worker; it needs them, not the memory`,
-    remedy:
-      'Raise the limit (ulimit -v unlimited), limit memory in another way (a container, systemd MemoryMax), or give fewer --workers.',
-  });
 }
 
 function outOfMemory(capacity: number, why: string): ToolError {
