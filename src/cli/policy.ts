@@ -1,8 +1,7 @@
 /** `--require`: judged at the end of a command, one line per requirement, exit code 1 when one is not met. */
 
 import { DoesNotHold } from '../ground/errors.ts';
-import type { Outcome, RunHeader } from '../records/record.ts';
-import { judge, type Requirement } from '../statistics/policy.ts';
+import type { Judgement } from '../statistics/policy.ts';
 
 /**
  * Reports each judgement, then throws DoesNotHold naming the requirements that are not met.
@@ -10,13 +9,10 @@ import { judge, type Requirement } from '../statistics/policy.ts';
  * @param figures whose they are, where that has to be said
  */
 export function applyPolicy(
-  requirements: readonly Requirement[],
-  header: RunHeader,
-  outcomes: readonly Outcome[],
+  judgements: readonly Judgement[],
   note: (text: string) => void,
   figures = '',
 ): void {
-  const judgements = requirements.map((requirement) => judge(requirement, header, outcomes));
   for (const { met, requirement, found } of judgements)
     note(`policy ${met ? 'met' : 'NOT MET'}: ${requirement.text}: ${found}${figures}`);
   const failed = judgements.filter(({ met }) => !met);

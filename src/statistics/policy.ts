@@ -127,7 +127,7 @@ function share(text: string): number | null {
  */
 export function judge(requirement: Requirement, header: RunHeader, outcomes: readonly Outcome[]): Judgement {
   const { quantity, radius, confidence, operator } = requirement;
-  const score = withLeftOut(scoreOf(outcomes), header);
+  const score = policyScore(header, outcomes);
   const not = (found: string): Judgement => ({ requirement, met: false, value: null, found });
   requireLabels([requirement], header.data.labelled);
   if (outcomes.length === 0) return not('there are no images');
@@ -151,6 +151,10 @@ export function judge(requirement: Requirement, header: RunHeader, outcomes: rea
   return judged(requirement, bound, `${plain}; at most ${percentUp(bound, 1)} % with ${level}`);
 }
 
+/** What a policy is judged on: the first series, with the images left out as unreadable. */
+export const policyScore = (header: RunHeader, outcomes: readonly Outcome[]): Score =>
+  withLeftOut(scoreOf(outcomes), header);
+
 /** A policy that could be met by damaging the images that fail it would be none: those left out count as not certified. */
 function withLeftOut(score: Score, header: RunHeader): Score {
   const left = leftOutCount(header);
@@ -170,7 +174,7 @@ const unreadable = (header: RunHeader): string => {
 };
 
 /** A confidence as the user wrote it: "95", "99.9". */
-const inPercent = (confidence: number): string => String(Number((100 * confidence).toPrecision(9)));
+export const inPercent = (confidence: number): string => String(Number((100 * confidence).toPrecision(9)));
 
 function ofAverage(requirement: Requirement, score: Score): Judgement {
   const mean = score.credited.reduce((sum, radius) => sum + radius, 0) / score.images;
@@ -186,12 +190,14 @@ function ofAverage(requirement: Requirement, score: Score): Judgement {
 }
 
 function judged(requirement: Requirement, value: number, found: string): Judgement {
-  const { operator, threshold } = requirement;
-  const met = {
+  return { requirement, met: satisfies(requirement, value), value, found };
+}
+
+/** Whether a value is what a requirement asks for. */
+export const satisfies = ({ operator, threshold }: Requirement, value: number): boolean =>
+  ({
     '>=': value >= threshold,
     '>': value > threshold,
     '<=': value <= threshold,
     '<': value < threshold,
-  }[operator];
-  return { requirement, met, value, found };
-}
+  })[operator];

@@ -568,6 +568,33 @@ describe.concurrent('--require', () => {
     expect((await splitz(folder, 'verify', 'policy.jsonl')).code).toBe(0);
   });
 
+  it('ends a run once it is decided, if asked to; the rest follows without that', async () => {
+    const args = ['decided.jsonl', '--max', '8', '--require', 'abstained <= 100%', '--no-quiet'] as const;
+    const early = await certify(...args, '--stop-when-decided');
+    expect(early.code).toBe(0);
+    expect(early.stderr).toMatch(/ended {2}after 1 of 8 images: every requirement is decided/u);
+    expect(early.stderr).toMatch(
+      /policy met: abstained <= 100%: between \d and \d of 8, whatever the 7 images left/u,
+    );
+    expect(readResults(path('decided.jsonl')).records).toHaveLength(1);
+    const again = await certify(...args, '--stop-when-decided');
+    expect([again.code, readResults(path('decided.jsonl')).records.length]).toEqual([0, 1]);
+    expect((await certify(...args)).code).toBe(0);
+    const radii = (name: string) => readResults(path(name)).records.map((record) => ownOf(record).radius);
+    expect(radii('decided.jsonl')).toEqual(radii('run.jsonl'));
+    const failed = await certify(
+      'undecided.jsonl',
+      '--max',
+      '8',
+      '--require',
+      'abstained > 100%',
+      '--stop-when-decided',
+    );
+    expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('the policy is not met')]);
+    const idle = await certify('idle.jsonl', '--stop-when-decided');
+    expect([idle.code, idle.stderr]).toEqual([4, expect.stringContaining('there is nothing to decide')]);
+  });
+
   it('is read before anything is run: what cannot be read is exit code 4 and no file', async () => {
     const { code, stderr } = await certify('none.jsonl', '--max', '2', '--require', 'robust > 1');
     expect([code, stderr]).toEqual([4, expect.stringContaining("'robust' is not one of")]);

@@ -72,4 +72,18 @@ export const STOPPING_FAULTS = [
     rebuild: true,
     tests: 'test/cli/until.test.ts',
   },
+  {
+    name: 'policy: images that are left cannot take away what counts',
+    file: 'src/statistics/foregone.ts',
+    from: 'const fewest = Math.max(0, count - left);',
+    to: 'const fewest = count;',
+    tests: 'test/statistics/foregone.test.ts',
+  },
+  {
+    name: 'policy: images that are left are not in the share',
+    file: 'src/statistics/foregone.ts',
+    from: 'const images = score.images + left;',
+    to: 'const images = score.images;',
+    tests: 'test/statistics/foregone.test.ts',
+  },
 ];

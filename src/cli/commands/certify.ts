@@ -1,6 +1,7 @@
 /** `certify`: one record per image, resumed by default, and a summary screen at the end. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { UsageError } from '../../ground/errors.ts';
 import type { Context } from '../../methods/context.ts';
 import { methodOf } from '../../methods/index.ts';
 import { valuesOf } from '../../methods/method.ts';
@@ -18,8 +19,14 @@ import {
 } from '../../runs/certify.ts';
 import { denoiserNote } from '../../runs/open-denoiser.ts';
 import { openSubject } from '../../runs/open-subject.ts';
+import { foregone } from '../../statistics/foregone.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
-import { parseRequirements, type Requirement, requireLabels } from '../../statistics/policy.ts';
+import {
+  type Judgement,
+  parseRequirements,
+  type Requirement,
+  requireLabels,
+} from '../../statistics/policy.ts';
 import { runEnd } from '../../statistics/run-end.ts';
 import { summarise } from '../../statistics/summary.ts';
 import { again } from '../again.ts';
@@ -38,6 +45,12 @@ import { renderSummary } from '../terminal/summary.ts';
 
 export async function run(flags: CertifyFlags): Promise<void> {
   const requirements = parseRequirements(flags.require);
+  if (flags.stopWhenDecided && requirements.length === 0)
+    throw new UsageError({
+      what: '--stop-when-decided without --require',
+      why: 'there is nothing to decide',
+      remedy: 'Add --require "certified@0.5 >= 60%", for instance.',
+    });
   const request: CertifyRequest = { ...flags, ...seriesRequests(flags) };
   checkRequest(request);
   const remedy = 'Run the same command again: it continues after the last whole record.';
@@ -72,20 +85,22 @@ async function within(
     const results = await openResults(flags, path, opened.header);
     try {
       note(results.place);
-      const progress = startProgress(
-        process.stderr,
-        plannedImages(opened.header),
-        results.file.outcomes,
-        flags.quiet,
-      );
+      const planned = plannedImages(opened.header);
+      const progress = startProgress(process.stderr, planned, results.file.outcomes, flags.quiet);
       listen((message) => {
         if (message.kind === 'draws') progress.partial(message.share);
         else progress.note(message.text);
       });
-      await certifyAll(opened, results.file, progress);
+      const judged = (): Judgement[] | null => foregoneOf(requirements, results.file, planned);
+      await certifyAll(opened, results.file, progress, flags.stopWhenDecided ? judged : () => null);
       report(results, flags);
       note(`digest ${results.file.digest()}`);
-      applyPolicy(requirements, opened.header, results.file.outcomes, note);
+      const { length } = results.file.outcomes;
+      if (length < planned)
+        note(
+          `ended  after ${length} of ${planned} images: every requirement is decided; without --stop-when-decided the same command goes on`,
+        );
+      applyPolicy(judged() ?? [], note);
     } finally {
       await results.file.close();
     }
@@ -167,14 +182,40 @@ async function openResults(
   return { file, path, place: placeNote(path, file, repaired) };
 }
 
-/** Certifies the images still missing; records are appended in order, and flushed as they come. */
-async function certifyAll(opened: OpenedRun, results: ResultFile, progress: Progress): Promise<void> {
+/** What all requirements come to at the end of the run; null where one depends on images that are left. */
+function foregoneOf(
+  requirements: readonly Requirement[],
+  { header, outcomes }: ResultFile,
+  planned: number,
+): Judgement[] | null {
+  const judgements: Judgement[] = [];
+  for (const requirement of requirements) {
+    const judgement = foregone(requirement, header, outcomes, planned - outcomes.length);
+    if (judgement === null) return null;
+    judgements.push(judgement);
+  }
+  return judgements;
+}
+
+/**
+ * Certifies the images still missing; records are appended in order, and flushed as they come.
+ * @param decided not null where the images left need not be certified: the run can be continued
+ */
+async function certifyAll(
+  opened: OpenedRun,
+  results: ResultFile,
+  progress: Progress,
+  decided: () => object | null,
+): Promise<void> {
   try {
+    if (decided() !== null && results.outcomes.length < plannedImages(opened.header)) return;
     for await (const record of opened.records(results.outcomes.length)) {
       await results.append(record);
       const outcome = results.outcomes.at(-1);
       if (outcome !== undefined) progress.image(outcome);
+      if (decided() !== null) break;
     }
+    if (results.outcomes.length < plannedImages(opened.header)) return;
     await results.finish(runEnd(results.header, results.outcomes, results.digest()));
   } finally {
     progress.finish();

@@ -8,7 +8,7 @@ import { recordedRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
 import { type Verification, verify } from '../../runs/verify.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
-import { parseRequirements } from '../../statistics/policy.ts';
+import { judge, parseRequirements } from '../../statistics/policy.ts';
 import { contextOf } from '../context.ts';
 import type { VerifyFlags } from '../declarations/verify.ts';
 import { applyPolicy } from '../policy.ts';
@@ -31,11 +31,10 @@ export async function run(flags: VerifyFlags): Promise<void> {
   if (flags.json) process.stdout.write(`${JSON.stringify(asDocument(verification))}\n`);
   else if (problem === null) process.stdout.write(asText(verification));
   if (problem !== null) throw problem;
-  if (file.header !== null)
+  const { header, outcomes } = file;
+  if (header !== null)
     applyPolicy(
-      requirements,
-      file.header,
-      file.outcomes,
+      requirements.map((requirement) => judge(requirement, header, outcomes)),
       (text) => process.stderr.write(`${visible(text)}\n`),
       ofFile(verification),
     );

@@ -44,6 +44,11 @@ const builder = <T>(y: Argv<T>) =>
       type: 'number',
       describe: 'images that share each draw of noise: faster, but certificates may fail together [1]',
     })
+    .option('stop-when-decided', {
+      type: 'boolean',
+      default: false,
+      describe: 'end the run once every --require is met, or not, whatever the images left come to',
+    })
     .option('strict-images', {
       type: 'boolean',
       default: false,
