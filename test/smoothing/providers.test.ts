@@ -29,9 +29,14 @@ describe('a provider', () => {
         batchable: true,
       };
       if (probe.available) {
-        const sampler = await createSampler(settings);
-        expect(sampler.workers).toBe(1);
-        await sampler.close();
+        const [sampler, cpu] = await Promise.all([
+          createSampler(settings),
+          createSampler({ ...settings, provider: 'cpu' }),
+        ]);
+        const draw = { latent: Float64Array.of(0.25), sigma: 1, seed: 7n, stage: 1, image: 0 };
+        const request = { ...draw, from: 0, to: 99 };
+        expect(await sampler.count(request)).toEqual(await cpu.count(request));
+        await Promise.all([sampler.close(), cpu.close()]);
         return;
       }
       const refusal = createSampler(settings);
