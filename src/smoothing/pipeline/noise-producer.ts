@@ -20,8 +20,8 @@ interface Prepared extends PrepareRequest {
   readonly source: NoiseSource;
 }
 
-/** Values that the kernel makes before they are copied: half a megabyte of them with the centre. */
-const VALUES_AT_A_TIME = 65_536;
+/** Values that the kernel makes before they are copied: with a centre of as many they stay in a cache of half a megabyte. */
+const VALUES_AT_A_TIME = 32_768;
 
 const halves = new Map<number, Prepared>();
 let line: { readonly port: MessagePort; readonly buffers: Buffers } | null = null;
