@@ -4,7 +4,6 @@ const COUNTED = 'test/onnx/compose/pipelined.test.ts';
 const JOB = 'src/smoothing/pipeline/job.ts';
 const PRODUCER = 'src/smoothing/pipeline/noise-producer.ts';
 const SESSION = 'src/smoothing/pipeline/session-half.ts';
-const LAYOUT = 'src/smoothing/pipeline/layout.ts';
 const PIPELINE = 'test/smoothing/pipeline.test.ts';
 
 export const PIPELINE_FAULTS = [
@@ -68,9 +67,9 @@ export const PIPELINE_FAULTS = [
   },
   {
     name: 'pipeline: every part has the noise of the first',
-    file: LAYOUT,
-    from: 'batch * layout.batch + part * layout.partRows;',
-    to: 'batch * layout.batch;',
+    file: PRODUCER,
+    from: 'half, request, first, drawn);',
+    to: 'half, request, first - part * half.layout.partRows, drawn);',
     tests: PIPELINE,
     rebuild: true,
   },
@@ -94,7 +93,7 @@ export const PIPELINE_FAULTS = [
     name: 'pipeline: rows not run alone',
     file: JOB,
     from: 'const compared = b === 0 && layout.batch > 1 && !continued;',
-    to: 'const compared = false;',
+    to: 'const compared = b === 0 && layout.batch > 1 && !continued && total < 0;',
     tests: PIPELINE,
     rebuild: true,
   },
