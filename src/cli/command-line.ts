@@ -4,6 +4,7 @@ import { packageVersion } from '../runs/version.ts';
 import { COMMANDS } from './command-table.ts';
 import type { OptionSources } from './config/sources.ts';
 import { configCommand } from './declarations/config.ts';
+import { isRestarted } from './restart.ts';
 import { usageError } from './usage-error.ts';
 
 /**
@@ -31,7 +32,7 @@ export function commandLine(args: readonly string[], sources: OptionSources): Ar
         argv['origins'] = sources.origins;
         // A file that was found rather than named must not take effect silently.
         const taken = sources.file !== null && argv._[0] === sources.command && argv['quiet'] !== true;
-        if (taken) process.stderr.write(`config ${sources.file}\n`);
+        if (taken && !isRestarted()) process.stderr.write(`config ${sources.file}\n`);
       })
       .demandCommand(1, 'Name a command; splitz-onnx --help lists them.')
       .strict()

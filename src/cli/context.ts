@@ -3,11 +3,18 @@ import { visible } from '../ground/visible.ts';
 import type { Context } from '../methods/context.ts';
 import { requireCount } from '../methods/sourced.ts';
 import { openContext } from '../runs/context.ts';
-import type { Provider } from '../smoothing/providers.ts';
+import {
+  automaticProvider,
+  FULL_PRECISION,
+  needsFullPrecision,
+  type Provider,
+} from '../smoothing/providers.ts';
 import { interruptible } from './interrupt.ts';
+import { restartedWith } from './restart.ts';
 
 export interface ContextFlags {
-  readonly provider: Provider;
+  /** 'auto': CUDA where it works, else the CPU. */
+  readonly provider: Provider | 'auto';
   readonly workers: number;
   readonly batch: number;
   readonly quiet?: boolean;
@@ -19,7 +26,7 @@ export interface ContextFlags {
  * @throws UsageError for invalid counts
  */
 export async function contextOf<T>(
-  { provider, workers, batch, quiet = false }: ContextFlags,
+  { provider: asked, workers, batch, quiet = false }: ContextFlags,
   remedy: string,
   use: (context: Context, listen: (heard: Context['tell']) => void) => Promise<T>,
 ): Promise<T> {
@@ -28,6 +35,9 @@ export async function contextOf<T>(
   let heard: Context['tell'] = (message) => {
     if (!quiet && message.kind === 'note') process.stderr.write(`${visible(message.text)}\n`);
   };
+  const provider = await providerOf(asked, (text) => heard({ kind: 'note', text }));
+  // Before anything is read or written.
+  if (needsFullPrecision(provider)) return restartedWith(FULL_PRECISION);
   return interruptible(remedy, async (signal) => {
     const context = openContext({ provider, workers, batch, signal, tell: (message) => heard(message) });
     try {
@@ -38,4 +48,12 @@ export async function contextOf<T>(
       await context.resources.close();
     }
   });
+}
+
+async function providerOf(asked: Provider | 'auto', note: (text: string) => void): Promise<Provider> {
+  if (asked !== 'auto') return asked;
+  const { provider, why } = await automaticProvider();
+  // In the process that is started again it is said once more, and then alone.
+  if (!needsFullPrecision(provider)) note(`provider ${provider} (auto: ${why})`);
+  return provider;
 }

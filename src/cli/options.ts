@@ -141,9 +141,9 @@ export const drawOptions = <T>(y: Argv<T>) =>
         describe: 'bound on the left half [secant]; linear: larger radii, slower; power: an ESTIMATE',
       })
       .option('provider', {
-        choices: PROVIDERS,
+        choices: ['auto', ...PROVIDERS] as const,
         default: 'cpu' as const,
-        describe: 'where ONNX Runtime runs the right half',
+        describe: 'where ONNX Runtime runs the right half; auto: CUDA where it works, else the CPU',
       }),
   );
 

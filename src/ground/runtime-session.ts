@@ -18,7 +18,8 @@ export async function createSession(
   logSeverityLevel: 3 | 4,
 ): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
-    executionProviders: [provider],
+    // What TensorRT does not take is CUDA's, not the processor's.
+    executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
     intraOpNumThreads: 1,

@@ -224,7 +224,9 @@ const environment = object('A machine that computed records of the run.', {
   node: text('Version of Node.'),
   platform: text('Operating system and architecture, as in linux-x64.'),
   cpu: text('CPU model.'),
-  workers: count('Worker threads, each with single-threaded sessions.'),
+  workers: count(
+    'Threads that make noise. On the CPU each runs a session of its own; elsewhere one more thread does.',
+  ),
 });
 
 export const run = object('First line: what was run.', {

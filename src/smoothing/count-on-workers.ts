@@ -98,7 +98,7 @@ export async function tallyOn(
  * The rows of a batch of actual draws, against the same rows alone: equal to the bit on the CPU, within rounding elsewhere.
  * What was compared when the right half was loaded was noise of another place and size, which a network can tell from this.
  */
-function requireIndependentRows(provider: Provider, { together, alone }: RowComparison): void {
+export function requireIndependentRows(provider: Provider, { together, alone }: RowComparison): void {
   const at = together.findIndex((value, i) => !Object.is(value, alone[i]));
   if (at < 0 || (provider !== 'cpu' && agree(alone, together))) return;
   throw new ModelRefused({

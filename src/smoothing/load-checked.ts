@@ -6,7 +6,7 @@ import { ModelRefused, ToolError } from '../ground/errors.ts';
 import { Stage } from './noise/philox.ts';
 import { roundedNoise } from './noise/rounded-noise.ts';
 import { requireAgreement } from './providers.ts';
-import type { HalfSettings } from './sampling-protocol.ts';
+import type { HalfSettings, VotesCounted } from './sampling-protocol.ts';
 import type { WorkerSeat } from './worker-seat.ts';
 
 /** At least one worker. */
@@ -20,6 +20,8 @@ export interface CheckedHalf {
   readonly noise: string;
   /** As `Sampler.providerDifference`. */
   readonly providerDifference: number | null;
+  /** As `Sampler.votesCounted`. */
+  readonly votesCounted: VotesCounted;
 }
 
 /**
@@ -35,18 +37,15 @@ export async function loadChecked(seats: Seats, half: number, settings: HalfSett
   try {
     // Before the other sessions are opened: a large model less in memory at a time.
     const alone = await oneByOne(seats[0], half, settings, rows);
-    const noise = await loadAll(seats, half, settings);
+    const loaded = await loadAll(seats, half, settings);
     const together = await refusingModel(() => logitsOf(seats[0], half, rows));
     if (provider !== 'cpu')
-      return { batch, noise, providerDifference: requireAgreement(provider, alone, together) };
+      return { batch, ...loaded, providerDifference: requireAgreement(provider, alone, together) };
     if (together.every((value, i) => Object.is(value, alone[i])))
-      return { batch, noise, providerDifference: null };
+      return { batch, ...loaded, providerDifference: null };
     await unloadAll(seats, half);
-    return {
-      batch: 1,
-      noise: await loadAll(seats, half, { ...settings, batch: 1 }),
-      providerDifference: null,
-    };
+    const single = await loadAll(seats, half, { ...plain(settings), batch: 1 });
+    return { batch: 1, ...single, providerDifference: null };
   } catch (error) {
     await unloadAll(seats, half);
     throw error;
@@ -54,7 +53,7 @@ export async function loadChecked(seats: Seats, half: number, settings: HalfSett
 }
 
 /** @throws ToolError when ONNX Runtime fails to */
-export async function unloadAll(seats: Seats, half: number): Promise<void> {
+export async function unloadAll(seats: readonly WorkerSeat[], half: number): Promise<void> {
   await Promise.all(seats.map((seat) => seat.unload(half)));
 }
 
@@ -63,13 +62,17 @@ export async function logitsOf(seat: WorkerSeat, half: number, rows: Float32Arra
   return (await seat.ask<'logits'>({ kind: 'logits', half, rows })).logits;
 }
 
-/** @returns the id of the noise drawn */
-async function loadAll(seats: Seats, half: number, settings: HalfSettings): Promise<string> {
+type Loaded = Pick<CheckedHalf, 'noise' | 'votesCounted'>;
+
+async function loadAll(seats: Seats, half: number, settings: HalfSettings): Promise<Loaded> {
   const load = (seat: WorkerSeat) => seat.ask<'load'>({ kind: 'load', half, settings });
   const [first, ...others] = seats;
-  const [{ noise }] = await Promise.all([load(first), ...others.map(load)]);
-  return noise;
+  const [{ noise, votesCounted }] = await Promise.all([load(first), ...others.map(load)]);
+  return { noise, votesCounted };
 }
+
+/** The model itself, which takes any number of rows. */
+const plain = ({ pipelined: _, ...settings }: HalfSettings): HalfSettings => settings;
 
 /** The rows' logits on the CPU, one row at a time, to compare a batch with. */
 async function oneByOne(
@@ -78,7 +81,7 @@ async function oneByOne(
   settings: HalfSettings,
   rows: Float32Array,
 ): Promise<Float32Array> {
-  await seat.ask<'load'>({ kind: 'load', half, settings: { ...settings, batch: 1, provider: 'cpu' } });
+  await seat.ask<'load'>({ kind: 'load', half, settings: { ...plain(settings), batch: 1, provider: 'cpu' } });
   const logits = await refusingModel(() => logitsOf(seat, half, rows));
   await seat.unload(half);
   return logits;

@@ -3,7 +3,7 @@
  * reads in place. One call at a time: all of them fill the same rows.
  */
 import { Tensor } from 'onnxruntime-node';
-import { createSession } from '../ground/runtime-session.ts';
+import { openHalf } from './half-session.ts';
 import { createKernelSource } from './noise/kernel-source.ts';
 import { gridOf } from './noise/rounded-noise.ts';
 import {
@@ -45,16 +45,7 @@ export async function loadHalf({
   const size = latentDims.reduce((product, dim) => product * dim, 1);
   let noise = createKernelSource(latentDims, batch, kind);
   let shares = false;
-  const session = await createSession(model, provider, 3);
-  let input: string;
-  let output: string;
-  try {
-    input = onlyName(session.inputNames, 'input');
-    output = onlyName(session.outputNames, 'output');
-  } catch (error) {
-    await session.release();
-    throw error;
-  }
+  const session = await openHalf(model, provider, classes);
 
   /** Only runs whose images share noise pay for the memory. */
   function makeRoomForSharing(): void {
@@ -63,7 +54,7 @@ export async function loadHalf({
   }
 
   /** Logits of the batch. */
-  const run = (): Promise<Float32Array> => logitsOf(noise.rows, batch);
+  const run = (): Promise<Float32Array> => session.logits(noise.rows, batch);
 
   /** The first rows of the batch that gave `together`, each run by itself as well. */
   async function comparison(together: Float32Array): Promise<RowComparison> {
@@ -71,20 +62,9 @@ export async function loadHalf({
     const alone = new Float32Array(count * classes);
     for (let row = 0; row < count; row++) {
       const values = noise.rows.data.subarray(row * size, (row + 1) * size);
-      alone.set(await logitsOf(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
+      alone.set(await session.logits(new Tensor('float32', values, [1, ...latentDims]), 1), row * classes);
     }
     return { together: together.slice(0, count * classes), alone };
-  }
-
-  async function logitsOf(fed: Tensor, count: number): Promise<Float32Array> {
-    const result = (await session.run({ [input]: fed }))[output];
-    if (result === undefined) throw new Error(`no output ${output}`);
-    const values = result.data;
-    if (!(values instanceof Float32Array) || values.length !== count * classes || result.dims[0] !== count)
-      throw new Error(
-        `expected float32 [${count}, ${classes}] from ${output}, got ${result.type} [${result.dims.join(', ')}]`,
-      );
-    return values;
   }
 
   return {
@@ -144,13 +124,4 @@ export async function loadHalf({
     },
     release: () => session.release(),
   };
-}
-
-function onlyName(names: readonly string[], role: string): string {
-  const [name, ...rest] = names;
-  if (name === undefined || rest.length > 0)
-    throw new Error(
-      `the right half has ${names.length} ${role}s, exactly one is needed: ${names.join(', ')}`,
-    );
-  return name;
 }

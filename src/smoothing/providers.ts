@@ -1,5 +1,5 @@
 /**
- * ONNX Runtime's execution providers by the one word users meet (`--provider cpu|cuda|webgpu`), and what this project
+ * ONNX Runtime's execution providers by the one word users meet (`--provider cpu|cuda|webgpu|tensorrt`), and what this project
  * asks of each before it samples. There is no silent fallback: a provider that is absent, set up wrongly or disagrees
  * with the CPU is an error that says what to do.
  */
@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { ToolError } from '../ground/errors.ts';
 
-export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
+export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'tensorrt'] as const;
 
 export type Provider = (typeof PROVIDERS)[number];
 
@@ -62,7 +62,21 @@ const REMEDY: Record<Provider, string> = {
   webgpu:
     "Install a Vulkan driver and its loader (Debian, Ubuntu: `apt install libvulkan1` and the graphics card's driver; " +
     'without a card `mesa-vulkan-drivers` 25 or newer).',
+  tensorrt:
+    'Install the CUDA and TensorRT providers of ONNX Runtime alongside the package (`node ' +
+    'node_modules/onnxruntime-node/script/install.js`), CUDA 13, cuDNN 9 and TensorRT 10 (Python: `pip install tensorrt-cu13`), ' +
+    'and put their folders into LD_LIBRARY_PATH before starting.',
 };
+
+/**
+ * The provider that `auto` means here: CUDA where it works, else the CPU.
+ * @returns what is missing too, where it is the CPU
+ */
+export async function automaticProvider(): Promise<{ readonly provider: Provider; readonly why: string }> {
+  const { available, missingLibrary, why = 'no reason given' } = await probeProvider('cuda');
+  if (available) return { provider: 'cuda', why: 'it runs a model' };
+  return { provider: 'cpu', why: missingLibrary ? `CUDA needs ${missingLibrary}` : `CUDA: ${why}` };
+}
 
 /** Reads the missing library and the reason out of what ONNX Runtime printed. */
 export function diagnose(provider: Provider, output: string): ProviderProbe {
@@ -89,7 +103,7 @@ export function diagnose(provider: Provider, output: string): ProviderProbe {
  */
 export async function requireProvider(provider: Provider): Promise<void> {
   if (provider === 'cpu') return;
-  if (provider === 'cuda') requireFullPrecision();
+  if (needsFullPrecision(provider)) throw reducedPrecision(provider);
   const probe = await probeProvider(provider);
   if (probe.available) return;
   throw new ToolError({
@@ -103,16 +117,22 @@ export async function requireProvider(provider: Provider): Promise<void> {
   });
 }
 
+/** What turns TF32 off, in the environment of a process from its beginning. */
+export const FULL_PRECISION = { NVIDIA_TF32_OVERRIDE: '0' } as const;
+
 /**
- * ONNX Runtime computes convolutions on CUDA in TF32 (ten bits of mantissa) and has no option in Node against it; the
- * CUDA libraries read this variable when they start, so it must be in the environment from the beginning.
+ * Whether a provider would compute in TF32 (ten bits of mantissa) in this process. ONNX Runtime does on CUDA and TensorRT and has no
+ * option in Node against it; the CUDA libraries read this variable when they start.
  */
-function requireFullPrecision(): void {
-  if (process.env['NVIDIA_TF32_OVERRIDE'] === '0') return;
+export const needsFullPrecision = (provider: Provider): boolean =>
+  (provider === 'cuda' || provider === 'tensorrt') &&
+  process.env['NVIDIA_TF32_OVERRIDE'] !== FULL_PRECISION.NVIDIA_TF32_OVERRIDE;
+
+function reducedPrecision(provider: Provider): ToolError {
   const command = process.argv.slice(2).map(shellWord).join(' ');
-  throw new ToolError({
+  return new ToolError({
     what: 'CUDA would compute in TF32, with three decimal digits',
-    where: '--provider cuda',
+    where: `--provider ${provider}`,
     why: 'NVIDIA_TF32_OVERRIDE is not 0 in the environment, and only that turns TF32 off',
     remedy: `Run NVIDIA_TF32_OVERRIDE=0 splitz-onnx ${command}`.trimEnd(),
   });

@@ -2,22 +2,30 @@
  * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
  * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
  */
-import { checkDraw, sharedDraws, tallyOn } from './count-on-workers.ts';
-import { loadChecked, logitsOf, type Seats, unloadAll } from './load-checked.ts';
+import { checkDraw, sharedDraws } from './count-on-workers.ts';
 import type { NoiseKind } from './noise/kind.ts';
+import { layoutOf } from './pipeline/layout.ts';
+import { startPipeline } from './pipeline/pipeline.ts';
+import type { PipelinedModel } from './pipeline/pipelined-half.ts';
 import { type Provider, requireProvider } from './providers.ts';
 import type { DrawRequest, Sampler } from './sampler.ts';
+import { startSamplers } from './sampling-threads.ts';
 import { sumOfScores } from './scores/score-sums.ts';
 import { isScores, isVotes, type Tally, type TallyResult } from './tally.ts';
+import type { Threads } from './threads.ts';
 import { sumOfVotes, type VoteCounts } from './votes/vote-counts.ts';
-import { startWorker } from './worker-seat.ts';
 
 export interface PoolSettings {
   readonly provider: Provider;
-  /** Threads, each with a session per right half; GPU providers use one whatever this says. */
+  /** Threads that make noise. */
   readonly workers: number;
   /** Rows per run, at most. */
   readonly batch: number;
+  /**
+   * Whether one more thread runs the network for all of them, or each runs a session of its own. Graphics cards run one session at
+   * a time, so unless given, everything but the CPU has a pipeline. No count depends on it.
+   */
+  readonly pipeline?: boolean;
 }
 
 export interface RightHalf {
@@ -32,11 +40,16 @@ export interface RightHalf {
   readonly largestBatch?: number;
   /** Which noise is drawn; Gaussian unless given. */
   readonly noise?: NoiseKind;
+  /**
+   * The model for a pipeline, its batch in so many parts; null where there is none. Without it a batch is made by one thread, and
+   * votes are counted on the host.
+   */
+  readonly pipelined?: (parts: number) => PipelinedModel | null;
 }
 
 export interface SamplerPool {
   readonly provider: Provider;
-  /** Threads in use. */
+  /** Threads that make noise. */
   readonly workers: number;
   /**
    * Loads a right half into every worker, behind what was asked before. The first call probes a provider other than the CPU
@@ -52,23 +65,26 @@ export interface SamplerPool {
 }
 
 /** @throws RangeError unless workers and batch are positive integers */
-export function openPool({ provider, workers: threads, batch: rows }: PoolSettings): SamplerPool {
+export function openPool({
+  provider,
+  workers,
+  batch: rows,
   // More sessions of a right half than one only queue on CUDA, and WebGPU does not allow them.
-  const workers = provider === 'cpu' ? threads : 1;
+  pipeline = provider !== 'cpu',
+}: PoolSettings): SamplerPool {
   requirePositive({ workers, batch: rows });
-  let seats: Seats | undefined;
-  let probed: Promise<void> | undefined;
+  let threads: Promise<Threads> | undefined;
   let halves = 0;
   const loading = new Set<Promise<Sampler>>();
   const open = new Set<Sampler>();
   const ends: (() => Promise<void>)[] = [];
   let closing: Promise<void> | undefined;
 
-  async function started(): Promise<Seats> {
-    probed ??= requireProvider(provider);
-    await probed;
-    seats ??= [startWorker(), ...Array.from({ length: workers - 1 }, () => startWorker())];
-    return seats;
+  function started(): Promise<Threads> {
+    threads ??= requireProvider(provider).then(() =>
+      pipeline ? startPipeline(workers) : startSamplers(workers),
+    );
+    return threads;
   }
 
   async function load({
@@ -78,21 +94,35 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     batchable,
     largestBatch = rows,
     noise = 'gaussian',
+    pipelined,
   }: RightHalf): Promise<Sampler> {
     const size = latentDims.reduce((product, dim) => product * dim, 1);
     const batch = batchable ? Math.min(rows, largestBatch) : 1;
     requirePositive({ batch, classes, size });
-    const seats = await started();
+    const threads = await started();
     const half = halves++;
-    const checked = await loadChecked(seats, half, { model, latentDims, classes, batch, provider, noise });
+    const parts = layoutOf(batch, workers).parts;
+    const piped = pipeline ? pipelined?.(parts) : null;
+    const checked = await threads.load(half, {
+      ...{ model, latentDims, classes, batch, provider, noise },
+      ...(piped ? { pipelined: { ...piped, parts } } : {}),
+    });
+    const asked = new Set<Promise<unknown>>();
     let unloading: Promise<void> | undefined;
+    /** Asked before the right half is unloaded, so answered before. */
+    function following<T>(answer: Promise<T>): Promise<T> {
+      const done = () => asked.delete(answer);
+      asked.add(answer);
+      answer.then(done, done);
+      return answer;
+    }
     function tallied(
       requests: readonly DrawRequest[],
       tally: Tally,
     ): Promise<readonly (readonly TallyResult[])[]> {
       for (const request of requests) checkDraw(request, size);
       sharedDraws(requests);
-      return unloading === undefined ? tallyOn(seats, half, requests, tally, provider) : refused();
+      return unloading === undefined ? following(threads.tally(half, requests, tally, provider)) : refused();
     }
     const votesOf = (parts: readonly TallyResult[]): VoteCounts => sumOfVotes(parts.filter(isVotes), classes);
     const sampler: Sampler = {
@@ -107,11 +137,11 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
         ),
       logits(rows) {
         if (rows.length % size !== 0) throw new RangeError(`${rows.length} values are not rows of ${size}`);
-        return unloading === undefined ? logitsOf(seats[0], half, rows) : refused();
+        return unloading === undefined ? following(threads.logits(half, rows)) : refused();
       },
       close() {
         open.delete(sampler);
-        unloading ??= unloadAll(seats, half);
+        unloading ??= Promise.allSettled(asked).then(() => threads.unload(half));
         return unloading;
       },
     };
@@ -125,7 +155,8 @@ export function openPool({ provider, workers: threads, batch: rows }: PoolSettin
     try {
       await Promise.all([...open].map((sampler) => sampler.close()));
     } finally {
-      await Promise.all([...(seats ?? []).map((seat) => seat.close()), ...ends.map((end) => end())]);
+      const started = await threads?.catch(() => null);
+      await Promise.all([started?.close(), ...ends.map((end) => end())]);
     }
   }
 

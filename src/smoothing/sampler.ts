@@ -5,7 +5,7 @@
  * batch, so the counts of samples [from, to) are the same for every number of workers, batch size, order and partition,
  * and whatever else is asked of the pool meanwhile.
  */
-import type { DrawnSamples } from './sampling-protocol.ts';
+import type { DrawnSamples, VotesCounted } from './sampling-protocol.ts';
 import type { Scoring } from './scores/score-statistic.ts';
 import type { ScoreSums } from './scores/score-sums.ts';
 import type { VoteCounts } from './votes/vote-counts.ts';
@@ -18,7 +18,7 @@ export interface DrawRequest extends DrawnSamples {
 }
 
 export interface Sampler {
-  /** Threads in use. */
+  /** Threads that make noise: on the CPU they run the network too, elsewhere one more thread does. */
   readonly workers: number;
   /** Rows per run in use. */
   readonly batch: number;
@@ -26,6 +26,8 @@ export interface Sampler {
   readonly noise: string;
   /** Largest difference from the CPU's logits on one batch, relative to the largest logit; null on the CPU. */
   readonly providerDifference: number | null;
+  /** Where the votes are counted. The counts are the same. */
+  readonly votesCounted: VotesCounted;
   /**
    * Votes of `to - from` draws. Any number of calls may be outstanding: every worker takes them in order of arrival, with
    * those of the other samplers of the pool, and leaves one for the next as soon as all its draws are handed out. Some

@@ -1,10 +1,10 @@
 /**
  * What a pool and its workers say to each other. A worker holds several right halves, each under a number that the pool
- * chose, and answers every request exactly once, in order of arrival; `progress` may come before the answer. Who draws
- * which samples is not said here: the workers take them off a shared counter (`ControlWord`).
+ * chose, and answers every request in order of arrival. Who draws which samples is not said here: the workers take them off a
+ * shared counter (`ControlWord`).
  */
-import type { ErrorReport } from '../ground/errors.ts';
 import type { NoiseKind } from './noise/kind.ts';
+import type { PipelinedHalf } from './pipeline/pipelined-half.ts';
 import type { Provider } from './providers.ts';
 import type { Tally, TallyResult } from './tally.ts';
 
@@ -22,6 +22,8 @@ export interface HalfSettings {
   readonly provider: Provider;
   /** Which noise is drawn; Gaussian unless given. */
   readonly noise?: NoiseKind;
+  /** What the thread of a pipeline's session runs in place of `model`; it runs `model`, and counts, if this is absent. */
+  readonly pipelined?: PipelinedHalf;
 }
 
 /** What is drawn: the noise of samples from, ..., to - 1 around a centre. */
@@ -76,7 +78,7 @@ export interface UnloadRequest {
   readonly half: number;
 }
 
-export type Request = LoadRequest | CountRequest | LogitsRequest | UnloadRequest;
+export type SamplingRequest = LoadRequest | CountRequest | LogitsRequest | UnloadRequest;
 
 /** A worker's part of a count. */
 export interface Counted {
@@ -92,36 +94,15 @@ export interface RowComparison {
   readonly alone: Float32Array;
 }
 
+/** Where the votes are counted: by the provider that computes the logits, or in the thread that asked for them. */
+export type VotesCounted = 'graph' | 'host';
+
 /** Answers have the kind of their request. `noise` is the id of the noise that is drawn (`NoiseSource`). */
-export type Reply =
-  | { readonly kind: 'load'; readonly noise: string }
+export type SamplingReply =
+  | { readonly kind: 'load'; readonly noise: string; readonly votesCounted: VotesCounted }
   | ({ readonly kind: 'count' } & Counted)
   | { readonly kind: 'logits'; readonly logits: Float32Array }
   | { readonly kind: 'unload' };
-
-export type RequestOf<K extends Request['kind']> = Extract<Request, { readonly kind: K }>;
-export type ReplyTo<K extends Request['kind']> = Extract<Reply, { readonly kind: K }>;
-
-/** Instead of a reply. The report has no `cause`: not every error can be posted. */
-export interface Failure {
-  readonly kind: 'failed';
-  readonly report: ErrorReport;
-}
-
-/** Samples that this worker has drawn so far for a count, around all centres. */
-export interface Progress {
-  readonly kind: 'progress';
-  readonly done: number;
-}
-
-/** To a worker. 'close' comes last, and nothing answers it but the worker's end. */
-export type ToWorker = { readonly id: number; readonly request: Request } | 'close';
-
-/** From a worker, about the request of that id. */
-export interface FromWorker {
-  readonly id: number;
-  readonly message: Reply | Failure | Progress;
-}
 
 /** Words of the shared control block of one count. */
 export const ControlWord = {

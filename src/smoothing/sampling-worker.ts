@@ -5,57 +5,31 @@
  * `session.run` of onnxruntime-node blocks the thread it is called on, hence a session per thread; and a thread must not
  * be terminated inside it (the process would abort), hence the stop word that is looked at between batches.
  */
-import { parentPort } from 'node:worker_threads';
-import { type ErrorReport, ToolError } from '../ground/errors.ts';
 import { type LoadedHalf, loadHalf } from './loaded-half.ts';
-import type { FromWorker, Reply, Request, ToWorker } from './sampling-protocol.ts';
-
-if (parentPort === null) throw new Error('sampling-worker.ts runs in a worker thread only');
-const port = parentPort;
+import type { Reply, Request } from './worker-protocol.ts';
+import { notForThis, queue, serve } from './worker-side.ts';
 
 const halves = new Map<number, LoadedHalf>();
-
-const FAILED: Record<Request['kind'], string> = {
-  load: 'ONNX Runtime could not load the right half into a sampling worker',
-  count: 'ONNX Runtime failed on the right half',
-  logits: 'ONNX Runtime failed on the right half',
-  unload: 'ONNX Runtime could not release the right half',
-};
-
 // Between two batches the event loop turns, and the next requests arrive: they wait for what is running.
-let last: Promise<void> = Promise.resolve();
-port.on('message', (message: ToWorker) => {
-  last = last.then(() => (message === 'close' ? port.close() : answer(message.id, message.request)));
+const inTurn = queue();
+
+serve({
+  replyTo: (request, onProgress) => inTurn(() => replyTo(request, onProgress)),
+  close: (port) => void inTurn(async () => port.close()),
+  failed: {
+    load: 'ONNX Runtime could not load the right half into a sampling worker',
+    count: 'ONNX Runtime failed on the right half',
+    logits: 'ONNX Runtime failed on the right half',
+    unload: 'ONNX Runtime could not release the right half',
+  },
 });
-
-async function answer(id: number, request: Request): Promise<void> {
-  const say = (message: FromWorker['message']): void =>
-    port.postMessage({ id, message } satisfies FromWorker);
-  try {
-    say(await replyTo(request, (done) => say({ kind: 'progress', done })));
-  } catch (error) {
-    say({ kind: 'failed', report: reportOf(request, error) });
-  }
-}
-
-function reportOf(request: Request, error: unknown): ErrorReport {
-  if (error instanceof ToolError) {
-    const { cause: _, ...report } = error.report;
-    return report;
-  }
-  return {
-    what: FAILED[request.kind],
-    why: error instanceof Error ? error.message : String(error),
-    remedy: 'Run the command again with fewer --workers, or a smaller --batch.',
-  };
-}
 
 async function replyTo(request: Request, onProgress: (done: number) => void): Promise<Reply> {
   switch (request.kind) {
     case 'load': {
       const half = await loadHalf(request.settings);
       halves.set(request.half, half);
-      return { kind: 'load', noise: half.noise };
+      return { kind: 'load', noise: half.noise, votesCounted: 'host' };
     }
     case 'count':
       return { kind: 'count', ...(await loaded(request.half).count(request, onProgress)) };
@@ -67,6 +41,8 @@ async function replyTo(request: Request, onProgress: (done: number) => void): Pr
       await half?.release();
       return { kind: 'unload' };
     }
+    default:
+      return notForThis(request);
   }
 }
 

@@ -1,17 +1,19 @@
 /** A sampling worker as the main thread sees it: a queue of requests, one reply each, and death is an error. */
-import { Worker } from 'node:worker_threads';
+import { type TransferListItem, Worker } from 'node:worker_threads';
 import { ToolError } from '../ground/errors.ts';
 import { workerFile } from '../ground/worker-file.ts';
-import type { FromWorker, Reply, ReplyTo, Request, RequestOf, ToWorker } from './sampling-protocol.ts';
+import type { FromWorker, Reply, ReplyTo, Request, RequestOf, ToWorker } from './worker-protocol.ts';
 
 export interface WorkerSeat {
   /**
    * Sends a request and waits for its reply. Any number may be outstanding; they are answered in the order of the calls.
+   * @param moved what of the request goes to the worker and is gone here
    * @throws ToolError when the worker reports a failure or dies, Error after close
    */
   ask<K extends Request['kind']>(
     request: RequestOf<K>,
     onProgress?: (done: number) => void,
+    moved?: readonly TransferListItem[],
   ): Promise<ReplyTo<K>>;
   /**
    * Releases a right half, after what was asked before. Safe on a dead worker, which holds nothing.
@@ -71,16 +73,21 @@ export function startWorker(
     outstanding.clear();
   }
 
-  const send = (message: ToWorker): void => worker.postMessage(message);
+  const send = (message: ToWorker, moved: readonly TransferListItem[] = []): void =>
+    worker.postMessage(message, moved);
 
   const seat: WorkerSeat = {
-    async ask<K extends Request['kind']>(request: RequestOf<K>, onProgress?: (done: number) => void) {
+    async ask<K extends Request['kind']>(
+      request: RequestOf<K>,
+      onProgress?: (done: number) => void,
+      moved?: readonly TransferListItem[],
+    ) {
       if (dead !== undefined) throw dead;
       if (closing) throw new Error('the sampling worker is closed');
       const id = asked++;
       const reply = await new Promise<Reply>((resolve, reject) => {
         // First: what cannot be posted is not outstanding.
-        send({ id, request });
+        send({ id, request }, moved);
         outstanding.set(id, { resolve, reject, onProgress });
       });
       if (!answers(reply, request.kind)) throw new Error(`a worker replied ${reply.kind} to ${request.kind}`);

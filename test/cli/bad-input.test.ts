@@ -612,11 +612,14 @@ describe('a provider that is absent', async () => {
     expect(leftovers(folder)).toEqual([]);
   });
 
-  it('CUDA in TF32 is refused with the command that turns it off', async () => {
+  it.skipIf(available)('is named once where the process started itself again to turn TF32 off', async () => {
     const { ended } = start(caseFolder(), ['certify', 'net.onnx', ...QUICK, '--provider', 'cuda'], {
       NVIDIA_TF32_OVERRIDE: '',
     });
-    expectWords(await ended, 2, /NVIDIA_TF32_OVERRIDE=0 splitz-onnx certify net\.onnx/);
+    const { code, stderr } = await ended;
+    expect(code).toBe(2);
+    expect(stderr.match(/Install the CUDA provider/g)?.length).toBe(1);
+    expect(stderr).not.toMatch(/TF32/);
   });
 });
 

@@ -434,7 +434,7 @@ describe('an image on a jump of the left half', () => {
 
 describe('the batch', () => {
   const widest = (dims: readonly number[]): number =>
-    largestBatch(new Map([['x', { dims, type: 1, batchFirst: true }]]));
+    largestBatch(new Map([['x', { dims, type: 1, batchFirst: true }]]), 'cpu');
 
   it('keeps the widest tensor of a batch within 64 MB, and is never empty', () => {
     expect(widest([1, 64, 224, 224])).toBe(5);

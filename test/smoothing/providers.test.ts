@@ -1,6 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ToolError } from '../../src/ground/errors.ts';
-import { diagnose, probeProvider, requireAgreement, requireProvider } from '../../src/smoothing/providers.ts';
+import {
+  automaticProvider,
+  diagnose,
+  probeProvider,
+  requireAgreement,
+  requireProvider,
+} from '../../src/smoothing/providers.ts';
 import { createSampler } from '../../src/smoothing/sampler-pool.ts';
 import { linearModel } from './tiny-models.ts';
 
@@ -14,7 +20,7 @@ describe('a provider', () => {
     await expect(requireProvider('cpu')).resolves.toBeUndefined();
   });
 
-  it.each(['cuda', 'webgpu'] as const)(
+  it.each(['cuda', 'webgpu', 'tensorrt'] as const)(
     '%s works or is refused with the step that installs it',
     async (provider) => {
       vi.stubEnv('NVIDIA_TF32_OVERRIDE', '0');
@@ -29,9 +35,14 @@ describe('a provider', () => {
         batchable: true,
       };
       if (probe.available) {
-        const sampler = await createSampler(settings);
-        expect(sampler.workers).toBe(1);
-        await sampler.close();
+        const [sampler, cpu] = await Promise.all([
+          createSampler(settings),
+          createSampler({ ...settings, provider: 'cpu' }),
+        ]);
+        const draw = { latent: Float64Array.of(0.25), sigma: 1, seed: 7n, stage: 1, image: 0 };
+        const request = { ...draw, from: 0, to: 99 };
+        expect(await sampler.count(request)).toEqual(await cpu.count(request));
+        await Promise.all([sampler.close(), cpu.close()]);
         return;
       }
       const refusal = createSampler(settings);
@@ -43,12 +54,22 @@ describe('a provider', () => {
     },
   );
 
-  it('cuda without NVIDIA_TF32_OVERRIDE=0 is refused with the command that sets it', async () => {
-    vi.stubEnv('NVIDIA_TF32_OVERRIDE', undefined);
-    await expect(requireProvider('cuda')).rejects.toMatchObject({
-      report: { remedy: expect.stringMatching(/^Run NVIDIA_TF32_OVERRIDE=0 splitz-onnx/) },
-    });
-  });
+  it.each(['cuda', 'tensorrt'] as const)(
+    '%s without NVIDIA_TF32_OVERRIDE=0 is refused with the command that sets it',
+    async (provider) => {
+      vi.stubEnv('NVIDIA_TF32_OVERRIDE', undefined);
+      await expect(requireProvider(provider)).rejects.toMatchObject({
+        report: { remedy: expect.stringMatching(/^Run NVIDIA_TF32_OVERRIDE=0 splitz-onnx/) },
+      });
+    },
+  );
+});
+
+it('auto is CUDA where it works, else the CPU, and says what CUDA lacks', async () => {
+  const cuda = await probeProvider('cuda');
+  const { provider, why } = await automaticProvider();
+  expect(provider).toBe(cuda.available ? 'cuda' : 'cpu');
+  if (!cuda.available) expect(why).toContain(cuda.missingLibrary ?? cuda.why);
 });
 
 describe('the diagnosis', () => {

@@ -296,8 +296,4 @@ describe('a pool', () => {
   it('that loaded nothing closes', async () => {
     await opened().close();
   });
-
-  it('has one thread on a graphics card', () => {
-    expect(opened({ provider: 'cuda', workers: 4 }).workers).toBe(1);
-  });
 });

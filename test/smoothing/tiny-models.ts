@@ -92,15 +92,15 @@ export function linearModel(
   );
 }
 
-/** y = (ln x0, x1): NaN where x0 < 0, -Infinity where x0 = 0. */
-export function logarithmModel(): Uint8Array {
+/** y = (f(x0), x1), f being an operator with one input: ln is NaN where x0 < 0 and -Infinity where x0 = 0. */
+export function unaryModel(f: string): Uint8Array {
   return model(
     [2],
     [2],
     [
       { op: 'Mul', inputs: ['x', 'first'], output: 'a' },
       { op: 'Add', inputs: ['a', 'second'], output: 'b' },
-      { op: 'Log', inputs: ['b'], output: 'c' },
+      { op: f, inputs: ['b'], output: 'c' },
       { op: 'Mul', inputs: ['x', 'second'], output: 'd' },
       { op: 'Add', inputs: ['c', 'd'], output: 'y' },
     ],
@@ -110,6 +110,8 @@ export function logarithmModel(): Uint8Array {
     ],
   );
 }
+
+export const logarithmModel = (): Uint8Array => unaryModel('Log');
 
 /** Conv 3->8 k3, Relu, Conv 8->5 k3, Relu, GlobalAveragePool: x [3,10,10], y [5,1,1]. Weights from a fixed formula. */
 export function convolutionModel(): Uint8Array {

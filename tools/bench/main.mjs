@@ -5,9 +5,10 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { bound } from './bound.mjs';
 import { noise } from './noise.mjs';
+import { pipeline } from './pipeline.mjs';
 import { sampling } from './sampling.mjs';
 
-const SECTIONS = { noise, sampling, bound };
+const SECTIONS = { noise, sampling, pipeline, bound };
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in SECTIONS));
 if (unknown.length > 0)

@@ -8,6 +8,7 @@ import { SCORE_FAULTS } from './lipschitz-smoothing.mjs';
 import { METHOD_FAULTS } from './methods.mjs';
 import { NOISE_FAULTS } from './noise.mjs';
 import { ONNX_FAULTS } from './onnx.mjs';
+import { PIPELINE_FAULTS } from './pipeline.mjs';
 import { SHARING_FAULTS } from './sharing.mjs';
 import { STOPPING_FAULTS } from './stopping.mjs';
 
@@ -18,6 +19,7 @@ export const FAULTS = [
   ...DENOISER_FAULTS,
   ...SHARING_FAULTS,
   ...STOPPING_FAULTS,
+  ...PIPELINE_FAULTS,
   {
     name: 'secant: mean of the two directions instead of the larger',
     file: 'src/operators/nonlinear/activation.ts',

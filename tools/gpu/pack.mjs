@@ -1,13 +1,13 @@
 // Packs what a GPU machine without network needs into pieces that travel one at a time, and prints the commands.
 //
-//   npm run build && node tools/gpu/pack.mjs [--with FILE]... [--wheel FILE.whl]
+//   npm run build && node tools/gpu/pack.mjs [--cifar FOLDER [--images 20000]] [--with MODEL.onnx]... [--wheel FILE.whl|none]
 //
 // Linux x86-64. Needs python3 with pip (for the wheel), tar and xz here. The folder .gpu/ is made anew.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -17,7 +17,12 @@ const PROVIDER_LIBRARIES = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_
 const RUNTIME = 'node_modules/onnxruntime-node';
 
 const { values: options } = parseArgs({
-  options: { with: { type: 'string', multiple: true, default: [] }, wheel: { type: 'string' } },
+  options: {
+    with: { type: 'string', multiple: true, default: [] },
+    wheel: { type: 'string' },
+    cifar: { type: 'string' },
+    images: { type: 'string', default: '20000' },
+  },
 });
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const out = join(root, '.gpu');
@@ -25,8 +30,10 @@ const staging = fs.mkdtempSync(join(tmpdir(), 'splitz-gpu-'));
 const bundle = join(staging, 'bundle');
 try {
   collectProject();
-  collectProvider(options.wheel ?? downloadWheel());
+  // Without it, to try the rest where there is no such card.
+  if (options.wheel !== 'none') collectProvider(options.wheel ?? downloadWheel());
   collectVulkanLoader();
+  if (options.cifar !== undefined) collectImages(options.cifar, Number(options.images));
   const archive = join(staging, 'bundle.tar.xz');
   // The provider library is compressed machine code already: the fastest setting gives up 2% in size.
   execFileSync('tar', ['-C', bundle, '--use-compress-program', 'xz -T0 -1', '-cf', archive, '.']);
@@ -42,13 +49,10 @@ function collectProject() {
   const needed = (path) => !/\.(map|d\.[cm]?ts)$/.test(path);
   const copy = (path) => fs.cpSync(join(root, path), join(bundle, path), { recursive: true, filter: needed });
   for (const path of ['dist', 'models', 'package.json', 'tools/gpu', 'tools/bench']) copy(path);
-  const list = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable', '--loglevel=error'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  // Packages of packages are copied with the package they lie in.
-  for (const path of list.split('\n').map((line) => relative(root, line)))
-    if (/^node_modules\/(@[^/]+\/)?[^/]+$/.test(path)) copy(path);
+  // Packages of packages are copied with the package they lie in; those for other platforms are not installed.
+  const { packages } = JSON.parse(fs.readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  for (const [path, { dev }] of Object.entries(packages))
+    if (!dev && /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && fs.existsSync(join(root, path))) copy(path);
   const binaries = join(bundle, RUNTIME, 'bin/napi-v6');
   for (const platform of ['darwin', 'win32', 'linux/arm64']) {
     fs.rmSync(join(binaries, platform), { recursive: true, force: true });
@@ -106,6 +110,26 @@ function collectVulkanLoader() {
   }
 }
 
+/** The first images of every training batch of CIFAR-10 and of the test batch, in its own format; the files may be packed. */
+function collectImages(source, images) {
+  const folder = join(bundle, 'cifar10');
+  fs.mkdirSync(folder);
+  const record = 3073;
+  const take = (name, count) =>
+    fs.writeFileSync(join(folder, name), unpacked(source, name).subarray(0, count * record));
+  for (let k = 1; k <= 5; k++) take(`data_batch_${k}.bin`, Math.ceil(images / 5));
+  take('test_batch.bin', 500);
+}
+
+function unpacked(folder, name) {
+  const path = join(folder, name);
+  if (fs.existsSync(path)) return fs.readFileSync(path);
+  const tools = { gz: 'gzip', xz: 'xz' };
+  const found = Object.keys(tools).find((ending) => fs.existsSync(`${path}.${ending}`));
+  if (found === undefined) throw new Error(`no ${name} in ${folder}`);
+  return execFileSync(tools[found], ['-dc', `${path}.${found}`], { maxBuffer: 2 ** 26 });
+}
+
 /** .gpu/piece-1 … piece-N, each with its part of the archive and the checksums of all parts. Returns N. */
 function writePieces(archive) {
   fs.rmSync(out, { recursive: true, force: true });
@@ -131,7 +155,7 @@ function writePieces(archive) {
 function printCommands(count) {
   console.log('On the GPU machine, one after the other, each with its piece carried:');
   for (let i = 1; i <= count; i++) {
-    const check = i === count ? ' && bash /opt/splitz/tools/gpu/check.sh' : '';
+    const check = i === count ? ' && bash /opt/splitz/tools/gpu/run.sh' : '';
     console.log(`  carry .gpu/piece-${i}   bash tools/gpu/unpack.sh .gpu/piece-${i} /opt/splitz${check}`);
   }
 }

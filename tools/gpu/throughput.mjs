@@ -1,49 +1,51 @@
-// Samples per second of one provider on the right halves of tools/bench, with independent noise (the product's own
-// sampler) and of the network alone: one JSON document on stdout.
-//   node tools/gpu/throughput.mjs cpu|cuda|webgpu [SECONDS]
+// Samples per second of a provider on a right half of tools/bench, with independent noise (the product's own sampler) and of the
+// network alone, by batch: a line of JSON per measurement on stdout.
+//   node tools/gpu/throughput.mjs cpu|cuda|webgpu SECONDS lenet|resnet20|resnet110|resnet50 [dry]
+// "dry" has the CPU take the way of a graphics card, with batches of a few rows.
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { pipelined } from '../../dist/onnx/compose/pipelined.js';
 import { createSampler } from '../../dist/smoothing/sampler-pool.js';
-import { lenet, resnet20 } from '../bench/right-halves.mjs';
+import { lenet, resnet20, resnet50, resnet110 } from '../bench/right-halves.mjs';
 
-const [provider = 'cpu', seconds = '5'] = process.argv.slice(2);
-const BATCHES = provider === 'cpu' ? [16, 64] : [64, 256, 1024];
-/** Draws whose votes are compared between providers; a random network has no verdict, but it has votes. */
-const COMPARED = 10_000;
+const [provider, seconds, name, dry] = process.argv.slice(2);
+/** The best one first, in case the time runs out. */
+const BATCHES = { lenet: [2048, 512], resnet20: [2048, 512], resnet110: [1024, 256], resnet50: [128, 64] };
+const network = { lenet, resnet20, resnet50, resnet110 }[name]();
+const batches = dry === undefined ? BATCHES[name] : [2];
 
-const rows = [];
-for (const network of [lenet(), resnet20()])
-  for (const batch of BATCHES) {
-    const row = { network: network.name, batch };
-    try {
-      Object.assign(row, await withNoise(network, batch));
-      // On the CPU the sampler has one session per core; `npm run bench` measures the network alone like that.
-      if (provider !== 'cpu') row.networkAlone = await networkAlone(network, batch);
-    } catch (error) {
-      row.failed = error.message;
-    }
-    rows.push(row);
+for (const batch of batches) {
+  const row = { runtime: `splitz-onnx, ${provider}`, provider, network: network.name, batch };
+  try {
+    Object.assign(row, await withNoise(network, batch));
+    row.networkAlone = await networkAlone(network, batch);
+  } catch (error) {
+    row.failed = error.message;
   }
-console.log(JSON.stringify({ runtime: `onnxruntime-node, ${provider}`, provider, rows }, null, 2));
+  console.log(JSON.stringify(row));
+}
 
 async function withNoise({ model, latentDims, classes }, batch) {
-  const workers = availableParallelism();
-  const settings = { model, latentDims, classes, workers, batch, provider, batchable: true };
-  const sampler = await createSampler(settings);
+  const sampler = await createSampler({
+    ...{ model, latentDims, classes, workers: availableParallelism(), batch, provider, batchable: true },
+    pipeline: true,
+    pipelined: (parts) => pipelined(model, classes, parts),
+  });
   try {
     const draw = { latent: latentOf(latentDims), sigma: 0.5, seed: 1n, stage: 1, image: 0 };
-    const { counts } = await sampler.count({ ...draw, from: 0, to: COMPARED });
-    let next = COMPARED;
-    const step = COMPARED;
-    const started = performance.now();
-    let elapsed = 0;
-    while (elapsed < Number(seconds)) {
-      await sampler.count({ ...draw, from: next, to: next + step });
-      next += step;
-      elapsed = (performance.now() - started) / 1e3;
+    let next = 0;
+    async function timed(draws, continued) {
+      const started = performance.now();
+      await sampler.count({ ...draw, from: next, to: next + draws, continued });
+      next += draws;
+      return draws / ((performance.now() - started) / 1e3);
     }
-    const { workers: used, providerDifference } = sampler;
-    return { workers: used, withNoise: (next - COMPARED) / elapsed, providerDifference, votes: counts };
+    // The first run looks for kernels; the second says how many draws fill the time.
+    await timed(batch, false);
+    const rate = await timed(2 * batch, true);
+    const withNoise = await timed(Math.ceil((rate * seconds) / batch) * batch, true);
+    const { workers, providerDifference, votesCounted } = sampler;
+    return { workers, withNoise, providerDifference, votesCounted };
   } finally {
     await sampler.close();
   }
@@ -52,14 +54,14 @@ async function withNoise({ model, latentDims, classes }, batch) {
 /** One session on one fixed batch over and over, copies to and from the device included. */
 async function networkAlone({ model, latentDims, classes }, batch) {
   const session = await InferenceSession.create(model, {
-    executionProviders: [provider],
-    logSeverityLevel: 3,
+    ...{ executionProviders: [provider], logSeverityLevel: 3 },
+    ...(provider === 'cpu' ? { intraOpNumThreads: 1 } : {}),
   });
   const latent = latentOf(latentDims);
   const values = new Float32Array(batch * latent.length);
   for (let row = 0; row < batch; row++) values.set(latent, row * latent.length);
   const feeds = { [session.inputNames[0]]: new Tensor('float32', values, [batch, ...latentDims]) };
-  for (let warmUp = 0; warmUp < 5; warmUp++) await session.run(feeds);
+  for (let warmUp = 0; warmUp < (dry === undefined ? 5 : 1); warmUp++) await session.run(feeds);
   let done = 0;
   let elapsed = 0;
   const started = performance.now();

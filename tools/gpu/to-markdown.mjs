@@ -1,107 +1,116 @@
-// Turns what check.sh wrote into the tables of docs/benchmarks.md, on stdout.
-//   node tools/gpu/to-markdown.mjs FOLDER [--require-gpu]
-// --require-gpu: exit code 1 unless every model ran on a GPU provider with the CPU's verdict on every image.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+// Turns what run.sh wrote into the tables of docs/benchmarks.md, on stdout.
+//   node tools/gpu/to-markdown.mjs FOLDER [--require cuda]
+// --require: exit code 1 unless every model ran on that provider with the CPU's verdict on every image.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const folder = process.argv[2];
-const read = (file) => JSON.parse(readFileSync(join(folder, file), 'utf8'));
-const verdicts = existsSync(join(folder, 'verdicts.json')) ? read('verdicts.json') : [];
-// A run that was stopped leaves an empty file; it is named rather than left out.
-const files = readdirSync(folder).filter((file) => /^throughput\..*\.json$/.test(file));
-const stopped = files.filter((file) => readFileSync(join(folder, file), 'utf8') === '');
-const runs = files.filter((file) => !stopped.includes(file)).map(read);
+/** Zhong and Tandon 2024 (SPLITZ): one image, n = 100,000, ResNet-110 on a P100. */
+const PAPER = 50.7;
 
-console.log(`${verdictTable()}\n\n${speedTable()}\n\n${voteLines()}`);
-for (const file of stopped) console.log(`${file} is empty: the run broke off or ran out of time.`);
-if (process.argv.includes('--require-gpu')) process.exitCode = agrees() ? 0 : 1;
+const folder = process.argv[2];
+const text = (file) => (existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : '');
+/** A last line that was not finished is left out: its run was stopped. */
+const lines = (file) =>
+  text(file)
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+const verdicts = text('verdicts.json') === '' ? [] : JSON.parse(text('verdicts.json'));
+
+const sections = [
+  ['Verdicts compared with the CPU’s', verdictTable()],
+  ['Samples per second', speedTable()],
+  ['Seconds per image', secondsTable()],
+  ['Training', fenced(text('training.txt'))],
+  [
+    'A network trained in the time that was left',
+    fenced(text('trained.txt').split('\n').slice(-8).join('\n')),
+  ],
+  ['Steps', fenced(text('steps.txt'))],
+  ['Machine', fenced(text('machine.txt').split('\n').slice(0, 4).join('\n'))],
+];
+for (const [title, body] of sections) console.log(`### ${title.replace('’', "'")}\n\n${body}\n`);
+const at = process.argv.indexOf('--require');
+if (at > 0) process.exitCode = agreesOn(process.argv[at + 1]) ? 0 : 1;
 
 function verdictTable() {
   const rows = [
-    [
-      'model',
-      'images',
-      'draws',
-      'provider',
-      'same verdict',
-      'identical votes',
-      'most votes moved',
-      'largest radius difference',
-    ],
+    ['model', 'provider', 'same verdict', 'identical votes', 'votes moved', 'largest radius difference'],
   ];
-  for (const { name, images, draws, comparisons } of verdicts)
-    for (const { provider, failed, ...found } of comparisons)
+  for (const { name, comparisons, failed } of verdicts) {
+    if (failed !== null) rows.push([name, `cpu: not run: ${firstLine(failed)}`, '', '', '', '']);
+    for (const { provider, failed: why, ...found } of comparisons)
       rows.push(
-        failed === undefined
+        why === undefined
           ? [
-              name,
-              images,
-              draws,
-              provider,
-              `${found.sameVerdicts} of ${images}`,
-              `${found.sameVotes} of ${images}`,
-              found.mostVotesMoved,
+              ...[name, provider],
+              `${found.sameVerdicts} of ${found.verdicts}`,
+              `${found.sameVotes} of ${found.verdicts}`,
+              `${found.votesMoved} of ${whole(found.votes)}`,
               found.largestRadiusDifference.toExponential(1),
             ]
-          : [name, images, draws, provider, `not run: ${firstLine(failed)}`, '', '', ''],
+          : [name, `${provider}: not run: ${firstLine(why)}`, '', '', '', ''],
       );
+  }
   return markdown(rows);
 }
 
 function speedTable() {
-  const rows = [['right half', 'runtime', 'workers', 'batch', 'with noise /s', 'network alone /s']];
-  const ordered = runs.flatMap(({ runtime, device, rows }) =>
-    rows.map((row) => ({ ...row, runtime: device === undefined ? runtime : `${runtime} (${device})` })),
-  );
-  for (const row of ordered.sort((a, b) => a.network.localeCompare(b.network)))
-    rows.push(
-      row.failed === undefined
+  const rows = [['right half', 'runtime', 'batch', 'with noise /s', 'network alone /s', 'votes counted']];
+  const ordered = lines('throughput.jsonl').sort((a, b) => a.network.localeCompare(b.network));
+  for (const { network, runtime, device, batch, failed, withNoise, networkAlone, votesCounted } of ordered)
+    rows.push([
+      ...[network, device === undefined ? runtime : `${runtime} (${device})`, batch],
+      ...(failed === undefined
+        ? [whole(withNoise), whole(networkAlone), votesCounted ?? 'device']
+        : [`not run: ${firstLine(failed)}`, '', '']),
+    ]);
+  return `${markdown(rows)}\n\nThe network alone of splitz-onnx copies its batch to the device at every run, PyTorch's does not.`;
+}
+
+function secondsTable() {
+  const rows = [
+    ['network', 'provider', 'n', 'ends', 'draws per image', 's per image', `paper's ${PAPER} s, P100`],
+  ];
+  for (const { network, provider, n, until, draws, seconds, failed } of lines('seconds.jsonl'))
+    rows.push([
+      ...[network, provider, whole(n), until ?? 'at n'],
+      ...(failed === undefined
         ? [
-            row.network,
-            row.runtime,
-            row.workers ?? '',
-            row.batch,
-            whole(row.withNoise),
-            whole(row.networkAlone),
+            whole(draws),
+            seconds.toFixed(3),
+            until === null ? `${(PAPER / seconds).toFixed(1)} times faster` : '',
           ]
-        : [row.network, row.runtime, '', row.batch, `not run: ${firstLine(row.failed)}`, ''],
-    );
+        : [`not run: ${failed}`, '', '']),
+    ]);
   return markdown(rows);
 }
 
-/** The same 10,000 draws through the random networks on each provider: how many votes differ from the CPU's. */
-function voteLines() {
-  const votesOf = (provider, network) =>
-    runs
-      .find((run) => run.provider === provider && run.rows.some((row) => row.votes))
-      ?.rows.find((row) => row.network === network && row.votes)?.votes;
-  const lines = [];
-  for (const provider of ['cuda', 'webgpu'])
-    for (const network of ['LeNet', 'ResNet-20']) {
-      const [cpu, gpu] = [votesOf('cpu', network), votesOf(provider, network)];
-      if (cpu === undefined || gpu === undefined) continue;
-      const total = cpu.reduce((a, b) => a + b, 0);
-      const moved = cpu.reduce((sum, count, k) => sum + Math.abs(count - gpu[k]), 0) / 2;
-      lines.push(`${network} right half, ${provider}: ${moved} of ${total} votes differ from the CPU's.`);
-    }
-  return lines.length > 0 ? lines.join('\n') : 'No GPU provider drew votes.';
+/** Every model ran there, and gave the verdicts of the CPU. */
+function agreesOn(provider) {
+  if (provider === 'cpu') return verdicts.length > 0 && verdicts.every(({ failed }) => failed === null);
+  return (
+    verdicts.length > 0 &&
+    verdicts.every(({ comparisons }) => {
+      const found = comparisons.find((one) => one.provider === provider);
+      return found !== undefined && found.failed === undefined && found.sameVerdicts === found.verdicts;
+    })
+  );
 }
 
-/** Every model ran on some GPU provider, and none that ran gave another verdict than the CPU. */
-function agrees() {
-  const ranOn = verdicts.map(({ comparisons }) => comparisons.filter(({ failed }) => failed === undefined));
-  const same = (ran, i) => ran.length > 0 && ran.every((it) => it.sameVerdicts === verdicts[i].images);
-  return verdicts.length > 0 && ranOn.every(same);
+function whole(number) {
+  return number === undefined ? '' : Math.round(number).toLocaleString('en-US');
 }
 
-function whole(perSecond) {
-  return perSecond === undefined ? '' : Math.round(perSecond).toLocaleString('en-US');
+function firstLine(said) {
+  return said.split('\n')[0].replaceAll('|', '\\|');
 }
 
-function firstLine(text) {
-  return text.split('\n')[0].replaceAll('|', '\\|');
+function fenced(body) {
+  return body.trim() === '' ? 'Not run.' : `\`\`\`text\n${body.trim()}\n\`\`\``;
 }
 
 function markdown([head, ...rows]) {
+  if (rows.length === 0) return 'Not run.';
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }

@@ -1,25 +1,28 @@
-// Compares what `certify` said on the CPU with what it said on each GPU provider: one JSON document on stdout.
+// Compares what `certify` said on the CPU with what it said on each other provider: one JSON document on stdout.
 //   node tools/gpu/verdicts.mjs FOLDER      FOLDER holds NAME.PROVIDER.jsonl and NAME.PROVIDER.error
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = process.argv[2];
-const names = [...new Set(readdirSync(folder).map((file) => file.split('.')[0]))];
+const said = (name, provider) => readFileSync(join(folder, `${name}.${provider}.error`), 'utf8').trim();
+const drawsOf = ({ evidence }) => evidence.counts.reduce((sum, count) => sum + count, evidence.nonFinite);
+const started = readdirSync(folder)
+  .filter((file) => file.endsWith('.error'))
+  .map((file) => file.split('.'));
+const names = [...new Set(started.map(([name]) => name))];
 console.log(JSON.stringify(names.map(compare), null, 2));
 
 function compare(name) {
-  const providers = readdirSync(folder).flatMap((file) =>
-    file.startsWith(`${name}.`) && file.endsWith('.error') ? [file.split('.')[1]] : [],
-  );
   const cpu = certificatesOf(name, 'cpu');
-  const others = providers.filter((provider) => provider !== 'cpu');
+  const others = started.filter(([one, provider]) => one === name && provider !== 'cpu');
   return {
     name,
     images: cpu.length,
-    draws: cpu[0]?.n ?? null,
-    comparisons: others.map((provider) => ({
+    draws: cpu.length === 0 ? null : drawsOf(cpu[0].series[0]),
+    failed: cpu.length === 0 ? said(name, 'cpu') : null,
+    comparisons: others.map(([, provider]) => ({
       provider,
-      ...difference(cpu, certificatesOf(name, provider), name, provider),
+      ...difference(cpu, certificatesOf(name, provider), said(name, provider)),
     })),
   };
 }
@@ -35,24 +38,33 @@ function certificatesOf(name, provider) {
   return records.filter(({ kind }) => kind === 'certificate');
 }
 
-/** The same verdict: the same class, or both abstain. Votes that moved: half the l1 distance of the counts. */
-function difference(cpu, gpu, name, provider) {
-  if (gpu.length !== cpu.length || cpu.length === 0) {
-    const said = readFileSync(join(folder, `${name}.${provider}.error`), 'utf8').trim();
-    return { failed: said || `${gpu.length} of ${cpu.length} images` };
-  }
-  let sameVerdicts = 0;
-  let sameVotes = 0;
-  let mostVotesMoved = 0;
-  let largestRadiusDifference = 0;
+/** The same verdict: the same class, or both abstain, in every series. Votes that moved: half the l1 distance of the counts. */
+function difference(cpu, other, error) {
+  if (other.length !== cpu.length || cpu.length === 0)
+    return { failed: error || `${other.length} of ${cpu.length} images` };
+  const found = {
+    verdicts: 0,
+    sameVerdicts: 0,
+    sameVotes: 0,
+    votesMoved: 0,
+    votes: 0,
+    largestRadiusDifference: 0,
+  };
   for (const [i, one] of cpu.entries()) {
-    const other = gpu[i];
-    if (one.index !== other.index) throw new Error(`image ${one.index} was compared with ${other.index}`);
-    const moved = one.counts.reduce((sum, count, k) => sum + Math.abs(count - other.counts[k]), 0) / 2;
-    if (one.abstained === other.abstained && one.prediction === other.prediction) sameVerdicts++;
-    if (moved === 0) sameVotes++;
-    mostVotesMoved = Math.max(mostVotesMoved, moved);
-    largestRadiusDifference = Math.max(largestRadiusDifference, Math.abs(one.radius - other.radius));
+    if (one.index !== other[i].index)
+      throw new Error(`image ${one.index} was compared with ${other[i].index}`);
+    for (const [k, series] of one.series.entries()) {
+      const theirs = other[i].series[k];
+      const distance = (sum, count, c) => sum + Math.abs(count - theirs.evidence.counts[c]);
+      const moved = series.evidence.counts.reduce(distance, 0) / 2;
+      found.verdicts++;
+      if (series.prediction === theirs.prediction) found.sameVerdicts++;
+      if (moved === 0) found.sameVotes++;
+      found.votesMoved += moved;
+      found.votes += drawsOf(series);
+      const gap = Math.abs(series.radius - theirs.radius);
+      found.largestRadiusDifference = Math.max(found.largestRadiusDifference, gap);
+    }
   }
-  return { sameVerdicts, sameVotes, mostVotesMoved, largestRadiusDifference };
+  return found;
 }

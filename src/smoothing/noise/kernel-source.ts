@@ -7,6 +7,9 @@ import { NOISE_ID } from './rounded-noise.ts';
 import type { NoiseSource } from './source.ts';
 import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
+/** What is drawn, as results record it. */
+export const noiseId = (kind: NoiseKind): string => (kind === 'uniform' ? UNIFORM_NOISE_ID : NOISE_ID);
+
 /**
  * @param latentDims shape of the cut tensor without its batch axis
  * @param shared whether noise is drawn alone as well, which takes twice the memory of the rows more
@@ -38,7 +41,7 @@ export function createKernelSource(
   }
 
   return {
-    id: uniform ? UNIFORM_NOISE_ID : NOISE_ID,
+    id: noiseId(kind),
     rows: new Tensor('float32', kernel.floats.subarray(0, batch * size), [batch, ...latentDims]),
     fill(centre, sigma, q, { seed, stage, image, sample }, count) {
       if (count > batch) throw new RangeError(`${count} rows of a batch of ${batch}`);

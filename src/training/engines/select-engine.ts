@@ -39,8 +39,9 @@ export async function openEngine(
 
 async function usableDevice(device: Device): Promise<Exclude<Device, 'auto'>> {
   if (device === 'cpu') return device;
-  const probe = await probeProvider(device === 'auto' ? 'cuda' : device);
-  if (probe.available) return probe.provider;
+  const wanted = device === 'auto' ? 'cuda' : device;
+  const probe = await probeProvider(wanted);
+  if (probe.available) return wanted;
   if (device === 'auto') return 'cpu';
   throw new ToolError({
     what: `the ${device} provider of ONNX Runtime does not work here`,

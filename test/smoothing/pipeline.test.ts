@@ -1,0 +1,242 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ModelRefused, ToolError } from '../../src/ground/errors.ts';
+import { workerFile } from '../../src/ground/worker-file.ts';
+import { pipelined } from '../../src/onnx/compose/pipelined.ts';
+import { Stage } from '../../src/smoothing/noise/philox.ts';
+import { startPipeline } from '../../src/smoothing/pipeline/pipeline.ts';
+import type { DrawRequest } from '../../src/smoothing/sampler.ts';
+import { openPool, type RightHalf, type SamplerPool } from '../../src/smoothing/sampler-pool.ts';
+import type { HalfSettings } from '../../src/smoothing/sampling-protocol.ts';
+import {
+  batchTingedModel,
+  convolutionModel,
+  gatedBatchModel,
+  linearModel,
+  unaryModel,
+} from './tiny-models.ts';
+
+const forever = 2 ** 29;
+
+const pools: SamplerPool[] = [];
+/** On the CPU, with one thread for the session: what a graphics card gets. */
+function piped(workers: number, batch: number, pipeline = true): SamplerPool {
+  const pool = openPool({ provider: 'cpu', workers, batch, pipeline });
+  pools.push(pool);
+  return pool;
+}
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close()));
+});
+
+function half(model: Uint8Array, latentDims: readonly number[], classes: number): RightHalf {
+  const inParts = (parts: number) => pipelined(model, classes, parts);
+  return { model, latentDims, classes, batchable: true, pipelined: inParts };
+}
+const convolution = half(convolutionModel(), [3, 10, 10], 5);
+const tie = half(
+  linearModel(
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+    [1, 2, 2],
+  ),
+  [2],
+  3,
+);
+
+function draw({ latentDims }: RightHalf, k = 0, to = 300): DrawRequest {
+  const size = latentDims.reduce((product, dim) => product * dim, 1);
+  const latent = Float64Array.from({ length: size }, (_, i) => Math.sin(i + k) * 0.5);
+  return { latent, sigma: 1, seed: 42n, stage: Stage.estimation, image: k, from: 0, to };
+}
+
+describe('a pipeline gives the counts of the sampler', () => {
+  const layouts = [
+    [1, 1],
+    [2, 7],
+    [3, 64],
+    [5, 3],
+    [2, 1000],
+  ] as const;
+
+  it('around several centres that share their noise', async () => {
+    const requests = [0, 1, 2].map((k) => ({ ...draw(convolution, k), image: 4 }));
+    const [one, two] = await Promise.all([
+      piped(2, 7).load(convolution),
+      piped(2, 8, false).load(convolution),
+    ]);
+    expect(await one.countTogether(requests)).toEqual(await two.countTogether(requests));
+  });
+
+  it.each(layouts)('with %i producers and batches of %i', async (workers, batch) => {
+    const requests = [
+      draw(convolution),
+      draw(convolution, 1, 1),
+      { ...draw(convolution, 2), from: 17 },
+      draw(convolution, 3, 0),
+    ];
+    const [one, two] = await Promise.all([
+      piped(workers, batch).load(convolution),
+      piped(2, 8, false).load(convolution),
+    ]);
+    const [counts, expected] = await Promise.all(
+      [one, two].map((sampler) => Promise.all(requests.map((request) => sampler.count(request)))),
+    );
+    expect(counts).toEqual(expected);
+    expect(one.votesCounted).toBe('graph');
+    expect(one.noise).toBe(two.noise);
+  });
+
+  it.each([
+    ['NaN', half(unaryModel('Sqrt'), [2], 2)],
+    ['an infinity', half(unaryModel('Reciprocal'), [2], 2)],
+    ['no largest but a tie', tie],
+  ])('for rows with %s', async (what, each) => {
+    const request = { ...draw(each, 0, 1000), latent: new Float64Array(2), grid: 2 ** -4 };
+    const [one, two] = await Promise.all([piped(2, 12).load(each), piped(1, 8, false).load(each)]);
+    const counts = await one.count(request);
+    expect(counts).toEqual(await two.count(request));
+    expect(one.votesCounted).toBe('graph');
+    expect(counts.nonFinite > 0).toBe(what !== 'no largest but a tie');
+  });
+
+  it('where the votes are counted on the host, and rows are made by one producer at a time', async () => {
+    const { pipelined: _, ...plain } = convolution;
+    const [one, two] = await Promise.all([piped(3, 8).load(plain), piped(1, 8, false).load(plain)]);
+    expect(one.votesCounted).toBe('host');
+    expect(await one.count(draw(plain))).toEqual(await two.count(draw(plain)));
+  });
+
+  it('and its scores and logits', async () => {
+    const [one, two] = await Promise.all([
+      piped(3, 16).load(convolution),
+      piped(1, 8, false).load(convolution),
+    ]);
+    const scoring = { map: 'softmax', temperature: 1, top: 1 } as const;
+    expect(await one.scores(draw(convolution), scoring)).toEqual(
+      await two.scores(draw(convolution), scoring),
+    );
+    const rows = Float32Array.from({ length: 33 * 300 }, (_, i) => Math.cos(i));
+    expect(await one.logits(rows)).toEqual(await two.logits(rows));
+  });
+
+  it('with uniform noise, another seed and another grid', async () => {
+    const uniform = { ...convolution, noise: 'uniform' } as const;
+    const request = { ...draw(convolution), seed: 2n ** 40n, grid: 2 ** -4 };
+    const [one, two] = await Promise.all([piped(2, 16).load(uniform), piped(1, 8, false).load(uniform)]);
+    expect(await one.count(request)).toEqual(await two.count(request));
+  });
+
+  it('for many images and two right halves at once, whose latents differ in size', async () => {
+    const pool = piped(3, 16);
+    const [one, two] = await Promise.all([pool.load(convolution), pool.load(tie)]);
+    const ks = Array.from({ length: 8 }, (_, k) => k);
+    const counted = await Promise.all(
+      ks.flatMap((k) => [one.count(draw(convolution, k)), two.count(draw(tie, k))]),
+    );
+    const alone = await piped(1, 8, false).load(convolution);
+    for (const k of ks) {
+      expect(counted[2 * k]).toEqual(await alone.count(draw(convolution, k)));
+      expect(counted[2 * k + 1]).toEqual({ counts: [0, 300, 0], nonFinite: 0 });
+    }
+  });
+});
+
+describe('a pipeline keeps what the sampler promises', () => {
+  it('an abort ends one count and no other', async () => {
+    const sampler = await piped(2, 8).load(convolution);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const before = sampler.count(draw(convolution));
+    const onProgress = () => controller.abort(new Error('enough'));
+    const long = sampler.count({ ...draw(convolution, 1, forever), signal, onProgress });
+    const waiting = sampler.count({ ...draw(convolution, 2, forever), signal });
+    const after = sampler.count(draw(convolution, 0));
+    await expect(long).rejects.toThrow('enough');
+    await expect(waiting).rejects.toThrow('enough');
+    expect(await after).toEqual(await before);
+    await expect(sampler.count({ ...draw(convolution), signal })).rejects.toThrow('enough');
+  });
+
+  it('progress goes up, to the end', async () => {
+    const sampler = await piped(2, 8).load(convolution);
+    const seen: number[] = [];
+    await sampler.count({ ...draw(convolution, 0, 20_000), onProgress: (done) => seen.push(done) });
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.length).toBeGreaterThan(1);
+    expect(seen.at(-1)).toBe(20_000);
+  });
+
+  it('rows that see each other where the draws are, are refused', async () => {
+    const gated = await piped(2, 8).load(half(gatedBatchModel(), [2], 2));
+    const near = { ...draw(tie), latent: new Float64Array(2) };
+    await gated.count(near);
+    const far = { ...near, latent: Float64Array.of(9, 9) };
+    await expect(gated.count(far)).rejects.toBeInstanceOf(ModelRefused);
+    await gated.count({ ...far, continued: true });
+  });
+
+  it('rows that depend on their batch in the last bit are run alone', async () => {
+    const tinged = half(batchTingedModel(), [2], 2);
+    const [one, two] = await Promise.all([piped(2, 8).load(tinged), piped(1, 1, false).load(tinged)]);
+    expect(one.batch).toBe(1);
+    expect(await one.count(draw(tinged))).toEqual(await two.count(draw(tinged)));
+  });
+
+  it('a right half that cannot be loaded leaves the others alone', async () => {
+    const pool = piped(2, 8);
+    const sampler = await pool.load(convolution);
+    await expect(
+      pool.load({ ...convolution, model: Uint8Array.of(1), pipelined: () => null }),
+    ).rejects.toBeInstanceOf(ToolError);
+    await expect(pool.load({ ...convolution, classes: 6 })).rejects.toBeInstanceOf(ModelRefused);
+    expect((await sampler.count(draw(convolution))).nonFinite).toBe(0);
+  });
+
+  it('what was asked is finished before it closes, and nothing is taken afterwards', async () => {
+    const sampler = await piped(2, 8).load(convolution);
+    const asked = [sampler.count(draw(convolution)), sampler.count(draw(convolution, 1, 100))];
+    await sampler.close();
+    expect((await Promise.all(asked)).map(({ counts }) => counts.reduce((a, b) => a + b))).toEqual([
+      300, 100,
+    ]);
+    await expect(sampler.count(draw(convolution))).rejects.toThrow('closed');
+  });
+});
+
+describe('a thread of a pipeline that dies', () => {
+  const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+  const built = {
+    session: workerFile('#session-thread', 'it'),
+    producer: workerFile('#noise-producer', 'it'),
+  };
+  const settings: HalfSettings = {
+    ...{ model: convolution.model, latentDims: convolution.latentDims, classes: 5, batch: 8 },
+    provider: 'cpu',
+  };
+
+  it.each([
+    ['a producer', { ...built, producer: script('dying-producer.mjs') }],
+    ['the session', { ...built, session: script('dying-session.mjs') }],
+  ])('%s: is an error for every count, and closing still works', async (_, scripts) => {
+    const threads = await startPipeline(2, scripts);
+    await threads.load(0, settings);
+    const counts = [0, 1].map((k) =>
+      threads.tally(0, [draw(convolution, k, forever)], { kind: 'votes' }, 'cpu'),
+    );
+    for (const each of await Promise.allSettled(counts))
+      expect(each).toMatchObject({ reason: { report: { why: 'it ended with code 3' } } });
+    await threads.unload(0);
+    await threads.close();
+  });
+
+  it('because its script is broken is an error with the reason', async () => {
+    const broken = { ...built, producer: script('no-such-worker.mjs') };
+    await expect(startPipeline(1, broken)).rejects.toMatchObject({
+      report: { what: 'a sampling worker died', why: expect.stringContaining('no-such-worker') },
+    });
+  });
+});
