@@ -233,9 +233,9 @@ export const NOISE_FAULTS = [
   },
   {
     name: 'pool: a worker starts on a request while it is at another',
-    file: 'src/smoothing/sampling-worker.ts',
-    from: 'last = last.then(() =>',
-    to: 'last = Promise.race([last, Promise.resolve()]).then(() =>',
+    file: 'src/smoothing/worker-side.ts',
+    from: 'const result = last.then(work);',
+    to: 'const result = Promise.race([last, Promise.resolve()]).then(work);',
     tests: 'test/smoothing/sampler-pool.test.ts',
     rebuild: true,
   },
