@@ -284,6 +284,9 @@ describe('a run with a denoiser', () => {
     const pilot = ['--images', '4', '--draws', '40', '--levels', '0.05,0.2', '--max', '10', '--json'];
     const planned = await splitz(folder, 'plan', 'net.onnx', ...asked, ...pilot, '--n', '200');
     expect(planned.code, planned.stderr).toBe(0);
+    expect(planned.stderr).toMatch(
+      /gain {3}at sigma [\d.]+ an expected average radius of [\d.]+ behind the denoiser, of [\d.]+ without it/u,
+    );
     const { grid, config } = JSON.parse(planned.stdout) as {
       grid: { cut: string; sigma: number }[];
       config: object | null;
