@@ -7,6 +7,7 @@ const SUBJECT = [
   ...['data', 'subset', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'],
   ...['input-shape', 'force-eval', 'class-names', 'denoiser', 'denoiser-sigma', 'schedule'],
 ] as const;
+const OF_DENOISER: readonly string[] = ['denoiser', 'denoiser-sigma', 'schedule'];
 /** Those of them that training has too. */
 const TRAINED = ['data', 'labels', 'mean', 'std', 'scale', 'layout', 'channels', 'output'] as const;
 /** Options that say which images, and how many draws. */
@@ -16,6 +17,8 @@ export interface Again {
   /** Of the model, its name without ".onnx". */
   readonly stem: string;
   certify(options: Readonly<Record<string, string | number>>): string;
+  /** The same without the denoiser. */
+  undenoised(options: Readonly<Record<string, string | number>>): string;
   /** Path of the denoiser the run had; null without one. */
   readonly denoiser: string | null;
   /** Training on the same data. */
@@ -45,6 +48,8 @@ export function again(flags: RequestOrigins & { readonly model: string }): Again
     denoiser: typeof values['denoiser'] === 'string' ? values['denoiser'] : null,
     train: (options) => line('train', TRAINED, options),
     certify: (options) => line('certify', [...SUBJECT, ...SELECTION], options),
+    undenoised: (options) =>
+      line('certify', [...SUBJECT.filter((name) => !OF_DENOISER.includes(name)), ...SELECTION], options),
     other: (command, options) => line(command, SUBJECT, options),
   };
 }

@@ -54,7 +54,8 @@ export function methodOf({ method: name }: SeriesHeader): Method {
 
 /** Short name of a series in tables and figures; it says which norm its radii are in where that is not l2. */
 export function labelOf(series: SeriesHeader): string {
-  const label = methodOf(series).label(valuesOf(series.settings as WithOrigins<object>));
+  const { settings, denoised = false } = series;
+  const label = methodOf(series).label(valuesOf(settings as WithOrigins<object>), denoised);
   return normOf(series) === 'l2' ? label : `${label} (${normOf(series)})`;
 }
 

@@ -233,8 +233,8 @@ export interface Method<S extends object = object, E extends object = object, F 
   votes(evidence: E): VoteCounts | null;
   /** p_A: a lower bound on the probability that noise is answered with the class certified; null where nothing is drawn. */
   probability(evidence: E): number | null;
-  /** Short name of a series in tables and figures, as in "SPLITZ σ=0.5". */
-  label(settings: S): string;
+  /** Short name of a series in tables and figures, as in "SPLITZ σ=0.5" or "denoised smoothing σ=0.5". */
+  label(settings: S, denoised: boolean): string;
   /** What distinguishes a run of these settings in a file's name: the cut. */
   tag(settings: S): string;
   /**

@@ -212,6 +212,11 @@ const series = object('One method with its settings.', {
     'What its radii are. "estimate, not a bound": a left half was measured by power iteration, which proves nothing.',
     ['certificate', 'estimate, not a bound'],
   ),
+  denoised: optional(
+    flag(
+      "Whether the run's denoiser stands in front of what is certified; absent where the run has none. The first series has it.",
+    ),
+  ),
   norm: optional(oneOf('Norm that its radii are distances in; absent: l2.', ['l1'])),
   settings: openObject('Every setting of the method, each with its origin.'),
   facts: openObject('What the settings come to on this model; part of the identity of the run.'),

@@ -1,11 +1,12 @@
 /** What a run claims, by which methods, and what it does not claim: in words. */
 import { percentUp, tidy } from '../ground/decimal.ts';
 import { capitalised } from '../ground/sentence.ts';
-import { methodOf } from '../methods/index.ts';
+import { labelOf, methodOf } from '../methods/index.ts';
 import type { Reference } from '../methods/method.ts';
 import { COHEN } from '../methods/references.ts';
 import { denoiserInWords } from '../records/denoiser-words.ts';
 import { normOfRun } from '../records/norm.ts';
+import type { RunHeader } from '../records/record.ts';
 import { equalImages, equalImagesInWords } from '../statistics/equal-images.ts';
 import { leftOutInWords } from '../statistics/left-out.ts';
 import { aloneInWords } from '../statistics/network-alone.ts';
@@ -43,7 +44,7 @@ export function describeRun(run: AuditedRun): string[] {
     ...(header.model.denoiser === undefined
       ? []
       : [
-          `What is certified is the network behind a denoiser: ${denoiserInWords(header.model.denoiser)}. The network itself is unchanged; “the network alone” is it without denoiser and noise.`,
+          `What is certified is the network behind a denoiser: ${denoiserInWords(header.model.denoiser)}. The network itself is unchanged; “the network alone” is it without denoiser and noise.${undenoised(header)}`,
         ]),
     ...stated(run, failing),
     `Radii are ${normOfRun(header)} distances in raw pixels of [0,1], rounded down; times 255 they are in 8-bit levels.`,
@@ -57,6 +58,12 @@ export function describeRun(run: AuditedRun): string[] {
   ];
   // Series with the same draws describe them alike.
   return [...new Set(paragraphs)];
+}
+
+/** Which series shows what the denoiser buys. */
+function undenoised({ series }: RunHeader): string {
+  const without = series.filter(({ denoised }) => denoised === false).map(labelOf);
+  return without.length === 0 ? '' : ` “${without.join('”, “')}” has the noise and no denoiser.`;
 }
 
 function distinctImages({ records, series: [{ score }] }: ResultRun): string {

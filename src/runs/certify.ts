@@ -28,6 +28,7 @@ import { type OpenedSubject, openSubject, type SubjectRequest } from './open-sub
 import { recordableName } from './recordable-name.ts';
 import { pixelDigest, unreadableImages } from './run-images.ts';
 import { checkSettings, type SeriesRequests, type Settled, settle } from './settle.ts';
+import { subjectOf } from './subject-of-series.ts';
 import { packageVersion } from './version.ts';
 
 export interface CertifyRequest extends SubjectRequest, SeriesRequests {
@@ -127,9 +128,10 @@ export async function openRun(settled: SettledRun, context: Context): Promise<Op
     for (const certifier of certifiers) await certifier.close();
   };
   try {
-    for (const [k, { method, settings }] of series.entries()) {
+    for (const [k, one] of series.entries()) {
       const noise = { seed: BigInt(seed.value), series: k };
-      certifiers.push(await method.open(subject, valuesOf(settings), noise, probes, context));
+      const settings = valuesOf(one.settings);
+      certifiers.push(await one.method.open(subjectOf(one, subject), settings, noise, probes, context));
     }
   } catch (error) {
     await close();
@@ -228,11 +230,14 @@ function headerOf(
     ...(request.shareNoise === undefined || request.shareNoise === 1
       ? { dependence: 'independent' }
       : { dependence: 'shared', shareNoise: given('share-noise', request.shareNoise, 1) }),
-    series: series.map(({ method, settings }, k) => {
+    series: series.map(({ method, settings, denoised = true }, k) => {
       const opened = certifiers[k];
       if (opened === undefined) throw new Error('one certifier per series');
       const { guarantee, facts, checks } = opened;
-      return { method: method.name, guarantee, ...normField(method.norm), settings, facts, checks };
+      return {
+        ...{ method: method.name, guarantee, ...(subject.denoiser === null ? {} : { denoised }) },
+        ...{ ...normField(method.norm), settings, facts, checks },
+      };
     }),
     environments: [describeEnvironment(resources)],
     findings: findings.map(({ id, severity, where, what }) => ({ id, severity, where, what })),

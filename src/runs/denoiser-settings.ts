@@ -23,6 +23,8 @@ export interface DenoiserSettings
     | 'augment'
   > {
   readonly sigma: string;
+  /** What logits are divided by in the loss `stability`. */
+  readonly temperature: number;
 }
 
 export interface SourcedDenoiserSettings {
@@ -67,6 +69,8 @@ export function denoiserSettings(
     sigma: String(DEFAULT_INPUT_SIGMA),
     loss: hasNetwork ? 'mse,stability' : 'mse',
     strength: '1',
+    // At 1, training for a network that is sure of its mistakes first makes it right less often (docs/results.md).
+    temperature: 4,
     optimizer: 'adam',
     // Five times as much unlearns in twenty steps what a trained one knows.
     learningRate: trainedBefore ? 'cosine:1e-4,5%' : 'cosine:1.5e-3,5%',
@@ -83,6 +87,7 @@ export function denoiserSettings(
   requireCount('--epochs', values.epochs, 1);
   requireCount('--batch', values.batch, 1);
   requirePositive('--weight-decay', values.weightDecay, true);
+  requirePositive('--temperature', values.temperature, false);
   if (values.clipNorm !== null) requirePositive('--clip-norm', values.clipNorm, false);
   const stages = parseDenoisingLoss(values.loss, values.epochs);
   if (stages.text !== 'mse' && !hasNetwork) throw needsNetwork(values.loss);
@@ -105,6 +110,7 @@ function chosenOf(flags: TrainingRequest): Partial<DenoiserSettings> {
     sigma: flags.sigma === undefined ? undefined : String(flags.sigma),
     loss: flags.loss,
     strength: flags.strength,
+    temperature: flags.temperature,
     optimizer: flags.optimizer,
     learningRate: flags.learningRate,
     weightDecay: flags.weightDecay,

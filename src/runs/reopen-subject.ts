@@ -10,6 +10,7 @@ import type { Environment } from './environment.ts';
 import { describedDenoiser } from './open-denoiser.ts';
 import { recordedModelRequest } from './open-model.ts';
 import { type OpenedSubject, openSubject } from './open-subject.ts';
+import { subjectOf } from './subject-of-series.ts';
 
 /** Where to find again what a result file names only by digest. */
 export interface SourceFlags extends RequestOrigins {
@@ -182,7 +183,7 @@ export function sourceDifferences(header: RunHeader, subject: OpenedSubject): st
     .map(([name, then, now]) => `${name}: ${then} in the file, ${now} of this model and these data`);
   const ofMethods = header.series.flatMap((series, k) =>
     methodOf(series)
-      .differences(series, subject)
+      .differences(series, subjectOf(series, subject))
       .map((text) => `series[${k}]: ${text}`),
   );
   return [...general, ...ofMethods];

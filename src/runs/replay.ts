@@ -2,7 +2,7 @@
 import { UsageError } from '../ground/errors.ts';
 import { type Context, note } from '../methods/context.ts';
 import { methodOf } from '../methods/index.ts';
-import { type Certifier, type Image, type Subject, valuesOf } from '../methods/method.ts';
+import { type Certifier, type Image, valuesOf } from '../methods/method.ts';
 import type { Run } from '../records/read-results.ts';
 import type { CertificateRecord, RunHeader, SeriesCertificate } from '../records/record.ts';
 import {
@@ -17,6 +17,7 @@ import { findRecord } from './find-record.ts';
 import { networkAnswers } from './network-answers.ts';
 import type { OpenedSubject } from './open-subject.ts';
 import { environmentDifferences, reopenSubject, type SourceFlags } from './reopen-subject.ts';
+import { subjectOf } from './subject-of-series.ts';
 
 /** A record computed again. */
 export interface Replayed {
@@ -141,7 +142,7 @@ async function seriesAgain(
   header: RunHeader,
   k: number,
   images: readonly Image[],
-  subject: Subject,
+  subject: OpenedSubject,
   context: Context,
 ): Promise<SeriesAgain> {
   const series = header.series[k];
@@ -152,7 +153,8 @@ async function seriesAgain(
     header.selection.start.value,
     header.selection.unreadable ?? [],
   );
-  const certifier = await methodOf(series).open(subject, valuesOf(series.settings), noise, probes, context);
+  const settings = valuesOf(series.settings);
+  const certifier = await methodOf(series).open(subjectOf(series, subject), settings, noise, probes, context);
   try {
     if (certifier.guarantee !== series.guarantee)
       throw new UsageError({

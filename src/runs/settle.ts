@@ -11,6 +11,8 @@ import type { DenoiserInUse } from './open-denoiser.ts';
 export interface SettledSeries {
   readonly method: Method;
   readonly settings: WithOrigins<object>;
+  /** false: the network without the denoiser that the other series have. */
+  readonly denoised?: false;
 }
 
 export interface Settled {
@@ -22,7 +24,7 @@ export interface Settled {
 
 /** What is certified, with what its denoiser asks of the method. */
 export interface SubjectToSettle extends Subject {
-  readonly denoiser?: Pick<DenoiserInUse, 'asked' | 'sigma'> | null;
+  readonly denoiser?: Pick<DenoiserInUse, 'asked' | 'sigma' | 'cut'> | null;
 }
 
 export interface SeriesRequests {
@@ -107,8 +109,21 @@ export async function settle(
   const all = [own, ...others];
   requireOneNorm(all.map(({ series }) => series.method));
   return {
-    series: all.map(({ series }) => series),
+    series: [
+      ...all.map(({ series }) => series),
+      ...(subject.denoiser && against === undefined ? [undefended(own.series, subject.denoiser.cut)] : []),
+    ],
     heldOut: [...new Set(all.flatMap(({ heldOut }) => heldOut))].sort((a, b) => a - b),
+  };
+}
+
+/** The same series of the network as it was delivered. */
+function undefended({ method, settings }: SettledSeries, { name }: DenoiserInUse['cut']): SettledSeries {
+  const { split } = settings as Asked;
+  return {
+    method,
+    denoised: false,
+    settings: split ? { ...settings, split: { ...split, value: name } } : settings,
   };
 }
 

@@ -16,6 +16,8 @@ export interface TrainingRequest extends RequestOrigins {
   readonly noiseScale?: string | undefined;
   readonly loss?: string | undefined;
   readonly strength?: string | undefined;
+  /** Of a denoiser. */
+  readonly temperature?: number | undefined;
   readonly regularizer?: Recipe['regularizer'] | undefined;
   readonly lambda?: string | undefined;
   readonly radius?: string | undefined;
@@ -118,6 +120,7 @@ export function trainingSettings(
       remedy: atInput ? 'Omit --recipe, or choose a cut.' : 'Add --split input, or use another recipe.',
     });
   }
+  refuseTemperature(flags);
   const recipe = recipeFor(name, dataset);
   const given: { [K in keyof TrainingSettings]?: TrainingSettings[K] | undefined } = {
     sigma: flags.sigma === undefined ? undefined : singleSigma(flags.sigma),
@@ -161,6 +164,15 @@ export function trainingSettings(
         key in chosenOnes ? originOf(flags, optionOf(key)) : key === 'sigma' ? 'default' : `recipe ${name}`,
     }));
   return { values: settings, shown };
+}
+
+function refuseTemperature({ temperature }: TrainingRequest): void {
+  if (temperature === undefined) return;
+  throw new UsageError({
+    what: '--temperature does nothing for a classifier',
+    why: 'it is part of the loss stability, by which a denoiser is trained',
+    remedy: 'Omit --temperature, or train a denoiser with --denoiser.',
+  });
 }
 
 /** Throws UsageError for a range. */

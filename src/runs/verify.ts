@@ -33,6 +33,7 @@ import {
 } from './reopen-subject.ts';
 import type { SampleSize } from './replay-sample.ts';
 import { readableAfterAll } from './run-images.ts';
+import { subjectOf } from './subject-of-series.ts';
 import { STATED_ONLY, seedDoubt, selectionDoubt } from './verify-doubts.ts';
 import { checkFindings } from './verify-findings.ts';
 import { type AnswersAgain, answersAgain, imageFault, type RecordFault } from './verify-images.ts';
@@ -280,7 +281,7 @@ async function checkRecords(
     const { fault, checked, unchecked } = await methodOf(series).confirm(
       claimsOf(records, k),
       series,
-      subject,
+      subjectOf(series, subject),
       request,
       context,
     );

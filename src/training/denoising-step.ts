@@ -36,6 +36,8 @@ export const DenoisingFeed = {
   sigma: 'sigma',
   /** Weight of the mse in the loss `stability`. */
   strength: 'strength',
+  /** What logits are divided by in the loss `stability`. */
+  temperature: 'temperature',
 } as const;
 
 /** The program: `mse` and, with a network, `stability` are training steps; `validate` and `undefended` change no state. */
@@ -116,7 +118,9 @@ function trainFunction(parts: DenoisingParts, loss: DenoisingLoss): StepFunction
   return {
     feeds: new Map<string, readonly number[]>([
       ...feedsOf(parts),
-      ...(frozen === null ? [] : ([...labelFeed(parts), [DenoisingFeed.strength, []]] as const)),
+      ...(frozen === null
+        ? []
+        : ([...labelFeed(parts), [DenoisingFeed.strength, []], [DenoisingFeed.temperature, []]] as const)),
       ...optimizer.scalarNames.map((name) => [name, []] as const),
     ]),
     compute: (tf, state, fed) => {
@@ -143,7 +147,8 @@ function trainFunction(parts: DenoisingParts, loss: DenoisingLoss): StepFunction
         if (frozen === null || own === null) return left;
         const answers = answersOf(tf, frozen, denoised);
         results['accuracy'] = kept(accuracy(tf, parts, fed, own, answers));
-        return tf.add(instability(tf, own, answers), tf.mul(left, fed[DenoisingFeed.strength] as Tensor));
+        const unstable = instability(tf, own, answers, fed[DenoisingFeed.temperature] as Tensor);
+        return tf.add(unstable, tf.mul(left, fed[DenoisingFeed.strength] as Tensor));
       };
       const step = descended(tf, { trained, objective, optimizer, constraints: new Map() }, state, fed);
       results['loss'] = step.loss;
@@ -168,7 +173,7 @@ function validateFunction(parts: DenoisingParts): StepFunction {
         const own = answersOf(tf, network, clean);
         const answers = answersOf(tf, network, denoised);
         results['accuracy'] = accuracy(tf, parts, fed, own, answers);
-        results['crossEntropy'] = instability(tf, own, answers);
+        results['crossEntropy'] = instability(tf, own, answers, 1);
       }
       return { state: {}, results };
     },

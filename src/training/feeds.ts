@@ -54,6 +54,7 @@ export interface DenoisingFeeds extends Common {
   readonly sigma: NoiseRange;
   readonly stages: DenoisingStages;
   readonly strength: Schedule;
+  readonly temperature: number;
 }
 
 const scalar = (value: number): Float32Array => Float32Array.of(value);
@@ -96,7 +97,8 @@ export function smoothingFeeds(run: SmoothingFeeds): StepFeeds {
         [Feed.images, images],
         [Feed.labels, labels],
         [Feed.noise, noise.validation(epoch, step)],
-        [Feed.sigma, scalar(run.sigma)],
+        // What the run ends with: it is all noise, unless the file is made to do without.
+        [Feed.sigma, scalar(run.sigma * run.noiseScale.at(epochs, epochs))],
         [Feed.radius, scalar(run.radius.at(epoch + 1, epochs))],
       ]);
     },
@@ -123,7 +125,7 @@ export function marginFeeds(run: MarginFeeds): StepFeeds {
 
 /** Deviations are drawn evenly from the range, one per image; of held-out images they are spread over it. */
 export function denoisingFeeds(run: DenoisingFeeds): StepFeeds {
-  const { batches, noise, epochs, sigma, stages, strength } = run;
+  const { batches, noise, epochs, sigma, stages, strength, temperature } = run;
   const levels = (shares: Float32Array): Float32Array =>
     shares.map((share) => sigma.least + share * (sigma.most - sigma.least));
   const spread = levels(Float32Array.from({ length: batches.size }, (_, k) => (k + 0.5) / batches.size));
@@ -136,6 +138,7 @@ export function denoisingFeeds(run: DenoisingFeeds): StepFeeds {
         [DenoisingFeed.labels, labels],
         [DenoisingFeed.noise, noise.training(epoch, step)],
         [DenoisingFeed.sigma, levels(noise.uniforms(epoch, step, 0, batches.size))],
+        [DenoisingFeed.temperature, scalar(temperature)],
         [DenoisingFeed.strength, scalar(strength.at(epoch + step / batches.steps, epochs))],
         ...optimizerFeeds(run, epoch, step),
       ]);

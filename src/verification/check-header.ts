@@ -23,8 +23,20 @@ export function headerFault(header: RunHeader): string | null {
   const idle = environments.findIndex(({ workers }) => workers < 1);
   if (idle >= 0) return `environments[${idle}] has ${environments[idle]?.workers} workers`;
   for (const [k, series] of header.series.entries()) {
+    const denoising = denoisingFault(series.denoised, model.denoiser !== undefined, k === 0);
+    if (denoising !== null) return ofSeries(header, k, denoising);
     const fault = methodOf(series).headerFault(series, header);
     if (fault !== null) return ofSeries(header, k, fault);
   }
   return null;
+}
+
+/** Whether a series says of the run's denoiser what it must. */
+function denoisingFault(denoised: boolean | undefined, hasDenoiser: boolean, isOwn: boolean): string | null {
+  if (denoised === undefined)
+    return hasDenoiser ? 'it does not say whether the denoiser is part of it' : null;
+  if (!hasDenoiser) return `denoised is ${denoised}, but the run has no denoiser`;
+  return isOwn && !denoised
+    ? 'denoised is false, but the first series is what the denoiser was run for'
+    : null;
 }

@@ -2,10 +2,12 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { labelOf } from '../../src/methods/index.ts';
 import { encodeModel } from '../../src/onnx/model/codec.ts';
 import { DataType } from '../../src/onnx/model/data-type.ts';
 import { tensorInfo } from '../../src/onnx/model/extract.ts';
 import type { RunHeader } from '../../src/records/record.ts';
+import { headerFault } from '../../src/verification/check-header.ts';
 import { npy, npz } from '../datasets/files.ts';
 import { floatTensor, intAttr, intsAttr, node, type Parts, tinyProto } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
@@ -19,6 +21,10 @@ const DATA = ['--data', 'npz:images.npz'];
 const QUICK = [...DATA, '--n', '200', '--n0', '20', '--max', '4', '--seed', '7', '--workers', '2'];
 const certify = (out: string, ...args: string[]) =>
   splitz(folder, 'certify', ...args, ...QUICK, '--out', out);
+const seriesOf = (name: string, k: number) =>
+  readResults(path(name)).records.map(
+    (record) => (outcome(record) as { series: readonly unknown[] }).series[k],
+  );
 const denoiserOf = ({ model }: RunHeader) => model.denoiser;
 
 /** A blur of every channel by itself, in an operator set older than the network's. */
@@ -69,7 +75,11 @@ beforeAll(async () => {
   writeFileSync(path('other/blur.onnx'), flipped());
   const runs = [
     await certify('run.jsonl', 'net.onnx', ...['--denoiser', 'blur.onnx', '--sigma', '0.1']),
-    await certify('bare.jsonl', 'net.onnx', ...['--split', 'input', '--sigma', '0.08']),
+    await certify(
+      'bare.jsonl',
+      'net.onnx',
+      ...['--split', 'input', '--sigma', '0.08', '--against', 'smoothing', '--baseline-sigma', '0.1'],
+    ),
   ];
   for (const { code, stderr } of runs) expect(code, stderr).toBe(0);
 }, 60_000);
@@ -78,7 +88,7 @@ afterAll(remove);
 describe('certify --denoiser', () => {
   it('adds noise to the image and records which denoiser stands behind it, and how it is used', () => {
     const { header } = readResults(path('run.jsonl'));
-    expect(header.series.map(({ method }) => method)).toEqual(['smoothing']);
+    expect(header.series[0]).toMatchObject({ method: 'smoothing', denoised: true });
     expect(denoiserOf(header)).toEqual({
       ...{
         name: 'blur.onnx',
@@ -102,12 +112,10 @@ describe('certify --denoiser', () => {
     );
     expect(written).toMatchObject({ code: 0, stdout: 'defended.onnx\n' });
     expect((await certify('defended.jsonl', 'defended.onnx')).code).toBe(0);
-    const [a, b] = ['run.jsonl', 'defended.jsonl'].map((name) => readResults(path(name)));
-    const series = ({ records }: NonNullable<typeof a>) =>
-      records.map((record) => (outcome(record) as { series: unknown }).series);
-    expect(a && series(a)).toEqual(b && series(b));
-    expect(settingsOf(b?.header as RunHeader)).toMatchObject({ sigma: 0.1 });
-    expect(b?.header.series[0]?.settings).toMatchObject({ sigma: { origin: 'model metadata' } });
+    const { header } = readResults(path('defended.jsonl'));
+    expect(seriesOf('defended.jsonl', 0)).toEqual(seriesOf('run.jsonl', 0));
+    expect(settingsOf(header)).toMatchObject({ sigma: 0.1 });
+    expect(header.series[0]?.settings).toMatchObject({ sigma: { origin: 'model metadata' } });
   });
 
   it('changes the votes, and uses a denoiser at the noise it was trained for unless told otherwise', async () => {
@@ -118,9 +126,36 @@ describe('certify --denoiser', () => {
     const own = readResults(path('own.jsonl'));
     expect(own.header.series[0]?.settings).toMatchObject({ sigma: { value: 0.08, origin: 'denoiser' } });
     const bare = readResults(path('bare.jsonl'));
-    expect(bare.records.map(outcome)).not.toEqual(own.records.map(outcome));
+    expect(seriesOf('bare.jsonl', 0)).not.toEqual(seriesOf('own.jsonl', 0));
     // The network alone is the network alone.
     expect(bare.records.map(({ answer }) => answer)).toEqual(own.records.map(({ answer }) => answer));
+  });
+
+  it('shows the network without the denoiser alongside, at the same noise, unless told not to', async () => {
+    const { header } = readResults(path('run.jsonl'));
+    expect(header.series.map(labelOf)).toEqual(['denoised smoothing σ=0.1', 'plain smoothing σ=0.1']);
+    expect(seriesOf('run.jsonl', 1)).toEqual(seriesOf('bare.jsonl', 1));
+    expect(seriesOf('run.jsonl', 1)).not.toEqual(seriesOf('run.jsonl', 0));
+    const lone = await certify('lone.jsonl', 'net.onnx', '--denoiser', 'blur.onnx', '--no-baseline');
+    expect(lone.code, lone.stderr).toBe(0);
+    expect(readResults(path('lone.jsonl')).header.series).toHaveLength(1);
+  });
+
+  it('leaves no doubt which series has the denoiser: a header that says otherwise is false', () => {
+    const { header } = readResults(path('run.jsonl'));
+    const { header: bare } = readResults(path('bare.jsonl'));
+    const denoised = (values: readonly (boolean | undefined)[], of: RunHeader = header) => ({
+      ...of,
+      series: of.series.map(({ denoised: _, ...one }, k) =>
+        values[k] === undefined ? one : { ...one, denoised: values[k] },
+      ),
+    });
+    expect(headerFault(header)).toBeNull();
+    expect(headerFault(denoised([false, true]))).toContain(
+      'the first series is what the denoiser was run for',
+    );
+    expect(headerFault(denoised([true, undefined]))).toContain('does not say whether the denoiser');
+    expect(headerFault(denoised([undefined, false], bare))).toContain('the run has no denoiser');
   });
 
   it('uses a denoiser that states nothing as it is, and says so', async () => {
@@ -133,9 +168,14 @@ describe('certify --denoiser', () => {
   });
 
   it('puts a denoiser of latents behind the cut it was trained for, and composes the same there', async () => {
-    const ended = await certify('latent.jsonl', 'net.onnx', '--denoiser', 'latent.onnx', '--no-baseline');
+    const ended = await certify('latent.jsonl', 'net.onnx', '--denoiser', 'latent.onnx');
     expect(ended.code, ended.stderr).toBe(0);
     const own = readResults(path('latent.jsonl'));
+    expect(own.header.series.map(labelOf)).toEqual([
+      'denoised SPLITZ σ=0.2',
+      expect.stringMatching(/^denoised smoothing σ=/u),
+      'SPLITZ σ=0.2',
+    ]);
     expect(denoiserOf(own.header)).toMatchObject({ at: 'a', scaling: { trained: 0.2, sigma: 0.2 } });
     expect(own.header.series[0]).toMatchObject({
       method: 'splitz',
@@ -143,9 +183,7 @@ describe('certify --denoiser', () => {
     });
     expect((await splitz(folder, 'compose', 'latent.onnx', 'net.onnx', '--out', 'behind.onnx')).code).toBe(0);
     expect((await certify('behind.jsonl', 'behind.onnx', '--no-baseline')).code).toBe(0);
-    const series = (name: string) =>
-      readResults(path(name)).records.map((record) => (outcome(record) as { series: unknown }).series);
-    expect(series('behind.jsonl')).toEqual(series('latent.jsonl'));
+    expect(seriesOf('behind.jsonl', 0)).toEqual(seriesOf('latent.jsonl', 0));
     const again = ['--denoiser', 'latent.onnx', ...DATA, '--image', '0', '1'];
     const replayed = await splitz(folder, 'replay', 'latent.jsonl', 'net.onnx', ...again);
     expect(replayed.code, replayed.stderr).toBe(0);
@@ -246,6 +284,9 @@ describe('a run with a denoiser', () => {
     const pilot = ['--images', '4', '--draws', '40', '--levels', '0.05,0.2', '--max', '10', '--json'];
     const planned = await splitz(folder, 'plan', 'net.onnx', ...asked, ...pilot, '--n', '200');
     expect(planned.code, planned.stderr).toBe(0);
+    expect(planned.stderr).toMatch(
+      /gain {3}at sigma [\d.]+ an expected average radius of [\d.]+ behind the denoiser, of [\d.]+ without it/u,
+    );
     const { grid, config } = JSON.parse(planned.stdout) as {
       grid: { cut: string; sigma: number }[];
       config: object | null;

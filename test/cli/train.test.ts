@@ -68,6 +68,26 @@ describe('a training run', () => {
     expect(readdirSync(root).filter((name) => /tmp|lock/.test(name))).toEqual([]);
   });
 
+  it('without noise (--noise-scale 0) is judged without noise, and says of none that it was trained for it', async () => {
+    const command = ['train', ...GLYPHS, ...QUICK, '--split', 'input', '--noise-scale', '0', '--epochs', '1'];
+    const [quiet, loud] = [
+      await splitz(root, ...command, '--out', 'clean.onnx'),
+      await splitz(root, ...command, '--sigma', '90', '--json', '--out', 'loud.onnx'),
+    ];
+    expect(quiet.code, quiet.stderr).toBe(0);
+    expect(quiet.stdout).toMatch(/clean\.onnx: [\d.]+ % of held-out images right, without noise$/mu);
+    const metadata = metadataOf(join(root, 'clean.onnx'));
+    expect([metadata.has('splitz.sigma'), metadata.has('splitz.split')]).toEqual([false, false]);
+    // The level that is multiplied by 0 does not matter, to weights or to what is measured.
+    expect(weightsOf(join(root, 'loud.onnx'))).toEqual(weightsOf(join(root, 'clean.onnx')));
+    const { sigma, history } = JSON.parse(loud.stdout) as {
+      sigma: number | null;
+      history: { validation: { accuracy: number } }[];
+    };
+    expect(sigma).toBeNull();
+    expect(quiet.stdout).toContain(` ${((history[0]?.validation.accuracy ?? 0) * 100).toFixed(1)} %`);
+  });
+
   it('writes a file that certify takes without flags, and that says how it was made', async () => {
     const out = join(root, 'own.onnx');
     const trained = await splitz(

@@ -5,6 +5,7 @@ import { decodeModel, encodeModel } from '../../src/onnx/model/codec.ts';
 import { modelFromBytes } from '../../src/onnx/model/load.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
 import { runRows, withSession } from '../../src/onnx/runtime/session.ts';
+import { denoiserSettings } from '../../src/runs/denoiser-settings.ts';
 import { networkBuilder } from '../../src/training/architectures/builder.ts';
 import { buildDenoiser } from '../../src/training/architectures/denoisers.ts';
 import { initialKernel } from '../../src/training/architectures/initial-weights.ts';
@@ -14,7 +15,7 @@ import type { TrainingBatches } from '../../src/training/batches.ts';
 import { DenoisingFeed, denoisingProgram } from '../../src/training/denoising-step.ts';
 import type { Engine } from '../../src/training/engines/engine.ts';
 import { denoisingFeeds } from '../../src/training/feeds.ts';
-import { parseDenoisingLoss } from '../../src/training/losses/denoising.ts';
+import { instability, parseDenoisingLoss } from '../../src/training/losses/denoising.ts';
 import { type Network, trainableNetwork } from '../../src/training/network.ts';
 import { createTrainingNoise } from '../../src/training/noise.ts';
 import { ADAM, createOptimizer, SGD } from '../../src/training/optimizers.ts';
@@ -64,7 +65,11 @@ function subject(
 }
 
 function feedsOf(program: Program, name: string): Map<string, Float32Array> {
-  const scalars: { readonly [name: string]: number } = { strength: 0.7, 'optimizer.rate': 0.01 };
+  const scalars: { readonly [name: string]: number } = {
+    strength: 0.7,
+    temperature: 3,
+    'optimizer.rate': 0.01,
+  };
   return new Map(
     [...program.functions[name]!.feeds].map(([feed, dims]) => {
       const size = dims.reduce((product, d) => product * d, 1);
@@ -191,6 +196,33 @@ describe('what is trained', () => {
 });
 
 describe('the losses of a denoiser', () => {
+  it('stability is the cross-entropy of logits divided by the temperature: at a high one a confident mistake costs little', async () => {
+    const tf = await import('@tensorflow/tfjs-core');
+    const [clean, answers] = [
+      [8, 0, -4],
+      [-4, 8, 0],
+    ] as const;
+    const softmax = (logits: readonly number[], t: number): number[] => {
+      const powers = logits.map((z) => Math.exp(z / t));
+      const sum = powers.reduce((a, b) => a + b, 0);
+      return powers.map((power) => power / sum);
+    };
+    for (const t of [1, 4]) {
+      const expected = -softmax(clean, t).reduce(
+        (s, p, k) => s + p * Math.log(softmax(answers, t)[k] as number),
+        0,
+      );
+      const found = instability(tf, tf.tensor2d([[...clean]]), tf.tensor2d([[...answers]]), t);
+      expect(found.dataSync()[0]).toBeCloseTo(expected, 4);
+    }
+  });
+
+  it.each([0, -1, Number.NaN])('refuse the temperature %s', (temperature) => {
+    const training = { dataset: 'glyphs', hasNetwork: true, trainedBefore: true };
+    expect(() => denoiserSettings({ temperature }, training)).toThrow(/--temperature/u);
+    expect(denoiserSettings({}, training).values.temperature).toBe(4);
+  });
+
   it.each([
     ['mse', 4, ['mse', 'mse', 'mse', 'mse'], 'mse'],
     [' stability ', 2, ['stability', 'stability'], 'stability'],
@@ -226,6 +258,7 @@ describe('the noise of a denoiser trained for a range', () => {
     denoisingFeeds({
       ...{ batches, optimizer: sgd, epochs: 2, sigma: { least, most }, stages: parseDenoisingLoss('mse', 2) },
       noise: createTrainingNoise(3, { training: 4, validation: 4 }),
+      temperature: 4,
       strength: parseSchedule('1', { option: '--strength', least: 0, most: 1 }),
       learningRate: parseSchedule('1e-3', { option: '--learning-rate', least: 0, most: 1 }),
     });

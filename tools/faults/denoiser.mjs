@@ -66,6 +66,28 @@ export const DENOISER_FAULTS = [
     tests: 'test/training/denoising.test.ts',
   },
   {
+    name: 'denoiser: the series without it has it all the same',
+    file: 'src/runs/subject-of-series.ts',
+    from: 'denoised === false ?',
+    to: 'denoised === null ?',
+    rebuild: true,
+    tests: 'test/cli/denoiser.test.ts',
+  },
+  {
+    name: 'denoiser: a header may call it part of no series',
+    file: 'src/verification/check-header.ts',
+    from: 'isOwn && !denoised',
+    to: 'isOwn && denoised === null',
+    tests: 'test/cli/denoiser.test.ts',
+  },
+  {
+    name: 'denoiser training: the temperature is that of the clean answers alone',
+    file: 'src/training/losses/denoising.ts',
+    from: 'tf.div(answers, temperature)',
+    to: 'answers',
+    tests: 'test/training/denoising.test.ts',
+  },
+  {
     name: 'denoiser training: a range of noise is its lower end',
     file: 'src/training/feeds.ts',
     from: 'sigma.least + share * (sigma.most - sigma.least)',

@@ -126,7 +126,7 @@ function targetNotes({ subject, certified }: AttackTarget, { seed, seedOrigin }:
     ...dataNotes(subject.data),
     certified === null
       ? 'attack the network alone, without noise'
-      : `attack ${certified.method.label(certified.settings)}, seed ${seed} (${seedOrigin})`,
+      : `attack ${certified.method.label(certified.settings, subject.denoiser !== null)}, seed ${seed} (${seedOrigin})`,
   ];
 }
 

@@ -122,7 +122,8 @@ function seriesNotes(header: RunHeader): string[] {
   return [
     ...header.series.flatMap((series, k) => {
       const lines = methodOf(series).notes(series, k === 0 ? seed : null);
-      return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}`);
+      const without = series.denoised === false ? ', without the denoiser' : '';
+      return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}${without}`);
     }),
     ...shared,
   ];

@@ -105,7 +105,7 @@ function assemble(
   out: string,
 ): Assembled {
   const { values, range: sigma, stages, strength, learningRate } = settings;
-  const { batch, epochs } = values;
+  const { batch, epochs, temperature } = values;
   const optimizer = optimizerOf(values, denoiser.parameters);
   const count = batch * sizeOf(latentDims);
   const noise = createTrainingNoise(flags.seed, { training: count, validation: count });
@@ -119,7 +119,7 @@ function assemble(
     run: {
       batches,
       feeds: denoisingFeeds({
-        ...{ batches, optimizer, noise, epochs, sigma, stages, strength, learningRate },
+        ...{ batches, optimizer, noise, epochs, sigma, stages, strength, temperature, learningRate },
       }),
       ...{ epochs, learningRate },
       identity: {

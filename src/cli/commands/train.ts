@@ -149,6 +149,9 @@ async function trainInto(out: string, flags: Flags, signal: AbortSignal): Promis
 }
 
 /** Whether the network is trained for a margin of its own, without noise and without a cut. */
+const endsWithoutNoise = ({ settings: { values } }: OpenedTraining): boolean =>
+  schedulesOf(values).noiseScale.at(values.epochs, values.epochs) === 0;
+
 const isMargin = ({ settings }: OpenedTraining): boolean => settings.values.recipe === 'margin';
 
 function assemble(opened: OpenedTraining, batches: TrainingBatches, flags: Flags, out: string): Assembled {
@@ -246,9 +249,9 @@ function marginParts(
   };
 }
 
-/** The noise at the cut that the file is to be certified with; null where it is certified without. */
+/** The noise at the cut that the file was made for; null where it has learned to do without noise, or never met any. */
 function finalSigma(opened: OpenedTraining, { history }: TrainedState): number | null {
-  if (isMargin(opened)) return null;
+  if (isMargin(opened) || endsWithoutNoise(opened)) return null;
   const { noise, sigma } = opened.settings.values;
   return noise === 'fixed' ? sigma : shortened(history.at(-1)?.validation.sigma ?? sigma);
 }
@@ -281,7 +284,7 @@ async function write(
   const sigma = finalSigma(opened, trained);
   await saveModel(
     withTrainingRecord(writeBack(source.proto, named), {
-      split: isMargin(opened) ? null : cut.name,
+      split: sigma === null ? null : cut.name,
       sigma: sigma === null ? null : String(sigma),
       // Behind an orthogonal encoder the noise is that at the input.
       matchedSigma: values.noise === 'matched' || values.recipe === 'orthogonal' ? values.sigma : null,
@@ -307,24 +310,25 @@ function report(out: string, opened: OpenedTraining, trained: TrainedState, flag
   const sigma = finalSigma(opened, trained);
   const { epsilon } = opened.settings.values;
   const last = trained.history.at(-1);
+  const percent = (share: number | null | undefined): string => ((share ?? 0) * 100).toFixed(1);
+  const [how, text, certify] = isMargin(opened)
+    ? [
+        { epsilon },
+        `, ${percent(last?.validation.verified)} % verified at epsilon ${epsilon}, by an estimate of the norms`,
+        ` --method ${MARGIN_METHOD}`,
+      ]
+    : sigma === null
+      ? [{ split: null, sigma }, ', without noise', '']
+      : [{ split: opened.cut.name, sigma }, ` under noise: split '${opened.cut.name}', sigma ${sigma}`, ''];
   if (flags.json) {
-    const how = sigma === null ? { epsilon } : { split: opened.cut.name, sigma };
     const settings = relevant(opened.settings.values);
     process.stdout.write(`${JSON.stringify({ out, ...how, settings, history: trained.history })}\n`);
     return;
   }
-  const percent = (share: number | null | undefined): string => ((share ?? 0) * 100).toFixed(1);
-  const accuracy = percent(last?.validation.accuracy);
-  process.stdout.write(
-    sigma === null
-      ? `${out}: ${accuracy} % of held-out images right, ${percent(last?.validation.verified)} % verified at epsilon ${epsilon}, by an estimate of the norms\n`
-      : `${out}: split '${opened.cut.name}', sigma ${sigma}, ${accuracy} % of held-out images right under noise\n`,
-  );
-  if (!flags.quiet) {
-    const data = opened.data.kind === 'glyphs' ? '' : ` --data ${flags.data ?? opened.data.kind}`;
-    const method = sigma === null ? ` --method ${MARGIN_METHOD}` : '';
-    process.stderr.write(`next   splitz-onnx certify ${out}${method}${data}\n`);
-  }
+  process.stdout.write(`${out}: ${percent(last?.validation.accuracy)} % of held-out images right${text}\n`);
+  if (flags.quiet) return;
+  const data = opened.data.kind === 'glyphs' ? '' : ` --data ${flags.data ?? opened.data.kind}`;
+  process.stderr.write(`next   splitz-onnx certify ${out}${certify}${data}\n`);
 }
 
 /** Reports a target that cannot be written, or would be overwritten, before an hour of training rather than after it. */

@@ -44,6 +44,10 @@ export const trainingOptions = <T>(y: Argv<T>) =>
       nargs: 1,
       describe: 'weight of what the loss adds to the cross-entropy, a schedule such as 0:1@10',
     })
+    .option('temperature', {
+      type: 'number',
+      describe: 'of a denoiser: what logits are divided by in the loss stability [4]',
+    })
     .option('regularizer', { choices: REGULARIZERS, describe: 'local Lipschitz bound that is trained' })
     .option('lambda', { type: 'string', nargs: 1, describe: 'its weight, a schedule such as 0.8:0.4' })
     .option('radius', {

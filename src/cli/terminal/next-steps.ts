@@ -4,7 +4,7 @@
  */
 import { methodOf, ownSeries } from '../../methods/index.ts';
 import { DEFAULT_INPUT_SIGMA } from '../../methods/smoothing/settings.ts';
-import type { RunHeader } from '../../records/record.ts';
+import type { RunHeader, SeriesHeader } from '../../records/record.ts';
 import { shippedDenoiser } from '../../runs/shipped-denoisers.ts';
 import { LEVEL, mcNemar } from '../../statistics/comparison.ts';
 import type { RunSummary } from '../../statistics/summary.ts';
@@ -27,11 +27,13 @@ export function nextSteps(header: RunHeader, summary: RunSummary, again: Again):
   // Abstentions, and under much noise the one class that is left for all images.
   const silent = 2 * own.score.radii.length < summary.images;
   const better = clearlyBetter(header, summary);
-  if (!silent && better === null) return [];
+  const bare = betterWithout(header, summary);
+  if (!silent && better === null && bare === null) return [];
   const doubtful = header.findings.some(({ id, severity }) => severity !== 'note' && OF_PIXELS.includes(id));
   const poor = summary.right !== null && 2 * summary.right < summary.images;
   return [
     ...(doubtful || poor ? [ofPixels(doubtful, again)] : []),
+    ...(bare === null ? [] : [ofBare(header, bare, again)]),
     ...(better === null ? [] : [ofComparison(header, better, again)]),
     ...(silent ? ofNoise(header, better, again) : []),
   ];
@@ -41,22 +43,34 @@ export function nextSteps(header: RunHeader, summary: RunSummary, again: Again):
 function clearlyBetter(header: RunHeader, { series, images }: RunSummary): number | null {
   const [own] = series;
   const fair = methodOf(ownSeries(header)).fairness(ownSeries(header), own?.medianLocalLipschitz ?? null);
-  const beside = header.series.findIndex((one, k) => k > 0 && (fair === null || fair.matches(one)));
+  const isFair = (one: SeriesHeader): boolean =>
+    one.denoised !== false && (fair === null || fair.matches(one));
+  const beside = header.series.findIndex((one, k) => k > 0 && isFair(one));
   // Where nothing was certified, no median local bound says which level is fair: what ran alongside is.
-  const at = beside > 0 ? beside : header.series.length > 1 && own?.score.radii.length === 0 ? 1 : -1;
-  const other = series[at];
-  if (own === undefined || other === undefined) return null;
+  const alongside = header.series[1] !== undefined && header.series[1].denoised !== false;
+  const at = beside > 0 ? beside : alongside && own?.score.radii.length === 0 ? 1 : -1;
+  return isClearlyBetter(at, series, images) ? at : null;
+}
+
+/** Number of the series without the denoiser where it is the better one; else null. */
+function betterWithout(header: RunHeader, { series, images }: RunSummary): number | null {
+  const at = header.series.findIndex(({ denoised }) => denoised === false);
+  return isClearlyBetter(at, series, images) ? at : null;
+}
+
+/** Whether a series certifies larger radii than the first, and chance does not explain it. */
+function isClearlyBetter(at: number, series: RunSummary['series'], images: number): boolean {
+  const [own, other] = [series[0], series[at]];
+  if (own === undefined || other === undefined) return false;
   const pairs = Array.from({ length: images }, (_, k) => [
     own.score.credited[k] ?? 0,
     other.score.credited[k] ?? 0,
   ]);
   const ahead = pairs.filter(([mine = 0, its = 0]) => its > mine).length;
   const behind = pairs.filter(([mine = 0, its = 0]) => its < mine).length;
-  return ahead > behind &&
-    mcNemar(ahead, behind) <= LEVEL &&
-    other.averageRadius.mean > own.averageRadius.mean
-    ? at
-    : null;
+  return (
+    ahead > behind && mcNemar(ahead, behind) <= LEVEL && other.averageRadius.mean > own.averageRadius.mean
+  );
 }
 
 const ofPixels = (doubtful: boolean, again: Again): NextStep => ({
@@ -65,6 +79,22 @@ const ofPixels = (doubtful: boolean, again: Again): NextStep => ({
     : 'Without noise, too, the network is right on few images. Check data, labels and pixels first',
   command: again.other('inspect', {}),
 });
+
+function ofBare(header: RunHeader, k: number, again: Again): NextStep {
+  const { method, settings } = header.series[k] ?? ownSeries(header);
+  const { sigma, split } = settings as Readonly<
+    Record<string, { readonly value: string | number } | undefined>
+  >;
+  return {
+    why: 'The network certifies more without the denoiser. Omit it',
+    command: again.undenoised({
+      method,
+      ...(split === undefined ? {} : { split: split.value }),
+      ...(sigma === undefined ? {} : { sigma: sigma.value }),
+      out: `${again.stem}.undenoised.jsonl`,
+    }),
+  };
+}
 
 function ofComparison(header: RunHeader, k: number, again: Again): NextStep {
   const series = header.series[k];
@@ -81,7 +111,7 @@ function ofComparison(header: RunHeader, k: number, again: Again): NextStep {
 
 /** What helps where most images are not certified: less noise, or a network that bears it. */
 function ofNoise(header: RunHeader, better: number | null, again: Again): NextStep[] {
-  const series = header.series[better ?? header.series.length - 1];
+  const series = header.series[better ?? header.series.findLastIndex(({ denoised }) => denoised !== false)];
   const sigma = series === undefined ? null : sigmaOf(series.settings);
   if (series === undefined || sigma === null) return [];
   const less = Number((sigma / 2).toPrecision(3));

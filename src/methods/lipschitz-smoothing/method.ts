@@ -118,7 +118,7 @@ export const lipschitzSmoothing = defineMethod<LipschitzSettings, LipschitzEvide
       ...{ rounding, localLipschitz: e.localLipschitz },
     };
   },
-  label: ({ sigma }) => `Lipschitz-aware σ=${sigma}`,
+  label: ({ sigma }, denoised) => `${denoised ? 'denoised ' : ''}Lipschitz-aware σ=${sigma}`,
   tag: ({ split }) => `${split}-scores`,
 
   async twin({ split, sigma, n0, n, alpha, lipschitz }, beside, { classifier }, context) {

@@ -58,7 +58,7 @@ export const smoothing = defineMethod<SmoothingSettings, VoteEvidence, Smoothing
   whyNone: ({ evidence }) => whyNoVotes(evidence),
   votes: (evidence) => evidence,
   probability: ({ pA }) => pA,
-  label: ({ sigma }) => `plain smoothing σ=${sigma}`,
+  label: ({ sigma }, denoised) => `${denoised ? 'denoised' : 'plain'} smoothing σ=${sigma}`,
   tag: () => 'input',
   surrogate: ({ sigma }, { classifier }) => ({ cut: inputCut(classifier), sigma }),
   figures: voteFigures,

@@ -135,7 +135,7 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
       localLipschitz: e.localLipschitz,
     };
   },
-  label: ({ sigma }) => `SPLITZ σ=${sigma}`,
+  label: ({ sigma }, denoised) => `${denoised ? 'denoised ' : ''}SPLITZ σ=${sigma}`,
   tag: ({ split }) => split,
 
   async twin(settings, beside, { classifier }, context) {

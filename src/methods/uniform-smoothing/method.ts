@@ -96,7 +96,7 @@ export const uniformSmoothing = defineMethod<UniformSettings, VoteEvidence, Smoo
   whyNone: ({ evidence }) => whyNoVotes(evidence),
   votes: (evidence) => evidence,
   probability: ({ pA }) => pA,
-  label: ({ lambda }) => `uniform smoothing λ=${lambda}`,
+  label: ({ lambda }, denoised) => `${denoised ? 'denoised ' : ''}uniform smoothing λ=${lambda}`,
   tag: () => 'uniform',
   figures: voteFigures,
   references: [LEE, YANG],

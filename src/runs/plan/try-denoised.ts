@@ -1,9 +1,12 @@
 /** The pilot of a network behind a denoiser: at the denoiser's cut alone, with the denoiser as it is used at each level of noise. */
+
+import { roundDown } from '../../ground/decimal.ts';
 import { UsageError } from '../../ground/errors.ts';
-import type { Context } from '../../methods/context.ts';
+import { type Context, note } from '../../methods/context.ts';
 import type { Pilot, PilotImages, PilotRequest, RunPilot } from '../../methods/method.ts';
 import { type DenoiserRequest, denoisedAt, loadDenoiser } from '../open-denoiser.ts';
 import type { OpenedSubject } from '../open-subject.ts';
+import { subjectOf } from '../subject-of-series.ts';
 
 export interface Tried {
   readonly subject: OpenedSubject;
@@ -35,8 +38,11 @@ export async function tryDenoised(
     });
   }
   const cuts = [String(denoiser.asked['split']?.value)];
-  if (denoiser.sigma === null)
-    return { subject, found: await runPilot({ ...request, cuts }, subject, images, context) };
+  if (denoiser.sigma === null) {
+    const found = await runPilot({ ...request, cuts }, subject, images, context);
+    if (denoiser.cut.index === 0) await tellWithout(runPilot, request, { subject, found }, images, context);
+    return { subject, found };
+  }
   if (denoiser.cut.index > 0) {
     throw new UsageError({
       what: 'plan does not try a denoiser of latents that was trained for one level of noise',
@@ -56,7 +62,31 @@ export async function tryDenoised(
       found: await runPilot({ ...request, cuts, levels: [level] }, at, images, context),
     });
   }
-  return bestOf(tried);
+  const best = bestOf(tried);
+  await tellWithout(runPilot, request, best, images, context);
+  return best;
+}
+
+/** What the denoiser buys: the network without it at the noise that was best with it. */
+async function tellWithout(
+  runPilot: RunPilot,
+  request: PilotRequest,
+  { subject, found: { best } }: Tried,
+  images: PilotImages,
+  context: Context,
+): Promise<void> {
+  const bare = subjectOf({ denoised: false }, subject);
+  const without = await runPilot(
+    { ...request, cuts: ['input'], levels: [best.sigma] },
+    bare,
+    images,
+    context,
+  );
+  const [behind, alone] = [best, without.best].map(({ averageRadius }) => roundDown(averageRadius, 3));
+  note(
+    context,
+    `gain   at sigma ${best.sigma} an expected average radius of ${behind} behind the denoiser, of ${alone} without it`,
+  );
 }
 
 /** The first of the best, with the grid of all. */

@@ -2,10 +2,11 @@
  * What a denoiser d is trained for, x̂ = d(x + δ), δ ~ N(0, σ²I):
  *
  *   mse        mean_i ‖x̂_i - x_i‖² / (σ_i² dim): the share of the noise that is left, so that every σ of a range counts alike
- *   stability  mean_i CE(f(x̂_i), softmax f(x_i)) + s · mse, with f the frozen network: its own answer is to stay
+ *   stability  mean_i CE(f(x̂_i) / T, softmax(f(x_i) / T)) + s · mse, with f the frozen network: its own answer is to stay
  *
  * (Salman, Sun, Yang, Kapoor, Kolter, "Denoised smoothing", NeurIPS 2020.) One after the other, "mse@30%,stability": a
- * network tells a denoiser little that does not denoise yet.
+ * network tells a denoiser little that does not denoise yet. At T = 1 the loss is that of the paper; a network that was never
+ * wrong about its training images is sure of itself when it is wrong about noisy ones too, and these few then rule the gradient.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { UsageError } from '../../ground/errors.ts';
@@ -62,7 +63,8 @@ export function squaredError(tf: Tf, clean: Tensor, denoised: Tensor): Tensor {
   return tf.mean(tf.squaredDifference(denoised, clean), axes);
 }
 
-/** Mean cross-entropy of answers to the network's own clean ones, both logits [B,K]. */
-export function instability(tf: Tf, clean: Tensor, answers: Tensor): Tensor {
-  return tf.neg(tf.mean(tf.sum(tf.mul(tf.softmax(clean), tf.logSoftmax(answers)), 1)));
+/** Mean cross-entropy of answers to the network's own clean ones, both logits [B,K], divided by the temperature first. */
+export function instability(tf: Tf, clean: Tensor, answers: Tensor, temperature: Tensor | number): Tensor {
+  const own = tf.softmax(tf.div(clean, temperature));
+  return tf.neg(tf.mean(tf.sum(tf.mul(own, tf.logSoftmax(tf.div(answers, temperature))), 1)));
 }

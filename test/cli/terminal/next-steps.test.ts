@@ -72,21 +72,35 @@ describe('advice after a run', () => {
     expect(commands[2]).toContain(' --denoiser unet-small --sigma 0.5 --out net-denoiser-0.5.onnx');
   });
 
-  it('is to train the denoiser for this network, where there was one', () => {
+  /** Commands after a denoised run with the network without it alongside. */
+  const denoisedSteps = (change: (record: CertificateRecord) => CertificateRecord): string[] => {
     const denoiser = {
       ...{ name: 'd.onnx', files: [{ name: 'd.onnx', sha256: '0'.repeat(64) }], producer: '', at: null },
       ...{ trained: null, scaling: null, diffusion: null },
     };
-    const its = { ...header, model: { ...header.model, denoiser } };
-    const records = Array.from({ length: 12 }, (_, k) => abstain(abstain(exampleRecord(k, its), 0), 1));
+    const series = [true, false].map((denoised) => ({ ...smoothingSeries(), denoised }));
+    const its = { ...exampleHeader({ series }), model: { ...header.model, denoiser } };
+    const records = Array.from({ length: 12 }, (_, k) => change(exampleRecord(k, its)));
     const given = {
       ...flags,
       denoiser: 'd.onnx',
       origins: new Map([...flags.origins, ['denoiser', 'flag' as const]]),
     };
-    const commands = nextSteps(its, summarise(its, outcomesOf(records, its)), again(given)).map(
+    return nextSteps(its, summarise(its, outcomesOf(records, its)), again(given)).map(
       ({ command }) => command,
     );
+  };
+
+  it('is to leave the denoiser out, where the network certifies clearly more without it', () => {
+    expect(denoisedSteps((record) => certify(certify(record, 0, 0.3), 1, 0.6))).toEqual([
+      "splitz-onnx certify 'it'\\''s/net.onnx' --data 'mnist:my data' --max 12 --method smoothing --sigma 0.5 --out net.undenoised.jsonl",
+    ]);
+    expect(denoisedSteps((record) => certify(certify(record, 0, 0.6), 1, 0.3))).toEqual([]);
+  });
+
+  it('is to train the denoiser for this network, where there was one', () => {
+    const commands = denoisedSteps((record) => abstain(abstain(record, 0), 1));
+    expect(commands[0]).toContain('--denoiser d.onnx');
     expect(commands[2]).toBe(
       "splitz-onnx train 'it'\\''s/net.onnx' --data 'mnist:my data' --denoiser d.onnx --loss stability --sigma 0.5 --out net-denoiser-0.5.onnx",
     );

@@ -109,13 +109,8 @@ class Step:
         return loss
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--network", choices=NETWORKS, default="lenet")
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+def answer_on_stdin(make_step, options):
+    """Works for as long as each line of standard input says. options: batch, device, threads."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
@@ -123,7 +118,7 @@ def main():
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     device = torch.device(options.device)
-    step = Step(options.network, options.batch, device)
+    step = make_step(device)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {options.threads} threads"
     print(json.dumps({"description": f"PyTorch {torch.__version__} ({where})"}), flush=True)
     for line in sys.stdin:
@@ -136,4 +131,15 @@ def main():
         print(json.dumps({"images": images, "seconds": time.perf_counter() - began}), flush=True)
 
 
-main()
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--network", choices=NETWORKS, default="lenet")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    answer_on_stdin(lambda device: Step(options.network, options.batch, device), options)
+
+
+if __name__ == "__main__":
+    main()
