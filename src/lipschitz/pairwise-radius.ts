@@ -130,7 +130,7 @@ const ALLOWED = 2e9;
 
 /** The way that keeps the linear part, its norms proved without any probability. */
 function keepingLinearPart(half: LeftHalf, norms: CertainNorms): (evaluation: Evaluation) => Way {
-  const linear = new LinearBound(half, ALLOWED, (matrix) => norms.prepared(matrix));
+  const linear = new LinearBound(half, ALLOWED, norms);
   const moved = (ball: LinearBall | null): Moved | null =>
     ball && {
       bases: ball.bases,

@@ -30,7 +30,7 @@ const within = (scales: Scales, other: Scales): boolean =>
  * @returns upper bounds, each false with probability at most `delta`
  */
 export function provedNorms(
-  normOf: (matrix: LinearMap) => SpectralNorm,
+  normOf: (matrix: LinearMap) => Pick<SpectralNorm, 'bound' | 'deterministic'>,
   wholeNorm: (matrix: LinearMap) => number | undefined,
   gaussian: GaussianSource,
   delta: number,

@@ -8,6 +8,7 @@ const BOUND = 'test/lipschitz/linear/linear-bound.test.ts';
 const NORMS = 'test/lipschitz/linear/composed-norms.test.ts';
 
 const ball = 'src/lipschitz/linear/linear-ball.ts';
+const better = 'src/lipschitz/linear/better-bound.ts';
 const forms = 'src/lipschitz/linear/composed-forms.ts';
 const elementwise = 'src/operators/nonlinear/elementwise.ts';
 const activation = 'src/operators/nonlinear/activation.ts';
@@ -174,15 +175,15 @@ export const LINEAR_FAULTS = [
   },
   {
     name: 'linear: delta is not divided over the proofs of an image',
-    file: 'src/lipschitz/input-radius.ts',
-    from: 'each: delta / 2 / (uses * PROOFS)',
-    to: 'each: delta / 2 / (uses * (PROOFS - 2))',
+    file: better,
+    from: 'each: delta / (uses * (PROOFS + SHARED_PROOFS))',
+    to: 'each: delta / uses',
     tests: NORMS,
   },
   {
-    name: 'linear: both bounds spend all of delta',
-    file: 'src/lipschitz/input-radius.ts',
-    from: 'each: delta / 2 / (uses * PROOFS)',
+    name: 'linear: what all images share is left out of delta',
+    file: better,
+    from: 'each: delta / (uses * (PROOFS + SHARED_PROOFS))',
     to: 'each: delta / (uses * PROOFS)',
     tests: NORMS,
   },

@@ -1,0 +1,96 @@
+// The bound that keeps the linear part beside the one by secants, behind the second and the third activation of real networks: the
+// radius at the latent radius that `secant` needs for a radius of 0.05, and processor time. Nothing is sampled.
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { openDataset } from '../../dist/datasets/open-dataset.js';
+import { isActivation } from '../../dist/lipschitz/first-activation.js';
+import { leftHalfBoundAt, probesOf } from '../../dist/methods/splitz/left-half.js';
+import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
+import { loadModel } from '../../dist/onnx/model/load.js';
+
+const KINDS = ['secant', 'linear'];
+const RADIUS = 0.05;
+const IMAGES = [0, 7, 14];
+const PLACES = ['second', 'third'];
+
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Seconds of processor time, garbage collection included. */
+function timed(work) {
+  const started = process.cpuUsage();
+  const result = work();
+  const { user, system } = process.cpuUsage(started);
+  return { result, seconds: (user + system) / 1e6 };
+}
+
+/** Cuts right behind an activation. */
+const behindActivations = ({ cuts }) =>
+  cuts.cuts.filter(({ value }) => value.producer != null && isActivation(value.producer));
+
+/** Medians over the images, of each bound: radius, D / (norm of the Jacobian times the radius), seconds. */
+async function measured(classifier, cut, set) {
+  const lefts = KINDS.map((kind) => leftHalfBoundAt(classifier, cut, kind));
+  const images = await Promise.all(IMAGES.map((index) => set.image(index)));
+  const evaluations = images.map((image) => lefts[0].evaluate(Float64Array.from(image)));
+  const latent =
+    lefts[0].provedBallAt(evaluations[0], RADIUS, probesOf(1n, 0)).total + evaluations[0].latent.error;
+  return {
+    latent,
+    found: lefts.map((left) => {
+      const runs = evaluations.map((evaluation, i) => {
+        const { result, seconds } = timed(() => left.inputRadius(evaluation, latent, probesOf(1n, i)));
+        return { radius: result.radius, seconds };
+      });
+      return {
+        radius: median(runs.map(({ radius }) => radius)),
+        seconds: median(runs.map(({ seconds }) => seconds)),
+      };
+    }),
+  };
+}
+
+/** @param shared the folder with catalogue.json, models and data */
+export async function networks(shared) {
+  const catalogue = join(shared, 'catalogue.json');
+  if (!existsSync(catalogue)) {
+    console.log(`skipped: ${catalogue} is not here`);
+    return;
+  }
+  const only = process.argv[3];
+  console.log(
+    `medians of ${IMAGES.length} images                                  R_u   radius: secant  linear   processor seconds: secant  linear`,
+  );
+  for (const { file, dataset, layout, scale, mean, std } of JSON.parse(readFileSync(catalogue, 'utf8'))) {
+    if (!/^models\/(real|noise-trained)\/.*(?<!dynamo18)\.onnx$/.test(file) || !dataset) continue;
+    if (only !== undefined && !file.includes(only)) continue;
+    const set = await openDataset(
+      dataset === 'mnist'
+        ? `mnist:${join(shared, 'data/mnist')}`
+        : `cifar10:${join(shared, 'data/cifar-10')}`,
+      { subset: 'test' },
+    );
+    const name = basename(file, '.onnx');
+    try {
+      const classifier = await prepareClassifier(await loadModel(join(shared, file)), undefined, {
+        layout,
+        scale: scale === '0..255' ? 255 : 1,
+        ...(Array.isArray(mean) && { mean }),
+        ...(Array.isArray(std) && { std }),
+        imageShape: set.shape,
+      });
+      const cuts = behindActivations(classifier);
+      for (const [i, place] of PLACES.entries()) {
+        const cut = cuts[i + 1];
+        if (cut === undefined) continue;
+        const { latent, found } = await measured(classifier, cut, set);
+        const cells = found.map(({ radius, seconds }) => [radius.toFixed(4), seconds.toFixed(1)]);
+        const times = (found[1].seconds / found[0].seconds).toFixed(1);
+        console.log(
+          `${name.padEnd(34)} ${place.padEnd(7)} ${latent.toPrecision(3).padStart(9)} ${cells[0][0].padStart(16)} ${cells[1][0].padStart(7)} ${cells[0][1].padStart(26)} ${cells[1][1].padStart(7)} (${times})`,
+        );
+      }
+    } catch (error) {
+      console.log(`${name.padEnd(34)} ${error.report?.what ?? error.message}`);
+    }
+  }
+}
