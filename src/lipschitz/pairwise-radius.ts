@@ -141,9 +141,9 @@ function keepingLinearPart(half: LeftHalf, norms: CertainNorms): (evaluation: Ev
       },
     };
   return (evaluation) => {
-    const nearby = linear.nearby(evaluation);
+    const nearby = linear.nearby(evaluation, true);
     return {
-      estimate: (r, steps) => moved(nearby(r, linear.norms.estimating(steps, true))),
+      estimate: (r, steps) => moved(nearby(r, steps)),
       prove: (r) => moved(linear.ball(evaluation, r, linear.norms.certain)),
     };
   };

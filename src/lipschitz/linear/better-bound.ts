@@ -57,11 +57,10 @@ export function betterBound(
   const budget: NormBudget = { each: delta / (uses * (PROOFS + SHARED_PROOFS)), uses: uses * PROOFS };
   const keeps = linear.plan.keeps.includes(true);
   const keptBalls = (evaluation: Evaluation, gaussian: GaussianSource, start: number): Balls => {
-    const nearby = linear.nearby(evaluation);
+    const nearby = linear.nearby(evaluation, false);
     const composed = linear.norms.proving(gaussian, budget);
     return {
-      estimate: (r, steps) =>
-        linear.bounded(evaluation, nearby(r, linear.norms.estimating(steps, false))).total,
+      estimate: (r, steps) => linear.bounded(evaluation, nearby(r, steps)).total,
       prove: (r) => linear.on(evaluation, r, composed),
       costly: norms.costly || linear.plan.work > COSTLY_WORK,
       factorised: uses === 0,

@@ -5,6 +5,7 @@
 import { inflate, normUp, productUp } from '../../ground/rounding-error.ts';
 import type { LinearMap } from '../../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../../operators/algebra/scales.ts';
+import type { WarmStart } from '../lanczos.ts';
 import type { Segment } from '../left-half.ts';
 import { provedNorms } from '../proved-norms.ts';
 import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from '../spectral-norm.ts';
@@ -33,6 +34,9 @@ function certainNorm(
   return inflate(productUp(Math.min(frobenius, absolute), largestScale(columns)), 8);
 }
 
+/** Where the estimates of one search begin. */
+export type SearchStarts = WeakMap<LinearMap, WarmStart>;
+
 /** What is known of the left half's own segments. */
 export interface KnownNorms {
   /** The norm, where it is prepared already. */
@@ -49,13 +53,18 @@ export class ComposedNorms {
     this.#known = known;
   }
 
-  /** Estimates from below by `steps` Lanczos steps, for searching; `certain` aims at what `certain` will prove. */
-  estimating(steps: number, certain: boolean): BallNorms {
-    return this.#by((matrix, norm, rows, columns) =>
-      certain && !norm.deterministic
-        ? certainNorm(matrix, rows, columns, this.#known.unmasked(matrix))
-        : norm.estimate(rows, columns, steps),
-    );
+  /**
+   * Estimates from below by `steps` Lanczos steps, for one search; `certain` aims at what `certain` will prove.
+   * @param starts of this search: what is near to the largest singular vector of each matrix
+   */
+  estimating(steps: number, certain: boolean, starts: SearchStarts): BallNorms {
+    return this.#by((matrix, norm, rows, columns) => {
+      if (certain && !norm.deterministic)
+        return certainNorm(matrix, rows, columns, this.#known.unmasked(matrix));
+      const warm = starts.get(matrix) ?? { vector: null };
+      starts.set(matrix, warm);
+      return norm.estimate(rows, columns, steps, warm);
+    });
   }
 
   /** Upper bounds for one image; `budget` pays for those that only products bound. */

@@ -6,7 +6,7 @@ import { type BallBound, summedUp, UNBOUNDED } from '../ball-bound.ts';
 import type { Evaluation } from '../evaluate-left-half.ts';
 import { forwardErrorOnBall } from '../forward-error.ts';
 import type { LeftHalf } from '../left-half.ts';
-import { ComposedNorms, type KnownNorms } from './composed-norms.ts';
+import { ComposedNorms, type KnownNorms, type SearchStarts } from './composed-norms.ts';
 import { type BallNorms, type LinearBall, type LinearMaps, linearBall } from './linear-ball.ts';
 import { type LinearPlan, linearPlan } from './linear-plan.ts';
 
@@ -47,11 +47,16 @@ export class LinearBound {
     return summedUp(ball.displacement, forwardErrorOnBall(this.#half, evaluation, ball.bases));
   }
 
-  /** The balls around one image for a search: as `ball`, with every J chosen at a radius nearby. */
-  nearby(evaluation: Evaluation): (r: number, norms: BallNorms) => LinearBall | null {
+  /**
+   * The balls around one image for a search: as `ball`, by norms estimated with `steps` Lanczos steps, every J chosen at a radius nearby.
+   * @param certain as for `ComposedNorms.estimating`
+   */
+  nearby(evaluation: Evaluation, certain: boolean): (r: number, steps: number) => LinearBall | null {
     let chosen: { readonly r: number; readonly maps: LinearMaps } | null = null;
-    return (r, norms) => {
+    const starts: SearchStarts = new WeakMap();
+    return (r, steps) => {
       const near = chosen !== null && r <= chosen.r * NEARBY && r >= chosen.r / NEARBY;
+      const norms = this.norms.estimating(steps, certain, starts);
       const ball = this.ball(evaluation, r, norms, near ? (chosen?.maps ?? null) : null);
       if (ball !== null) chosen = near ? chosen : { r, maps: ball.maps };
       return ball;

@@ -117,8 +117,12 @@ describe('the failure probability of one image', () => {
 });
 
 describe('a norm without a factorisation and without any probability', () => {
-  it('is an upper bound for any scales of rows and columns', () => {
-    const norms = new ComposedNorms(NOTHING_KNOWN);
+  const whole = { prepared: () => null, unmasked: () => truth(new Float64Array(SIZE).fill(1)) };
+  it.each([
+    ['nothing', NOTHING_KNOWN],
+    ['its norm without scales', whole],
+  ])('is an upper bound for any scales of rows and columns, where %s is known', (_, known) => {
+    const norms = new ComposedNorms(known);
     norms.certain.enter([{ matrix, rowDims: dims, columnDims: dims }]);
     const random = randomSource(3);
     for (let trial = 0; trial < 6; trial++) {
