@@ -198,8 +198,8 @@ export const LINEAR_FAULTS = [
   {
     name: 'linear: secants have all their proofs behind those of the linear part',
     file: better,
-    from: 'larger(found, bySecant(1))',
-    to: 'larger(found, bySecant(PROOFS))',
+    from: 'if (free) return larger',
+    to: 'if (uses > 0) return larger',
     tests: BETTER,
   },
   {

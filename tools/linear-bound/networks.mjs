@@ -1,5 +1,6 @@
 // The bound that keeps the linear part beside the one by secants, behind the second and the third activation of real networks: the
 // radius at the latent radius that `secant` needs for a radius of 0.05, and processor time. Nothing is sampled.
+//   node tools/linear-bound/table.mjs networks [WORD IN THE FILE'S NAME] [secant | linear: that one alone, and the process's peak memory]
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
@@ -8,7 +9,7 @@ import { leftHalfBoundAt, probesOf } from '../../dist/methods/splitz/left-half.j
 import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
 import { loadModel } from '../../dist/onnx/model/load.js';
 
-const KINDS = ['secant', 'linear'];
+const BOTH = ['secant', 'linear'];
 const RADIUS = 0.05;
 const IMAGES = [0];
 const PLACES = ['second', 'third'];
@@ -27,13 +28,16 @@ function timed(work) {
 const behindActivations = ({ cuts }) =>
   cuts.cuts.filter(({ value }) => value.producer != null && isActivation(value.producer));
 
-/** Medians over the images, of each bound: radius, D / (norm of the Jacobian times the radius), seconds. */
-async function measured(classifier, cut, set) {
-  const lefts = KINDS.map((kind) => leftHalfBoundAt(classifier, cut, kind));
+/** Medians over the images, of each bound: radius and seconds. */
+async function measured(classifier, cut, set, kinds) {
+  const lefts = kinds.map((kind) => leftHalfBoundAt(classifier, cut, kind));
   const images = await Promise.all(IMAGES.map((index) => set.image(index)));
   const evaluations = images.map((image) => lefts[0].evaluate(Float64Array.from(image)));
-  const latent =
-    lefts[0].provedBallAt(evaluations[0], RADIUS, probesOf(1n, 0)).total + evaluations[0].latent.error;
+  const latent = leftHalfBoundAt(classifier, cut, 'secant').provedBallAt(
+    evaluations[0],
+    RADIUS,
+    probesOf(1n, 0),
+  ).total;
   return {
     latent,
     found: lefts.map((left) => {
@@ -56,7 +60,8 @@ export async function networks(shared) {
     console.log(`skipped: ${catalogue} is not here`);
     return;
   }
-  const only = process.argv[3];
+  const [only, alone] = process.argv.slice(3);
+  const kinds = alone === undefined ? BOTH : [alone];
   console.log(
     `image 0                                             R_u   radius: secant  linear   processor seconds: secant  linear`,
   );
@@ -82,15 +87,18 @@ export async function networks(shared) {
       for (const [i, place] of PLACES.entries()) {
         const cut = cuts[i + 1];
         if (cut === undefined) continue;
-        const { latent, found } = await measured(classifier, cut, set);
-        const cells = found.map(({ radius, seconds }) => [radius.toFixed(4), seconds.toFixed(1)]);
-        const times = (found[1].seconds / found[0].seconds).toFixed(1);
+        const { latent, found } = await measured(classifier, cut, set, kinds);
+        const radii = found.map(({ radius }) => radius.toFixed(4).padStart(8)).join('');
+        const seconds = found.map((one) => one.seconds.toFixed(1).padStart(8)).join('');
+        const times = found.length > 1 ? ` (${(found[1].seconds / found[0].seconds).toFixed(1)})` : '';
         console.log(
-          `${name.padEnd(34)} ${place.padEnd(7)} ${latent.toPrecision(3).padStart(9)} ${cells[0][0].padStart(16)} ${cells[1][0].padStart(7)} ${cells[0][1].padStart(26)} ${cells[1][1].padStart(7)} (${times})`,
+          `${name.padEnd(34)} ${place.padEnd(7)} ${latent.toPrecision(3).padStart(9)} ${radii.padStart(24)} ${seconds.padStart(34)}${times}`,
         );
       }
     } catch (error) {
       console.log(`${name.padEnd(34)} ${error.report?.what ?? error.message}`);
     }
   }
+  if (alone !== undefined)
+    console.log(`peak memory ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`);
 }

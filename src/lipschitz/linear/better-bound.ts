@@ -30,6 +30,9 @@ const DECIDING_STEPS = 8;
 /** A radius larger by less than this is not worth the other proof. */
 const WORTHWHILE = 1.01;
 
+/** How much below an estimate a proof is to aim that has no second one behind it. */
+const CAUTION = 0.99;
+
 export interface BetterBound {
   /** Whether any norm that a proof may take is bounded with high probability only. */
   readonly probabilistic: boolean;
@@ -56,6 +59,7 @@ export function betterBound(
   // As much for each proof of an image as a proof by `secant` spends.
   const budget: NormBudget = { each: delta / (uses * (PROOFS + SHARED_PROOFS)), uses: uses * PROOFS };
   const keeps = linear.plan.keeps.includes(true);
+  const free = uses === 0 && !norms.probabilistic;
   const keptBalls = (evaluation: Evaluation, gaussian: GaussianSource, start: number): Balls => {
     const nearby = linear.nearby(evaluation, false);
     const composed = linear.norms.proving(gaussian, budget);
@@ -102,8 +106,10 @@ export function betterBound(
       const further = searchedRadius(there, latentRadius);
       if (!(further > first * WORTHWHILE)) return bySecant(proofs);
       const found = provedRadius(there, latentRadius, proofs - 1, further);
-      // One proof is left for the case that D jumps between what was estimated and what was proved.
-      return found.radius >= first ? found : larger(found, bySecant(1));
+      if (found.radius >= first) return found;
+      // D jumped between what was estimated and what was proved. Where proofs spend delta one is left, which should not fail.
+      if (free) return larger(found, bySecant(proofs));
+      return larger(found, provedRadius(secant, latentRadius, 1, (CAUTION * first) / secant.excess));
     },
   };
 }

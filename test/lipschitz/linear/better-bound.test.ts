@@ -1,6 +1,5 @@
 /** Which of the two bounds is proved, and how often: a linear part that promises and does not keep costs a proof, not the radius. */
 import { describe, expect, it } from 'vitest';
-import { UNBOUNDED } from '../../../src/lipschitz/ball-bound.ts';
 import { evaluateLeftHalf } from '../../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import { betterBound } from '../../../src/lipschitz/linear/better-bound.ts';
@@ -17,24 +16,24 @@ const evaluation = evaluateLeftHalf(half, randomSource(4).normals(8));
 const { normals } = randomSource(5);
 const secant = createLeftHalfBound(half, 'secant', 1e-6).inputRadius(evaluation, LATENT, normals);
 
-/** A linear part whose estimates are `share` of the radius, and whose proofs give nothing; counts them. */
-function promising(share: number) {
+/** A linear part whose estimates are `share` of the radius, and whose proofs come to twice what fits; counts them. */
+function promising(share: number, probabilistic = 1) {
   let made = 0;
   const linear = {
-    plan: { keeps: half.steps.map(() => true), probabilistic: 1, work: 0 },
+    plan: { keeps: half.steps.map(() => true), probabilistic, work: 0 },
     norms: { proving: () => null },
     nearby: () => (r: number) => r,
     bounded: (_: unknown, r: number) => ({ displacement: share * r, forwardError: 0, total: share * r }),
     on() {
       made++;
-      return UNBOUNDED;
+      return { displacement: 2 * LATENT, forwardError: 0, total: 2 * LATENT };
     },
   } as unknown as LinearBound;
   return { linear, made: () => made };
 }
 
-/** The segments' norms, and how many balls were proved with them. */
-function counted() {
+/** The segments' norms, proved `raised` times as large, and how many balls were proved with them. */
+function counted(raised = 1) {
   const norms = new SegmentNorms(half, 1e-6);
   const { proving } = norms;
   let asked = 0;
@@ -42,7 +41,7 @@ function counted() {
     const normOf = proving.call(norms, gaussian);
     return (...args) => {
       asked++;
-      return normOf(...args);
+      return raised * normOf(...args);
     };
   };
   const each = half.steps.reduce(
@@ -58,11 +57,27 @@ describe('the better of two bounds', () => {
       const [promised, segments] = [promising(LATENT), counted()];
       const better = betterBound(half, segments.norms, promised.linear, 1e-6);
       const { radius, displacement } = better.inputRadius(evaluation, LATENT, normals, spent);
-      expect(radius).toBeGreaterThan(0.99 * secant.radius);
+      expect(radius).toBeGreaterThan(0.98 * secant.radius);
       expect(displacement).toBeLessThanOrEqual(LATENT);
       expect(promised.made()).toBeGreaterThan(0);
       expect(promised.made() + segments.made()).toBeLessThanOrEqual(PROOFS - spent);
     }
+  });
+
+  it('falls back on all of it where proofs are free', () => {
+    const segments = counted(1.1);
+    const better = betterBound(half, segments.norms, promising(LATENT, 0).linear, 0);
+    expect(better.probabilistic).toBe(false);
+    const { radius } = better.inputRadius(evaluation, LATENT, normals, 0);
+    expect(radius).toBeGreaterThan(0.5 * secant.radius);
+    expect(segments.made()).toBeGreaterThan(1);
+  });
+
+  it('has no more proofs than an image pays for where those of secants fail too', () => {
+    const [promised, segments] = [promising(LATENT), counted(1.1)];
+    const better = betterBound(half, segments.norms, promised.linear, 1e-6);
+    expect(better.inputRadius(evaluation, LATENT, normals, 0).radius).toBe(0);
+    expect(promised.made() + segments.made()).toBe(PROOFS);
   });
 
   it('does not try the linear part where its estimates promise nothing', () => {
