@@ -35,6 +35,9 @@ export interface CutBoundability {
   readonly localOnly: boolean;
 }
 
+/** Whether the left half was built, and has a bound. */
+export const isBoundable = ({ why, checked }: CutBoundability): boolean => why === null && checked;
+
 export interface SegmentNorm {
   /** The nonlinearity the segment feeds. */
   readonly name: string;

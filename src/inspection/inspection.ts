@@ -18,6 +18,7 @@ import { findingsOf } from '../onnx/preflight/registry.ts';
 import { subjectOf, subjectOfModel } from '../onnx/preflight/subject.ts';
 import type { AccuracyAlone } from '../statistics/network-alone.ts';
 import { boundability, type CutBoundability, type SegmentNorm } from './boundability.ts';
+import type { LocalBound } from './local-bounds.ts';
 
 export interface InspectionOptions {
   readonly output?: string | undefined;
@@ -48,6 +49,8 @@ export interface Inspection {
   readonly classifier: PreparedClassifier | null;
   readonly cuts: readonly CutBoundability[];
   readonly segments: readonly SegmentNorm[];
+  /** Around one image, where there are some. */
+  readonly local: readonly LocalBound[];
   /** What the network alone finds of a few labelled images; null without them. Not certified. */
   readonly alone: AccuracyAlone | null;
 }
@@ -63,7 +66,7 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
         ? []
         : findingsOf({ ...subjectOf(name, opened.proto, opened.files, null), scale });
     return {
-      ...{ name, model: null, classifier: null, cuts: [], segments: [], alone: null },
+      ...{ name, model: null, classifier: null, cuts: [], segments: [], local: [], alone: null },
       ...{ refusal: opened.refusal, findings: withRefusal(findings, opened.refusal, name) },
     };
   }
@@ -77,12 +80,12 @@ export async function inspectModel(path: string, options: InspectionOptions): Pr
     const bounds = boundability(classifier, options.milliseconds);
     const measured = withBatchMeasured(findings, classifier.whyNotBatchable, classifier.input.name);
     const told = withRewrites(measured, classifier.rewrites, name);
-    return { name, model, classifier, findings: told, refusal: null, alone: null, ...bounds };
+    return { name, model, classifier, findings: told, refusal: null, local: [], alone: null, ...bounds };
   } catch (error) {
     if (!(error instanceof ModelRefused)) throw error;
     const findings = findingsOf(subjectOfModel(model, name, { scale: stated, normalised }));
     return {
-      ...{ name, model, classifier: null, cuts: [], segments: [], alone: null },
+      ...{ name, model, classifier: null, cuts: [], segments: [], local: [], alone: null },
       ...{ refusal: error, findings: withRefusal(findings, error, name) },
     };
   }

@@ -53,6 +53,11 @@ export class CertainNorms {
     return known !== undefined && known.whole === null ? known.norm : null;
   }
 
+  /** Upper bound on the norm without scales of a segment that is bounded only so. */
+  unmasked(matrix: LinearMap): number | undefined {
+    return this.#norms.get(matrix)?.whole?.();
+  }
+
   /** Upper bounds. */
   readonly proving: NormOf = (matrix, rows, columns) => {
     const { norm, whole } = this.#of(matrix);

@@ -42,17 +42,33 @@ function orthogonalise(vector: Float64Array, basis: readonly Float64Array[]): nu
   return Math.sqrt(dot(vector, vector));
 }
 
+/** Where a search begins its estimates of one norm: with what the last of them came close to. */
+export interface WarmStart {
+  vector: Float64Array | null;
+}
+
+/** Products that an estimate takes from a warm start: its vector is close already. */
+const WARM_STEPS = 3;
+
 /**
  * @param steps number of products; full reorthogonalisation, so memory is steps * size
+ * @param warm begins with its vector, in few steps, where it has one, and leaves the new one there
  * @returns an estimate of lambda_max(G) from below; 0 for G = 0
  */
-export function lanczosEstimate(product: SymmetricProduct, size: number, steps: number): number {
+export function lanczosEstimate(
+  product: SymmetricProduct,
+  size: number,
+  steps: number,
+  warm: WarmStart | null = null,
+): number {
+  const known = warm?.vector ?? null;
+  const most = Math.min(known === null ? steps : WARM_STEPS, steps, size);
   const basis: Float64Array[] = [];
   const alpha: number[] = [];
   const beta: number[] = [];
-  let vector: Float64Array = fixedStart(size);
+  let vector: Float64Array = known ?? fixedStart(size);
   let norm = Math.sqrt(dot(vector, vector));
-  for (let step = 0; step < Math.min(steps, size); step++) {
+  for (let step = 0; step < most; step++) {
     const unit = vector.map((value) => value / norm);
     basis.push(unit);
     const next = new Float64Array(size);
@@ -67,7 +83,29 @@ export function lanczosEstimate(product: SymmetricProduct, size: number, steps: 
     beta.push(norm);
     vector = next;
   }
-  return alpha.length === 0 ? 0 : largestTridiagonal(alpha, beta.slice(0, alpha.length - 1));
+  if (alpha.length === 0) return 0;
+  const largest = largestTridiagonal(alpha, beta.slice(0, alpha.length - 1));
+  if (warm !== null) warm.vector = ritzVector(basis, alpha, beta, largest);
+  return largest;
+}
+
+/** The vector that the estimate belongs to, or null where rounding leaves none: a start for the next, so only roughly. */
+function ritzVector(
+  basis: readonly Float64Array[],
+  alpha: readonly number[],
+  beta: readonly number[],
+  value: number,
+): Float64Array | null {
+  const vector = basis[0]!.slice();
+  let [before, now] = [0, 1];
+  for (let i = 1; i < basis.length; i++) {
+    const next = ((value - alpha[i - 1]!) * now - (beta[i - 2] ?? 0) * before) / beta[i - 1]!;
+    [before, now] = [now, next];
+    const unit = basis[i]!;
+    for (let k = 0; k < vector.length; k++) vector[k] = vector[k]! + now * unit[k]!;
+  }
+  const length = Math.sqrt(dot(vector, vector));
+  return length > 0 && Number.isFinite(length) ? vector : null;
 }
 
 export function dot(a: Float64Array, b: Float64Array): number {

@@ -130,7 +130,7 @@ const ALLOWED = 2e9;
 
 /** The way that keeps the linear part, its norms proved without any probability. */
 function keepingLinearPart(half: LeftHalf, norms: CertainNorms): (evaluation: Evaluation) => Way {
-  const linear = new LinearBound(half, ALLOWED, (matrix) => norms.prepared(matrix));
+  const linear = new LinearBound(half, ALLOWED, norms);
   const moved = (ball: LinearBall | null): Moved | null =>
     ball && {
       bases: ball.bases,
@@ -141,9 +141,9 @@ function keepingLinearPart(half: LeftHalf, norms: CertainNorms): (evaluation: Ev
       },
     };
   return (evaluation) => {
-    const nearby = linear.nearby(evaluation);
+    const nearby = linear.nearby(evaluation, true);
     return {
-      estimate: (r, steps) => moved(nearby(r, linear.norms.estimating(steps, true))),
+      estimate: (r, steps) => moved(nearby(r, steps)),
       prove: (r) => moved(linear.ball(evaluation, r, linear.norms.certain)),
     };
   };

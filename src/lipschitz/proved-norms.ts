@@ -8,7 +8,7 @@ import { inflate, productUp } from '../ground/rounding-error.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../operators/algebra/scales.ts';
 import type { NormOf } from './displacement.ts';
-import type { GaussianSource, SpectralNorm } from './spectral-norm.ts';
+import type { GaussianSource, ProvableNorm } from './spectral-norm.ts';
 
 /** A masked norm bound already paid for. */
 interface Proved {
@@ -30,7 +30,7 @@ const within = (scales: Scales, other: Scales): boolean =>
  * @returns upper bounds, each false with probability at most `delta`
  */
 export function provedNorms(
-  normOf: (matrix: LinearMap) => SpectralNorm,
+  normOf: (matrix: LinearMap) => ProvableNorm,
   wholeNorm: (matrix: LinearMap) => number | undefined,
   gaussian: GaussianSource,
   delta: number,

@@ -33,6 +33,8 @@ export interface Balls {
 
 /** Proofs attempted per image; the failure probability is split over all of them in advance. */
 export const PROOFS = 3;
+/** Of norms that all images share, which every image pays for as for one more proof of its own. */
+export const SHARED_PROOFS = 1;
 /** After a failed proof the next one aims this much below what would just do. */
 const RETRY_MARGIN = 6e-4;
 /** A proof that reaches this share of the latent radius is final, even if attempts remain. */
@@ -56,10 +58,15 @@ export const radiusOf = (radius: number, { displacement, forwardError }: BallBou
 /**
  * The largest radius found and proved with D(r) + η'(r) <= latentRadius: a lower bound on the largest there is.
  * @param proofs how many may be attempted
+ * @param first the radius to try first, searched when omitted
  */
-export function provedRadius(balls: Balls, latentRadius: number, proofs = PROOFS): InputRadius {
-  if (!(latentRadius > 0)) return NOTHING;
-  let radius = firstRadius(balls, latentRadius);
+export function provedRadius(
+  balls: Balls,
+  latentRadius: number,
+  proofs = PROOFS,
+  first = searchedRadius(balls, latentRadius),
+): InputRadius {
+  let radius = first;
   let best = NOTHING;
   for (let attempt = 0; attempt < proofs && radius > 0; attempt++) {
     const ball = balls.prove(radius);
@@ -79,8 +86,12 @@ export function provedRadius(balls: Balls, latentRadius: number, proofs = PROOFS
   return best;
 }
 
-/** The radius to try first. */
-function firstRadius({ estimate, costly, factorised, excess, start }: Balls, latentRadius: number): number {
+/** The radius to try first, by estimates alone: 0 where none is to be had. */
+export function searchedRadius(
+  { estimate, costly, factorised, excess, start }: Balls,
+  latentRadius: number,
+): number {
+  if (!(latentRadius > 0)) return 0;
   // No need to aim low: a proof that fails bounds the norm at the smaller radius tried next.
   if (costly) return largestRadius((r) => estimate(r, SEARCH_STEPS), latentRadius, FRUGAL_TOLERANCE, start);
   // The proof's norms exceed the estimates: aim that much lower, so that the first proof succeeds.

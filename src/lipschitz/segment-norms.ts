@@ -5,14 +5,14 @@
 
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import type { AffineForm } from './affine-form.ts';
+import { onBall } from './ball-bound.ts';
 import type { NormOf } from './displacement.ts';
+import type { SegmentwiseBound } from './displacement-bounds.ts';
+import type { Evaluation } from './evaluate-left-half.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { provedNorms } from './proved-norms.ts';
-import { PROOFS } from './proved-radius.ts';
+import { type Balls, PROOFS, SHARED_PROOFS } from './proved-radius.ts';
 import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
-
-/** The unmasked norms, proved once for all images. */
-const SHARED_PROOFS = 1;
 
 export class SegmentNorms {
   /** Whether any norm is only bounded with high probability. */
@@ -73,18 +73,20 @@ export class SegmentNorms {
     return (matrix, rows, columns) => this.#normOf(matrix).powerEstimate(rows, columns, steps);
   }
 
-  /**
-   * Upper bounds for one image; `gaussian` draws their probes.
-   * @param share of the failure probability that they may spend
-   */
-  proving(gaussian: GaussianSource, share = 1): NormOf {
+  /** Upper bounds for one image; `gaussian` draws their probes. */
+  proving(gaussian: GaussianSource): NormOf {
     return provedNorms(
       (matrix) => this.#normOf(matrix),
       (matrix) => this.#unmasked.get(matrix),
       gaussian,
-      share * this.#deltaEach,
+      this.#deltaEach,
       this.costly,
     );
+  }
+
+  /** The unmasked norm of a segment, where it was proved for all images. */
+  unmasked(matrix: LinearMap): number | undefined {
+    return this.#unmasked.get(matrix);
   }
 
   /** The prepared norm of a segment; null for another matrix. */
@@ -95,13 +97,12 @@ export class SegmentNorms {
   /**
    * Bounds the unmasked norms that are probabilistic, unless that was done before.
    * @param everywhere whether they are wanted for a bound on all of space; otherwise those never used unmasked are left out
-   * @param share as for `proving`
    */
-  proveUnmasked(gaussian: GaussianSource, everywhere: boolean, share = 1): void {
+  proveUnmasked(gaussian: GaussianSource, everywhere: boolean): void {
     for (const [matrix, norm] of this.#norms) {
       const wanted = everywhere || this.#unweighted.has(matrix);
       if (wanted && !norm.deterministic && !this.#unmasked.has(matrix))
-        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, share * this.#deltaEach, this.costly));
+        this.#unmasked.set(matrix, norm.bound(null, null, gaussian, this.#deltaEach, this.costly));
     }
   }
 
@@ -111,3 +112,18 @@ export class SegmentNorms {
     return norm;
   }
 }
+
+/** The balls of a bound by norms of single segments. @param proving upper bounds for one image */
+export const ballsOf = (
+  half: LeftHalf,
+  norms: SegmentNorms,
+  evaluation: Evaluation,
+  bound: SegmentwiseBound,
+  proving: NormOf,
+): Balls => ({
+  estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps)).total,
+  prove: (r) => onBall(half, evaluation, r, bound, proving),
+  costly: norms.costly,
+  factorised: !norms.probabilistic,
+  excess: norms.excess,
+});

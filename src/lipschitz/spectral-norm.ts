@@ -22,28 +22,31 @@ import {
 import { PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
 import { factorisedNorm } from './factorised-norm.ts';
-import { lanczosEstimate } from './lanczos.ts';
+import { lanczosEstimate, type WarmStart } from './lanczos.ts';
 import { powerNorm } from './power-norm.ts';
 
 /** Source of independent standard normal vectors, one per call, independent of every matrix they are used on. */
 export type GaussianSource = (size: number) => Float64Array;
 
-export interface SpectralNorm {
+export interface ProvableNorm {
   /** Whether `bound` is deterministic. */
   readonly deterministic: boolean;
+  /**
+   * Upper bound on the exact map's norm; false with probability at most delta (0 when deterministic).
+   * @param frugal whether to make do with half the products, for a bound one hundredth larger; by default where they are costly
+   */
+  bound(rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number, frugal?: boolean): number;
+}
+
+export interface SpectralNorm extends ProvableNorm {
   /** Multiplications of one product with the matrix. */
   readonly work: number;
   /** Multiplications of one bound, about. */
   proofWork(frugal: boolean): number;
   /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
   excess(delta: number, frugal: boolean): number;
-  /** An estimate from below by `steps` Lanczos steps: for searching, never for certifying. */
-  estimate(rows: Scales, columns: Scales, steps: number): number;
-  /**
-   * Upper bound on the exact map's norm; false with probability at most delta (0 when deterministic).
-   * @param frugal whether to make do with half the products, for a bound one hundredth larger; by default where they are costly
-   */
-  bound(rows: Scales, columns: Scales, gaussian: GaussianSource, delta: number, frugal?: boolean): number;
+  /** An estimate from below by `steps` Lanczos steps, fewer from a warm start: for searching, never for certifying. */
+  estimate(rows: Scales, columns: Scales, steps: number, warm?: WarmStart | null): number;
   /** `steps` power steps from a fixed start, as published SPLITZ code computes "the norm": a LOWER bound. */
   powerEstimate(rows: Scales, columns: Scales, steps: number): number;
 }
@@ -156,10 +159,11 @@ export function createSpectralNorm(
     },
     excess: (delta, frugal) =>
       proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effortOf(frugal).chebyshev),
-    estimate: (rows, columns, steps) =>
+    estimate: (rows, columns, steps, warm = null) =>
       proof?.isDiagonal === true
         ? proof.bound(rows, columns) * 2 ** exponent
-        : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps))) * 2 ** exponent,
+        : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm))) *
+          2 ** exponent,
     bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY) {
       const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;

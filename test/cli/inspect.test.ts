@@ -55,6 +55,21 @@ describe.concurrent('inspect', () => {
       : expect(document.runs?.[0]?.results.map(({ ruleId }) => ruleId)).toEqual(['SPLITZ008']);
   });
 
+  it('shows with --data how left halves move around an image, by both bounds', async () => {
+    const { code, stdout } = await splitz(
+      folder,
+      'inspect',
+      'net.onnx',
+      '--data',
+      'glyphs',
+      '--seconds',
+      '20',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^around image 0 of the data: D\(r\)\/r at r = 0\.1 \(upper bound\)$/m);
+    expect(stdout).toMatch(/^Relu_1 +\d+\.\d{3} +\d+\.\d{3}$/m);
+  });
+
   it('shows what it found in a refused model, then ends with 3 and the error on stderr', async () => {
     const { code, stdout, stderr } = await splitz(folder, 'inspect', 'training.onnx', '--format', 'sarif');
     expect(code).toBe(3);

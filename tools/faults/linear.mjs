@@ -5,9 +5,11 @@ const partsOf = (type) => `test/operators/linear-parts.test.ts -t of.${type}.lea
 const CENTRE = 'test/operators/linear-parts.test.ts -t chosen.at.the.computed.centre';
 const VANISHING = 'test/operators/linear-parts.test.ts -t nearly.vanishes';
 const BOUND = 'test/lipschitz/linear/linear-bound.test.ts';
+const BETTER = 'test/lipschitz/linear/better-bound.test.ts';
 const NORMS = 'test/lipschitz/linear/composed-norms.test.ts';
 
 const ball = 'src/lipschitz/linear/linear-ball.ts';
+const better = 'src/lipschitz/linear/better-bound.ts';
 const forms = 'src/lipschitz/linear/composed-forms.ts';
 const elementwise = 'src/operators/nonlinear/elementwise.ts';
 const activation = 'src/operators/nonlinear/activation.ts';
@@ -174,16 +176,44 @@ export const LINEAR_FAULTS = [
   },
   {
     name: 'linear: delta is not divided over the proofs of an image',
-    file: 'src/lipschitz/input-radius.ts',
-    from: 'each: delta / 2 / (uses * PROOFS)',
-    to: 'each: delta / 2 / (uses * (PROOFS - 2))',
+    file: better,
+    from: 'each: delta / (uses * (PROOFS + SHARED_PROOFS))',
+    to: 'each: delta / uses',
     tests: NORMS,
   },
   {
-    name: 'linear: both bounds spend all of delta',
-    file: 'src/lipschitz/input-radius.ts',
-    from: 'each: delta / 2 / (uses * PROOFS)',
+    name: 'linear: what all images share is left out of delta',
+    file: better,
+    from: 'each: delta / (uses * (PROOFS + SHARED_PROOFS))',
     to: 'each: delta / (uses * PROOFS)',
+    tests: NORMS,
+  },
+  {
+    name: 'linear: what estimates found is taken for proved',
+    file: better,
+    from: 'prove: (r) => linear.on(evaluation, r, composed),',
+    to: 'prove: (r) => linear.bounded(evaluation, composed === null ? null : nearby(r, DECIDING_STEPS)),',
+    tests: NORMS,
+  },
+  {
+    name: 'linear: secants have all their proofs behind those of the linear part',
+    file: better,
+    from: 'if (free) return larger',
+    to: 'if (uses > 0) return larger',
+    tests: BETTER,
+  },
+  {
+    name: 'linear: the linear part has as many proofs as were not spent, and one more is left',
+    file: better,
+    from: 'provedRadius(there, latentRadius, proofs - 1, further)',
+    to: 'provedRadius(there, latentRadius, proofs, further)',
+    tests: BETTER,
+  },
+  {
+    name: 'linear: a norm without proof takes half of what is known of it',
+    file: 'src/lipschitz/linear/composed-norms.ts',
+    from: 'const unscaled = Math.min(known, ',
+    to: 'const unscaled = Math.min(known / 2, ',
     tests: NORMS,
   },
   {

@@ -1,19 +1,16 @@
 // The bound that keeps the linear part beside the one by secants (docs/certificates.md, section 3.1):
 //   node tools/linear-bound/table.mjs families   D/(norm of the Jacobian * r) at r = .03 and reached/D at r = .3, random networks
-//   node tools/linear-bound/table.mjs networks   radius and time at a latent radius, networks trained with noise (../shared)
+//   node tools/linear-bound/table.mjs networks   radius and time behind the second and third activation of real networks (../shared)
 // Needs dist/ (npm run build).
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { openDataset } from '../../dist/datasets/open-dataset.js';
 import { compileLeftHalf } from '../../dist/lipschitz/compile-left-half.js';
 import { evaluateLeftHalf } from '../../dist/lipschitz/evaluate-left-half.js';
 import { createLeftHalfBound } from '../../dist/lipschitz/input-radius.js';
 import { lanczosEstimate } from '../../dist/lipschitz/lanczos.js';
-import { leftHalfBoundAt, probesOf } from '../../dist/methods/splitz/left-half.js';
-import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
 import { encodeModel } from '../../dist/onnx/model/codec.js';
-import { loadModel, modelFromBytes } from '../../dist/onnx/model/load.js';
+import { modelFromBytes } from '../../dist/onnx/model/load.js';
 import { FAMILIES } from './families.mjs';
+import { networks } from './networks.mjs';
 
 const place = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const KINDS = ['secant', 'linear'];
@@ -139,54 +136,7 @@ function families() {
   }
 }
 
-const MODELS = '../shared/models/noise-trained';
-const NETWORKS = [
-  ['noise_mnist_0.5_ts17', 'mnist:../shared/data/mnist', ['Relu_3', 'Relu_6'], [0.5, 1, 2]],
-  ['noise_cifar_0.25_ts17', 'cifar10:../shared/data/cifar-10', ['f.3', 'f.4'], [0.5]],
-];
-const IMAGES = 3;
-
-async function networks() {
-  console.log(
-    `medians of ${IMAGES} images            R_u   radius: secant  linear   seconds: secant  linear`,
-  );
-  for (const [name, data, cuts, latents] of NETWORKS) {
-    const file = place(`${MODELS}/${name}.onnx`);
-    if (!existsSync(file)) {
-      console.log(`${name}: skipped, ${file} is not here`);
-      continue;
-    }
-    const [kind, folder] = data.split(':');
-    const set = await openDataset(`${kind}:${place(folder)}`, { subset: 'test' });
-    const classifier = await prepareClassifier(await loadModel(file), undefined, {
-      layout: 'nchw',
-      scale: 1,
-      imageShape: set.shape,
-    });
-    for (const cut of cuts.map((one) => classifier.cuts.cuts.find(({ name: of }) => of === one))) {
-      const lefts = KINDS.map((bound) => leftHalfBoundAt(classifier, cut, bound));
-      for (const latent of latents) {
-        const cells = [];
-        for (const left of lefts) {
-          const [radii, seconds] = [[], []];
-          for (let index = 0; index < IMAGES; index++) {
-            const evaluation = left.evaluate(Float64Array.from(await set.image(index * 7)));
-            const started = performance.now();
-            radii.push(left.inputRadius(evaluation, latent, probesOf(1n, index)).radius);
-            seconds.push((performance.now() - started) / 1000);
-          }
-          cells.push([median(radii).toFixed(4), median(seconds).toFixed(1)]);
-        }
-        const [secant, linear] = cells;
-        console.log(
-          `${name.padEnd(22)} ${cut.name.padEnd(7)} ${String(latent).padStart(4)}  ${secant[0].padStart(14)} ${linear[0].padStart(7)}  ${secant[1].padStart(16)} ${linear[1].padStart(7)}`,
-        );
-      }
-    }
-  }
-}
-
-const programs = { families, networks };
+const programs = { families, networks: () => networks(place('../shared')) };
 const program = programs[process.argv[2]];
 if (program === undefined) {
   console.error('Say which: families or networks.');

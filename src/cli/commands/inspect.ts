@@ -7,12 +7,14 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { visible } from '../../ground/visible.ts';
+import { isBoundable } from '../../inspection/boundability.ts';
 import { type Inspection, inspectModel } from '../../inspection/inspection.ts';
+import { LOCAL_RADIUS, type LocalBound, localBounds } from '../../inspection/local-bounds.ts';
 import { describeType } from '../../onnx/model/graph.ts';
 import type { Model } from '../../onnx/model/model.ts';
 import { bySeverity } from '../../onnx/preflight/finding.ts';
 import { inspectionDocument } from '../../report/findings/document.ts';
-import { boundInWords, inspectionMarkdown } from '../../report/findings/markdown.ts';
+import { boundInWords, inspectionMarkdown, localInWords } from '../../report/findings/markdown.ts';
 import { sarifOf } from '../../report/findings/sarif.ts';
 import { intakeSettings, preprocessingOf } from '../../runs/intake-settings.ts';
 import { openModel } from '../../runs/open-model.ts';
@@ -75,7 +77,14 @@ async function withDataLookedAt(
     if (!flags.quiet) process.stderr.write(`${text}\n`);
   });
   const seen = [finding, ties].filter((one) => one !== null);
-  return { ...inspection, alone, findings: bySeverity([...findings, ...seen]) };
+  const boundable = new Set(inspection.cuts.filter(isBoundable).map(({ cut }) => cut.value.name));
+  const local = localBounds(
+    classifier,
+    classifier.cuts.cuts.filter(({ index, value }) => index > 0 && boundable.has(value.name)),
+    await data.image(0),
+    flags.seconds * 1000,
+  );
+  return { ...inspection, alone, local, findings: bySeverity([...findings, ...seen]) };
 }
 
 function rendered(inspection: Inspection, flags: InspectFlags): string {
@@ -91,7 +100,8 @@ function rendered(inspection: Inspection, flags: InspectFlags): string {
   }
 }
 
-function asTable({ model, classifier, findings, alone, cuts, segments }: Inspection, screen: Screen): string {
+function asTable(inspection: Inspection, screen: Screen): string {
+  const { model, classifier, findings, alone, cuts, segments, local } = inspection;
   const parts = [
     ...(model === null ? [] : [describeModel(model, screen.style)]),
     ...(classifier === null
@@ -132,6 +142,7 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
       ({ name, reason }) => `no cut at '${visible(name)}': ${visible(reason)}\n`,
     ),
   );
+  if (local.length > 0) parts.push(localTable(local, screen.style));
   if (segments.length > 0) {
     const bars = segments.map(({ name, norm }) => ({ label: name, value: norm, text: roundUp(norm, 3) }));
     parts.push(
@@ -141,6 +152,17 @@ function asTable({ model, classifier, findings, alone, cuts, segments }: Inspect
   }
   return parts.join('');
 }
+
+const localTable = (local: readonly LocalBound[], style: Style): string =>
+  `\n${style.bold(`around image 0 of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`)}\n${renderTable(
+    [
+      { header: 'cut' },
+      { header: '--lipschitz secant', align: 'right' },
+      { header: '--lipschitz linear', align: 'right' },
+    ],
+    local.map(({ cut, secant, linear }) => [visible(cut.name), localInWords(secant), localInWords(linear)]),
+    style,
+  )}`;
 
 function describeModel(source: Model, style: Style): string {
   const opsets = [...source.opsets]

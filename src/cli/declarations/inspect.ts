@@ -22,7 +22,7 @@ const builder = <T>(y: Argv<T>) =>
     .option('seconds', {
       type: 'number',
       default: 2,
-      describe: 'time to spend on left halves and their norms',
+      describe: 'time for left halves and their norms; as long again around an image of --data',
     })
     .example('$0 inspect net.onnx', 'findings, cuts, bounds and norms of a network')
     .example('$0 inspect net.onnx --format sarif > net.sarif', 'findings for code scanning');

@@ -5,7 +5,9 @@
 import { inflate, normUp, productUp } from '../../ground/rounding-error.ts';
 import type { LinearMap } from '../../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../../operators/algebra/scales.ts';
+import type { WarmStart } from '../lanczos.ts';
 import type { Segment } from '../left-half.ts';
+import { provedNorms } from '../proved-norms.ts';
 import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from '../spectral-norm.ts';
 import type { BallNorms } from './linear-ball.ts';
 
@@ -15,47 +17,85 @@ export interface NormBudget {
   readonly uses: number;
 }
 
-/** Upper bound on the norm of diag(rows) A diag(columns) without a factorisation and without any probability. */
-function certainNorm(matrix: LinearMap, rows: Scales, columns: Scales): number {
+/**
+ * Upper bound on the norm of diag(rows) A diag(columns) without a factorisation and without any probability.
+ * @param known upper bound on the norm of A
+ */
+function certainNorm(
+  matrix: LinearMap,
+  rows: Scales,
+  columns: Scales,
+  known = Number.POSITIVE_INFINITY,
+): number {
   const lengths = matrix.rowNorms();
   const frobenius = normUp(rows === null ? lengths : lengths.map((length, i) => length * rows[i]!));
-  const absolute = productUp(matrix.absoluteNorm() + matrix.error, largestScale(rows));
+  const unscaled = Math.min(known, matrix.absoluteNorm() + matrix.error);
+  const absolute = productUp(unscaled, largestScale(rows));
   return inflate(productUp(Math.min(frobenius, absolute), largestScale(columns)), 8);
+}
+
+/** Where the estimates of one search begin. */
+export type SearchStarts = WeakMap<LinearMap, WarmStart>;
+
+/** What is known of the left half's own segments. */
+export interface KnownNorms {
+  /** The norm, where it is prepared already. */
+  prepared(matrix: LinearMap): SpectralNorm | null;
+  /** Upper bound on the norm without scales, where one was proved before. */
+  unmasked(matrix: LinearMap): number | undefined;
 }
 
 export class ComposedNorms {
   readonly #norms = new WeakMap<LinearMap, SpectralNorm>();
-  readonly #known: (matrix: LinearMap) => SpectralNorm | null;
+  readonly #known: KnownNorms;
 
-  /** @param known norms of segments that are prepared already */
-  constructor(known: (matrix: LinearMap) => SpectralNorm | null) {
+  constructor(known: KnownNorms) {
     this.#known = known;
   }
 
-  /** Estimates from below by `steps` Lanczos steps, for searching; `certain` aims at what `certain` will prove. */
-  estimating(steps: number, certain: boolean): BallNorms {
-    return this.#by((matrix, norm, rows, columns) =>
-      certain && !norm.deterministic
-        ? certainNorm(matrix, rows, columns)
-        : norm.estimate(rows, columns, steps),
-    );
+  /**
+   * Estimates from below by `steps` Lanczos steps, for one search; `certain` aims at what `certain` will prove.
+   * @param starts of this search: what is near to the largest singular vector of each matrix
+   */
+  estimating(steps: number, certain: boolean, starts: SearchStarts): BallNorms {
+    return this.#by((matrix, norm, rows, columns) => {
+      if (certain && !norm.deterministic)
+        return certainNorm(matrix, rows, columns, this.#known.unmasked(matrix));
+      const warm = starts.get(matrix) ?? { vector: null };
+      starts.set(matrix, warm);
+      return norm.estimate(rows, columns, steps, warm);
+    });
   }
 
-  /** Upper bounds; `budget` pays for those that only products bound. */
+  /** Upper bounds for one image; `budget` pays for those that only products bound. */
   proving(gaussian: GaussianSource, { each, uses }: NormBudget): BallNorms {
     let left = uses;
-    return this.#by((matrix, norm, rows, columns) => {
-      if (norm.deterministic) return norm.bound(rows, columns, gaussian, 0);
-      // What the plan did not foresee is bounded without any probability.
-      if (left === 0) return certainNorm(matrix, rows, columns);
-      left--;
-      return norm.bound(rows, columns, gaussian, each, norm.work > COSTLY / 8);
-    });
+    const boundOf = (matrix: LinearMap, norm: SpectralNorm): SpectralNorm['bound'] => {
+      if (norm.deterministic) return norm.bound;
+      return (rows, columns, probes, delta) => {
+        // What the plan did not foresee is bounded without any probability.
+        if (left === 0) return certainNorm(matrix, rows, columns);
+        left--;
+        return norm.bound(rows, columns, probes, delta, norm.work > COSTLY / 8);
+      };
+    };
+    const proved = provedNorms(
+      (matrix) => {
+        const norm = this.#of(matrix);
+        return { deterministic: norm.deterministic, bound: boundOf(matrix, norm) };
+      },
+      (matrix) => this.#known.unmasked(matrix),
+      gaussian,
+      each,
+    );
+    return this.#by((matrix, _, rows, columns) => proved(matrix, rows, columns));
   }
 
   /** Upper bounds without any probability. */
   readonly certain: BallNorms = this.#by((matrix, norm, rows, columns) =>
-    norm.deterministic ? norm.bound(rows, columns, noProbe, 0) : certainNorm(matrix, rows, columns),
+    norm.deterministic
+      ? norm.bound(rows, columns, noProbe, 0)
+      : certainNorm(matrix, rows, columns, this.#known.unmasked(matrix)),
   );
 
   #by(of: (matrix: LinearMap, norm: SpectralNorm, rows: Scales, columns: Scales) => number): BallNorms {
@@ -69,7 +109,7 @@ export class ComposedNorms {
 
   #enter({ matrix, rowDims, columnDims }: Segment): void {
     if (this.#norms.has(matrix)) return;
-    this.#norms.set(matrix, this.#known(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims));
+    this.#norms.set(matrix, this.#known.prepared(matrix) ?? createSpectralNorm(matrix, rowDims, columnDims));
   }
 
   #of(matrix: LinearMap): SpectralNorm {

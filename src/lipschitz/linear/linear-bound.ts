@@ -2,13 +2,11 @@
  * The bound `linear` of a left half: its plan, and the balls around an image. A search fixes every J at a radius nearby and then takes
  * products with the same matrices; a proof chooses them at the radius that it is about, so that D(r) depends on image and r alone.
  */
-import type { LinearMap } from '../../operators/algebra/linear-map.ts';
 import { type BallBound, summedUp, UNBOUNDED } from '../ball-bound.ts';
 import type { Evaluation } from '../evaluate-left-half.ts';
 import { forwardErrorOnBall } from '../forward-error.ts';
 import type { LeftHalf } from '../left-half.ts';
-import type { SpectralNorm } from '../spectral-norm.ts';
-import { ComposedNorms } from './composed-norms.ts';
+import { ComposedNorms, type KnownNorms, type SearchStarts } from './composed-norms.ts';
 import { type BallNorms, type LinearBall, type LinearMaps, linearBall } from './linear-ball.ts';
 import { type LinearPlan, linearPlan } from './linear-plan.ts';
 
@@ -22,9 +20,8 @@ export class LinearBound {
 
   /**
    * @param allowed multiplications that the bound of one image may take (linear-plan.ts)
-   * @param known norms of the left half's own segments
    */
-  constructor(half: LeftHalf, allowed: number, known: (matrix: LinearMap) => SpectralNorm | null) {
+  constructor(half: LeftHalf, allowed: number, known: KnownNorms) {
     this.#half = half;
     this.plan = linearPlan(half, allowed);
     this.norms = new ComposedNorms(known);
@@ -50,11 +47,16 @@ export class LinearBound {
     return summedUp(ball.displacement, forwardErrorOnBall(this.#half, evaluation, ball.bases));
   }
 
-  /** The balls around one image for a search: as `ball`, with every J chosen at a radius nearby. */
-  nearby(evaluation: Evaluation): (r: number, norms: BallNorms) => LinearBall | null {
+  /**
+   * The balls around one image for a search: as `ball`, by norms estimated with `steps` Lanczos steps, every J chosen at a radius nearby.
+   * @param certain as for `ComposedNorms.estimating`
+   */
+  nearby(evaluation: Evaluation, certain: boolean): (r: number, steps: number) => LinearBall | null {
     let chosen: { readonly r: number; readonly maps: LinearMaps } | null = null;
-    return (r, norms) => {
+    const starts: SearchStarts = new WeakMap();
+    return (r, steps) => {
       const near = chosen !== null && r <= chosen.r * NEARBY && r >= chosen.r / NEARBY;
+      const norms = this.norms.estimating(steps, certain, starts);
       const ball = this.ball(evaluation, r, norms, near ? (chosen?.maps ?? null) : null);
       if (ball !== null) chosen = near ? chosen : { r, maps: ball.maps };
       return ball;

@@ -23,7 +23,7 @@ export function checkEntries(entries: number, where: string): void {
   });
 }
 
-interface Entries {
+export interface Entries {
   /** Entries of row i are `column[k], value[k]` for `rowStart[i] <= k < rowStart[i + 1]`; columns are distinct. */
   readonly rowStart: Int32Array;
   readonly column: Int32Array;

@@ -1,5 +1,6 @@
 /** An inspection as one JSON document. */
 import type { Inspection } from '../../inspection/inspection.ts';
+import { LOCAL_RADIUS } from '../../inspection/local-bounds.ts';
 
 /** Format name in the document; a field is added without a new number, never changed or removed. */
 export const INSPECTION_FORMAT = 'splitz-onnx/inspect/1';
@@ -12,6 +13,7 @@ export function inspectionDocument({
   findings,
   cuts,
   segments,
+  local,
   alone,
 }: Inspection) {
   return {
@@ -53,7 +55,17 @@ export function inspectionDocument({
       localOnly,
     })),
     segments,
+    // Upper bounds on D(radius)/radius around the first image of --data; null where there is none, or was no time. Empty without --data.
+    local: local.map(({ cut, secant, linear }) => ({
+      cut: cut.name,
+      radius: LOCAL_RADIUS,
+      secant: finiteOrNull(secant),
+      linear: finiteOrNull(linear),
+    })),
     // Images of --data whose label the network alone answers; null without them.
     alone,
   };
 }
+
+const finiteOrNull = (bound: number | null): number | null =>
+  bound !== null && Number.isFinite(bound) ? bound : null;

@@ -4,9 +4,10 @@ import { roundUp } from '../../ground/decimal.ts';
 import { onOneLine, visible } from '../../ground/visible.ts';
 import type { CutBoundability } from '../../inspection/boundability.ts';
 import type { Inspection } from '../../inspection/inspection.ts';
+import { LOCAL_RADIUS } from '../../inspection/local-bounds.ts';
 import { isOrthogonalEncoder } from '../../lipschitz/orthogonal-encoder.ts';
 
-export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Inspection): string {
+export function inspectionMarkdown({ name, model, refusal, findings, cuts, local }: Inspection): string {
   const verdict = refusal === null ? 'can be certified' : `**refused**: ${cell(refusal.report.what)}`;
   const lines = [
     `# ${cell(name)}`,
@@ -40,8 +41,23 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts }: Ins
       ),
     );
   }
+  if (local.length > 0) {
+    lines.push(
+      ...['', `## Around image 0 of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`, ''],
+      ...table(
+        ['cut', '--lipschitz secant', '--lipschitz linear'],
+        local.map(({ cut, secant, linear }) => [cut.name, localInWords(secant), localInWords(linear)]),
+      ),
+    );
+  }
   return `${lines.join('\n')}\n`;
 }
+
+/** A bound around one image, in words. */
+export const localInWords = (bound: number | null): string => {
+  if (bound === null) return 'no time';
+  return Number.isFinite(bound) ? roundUp(bound, 3) : 'none';
+};
 
 /** What is known about a left half's bound, in words. */
 export function boundInWords({ cut, why, checked, latentLipschitz, localOnly }: CutBoundability): string {

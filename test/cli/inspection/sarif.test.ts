@@ -69,7 +69,7 @@ const hostile: Finding = {
 describe('names from a model file', () => {
   it('are not markup and end no table row in Markdown', () => {
     const text = inspectionMarkdown({
-      ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [], alone: null },
+      ...{ name: 'net.onnx', model: null, classifier: null, cuts: [], segments: [], local: [], alone: null },
       refusal: new ModelRefused({ what: 'refused', remedy: 'Do not use it.' }),
       findings: [hostile],
     });

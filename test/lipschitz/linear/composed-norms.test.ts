@@ -1,7 +1,7 @@
 /** What the norms of composed matrices may cost in failure probability, and what is known of them without any. */
 import { describe, expect, it } from 'vitest';
 import type { AffineForm } from '../../../src/lipschitz/affine-form.ts';
-import { displacement, type NormOf } from '../../../src/lipschitz/displacement.ts';
+import type { NormOf } from '../../../src/lipschitz/displacement.ts';
 import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import type { LeftHalf, Step } from '../../../src/lipschitz/left-half.ts';
 import { composed } from '../../../src/lipschitz/linear/composed-forms.ts';
@@ -40,6 +40,7 @@ const half: LeftHalf = {
   ],
   output: form(matrix, 1),
 };
+const NOTHING_KNOWN = { prepared: () => null, unmasked: () => undefined };
 /** One probe for all norms, so that bounds differ by their delta alone. */
 const probe = (): Float64Array => randomSource(8).normals(SIZE);
 const shareOf =
@@ -54,27 +55,49 @@ describe('the failure probability of one image', () => {
       .map((v) => 0.02 * v),
   );
 
-  it('is half for the secant bound, half for all norms that proofs with the linear part may take', () => {
-    const bound = createLeftHalfBound(half, 'linear', DELTA);
+  const bound = createLeftHalfBound(half, 'linear', DELTA);
+  const plan = linearPlan(half, Number.POSITIVE_INFINITY);
+  const kept = (delta: number, r: number): number =>
+    linearBall(half, evaluation, r, plan, { normOf: shareOf(delta), enter: () => {} })?.displacement ?? 0;
+  // Three proofs, and as much again for what all images share.
+  const ATTEMPTS = PROOFS + 1;
+
+  it('is the same for each proof of an image, whichever bound it is of', () => {
     expect(bound.failureProbability).toBe(DELTA);
-    const plan = linearPlan(half, Number.POSITIVE_INFINITY);
     // That of diag(w) B behind the image; those of the two symbols of the latent.
     expect(plan).toMatchObject({ keeps: [true], probabilistic: 3 });
-    const kept = (delta: number): number =>
-      linearBall(half, evaluation, 0.01, plan, { normOf: shareOf(delta), enter: () => {} })?.displacement ??
-      0;
-    // Of the secant bound: two segments, three proofs and one that images share.
-    const secant = displacement(half, evaluation, 0.01, 'secant', shareOf(DELTA / 2 / (2 * 4)));
-    const due = Math.min(secant, kept(DELTA / 2 / (3 * PROOFS)));
+    const each = DELTA / (3 * ATTEMPTS);
     const D = bound.displacementAt(evaluation, 0.01, probe);
-    expect(D).toBeGreaterThanOrEqual(due * (1 - 1e-13));
+    expect(D).toBeGreaterThanOrEqual(kept(each, 0.01) * (1 - 1e-13));
     // A smaller share is a visibly wider bound, so that the line above says something.
-    expect(kept(DELTA / (3 * PROOFS))).toBeLessThan(due * (1 - 1e-6));
-    expect(kept(DELTA / 2 / 3)).toBeLessThan(due * (1 - 1e-6));
+    for (const more of [DELTA / 3, DELTA / (3 * PROOFS)])
+      expect(kept(more, 0.01)).toBeLessThan(D * (1 - 1e-6));
+  });
+
+  it('is spent as by secants where the linear part gains nothing: the radius is the same to the bit', () => {
+    // Bᵀ tanh(B x): both layers stretch the same directions.
+    const aligned = { ...half, output: form(matrix.transpose(), 1) };
+    const [a, b] = (['secant', 'linear'] as const).map((kind) =>
+      createLeftHalfBound(aligned, kind, DELTA).inputRadius(evaluation, 0.05, probe),
+    );
+    expect(linearPlan(aligned, Number.POSITIVE_INFINITY).keeps).toEqual([true]);
+    expect(a!.radius).toBeGreaterThan(0);
+    expect(b).toEqual(a);
+  });
+
+  it('buys no more than three proofs in a search', () => {
+    let drawn = 0;
+    const counting = (): Float64Array => {
+      drawn++;
+      return probe();
+    };
+    const { radius } = bound.inputRadius(evaluation, 0.05, counting);
+    expect(radius).toBeGreaterThan(0);
+    expect(drawn).toBeLessThanOrEqual(plan.probabilistic * PROOFS);
   });
 
   it('is not spent beyond the plan: further norms are bounded without any', () => {
-    const norms = new ComposedNorms(() => null);
+    const norms = new ComposedNorms(NOTHING_KNOWN);
     let drawn = 0;
     const counting = (): Float64Array => {
       drawn++;
@@ -82,17 +105,24 @@ describe('the failure probability of one image', () => {
     };
     const proving = norms.proving(counting, { each: 1e-7, uses: 2 });
     proving.enter([{ matrix, rowDims: dims, columnDims: dims }]);
-    const rows = new Float64Array(SIZE).fill(0.5);
-    const found = [1, 2, 3, 4].map(() => proving.normOf(matrix, rows, null));
+    // Rising, so that none is bounded by one before it.
+    const rows = [0.5, 0.6, 0.7, 0.8].map((row) => new Float64Array(SIZE).fill(row));
+    const found = rows.map((row) => proving.normOf(matrix, row, null));
     expect(drawn).toBe(2);
-    for (const bound of found) expect(bound).toBeGreaterThanOrEqual(truth(rows));
-    expect(found[3]).toBeGreaterThan(1.5 * truth(rows));
+    for (const [i, row] of rows.entries()) expect(found[i]).toBeGreaterThanOrEqual(truth(row));
+    expect(found[3]).toBeGreaterThan(1.5 * truth(rows[3]!));
+    // What was paid for bounds any smaller scales.
+    expect(proving.normOf(matrix, new Float64Array(SIZE).fill(0.4), null)).toBe(found[0]);
   });
 });
 
 describe('a norm without a factorisation and without any probability', () => {
-  it('is an upper bound for any scales of rows and columns', () => {
-    const norms = new ComposedNorms(() => null);
+  const whole = { prepared: () => null, unmasked: () => truth(new Float64Array(SIZE).fill(1)) };
+  it.each([
+    ['nothing', NOTHING_KNOWN],
+    ['its norm without scales', whole],
+  ])('is an upper bound for any scales of rows and columns, where %s is known', (_, known) => {
+    const norms = new ComposedNorms(known);
     norms.certain.enter([{ matrix, rowDims: dims, columnDims: dims }]);
     const random = randomSource(3);
     for (let trial = 0; trial < 6; trial++) {
