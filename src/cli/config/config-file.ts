@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, visit, type YAMLMap } from 'yaml';
 import { UsageError } from '../../ground/errors.ts';
 import { violation } from '../../ground/json-schema.ts';
 import { nearNames } from '../../ground/near-names.ts';
@@ -54,6 +54,16 @@ export function readConfigFile(path: string): ConfigEntry[] {
       remedy: 'Correct that line; a setting is written as `sigma: 0.5`.',
     });
   }
+  // An alias may name nothing, what it stands in itself, or more than there is memory for.
+  visit(document, {
+    Alias(_, { source, range }) {
+      throw new UsageError({
+        what: `the alias '*${source}' is not read in a config file`,
+        where: at(range?.[0]),
+        remedy: 'Write the value itself.',
+      });
+    },
+  });
   const root = document.contents;
   if (root === null) return [];
   const plain = (node: unknown): unknown => (node as Node).toJS(document);

@@ -79,6 +79,24 @@ describe('the schema', () => {
 });
 
 describe('a config file', () => {
+  it.each([
+    ['nothing', 'n: *b\n', 1],
+    ['what it stands in', 'sigma: 1\nmean: &a [*a]\n', 2],
+    ['what stands before it', 'mean: &a [0.5]\nstd: *a\n', 2],
+    ['a name from above', 'certify: &a\n  *a : 1\n', 2],
+  ])('may not use an alias for %s', (_, text, line) => {
+    const path = write(text);
+    expect(() => readConfigFile(path)).toThrow(SplitzError);
+    try {
+      readConfigFile(path);
+    } catch (error) {
+      expect((error as SplitzError).report).toMatchObject({
+        what: expect.stringContaining("the alias '*"),
+        where: `${path}, line ${line}`,
+      });
+    }
+  });
+
   it('gives each setting with its line', () => {
     const path = write('# audit\nsigma: 0.5\ncertify:\n  n0: 50\n\n  baseline: false\n');
     expect(readConfigFile(path)).toEqual([
