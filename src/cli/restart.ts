@@ -25,7 +25,10 @@ export async function restartedWith(environment: Readonly<Record<string, string>
     // A group of its own: Ctrl-C in a terminal would reach it twice otherwise, and the second one ends it at once.
     detached: process.platform !== 'win32',
   });
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  // On Windows there is one group, and every signal sent to a process would end it.
+  const forward = (signal: NodeJS.Signals): void => {
+    if (process.platform !== 'win32') child.kill(signal);
+  };
   for (const signal of FORWARDED) process.on(signal, forward);
   const ended = await new Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>(
     (resolve, reject) => {
