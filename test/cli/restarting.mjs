@@ -3,7 +3,9 @@ import { isRestarted, restartedWith } from '../../dist/cli/restart.js';
 
 if (!isRestarted()) await restartedWith({ MARK: 'set' });
 const [how] = process.argv.slice(2);
-process.stdout.write(`${process.env.MARK} ${process.argv.slice(2)}\n`);
+const say = () => process.stdout.write(`${process.env.MARK} ${process.argv.slice(2)}\n`);
+// Whoever waits for the word may send the signal at once.
+if (how !== 'wait') say();
 if (how === 'again') await restartedWith({ MARK: 'set' });
 else if (how === 'die') process.kill(process.pid, 'SIGKILL');
 else if (how === 'wait') {
@@ -14,4 +16,5 @@ else if (how === 'wait') {
     setTimeout(() => process.exit(), 100);
     process.once('SIGINT', () => process.exit(8));
   });
+  say();
 } else process.exitCode = Number(how);

@@ -36,6 +36,6 @@ describe('a count in the thread of the session', () => {
     job.abandon();
     job.arrive(part(2));
     expect(back).toEqual([1, 2]);
-    expect(await job.counted).toEqual({ tallied: { counts: [0, 0], nonFinite: 0 }, rows: null });
+    expect(await job.counted).toEqual({ tallied: [{ counts: [0, 0], nonFinite: 0 }], rows: [] });
   });
 });
