@@ -90,6 +90,7 @@ if (values.summary) {
 }
 
 const from = (path) => import(new URL(`../../dist/${path}`, import.meta.url));
+const { drawGroup } = await from('smoothing/draw-group.js');
 const { openContext, openSubject, findCut, Stage } = await from('index.js');
 const { openGradientAttack } = await from('attack/open-gradient-attack.js');
 const { inputCut, openPlain } = await from('methods/smoothing/open.js');
@@ -178,7 +179,7 @@ for (const [k, configuration] of CONFIGURATIONS.entries()) {
   const began = performance.now();
   for (const [i, index] of indices.entries()) {
     const image = await data.image(index);
-    const { prediction, radius } = await smoothed.certifyOne({ index, pixels: image }, context);
+    const { prediction, radius } = await smoothed.certifyOne({ index, pixels: image }, context, drawGroup(1));
     if (radius > 0) waiting.push({ image, index, prediction, radius });
     else
       appendFileSync(

@@ -14,6 +14,7 @@ import { openSplit } from '../../dist/methods/splitz/open.js';
 import { prepareClassifier } from '../../dist/onnx/intake/prepare-classifier.js';
 import { loadModel } from '../../dist/onnx/model/load.js';
 import { openContext } from '../../dist/runs/context.js';
+import { drawGroup } from '../../dist/smoothing/draw-group.js';
 
 const place = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const TURNS = 2;
@@ -64,11 +65,17 @@ async function measured({ model, data, sigma, count }, workers) {
   const votesOnly = {
     ...whole,
     certifyOne: ({ index }, { signal }) =>
-      half.certify(latents[index], index, settings, NOISE, signal, () => {}),
+      half.certify(
+        { latent: latents[index], noise: index, group: drawGroup(1), target: null },
+        settings,
+        NOISE,
+        signal,
+        () => {},
+      ),
   };
   const bounds = [];
   for (const image of images.slice(0, 6)) {
-    const { radius, evidence } = await whole.certifyOne(image, context);
+    const { radius, evidence } = await whole.certifyOne(image, context, drawGroup(1));
     if (radius === 0) continue;
     const started = performance.now();
     left.inputRadius(

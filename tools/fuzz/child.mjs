@@ -12,6 +12,7 @@ import { inspectionDocument } from '../../dist/report/findings/document.js';
 import { inspectionMarkdown } from '../../dist/report/findings/markdown.js';
 import { sarifOf } from '../../dist/report/findings/sarif.js';
 import { openContext } from '../../dist/runs/context.js';
+import { drawGroup } from '../../dist/smoothing/draw-group.js';
 import { answerJobs } from './answer.mjs';
 import { mutant } from './mutate.mjs';
 import { randomSource } from './random.mjs';
@@ -41,7 +42,7 @@ async function certifyOnce({ classifier, cuts }, random) {
           );
     const settings = { sigma: 0.5, n0: 8, n: 24, alpha: 0.001, bound: 'clopper-pearson' };
     const smoothed = ready.at(settings, { seed: 1n, series: 0 });
-    const { radius } = await smoothed.certifyOne({ index: 0, pixels: image }, context);
+    const { radius } = await smoothed.certifyOne({ index: 0, pixels: image }, context, drawGroup(1));
     if (!(radius >= 0 && radius < Number.POSITIVE_INFINITY)) throw new Error(`a radius of ${radius}`);
   } finally {
     await context.resources.close();
