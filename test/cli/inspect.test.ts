@@ -66,7 +66,7 @@ describe.concurrent('inspect', () => {
       '20',
     );
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^around image 0 of the data: D\(r\)\/r at r = 0\.1 \(upper bound\)$/m);
+    expect(stdout).toMatch(/^around the first image of the data: D\(r\)\/r at r = 0\.1 \(upper bound\)$/m);
     expect(stdout).toMatch(/^Relu_1 +\d+\.\d{3} +\d+\.\d{3}$/m);
   });
 

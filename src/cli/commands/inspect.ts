@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { openDataset } from '../../datasets/open-dataset.ts';
+import { firstReadable } from '../../datasets/readable-images.ts';
 import { roundUp } from '../../ground/decimal.ts';
 import { visible } from '../../ground/visible.ts';
 import { isBoundable } from '../../inspection/boundability.ts';
@@ -78,12 +79,10 @@ async function withDataLookedAt(
   });
   const seen = [finding, ties].filter((one) => one !== null);
   const boundable = new Set(inspection.cuts.filter(isBoundable).map(({ cut }) => cut.value.name));
-  const local = localBounds(
-    classifier,
-    classifier.cuts.cuts.filter(({ index, value }) => index > 0 && boundable.has(value.name)),
-    await data.image(0),
-    flags.seconds * 1000,
-  );
+  const [first] = await firstReadable(data, 1);
+  const behind = classifier.cuts.cuts.filter(({ index, value }) => index > 0 && boundable.has(value.name));
+  const local =
+    first === undefined ? [] : localBounds(classifier, behind, first.pixels, flags.seconds * 1000);
   return { ...inspection, alone, local, findings: bySeverity([...findings, ...seen]) };
 }
 
@@ -154,7 +153,7 @@ function asTable(inspection: Inspection, screen: Screen): string {
 }
 
 const localTable = (local: readonly LocalBound[], style: Style): string =>
-  `\n${style.bold(`around image 0 of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`)}\n${renderTable(
+  `\n${style.bold(`around the first image of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`)}\n${renderTable(
     [
       { header: 'cut' },
       { header: '--lipschitz secant', align: 'right' },

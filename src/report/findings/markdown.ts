@@ -43,7 +43,7 @@ export function inspectionMarkdown({ name, model, refusal, findings, cuts, local
   }
   if (local.length > 0) {
     lines.push(
-      ...['', `## Around image 0 of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`, ''],
+      ...['', `## Around the first image of the data: D(r)/r at r = ${LOCAL_RADIUS} (upper bound)`, ''],
       ...table(
         ['cut', '--lipschitz secant', '--lipschitz linear'],
         local.map(({ cut, secant, linear }) => [cut.name, localInWords(secant), localInWords(linear)]),
