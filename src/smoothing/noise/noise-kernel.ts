@@ -5,6 +5,8 @@
 import { ToolError } from '../../ground/errors.ts';
 import { compiledKernel, instanceOf, kernelMemory, PAGE_BYTES } from '../../ground/wasm-kernel.ts';
 
+type Counter = [stage: number, image: number, sample: number, k0: number, k1: number];
+
 /** Rounded noise around a latent; `ratio` is the noise's scale over q. */
 type Perturb = (
   out: number,
@@ -12,29 +14,16 @@ type Perturb = (
   n: number,
   ratio: number,
   q: number,
-  stage: number,
-  image: number,
-  sample: number,
-  k0: number,
-  k1: number,
+  ...counter: Counter
 ) => void;
 
 /** Noise alone, in units of q. */
-type Draw = (
-  out: number,
-  n: number,
-  ratio: number,
-  stage: number,
-  image: number,
-  sample: number,
-  k0: number,
-  k1: number,
-) => void;
+type Draw = (out: number, n: number, ratio: number, ...counter: Counter) => void;
 
 /** Exports of noise-kernel/assembly.ts; addresses are byte offsets into the kernel's memory. */
 interface KernelExports {
   heapBase(): number;
-  fill(out: number, n: number, stage: number, image: number, sample: number, k0: number, k1: number): void;
+  fill(out: number, n: number, ...counter: Counter): void;
   perturb: Perturb;
   perturbUniformly: Perturb;
   draw: Draw;

@@ -107,14 +107,7 @@ export function draw(
   out: usize, n: i32, ratio: f64,
   stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
 ): void {
-  const ratios = f64x2.splat(ratio);
-  const none = f32x4.splat(0);
-  let block: u32 = 0;
-  const end = out + ((<usize>n) << 3);
-  for (let p = out; p < end; p += 128) {
-    step(0, p, ratios, none, GAUSSIAN_ALONE, block, stage, image, sample, k0, k1);
-    block += STEP_BLOCKS;
-  }
+  drawAlone(GAUSSIAN_ALONE, out, n, ratio, stage, image, sample, k0, k1);
 }
 
 /** The same of uniform noise: what `perturbUniformly` adds. */
@@ -122,12 +115,22 @@ export function drawUniformly(
   out: usize, n: i32, ratio: f64,
   stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
 ): void {
+  drawAlone(UNIFORM_ALONE, out, n, ratio, stage, image, sample, k0, k1);
+}
+
+/** `kind` is a compile-time constant. */
+// @ts-ignore: decorator
+@inline
+function drawAlone(
+  kind: i32, out: usize, n: i32, ratio: f64,
+  stage: u32, image: u32, sample: u32, k0: u32, k1: u32,
+): void {
   const ratios = f64x2.splat(ratio);
   const none = f32x4.splat(0);
   let block: u32 = 0;
   const end = out + ((<usize>n) << 3);
   for (let p = out; p < end; p += 128) {
-    step(0, p, ratios, none, UNIFORM_ALONE, block, stage, image, sample, k0, k1);
+    step(0, p, ratios, none, kind, block, stage, image, sample, k0, k1);
     block += STEP_BLOCKS;
   }
 }
