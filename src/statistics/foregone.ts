@@ -44,6 +44,22 @@ export function foregone(
   };
 }
 
+/** Those of all requirements; null where one of them depends on images that are left. */
+export function allForegone(
+  requirements: readonly Requirement[],
+  header: RunHeader,
+  outcomes: readonly Outcome[],
+  left: number,
+): readonly Judgement[] | null {
+  const judgements: Judgement[] = [];
+  for (const requirement of requirements) {
+    const judgement = foregone(requirement, header, outcomes, left);
+    if (judgement === null) return null;
+    judgements.push(judgement);
+  }
+  return judgements;
+}
+
 /** Null where nothing is known of the end. */
 function rangeOf(
   { quantity, radius, confidence, operator }: Requirement,

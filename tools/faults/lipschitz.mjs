@@ -8,6 +8,9 @@ const VECTORS = 'test/lipschitz/vector-map.test.ts';
 const LOCAL = 'test/operators/local-maps.test.ts';
 const WEIGHTS = 'test/operators/computed-weights.test.ts';
 
+const PATCHES = 'test/operators/convolution-map.test.ts';
+
+const patches = 'src/operators/algebra/patch-kernel/assembly.ts';
 const displacement = 'src/lipschitz/displacement.ts';
 const spectral = 'src/lipschitz/spectral-norm.ts';
 const banded = 'src/lipschitz/banded-gram.ts';
@@ -486,4 +489,53 @@ const TERM_BY_TERM = [
   },
 ];
 
-export const LIPSCHITZ_FAULTS = [...SURVIVORS, ...SCALES, ...TERM_BY_TERM];
+/** Products with convolutions that are never written out. */
+const PATCH_KERNEL = [
+  {
+    name: 'patches: every other pair of taps is left out of a channel',
+    file: patches,
+    from: 'sumOf(f64x2.add(b0, b1))',
+    to: 'sumOf(b0)',
+    rebuild: true,
+    tests: PATCHES,
+  },
+  {
+    name: 'patches: the scales of a block of channels are its first one',
+    file: patches,
+    from: 'load<f64>(scales, 16)',
+    to: 'load<f64>(scales)',
+    rebuild: true,
+    tests: PATCHES,
+  },
+  {
+    name: 'patches: the last channel of a block does not come back',
+    file: patches,
+    from: 'f64x2.mul(v128.load(d), zd)',
+    to: 'f64x2.splat(0)',
+    rebuild: true,
+    tests: PATCHES,
+  },
+  {
+    name: 'patches: what fills up a block is a channel',
+    file: 'src/operators/algebra/patch-products.ts',
+    from: 'liveScales[count] = 0;',
+    to: 'liveScales[count] = 1; live[count] = first * n * 8;',
+    tests: PATCHES,
+  },
+  {
+    name: 'patches: a channel that is masked out stays in',
+    file: 'src/operators/algebra/patch-products.ts',
+    from: 'liveScales[count++] = scale;',
+    to: 'liveScales[count++] = Math.max(scale, 1e-3);',
+    tests: PATCHES,
+  },
+  {
+    name: 'patches: of a later group the first group answers',
+    file: 'src/operators/algebra/patch-products.ts',
+    from: 'live[count] = (first + o) * n * 8;',
+    to: 'live[count] = o * n * 8;',
+    tests: PATCHES,
+  },
+];
+
+export const LIPSCHITZ_FAULTS = [...SURVIVORS, ...SCALES, ...TERM_BY_TERM, ...PATCH_KERNEL];

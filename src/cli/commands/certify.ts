@@ -19,7 +19,7 @@ import {
 } from '../../runs/certify.ts';
 import { denoiserNote } from '../../runs/open-denoiser.ts';
 import { openSubject } from '../../runs/open-subject.ts';
-import { foregone } from '../../statistics/foregone.ts';
+import { allForegone } from '../../statistics/foregone.ts';
 import { aloneInWords } from '../../statistics/network-alone.ts';
 import {
   type Judgement,
@@ -91,7 +91,10 @@ async function within(
         if (message.kind === 'draws') progress.partial(message.share);
         else progress.note(message.text);
       });
-      const judged = (): Judgement[] | null => foregoneOf(requirements, results.file, planned);
+      const judged = (): readonly Judgement[] | null => {
+        const { header, outcomes } = results.file;
+        return allForegone(requirements, header, outcomes, planned - outcomes.length);
+      };
       await certifyAll(opened, results.file, progress, flags.stopWhenDecided ? judged : () => null);
       report(results, flags);
       note(`digest ${results.file.digest()}`);
@@ -181,21 +184,6 @@ async function openResults(
   const file = await openResultFile(path, header);
   const repaired = file.repaired === 'nothing' ? '' : `, ${file.repaired} cut off`;
   return { file, path, place: placeNote(path, file, repaired) };
-}
-
-/** What all requirements come to at the end of the run; null where one depends on images that are left. */
-function foregoneOf(
-  requirements: readonly Requirement[],
-  { header, outcomes }: ResultFile,
-  planned: number,
-): Judgement[] | null {
-  const judgements: Judgement[] = [];
-  for (const requirement of requirements) {
-    const judgement = foregone(requirement, header, outcomes, planned - outcomes.length);
-    if (judgement === null) return null;
-    judgements.push(judgement);
-  }
-  return judgements;
 }
 
 /**
