@@ -523,10 +523,10 @@ const PATCH_KERNEL = [
     tests: PATCHES,
   },
   {
-    name: 'patches: a channel that is masked out stays in',
+    name: 'patches: a channel that is masked in part counts in full',
     file: 'src/operators/algebra/patch-products.ts',
     from: 'liveScales[count++] = scale;',
-    to: 'liveScales[count++] = Math.max(scale, 1e-3);',
+    to: 'liveScales[count++] = 1;',
     tests: PATCHES,
   },
   {
