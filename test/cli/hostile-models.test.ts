@@ -64,6 +64,14 @@ describe.skipIf(absent !== null)(title('a model made to deceive'), () => {
     expect(await attacked('float-grid', 'grid.onnx', out)).toContain('0 of 2 certificates contradicted');
   });
 
+  it('float-grid: images that share their noise have the same answer too: it is rounded around each', async () => {
+    const settings = ['--split', 'left', '--sigma', '0.25', '--n', '2000', '--share-noise', '2'];
+    expect((await certify('float-grid', 'grid.onnx', 'grid-shared.jsonl', ...settings)).code).toBe(0);
+    const [black, grey] = radii('grid-shared.jsonl');
+    expect(black?.prediction).toBe(grey?.prediction);
+    expect(black?.radius).toBeGreaterThan(0.6);
+  });
+
   it('eta-at-centre: what ONNX Runtime would deploy is another left half, and refused', async () => {
     const settings = ['--split', 'u', '--sigma', '0.5', '--n', '20000'];
     const ended = await certify('eta-at-centre', 'eta.onnx', 'eta.jsonl', ...settings);
