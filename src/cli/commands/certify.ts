@@ -101,7 +101,7 @@ async function within(
       const { length } = results.file.outcomes;
       if (length < planned)
         note(
-          `ended  after ${length} of ${planned} images: every requirement is decided; without --stop-when-decided the same command goes on`,
+          `ended  after ${length} of ${planned} images: every requirement is decided; the same command without --stop-when-decided continues the run`,
         );
       applyPolicy(judged() ?? [], note);
     } finally {
@@ -120,7 +120,7 @@ function seriesNotes(header: RunHeader): string[] {
     shareNoise === undefined
       ? []
       : [
-          `shared ${shareNoise.value} images share each draw of noise: their certificates may fail together, which the allowance for failures counts`,
+          `shared ${shareNoise.value} images share each draw of noise, so their certificates may fail together; the allowance for failures takes that into account`,
         ];
   return [
     ...header.series.flatMap((series, k) => {
