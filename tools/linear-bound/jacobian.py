@@ -54,4 +54,5 @@ def main() -> None:
     print(f"{pathlib.Path(asked.model).stem} {asked.tensor} image {asked.image}: norm of the Jacobian {norm:.4f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
