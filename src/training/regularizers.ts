@@ -4,39 +4,38 @@
  *
  *   mask    L = Π_k ||I_k W_k I_{k-1}||, I_k = 1 where neuron k can vary on the ball of radius r  (SPLITZ eq. 18)
  *   secant  L = Π_k ||M_k W_k||, M_k the secant slopes over the reach T_k = ρ_{k-1} ||w_i||, ρ_k = r Π_{j<=k} ||M_j W_j||
+ *   linear  the smaller of secant and the bound that keeps the linear part (linear-regularizer.ts)
  *
- * The gradient of a norm goes through its top singular pair: v is found without gradient, then ||M W v|| is
- * differentiated in W (and, for secant, in M: in the slack that a neuron has before it moves).
+ * Differentiable in W and, but for mask, in the slopes: in the slack that a neuron has before it moves.
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { Tf, TrainingContext } from '../operators/training/form.ts';
+import type { TrainingContext } from '../operators/training/form.ts';
 import { detach } from './detach.ts';
+import { largestNorm } from './largest-norm.ts';
+import { LinearMovement, linearVectorSegments } from './linear-regularizer.ts';
 import type { Segment } from './network.ts';
 import type { NamedTensors } from './program.ts';
 
-export const REGULARIZERS = ['none', 'mask', 'secant'] as const;
+export const REGULARIZERS = ['none', 'mask', 'secant', 'linear'] as const;
 export type Regularizer = (typeof REGULARIZERS)[number];
-
-const rowAxes = (x: Tensor): number[] => x.shape.slice(1).map((_, k) => k + 1);
-
-/** l2 norm of each row of a batch, shape [B, 1, …]; a zero row has norm 1e-12 and a finite gradient. */
-function rowNorms(tf: Tf, x: Tensor): Tensor {
-  return tf.sqrt(tf.add(tf.sum(tf.square(x), rowAxes(x), true), 1e-24));
-}
 
 /** The affine segments of the left half at one batch: for each segment, which of its outputs can move, and how much. */
 export interface LocalBound {
   /** L of each image, shape [B]: an estimate of the local bound, differentiable in the state it was computed from. */
   readonly lipschitz: Tensor;
-  /** Top right singular vector of each segment, shape [B, …segment input]; no gradient. */
+  /** Top right singular vectors, as `vectorSegments` lists them; no gradient. */
   readonly vectors: readonly Tensor[];
 }
+
+/** The segment on whose input each norm of a bound is taken: its vectors are of shape [B, …input of that segment]. */
+export const vectorSegments = (kind: Regularizer, segments: readonly Segment[]): number[] =>
+  kind === 'none' ? [] : [...segments.keys(), ...(kind === 'linear' ? linearVectorSegments(segments) : [])];
 
 /**
  * @param kind which bound
  * @param images [B, …]
  * @param radius scalar: the ball's radius in pixel units
- * @param warm start vectors of the power iteration, one per segment, shape [B, …segment input]
+ * @param warm start vectors of the power iterations, as `vectorSegments` lists them
  * @param steps power iterations
  */
 export function localBound(
@@ -59,6 +58,8 @@ export function localBound(
   let lipschitz: Tensor = tf.ones([batch]);
   let before: Tensor | null = null;
   const vectors: Tensor[] = [];
+  const kept =
+    kind === 'linear' ? new LinearMovement(context, state, moved, warm.slice(segments.length), steps) : null;
   for (const [k, segment] of segments.entries()) {
     const { affine, activation } = segment;
     const z = affine.apply(context, state, h);
@@ -74,37 +75,15 @@ export function localBound(
     const onInput = kind === 'mask' ? before : null;
     const linear = (v: Tensor): Tensor =>
       affine.linear(context, state, onInput === null ? v : tf.mul(v, onInput));
-    const v = detach(
-      tf,
-      topVector(tf, linear, after === null ? null : detach(tf, after), warm[k] as Tensor, steps),
-    );
-    vectors.push(v);
-    const image = linear(v);
-    const norm = tf.reshape(rowNorms(tf, after === null ? image : tf.mul(image, after)), [batch]);
+    const { norm, vector } = largestNorm(tf, linear, after, warm[k] as Tensor, steps);
+    vectors.push(vector);
+    kept?.pass(segment, z, reach);
     lipschitz = tf.mul(lipschitz, norm);
     moved = tf.mul(moved, norm);
     before = after;
     h = activation === null ? z : activation.forward(context, state, z);
   }
-  return { lipschitz, vectors };
-}
-
-/** Power iteration on WᵀM²W from `start`, each row for itself; rows come back normalised. */
-function topVector(
-  tf: Tf,
-  linear: (v: Tensor) => Tensor,
-  slopes: Tensor | null,
-  start: Tensor,
-  steps: number,
-): Tensor {
-  const adjoint = tf.grad(linear);
-  let v: Tensor = tf.div(start, rowNorms(tf, start));
-  for (let step = 0; step < steps; step++) {
-    const u = linear(v);
-    const product = adjoint(v, slopes === null ? u : tf.mul(tf.square(slopes), u));
-    // Where nothing can move the product is 0: the vector then stays, or the row could never recover.
-    const next = tf.add(product, tf.mul(v, 1e-6));
-    v = tf.div(next, rowNorms(tf, next));
-  }
-  return v;
+  if (kept === null) return { lipschitz, vectors };
+  const byLinear = tf.div(kept.end(), radius);
+  return { lipschitz: tf.minimum(lipschitz, byLinear), vectors: [...vectors, ...kept.vectors] };
 }

@@ -16,7 +16,7 @@ import type { Network, Segment } from './network.ts';
 import type { Optimizer } from './optimizers.ts';
 import { startVectors } from './power-vectors.ts';
 import type { HostTensor, NamedTensors, Program, StepFunction } from './program.ts';
-import { localBound, type Regularizer } from './regularizers.ts';
+import { localBound, type Regularizer, vectorSegments } from './regularizers.ts';
 
 /** What the step is made of. */
 export interface StepParts {
@@ -61,7 +61,7 @@ export const Feed = {
 } as const;
 
 const THRESHOLD = 'regularizer.threshold';
-const vectorName = (segment: number): string => `power.vector/${segment}`;
+const vectorName = (norm: number): string => `power.vector/${norm}`;
 
 /** Power iterations of a validation step: its vectors start from training images of the same positions. */
 const VALIDATION_POWER_STEPS = 20;
@@ -75,11 +75,9 @@ export function splitzProgram(parts: StepParts): Program {
   const trained = trainedNames(parts);
   const shapes = new Map(trained.map((name) => [name, (state.get(name) as HostTensor).dims]));
   for (const [name, tensor] of optimizer.initialState(shapes)) state.set(name, tensor);
-  if (parts.regularizer !== 'none') {
-    for (const [k, row] of parts.segmentDims.entries()) {
-      const dims = [parts.boundImages, ...row];
-      state.set(vectorName(k), { dims, values: startVectors(dims) });
-    }
+  for (const [k, segment] of vectorSegments(parts.regularizer, parts.segments).entries()) {
+    const dims = [parts.boundImages, ...(parts.segmentDims[segment] as readonly number[])];
+    state.set(vectorName(k), { dims, values: startVectors(dims) });
   }
   return { state, functions: { train: trainFunction(parts, trained), validate: validateFunction(parts) } };
 }
@@ -125,7 +123,7 @@ function bound(
 ): ReturnType<typeof localBound> | null {
   if (parts.regularizer === 'none') return null;
   const { segments } = parts;
-  const warm = segments.map((_, k) => state[vectorName(k)] as Tensor);
+  const warm = vectorSegments(parts.regularizer, segments).map((_, k) => state[vectorName(k)] as Tensor);
   const images = feeds[Feed.images] as Tensor;
   const some =
     parts.boundImages === parts.batch

@@ -8,7 +8,7 @@ import type { LeftHalf } from '../../src/lipschitz/left-half.ts';
 import type { Model } from '../../src/onnx/model/model.ts';
 import type { TensorProto } from '../../src/onnx/model/proto.ts';
 import { trainableNetwork } from '../../src/training/network.ts';
-import { localBound } from '../../src/training/regularizers.ts';
+import { localBound, vectorSegments } from '../../src/training/regularizers.ts';
 import { denseColumns, largestSingularValue } from '../lipschitz/dense-svd.ts';
 import { floatTensor, intAttr, intsAttr, node, tinyModel } from '../onnx/tiny-model.ts';
 import { activationOf } from '../operators/compiled.ts';
@@ -73,7 +73,13 @@ function randomWeights(seed: number, depth: 1 | 2): Weights {
 }
 
 /** Π ||I_k W_k I_{k-1}|| or Π ||M_k W_k|| in float64, by dense singular values. */
-function reference(half: LeftHalf, image: Float64Array, radius: number, kind: 'mask' | 'secant'): number {
+function reference(
+  half: LeftHalf,
+  image: Float64Array,
+  radius: number,
+  kind: 'mask' | 'secant' | 'linear',
+): number {
+  if (kind === 'linear') return linearReference(half, image, radius);
   const { inputs } = evaluateLeftHalf(half, image);
   let product = 1;
   let before: Float64Array | null = null;
@@ -92,6 +98,51 @@ function reference(half: LeftHalf, image: Float64Array, radius: number, kind: 'm
     before = slopes;
   });
   return product;
+}
+
+const unitColumns = (size: number): Float64Array[] =>
+  Array.from({ length: size }, (_, i) => new Float64Array(size).map((_v, k) => (k === i ? 1 : 0)));
+
+const scaledRows = (columns: readonly Float64Array[], rows: Float64Array): Float64Array[] =>
+  columns.map((column) => column.map((v, i) => v * (rows[i] as number)));
+
+/** min(Π ||M_k W_k||, Σ_s ||L_s|| φ_s / r) in float64, with every L_s written out. */
+function linearReference(half: LeftHalf, image: Float64Array, radius: number): number {
+  const { inputs } = evaluateLeftHalf(half, image);
+  const sum = (parts: readonly { columns: Float64Array[]; most: number }[], rows?: Float64Array): number =>
+    parts.reduce(
+      (all, { columns, most }) =>
+        all + most * largestSingularValue(rows === undefined ? columns : scaledRows(columns, rows)),
+      0,
+    );
+  let parts = [{ columns: unitColumns(image.length), most: radius }];
+  let product = 1;
+  half.steps.forEach((step, k) => {
+    const [term] = step.input.terms;
+    if (term === undefined) throw new Error('a chain');
+    const { value: z } = inputs[k] as (typeof inputs)[number];
+    const norms = term.matrix.rowNorms();
+    const reach = z.map((_, i) => radius * product * (norms[i] as number));
+    const most = z.map((v, i) => activationOf(step).secant(v, reach[i] as number, 0, i));
+    const at = (sign: number) => step.nonlinearity.value(z.map((v, i) => v + sign * (reach[i] as number)));
+    const [up, here, down] = [at(1), at(0), at(-1)] as [Float64Array, Float64Array, Float64Array];
+    const least = z.map((_, i) => Math.min(up[i]! - here[i]!, here[i]! - down[i]!) / (reach[i] as number));
+    const before = parts.map((part) => ({
+      ...part,
+      columns: part.columns.map((column) => term.matrix.apply(column)),
+    }));
+    const rest = sum(
+      before,
+      most.map((v, i) => (v - least[i]!) / 2),
+    );
+    const middle = most.map((v, i) => (v + least[i]!) / 2);
+    parts = [
+      ...before.map((part) => ({ ...part, columns: scaledRows(part.columns, middle) })),
+      { columns: unitColumns(z.length), most: rest },
+    ];
+    product *= largestSingularValue(denseColumns(term.matrix, most, null));
+  });
+  return Math.min(product, sum(parts) / radius);
 }
 
 function halfOf(weights: Weights, depth: 1 | 2): LeftHalf {
@@ -119,6 +170,8 @@ describe.each([
   ['mask', 2],
   ['secant', 1],
   ['secant', 2],
+  ['linear', 1],
+  ['linear', 2],
 ] as const)('the %s bound of %i segments in training', (kind, depth) => {
   const weights = randomWeights(8, depth);
   const radius = 0.4;
@@ -129,11 +182,20 @@ describe.each([
   const bound = (...values: tf.Tensor[]): ReturnType<typeof localBound> => {
     const state = Object.fromEntries(names.map((name, k) => [name, values[k] as tf.Tensor]));
     const context = { tf, statistics: 'batch' as const, updateStatistic: () => undefined };
-    const warm = segments.map(({ input }) =>
-      tf.randomUniform([BATCH, ...(input.name === 'x' ? DIMS : [3, 5, 4])], 0.5, 1.5, 'float32', 5),
+    const warm = vectorSegments(kind, segments).map((k) =>
+      tf.randomUniform([BATCH, ...(k === 0 ? DIMS : [3, 5, 4])], 0.5, 1.5, 'float32', 5),
     );
     const x = tf.tensor(images, [BATCH, ...DIMS]);
-    return localBound(kind, segments, context, state, x, tf.scalar(radius), warm, 200);
+    return localBound(
+      kind,
+      segments,
+      context,
+      state,
+      x,
+      tf.scalar(radius),
+      warm,
+      kind === 'linear' ? 100 : 200,
+    );
   };
   const tensors = (): tf.Tensor[] =>
     names.map((name) =>
@@ -160,7 +222,7 @@ describe.each([
       const { dims, values } = weights[name] as Weights[string];
       const gradient = (grads[n] as tf.Tensor).dataSync();
       const scale = Math.max(0.1, ...Array.from(gradient, Math.abs));
-      for (let i = 0; i < values.length; i += 6) {
+      for (let i = 0; i < values.length; i += kind === 'linear' ? 17 : 6) {
         const at = (sign: number): [number, number] => {
           const moved = values.map((v, j) => (j === i ? Math.fround(v + sign * step) : v));
           return [moved[i] as number, total({ ...weights, [name]: { dims, values: moved } })];
@@ -169,6 +231,16 @@ describe.each([
         expect((gradient[i] as number) / scale).toBeCloseTo((above - below) / (up - down) / scale, 2);
       }
     });
+  });
+});
+
+describe('the linear bound of two segments in training', () => {
+  it('is smaller than the secant bound, by what the product of norms does not see', () => {
+    const half = halfOf(randomWeights(8, 2), 2);
+    for (let k = 0; k < BATCH; k++)
+      expect(reference(half, imageOf(k), 0.1, 'linear')).toBeLessThan(
+        0.9 * reference(half, imageOf(k), 0.1, 'secant'),
+      );
   });
 });
 
@@ -181,7 +253,7 @@ describe('where nothing can move', () => {
     const context = { tf, statistics: 'batch' as const, updateStatistic: () => undefined };
     const x = tf.tensor(images, [BATCH, ...DIMS]);
     const kernel = tf.tensor((off.w1 as Weights[string]).values, [3, 2, 3, 3]);
-    for (const kind of ['mask', 'secant'] as const) {
+    for (const kind of ['mask', 'secant', 'linear'] as const) {
       const run = (w1: tf.Tensor) =>
         localBound(
           kind,
@@ -190,7 +262,7 @@ describe('where nothing can move', () => {
           { w1, b1: tf.tensor([-50, -50, -50]) },
           x,
           tf.scalar(0.5),
-          [tf.ones([BATCH, ...DIMS])],
+          vectorSegments(kind, net.segments()).map(() => tf.ones([BATCH, ...DIMS])),
           5,
         );
       const { lipschitz, vectors } = run(kernel);

@@ -131,6 +131,7 @@ const CASES: readonly Case[] = [
   { loss: 'gaussian', regularizer: 'none', noise: 'fixed' },
   { loss: 'gaussian', regularizer: 'mask', noise: 'fixed' },
   { loss: 'gaussian', regularizer: 'secant', noise: 'matched' },
+  { loss: 'gaussian', regularizer: 'linear', noise: 'fixed' },
   { loss: 'consistency', regularizer: 'secant', noise: 'fixed' },
   { loss: 'smoothmix:draws=2,steps=2', regularizer: 'mask', noise: 'fixed' },
   { loss: 'macer:draws=3', regularizer: 'secant', noise: 'matched' },

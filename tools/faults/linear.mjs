@@ -237,4 +237,18 @@ export const LINEAR_FAULTS = [
     to: 'return most === 0 || least >= SMALLEST_CARRIED ? matrix : withoutSmall(matrix, SMALLEST_CARRIED).withError(0);',
     tests: NORMS,
   },
+  {
+    name: 'training: the linear bound forgets what an activation leaves over',
+    file: 'src/training/linear-regularizer.ts',
+    from: 'this.#parts = [...scaled, { linear: null, most: rest }];',
+    to: 'this.#parts = scaled;',
+    tests: 'test/training/regularizers.test.ts',
+  },
+  {
+    name: 'training: the least chord slope is the one upwards',
+    file: 'src/training/linear-regularizer.ts',
+    from: 'const least = tf.minimum(up, down);',
+    to: 'const least = tf.minimum(up, up);',
+    tests: 'test/training/regularizers.test.ts',
+  },
 ];
