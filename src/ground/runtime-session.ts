@@ -7,6 +7,20 @@ import { InferenceSession } from 'onnxruntime-node';
  */
 const EXACT_INTEGER_SUMS = { session: { x64quantprecision: '1' } };
 
+/** As the options of a session say it: on which of its devices a provider runs. The processor has no number, and WebGPU takes none. */
+export function executionProviders(
+  provider: string,
+  deviceId: number,
+): InferenceSession.ExecutionProviderConfig[] {
+  // What TensorRT does not take is CUDA's, not the processor's.
+  if (provider === 'tensorrt')
+    return [
+      { name: 'tensorrt', deviceId },
+      { name: 'cuda', deviceId },
+    ];
+  return provider === 'cuda' ? [{ name: 'cuda', deviceId }] : [provider];
+}
+
 /**
  * Opens `model`: one thread, at optimisation level 'all', at which a row's logits are bit-identical for every batch size
  * (at lower levels they are not). A few quantised files have no kernel without saturation (QGemm with signed weights,
@@ -16,10 +30,10 @@ export async function createSession(
   model: Uint8Array,
   provider: string,
   logSeverityLevel: 3 | 4,
+  device = 0,
 ): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
-    // What TensorRT does not take is CUDA's, not the processor's.
-    executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider],
+    executionProviders: executionProviders(provider, device),
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
     intraOpNumThreads: 1,

@@ -26,6 +26,8 @@ export interface PoolSettings {
    * a time, so unless given, everything but the CPU has a pipeline. No count depends on it.
    */
   readonly pipeline?: boolean;
+  /** Of the provider, by number, each with a pipeline's session; its first unless given. No count depends on them. */
+  readonly devices?: readonly [number, ...number[]];
 }
 
 export interface RightHalf {
@@ -71,6 +73,7 @@ export function openPool({
   batch: rows,
   // More sessions of a right half than one only queue on CUDA, and WebGPU does not allow them.
   pipeline = provider !== 'cpu',
+  devices,
 }: PoolSettings): SamplerPool {
   requirePositive({ workers, batch: rows });
   let threads: Promise<Threads> | undefined;
@@ -82,7 +85,7 @@ export function openPool({
 
   function started(): Promise<Threads> {
     threads ??= requireProvider(provider).then(() =>
-      pipeline ? startPipeline(workers) : startSamplers(workers),
+      pipeline ? startPipeline(workers, devices) : startSamplers(workers),
     );
     return threads;
   }
