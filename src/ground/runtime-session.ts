@@ -1,25 +1,12 @@
 /** Sessions of ONNX Runtime whose answers depend on the model alone, as far as its options allow. */
 import { InferenceSession } from 'onnxruntime-node';
+import { executionProviders } from './execution-providers.ts';
 
 /**
  * On x64 processors without VNNI instructions ONNX Runtime multiplies uint8 by int8 with sums that saturate at 16 bits:
  * another network than the file's. This asks for kernels that do not.
  */
 const EXACT_INTEGER_SUMS = { session: { x64quantprecision: '1' } };
-
-/** As the options of a session say it: on which of its devices a provider runs. The processor has no number, and WebGPU takes none. */
-export function executionProviders(
-  provider: string,
-  deviceId: number,
-): InferenceSession.ExecutionProviderConfig[] {
-  // What TensorRT does not take is CUDA's, not the processor's.
-  if (provider === 'tensorrt')
-    return [
-      { name: 'tensorrt', deviceId },
-      { name: 'cuda', deviceId },
-    ];
-  return provider === 'cuda' ? [{ name: 'cuda', deviceId }] : [provider];
-}
 
 /**
  * Opens `model`: one thread, at optimisation level 'all', at which a row's logits are bit-identical for every batch size

@@ -43,7 +43,7 @@ export async function loadChecked(seats: Seats, half: number, settings: HalfSett
       const differences: number[] = [];
       for (const seat of seats) {
         const together = await refusingModel(() => logitsOf(seat, half, rows));
-        differences.push(requireAgreement(provider, alone, together));
+        differences.push(requireAgreement(settings, alone, together));
       }
       return { batch, ...loaded, providerDifference: Math.max(...differences) };
     }
@@ -89,7 +89,11 @@ async function oneByOne(
   settings: HalfSettings,
   rows: Float32Array,
 ): Promise<Float32Array> {
-  await seat.ask<'load'>({ kind: 'load', half, settings: { ...plain(settings), batch: 1, provider: 'cpu' } });
+  await seat.ask<'load'>({
+    kind: 'load',
+    half,
+    settings: { ...plain(settings), batch: 1, provider: 'cpu', precision: 'fp32' },
+  });
   const logits = await refusingModel(() => logitsOf(seat, half, rows));
   await seat.unload(half);
   return logits;

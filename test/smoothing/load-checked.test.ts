@@ -5,7 +5,7 @@ import type { Reply, ReplyTo, Request, RequestOf } from '../../src/smoothing/wor
 import type { WorkerSeat } from '../../src/smoothing/worker-seat.ts';
 
 const settings: HalfSettings = {
-  ...{ model: new Uint8Array(), latentDims: [2], classes: 2, batch: 2, provider: 'cuda' },
+  ...{ model: new Uint8Array(), latentDims: [2], classes: 2, batch: 2, provider: 'cuda', precision: 'fp32' },
 };
 
 /** A thread whose device gives these logits, and the CPU ones. */

@@ -18,6 +18,7 @@ import {
 } from './tiny-models.ts';
 
 const forever = 2 ** 29;
+const CPU = { provider: 'cpu', precision: 'fp32' } as const;
 const KINDS = ['gaussian', 'uniform'] as const;
 const ONE_DEVICE: readonly [number, ...number[]] = [0];
 const SMALLEST = { workers: 1, batch: 1, centres: 2, devices: ONE_DEVICE, kind: 0, from: 0, draws: 1 };
@@ -284,7 +285,7 @@ describe('a thread of a pipeline that dies', () => {
   };
   const settings: HalfSettings = {
     ...{ model: convolution.model, latentDims: convolution.latentDims, classes: 5, batch: 8 },
-    provider: 'cpu',
+    ...CPU,
   };
 
   it.each([
@@ -294,7 +295,7 @@ describe('a thread of a pipeline that dies', () => {
     const threads = await startPipeline(2, [0, 1], scripts);
     await threads.load(0, settings);
     const counts = [0, 1].map((k) =>
-      threads.tally(0, [draw(convolution, k, forever)], { kind: 'votes' }, 'cpu'),
+      threads.tally(0, [draw(convolution, k, forever)], { kind: 'votes' }, CPU),
     );
     for (const each of await Promise.allSettled(counts))
       expect(each).toMatchObject({ reason: { report: { why: 'it ended with code 3' } } });

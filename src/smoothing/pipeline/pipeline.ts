@@ -5,9 +5,9 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { workerFile } from '../../ground/worker-file.ts';
+import type { Arithmetic, Devices } from '../arithmetic.ts';
 import { requireIndependentRows, sharedDraws } from '../count-on-workers.ts';
 import { type CheckedHalf, loadChecked, logitsOf, type Seats, unloadAll } from '../load-checked.ts';
-import type { Provider } from '../providers.ts';
 import type { DrawRequest } from '../sampler.ts';
 import { CONTROL_BYTES, ControlWord, type HalfSettings } from '../sampling-protocol.ts';
 import type { Tally, TallyResult } from '../tally.ts';
@@ -34,7 +34,7 @@ const built = (): Scripts => ({
  */
 export async function startPipeline(
   workers: number,
-  devices: readonly [number, ...number[]] = [0],
+  devices: Devices = [0],
   scripts: Scripts = built(),
 ): Promise<Threads> {
   const [device, ...others] = devices;
@@ -63,8 +63,8 @@ export async function startPipeline(
       }
       return checked;
     },
-    tally: (half, requests, tally, provider) =>
-      tallyPiped({ sessions, producers }, { half, job: jobs++, provider }, requests, tally),
+    tally: (half, requests, tally, arithmetic) =>
+      tallyPiped({ sessions, producers }, { half, job: jobs++, arithmetic }, requests, tally),
     logits: (half, rows) => logitsOf(sessions[0], half, rows),
     unload: (half) => unloadAll(all, half),
     close: closeAll,
@@ -102,13 +102,13 @@ async function prepare(
 interface Place {
   readonly half: number;
   readonly job: number;
-  readonly provider: Provider;
+  readonly arithmetic: Arithmetic;
 }
 
 /** As `tallyOn`. The sessions are asked first: what they say of a failure comes before what the producers say. */
 async function tallyPiped(
   { sessions, producers }: { readonly sessions: Seats; readonly producers: readonly WorkerSeat[] },
-  { half, job, provider }: Place,
+  { half, job, arithmetic }: Place,
   requests: readonly DrawRequest[],
   tally: Tally,
 ): Promise<readonly (readonly TallyResult[])[]> {
@@ -150,7 +150,7 @@ async function tallyPiped(
     signal?.throwIfAborted();
     for (const each of settled) if (each.status === 'rejected') throw each.reason;
     const counted = await Promise.all(counting);
-    for (const compared of counted.flatMap(({ rows }) => rows)) requireIndependentRows(provider, compared);
+    for (const compared of counted.flatMap(({ rows }) => rows)) requireIndependentRows(arithmetic, compared);
     heard((to - from) * requests.length);
     return requests.map((_, k) => counted.flatMap(({ tallied }) => tallied[k] ?? []));
   } finally {
