@@ -81,6 +81,7 @@ const run = object('First line: what was attacked, and how.', {
     platform: text('Operating system and architecture.'),
     cpu: text('CPU model.'),
     provider: text('Execution provider of the confirmations.'),
+    precision: optional(oneOf('Arithmetic of the confirmations. Absent: float32.', ['tf32'])),
   }),
   chain: chainField,
 });

@@ -44,6 +44,7 @@ export interface Predicate {
   readonly seed: RunHeader['seed'];
   readonly dependence: RunHeader['dependence'];
   /** Absent where each image has noise of its own. */
+  readonly precision?: NonNullable<RunHeader['precision']>;
   readonly shareNoise?: NonNullable<RunHeader['shareNoise']>;
   /** The methods: the one asked for, then what it is compared with. */
   readonly series: readonly SeriesStatement[];
@@ -97,6 +98,7 @@ export function statementOf(
       selection: header.selection,
       seed: header.seed,
       dependence: header.dependence,
+      ...(header.precision === undefined ? {} : { precision: header.precision }),
       ...(header.shareNoise === undefined ? {} : { shareNoise: header.shareNoise }),
       series: header.series.map((series) => {
         const { checks: _, ...rest } = series;

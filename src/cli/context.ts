@@ -4,17 +4,22 @@ import type { Context } from '../methods/context.ts';
 import { requireCount } from '../methods/sourced.ts';
 import { openContext } from '../runs/context.ts';
 import {
-  automaticProvider,
+  checkArithmetic,
   FULL_PRECISION,
   needsFullPrecision,
-  type Provider,
-} from '../smoothing/providers.ts';
+  type Precision,
+} from '../smoothing/arithmetic.ts';
+import { automaticProvider, type Provider } from '../smoothing/providers.ts';
+import { devicesOf } from './devices.ts';
 import { interruptible } from './interrupt.ts';
 import { restartedWith } from './restart.ts';
 
 export interface ContextFlags {
   /** 'auto': CUDA where it works, else the CPU. */
   readonly provider: Provider | 'auto';
+  readonly precision?: Precision | undefined;
+  /** Numbers with commas between them. */
+  readonly devices?: string | undefined;
   readonly workers: number;
   readonly batch: number;
   readonly quiet?: boolean;
@@ -23,10 +28,10 @@ export interface ContextFlags {
 /**
  * @param remedy what to do after Ctrl-C
  * @param use also given a function that redirects messages from then on
- * @throws UsageError for invalid counts
+ * @throws UsageError for invalid counts, and for a precision or devices that the provider does not have
  */
 export async function contextOf<T>(
-  { provider: asked, workers, batch, quiet = false }: ContextFlags,
+  { provider: asked, precision = 'fp32', workers, batch, quiet = false, ...flags }: ContextFlags,
   remedy: string,
   use: (context: Context, listen: (heard: Context['tell']) => void) => Promise<T>,
 ): Promise<T> {
@@ -35,11 +40,17 @@ export async function contextOf<T>(
   let heard: Context['tell'] = (message) => {
     if (!quiet && message.kind === 'note') process.stderr.write(`${visible(message.text)}\n`);
   };
-  const provider = await providerOf(asked, (text) => heard({ kind: 'note', text }));
+  const devices = devicesOf(flags.devices);
+  const provider = await providerOf(asked, precision, (text) => heard({ kind: 'note', text }));
+  const arithmetic = { provider, precision };
   // Before anything is read or written.
-  if (needsFullPrecision(provider)) return restartedWith(FULL_PRECISION);
+  checkArithmetic(arithmetic, devices);
+  if (needsFullPrecision(arithmetic)) return restartedWith(FULL_PRECISION);
   return interruptible(remedy, async (signal) => {
-    const context = openContext({ provider, workers, batch, signal, tell: (message) => heard(message) });
+    const context = openContext({
+      ...{ ...arithmetic, workers, batch, signal, tell: (message) => heard(message) },
+      ...(devices === undefined ? {} : { devices }),
+    });
     try {
       return await use(context, (next) => {
         heard = next;
@@ -50,10 +61,14 @@ export async function contextOf<T>(
   });
 }
 
-async function providerOf(asked: Provider | 'auto', note: (text: string) => void): Promise<Provider> {
+async function providerOf(
+  asked: Provider | 'auto',
+  precision: Precision,
+  note: (text: string) => void,
+): Promise<Provider> {
   if (asked !== 'auto') return asked;
   const { provider, why } = await automaticProvider();
   // In the process that is started again it is said once more, and then alone.
-  if (!needsFullPrecision(provider)) note(`provider ${provider} (auto: ${why})`);
+  if (!needsFullPrecision({ provider, precision })) note(`provider ${provider} (auto: ${why})`);
   return provider;
 }

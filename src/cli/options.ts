@@ -6,6 +6,7 @@ import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
 import { METHOD_NAMES, METHOD_OPTIONS, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
+import { PRECISIONS } from '../smoothing/arithmetic.ts';
 import { PROVIDERS } from '../smoothing/providers.ts';
 
 /** For every command that opens a model. */
@@ -117,6 +118,11 @@ const methods = METHOD_NAMES.map((name) => `${name} = ${METHOD_SUMMARIES[name]}`
 /** How the work is laid out; the same counts come out of any. */
 const workOptions = <T>(y: Argv<T>) =>
   y
+    .option('devices', {
+      type: 'string',
+      nargs: 1,
+      describe: 'with CUDA: cards by number, as in 0,1; changes no count [0]',
+    })
     .option('workers', {
       type: 'number',
       default: availableParallelism(),
@@ -144,6 +150,11 @@ export const drawOptions = <T>(y: Argv<T>) =>
         choices: ['auto', ...PROVIDERS] as const,
         default: 'cpu' as const,
         describe: 'where ONNX Runtime runs the right half; auto: CUDA where it works, else the CPU',
+      })
+      .option('precision', {
+        choices: PRECISIONS,
+        default: 'fp32' as const,
+        describe: 'with CUDA, tf32 is faster: ten bits of mantissa, another classifier, recorded as one',
       }),
   );
 

@@ -1,5 +1,6 @@
 /** Sessions of ONNX Runtime whose answers depend on the model alone, as far as its options allow. */
 import { InferenceSession } from 'onnxruntime-node';
+import { executionProviders } from './execution-providers.ts';
 
 /**
  * On x64 processors without VNNI instructions ONNX Runtime multiplies uint8 by int8 with sums that saturate at 16 bits:
@@ -16,10 +17,10 @@ export async function createSession(
   model: Uint8Array,
   provider: string,
   logSeverityLevel: 3 | 4,
+  device = 0,
 ): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
-    // What TensorRT does not take is CUDA's, not the processor's.
-    executionProviders: provider === 'tensorrt' ? ['tensorrt', 'cuda'] : [provider],
+    executionProviders: executionProviders(provider, device),
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
     intraOpNumThreads: 1,

@@ -232,6 +232,7 @@ const environment = object('A machine that computed records of the run.', {
   workers: count(
     'Threads that make noise. On the CPU each runs a session of its own; elsewhere one more thread does.',
   ),
+  devices: optional(list("The provider's devices, where they were named.", count('Number of one, from 0.'))),
 });
 
 export const run = object('First line: what was run.', {
@@ -251,6 +252,14 @@ export const run = object('First line: what was run.', {
   dependence: oneOf(
     'The noise of different images: drawn for each image alone, so that certificates fail independently of each other, or shared.',
     ['independent', 'shared'],
+  ),
+  precision: optional(
+    setting(
+      oneOf(
+        'Arithmetic of what is sampled. tf32: convolutions and products take factors of ten bits of mantissa, and the certificates are of that classifier. Absent: float32.',
+        ['tf32'],
+      ),
+    ),
   ),
   shareNoise: optional(
     setting(

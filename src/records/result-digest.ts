@@ -25,13 +25,14 @@ export function resultDigest(
   const take = (line: object): void => {
     hash.update(`${JSON.stringify(line)}\n`);
   };
-  const { model, data, intake, seed, dependence, shareNoise, selection, series } = JSON.parse(
+  const { model, data, intake, seed, dependence, precision, shareNoise, selection, series } = JSON.parse(
     lineOf(header),
   ) as RunHeader;
   const { start, skip, heldOut, unreadable } = selection;
   const images = { start, skip, heldOut, ...(unreadable === undefined ? {} : { unreadable }) };
   take({
     ...{ model, data, intake, selection: images, seed, dependence },
+    ...(precision === undefined ? {} : { precision }),
     ...(shareNoise === undefined ? {} : { shareNoise }),
     series: series.map(({ checks: _, ...rest }) => rest),
   });

@@ -30,7 +30,7 @@ const NOT_IDENTITY_PATTERNS = [
   /^model\.classNames/u,
   /^model\.(denoiser\.)?files\.\d+\.name$/u,
   /^series\.\d+\.checks\./u,
-  /^environments\.\d+\.(workers|node)$/u,
+  /^environments\.\d+\.(workers|node|devices)$/u,
   /^findings/u,
 ];
 

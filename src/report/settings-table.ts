@@ -3,6 +3,7 @@
 import type { JsonSchema } from '../ground/json-schema.ts';
 import { labelOf, methodOf } from '../methods/index.ts';
 import { denoiserInWords } from '../records/denoiser-words.ts';
+import { precisionInWords } from '../records/precision-words.ts';
 import { type RunHeader, run, type SeriesHeader, type Sourced } from '../records/record.ts';
 import type { ResultRun } from './audited-run.ts';
 import type { Table } from './figure.ts';
@@ -74,7 +75,7 @@ function seriesFacts(series: SeriesHeader): Table {
 }
 
 function sources({ header, digest, finished }: ResultRun): Table {
-  const { tool, started, model, data, selection, dependence, shareNoise, environments } = header;
+  const { tool, started, model, data, selection, dependence, shareNoise, precision, environments } = header;
   const { heldOut, unreadable = [], shard } = selection;
   return {
     caption: 'Sources and environment',
@@ -109,6 +110,7 @@ function sources({ header, digest, finished }: ResultRun): Table {
         'noise of different images',
         shareNoise === undefined ? dependence : `shared by ${shareNoise.value} images each`,
       ],
+      ...(precision === undefined ? [] : [['precision', precisionInWords(precision.value)]]),
       ['made by', `${tool.name} ${tool.version}, started ${started}`],
       ...environments.map(({ onnxruntime, provider, workers, node, platform, cpu }) => [
         'computed by',

@@ -227,6 +227,9 @@ function headerOf(
       shard: null,
     },
     seed,
+    ...(resources.precision === 'fp32'
+      ? {}
+      : { precision: byFlag(resources.precision, originOf(request, 'precision')) }),
     ...(request.shareNoise === undefined || request.shareNoise === 1
       ? { dependence: 'independent' }
       : { dependence: 'shared', shareNoise: given('share-noise', request.shareNoise, 1) }),

@@ -27,10 +27,13 @@ export async function* withContext<T, R>(
 /** The same, to be closed by the caller: `context.resources.close()`. */
 export function openContext({
   provider = 'cpu',
+  precision = 'fp32',
+  devices,
   workers = availableParallelism(),
   batch = 32,
   signal = new AbortController().signal,
   tell = () => {},
 }: Surroundings = {}): Context {
-  return { resources: openPool({ provider, workers, batch }), signal, tell };
+  const pool = openPool({ provider, precision, workers, batch, ...(devices ? { devices } : {}) });
+  return { resources: pool, signal, tell };
 }

@@ -9,7 +9,8 @@ export type Environment = RunHeader['environments'][number];
 export function describeEnvironment({
   provider,
   workers,
-}: Pick<SamplerPool, 'provider' | 'workers'>): Environment {
+  devices,
+}: Pick<SamplerPool, 'provider' | 'workers' | 'devices'>): Environment {
   return {
     provider,
     onnxruntime: onnxRuntimeVersion(),
@@ -17,5 +18,6 @@ export function describeEnvironment({
     platform: `${process.platform}-${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     workers,
+    ...(devices === null ? {} : { devices: [...devices] }),
   };
 }

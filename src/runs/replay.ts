@@ -16,6 +16,7 @@ import { describeEnvironment, type Environment } from './environment.ts';
 import { findRecord } from './find-record.ts';
 import { networkAnswers } from './network-answers.ts';
 import type { OpenedSubject } from './open-subject.ts';
+import { requireRecordedPrecision } from './recorded-precision.ts';
 import { environmentDifferences, reopenSubject, type SourceFlags } from './reopen-subject.ts';
 import { subjectOf } from './subject-of-series.ts';
 
@@ -51,13 +52,17 @@ export async function replay(
   return replayOn(run.header, records, await reopenSubject(sources, run.header), context);
 }
 
-/** The same of records of a run whose model and data are open. */
+/**
+ * The same of records of a run whose model and data are open.
+ * @throws UsageError where the workers compute in another arithmetic than the run's
+ */
 export async function replayOn(
   header: RunHeader,
   records: readonly CertificateRecord[],
   subject: OpenedSubject,
   context: Context,
 ): Promise<Replay> {
+  requireRecordedPrecision(header, context.resources);
   const here = describeEnvironment(context.resources);
   const machines = [...new Set(records.map(({ environment }) => environment))];
   const elsewhere = [

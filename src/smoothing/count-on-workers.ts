@@ -1,7 +1,8 @@
 /** One count, or several that share their noise, shared among the workers: the samples are handed out batch by batch as workers become free. */
 import { ModelRefused } from '../ground/errors.ts';
+import type { Arithmetic } from './arithmetic.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from './noise/rounded-noise.ts';
-import { agree, type Provider } from './providers.ts';
+import { agree } from './providers.ts';
 import type { DrawRequest } from './sampler.ts';
 import { CONTROL_BYTES, ControlWord, type CountRequest, type RowComparison } from './sampling-protocol.ts';
 import type { Tally, TallyResult } from './tally.ts';
@@ -51,7 +52,7 @@ export async function tallyOn(
   half: number,
   requests: readonly DrawRequest[],
   tally: Tally,
-  provider: Provider,
+  arithmetic: Arithmetic,
 ): Promise<readonly (readonly TallyResult[])[]> {
   const { signal, onProgress: _, latent: __, ...draw } = sharedDraws(requests);
   const latents = requests.map(({ latent }) => latent);
@@ -84,7 +85,7 @@ export async function tallyOn(
     const parts: TallyResult[][] = requests.map(() => []);
     for (const reply of replies) {
       if (reply.status === 'rejected') throw reply.reason;
-      for (const rows of reply.value.rows) requireIndependentRows(provider, rows);
+      for (const rows of reply.value.rows) requireIndependentRows(arithmetic, rows);
       for (const [k, tallied] of reply.value.tallied.entries()) parts[k]?.push(tallied);
     }
     for (const { onProgress } of requests) onProgress?.(draw.to - draw.from);
@@ -98,9 +99,12 @@ export async function tallyOn(
  * The rows of a batch of actual draws, against the same rows alone: equal to the bit on the CPU, within rounding elsewhere.
  * What was compared when the right half was loaded was noise of another place and size, which a network can tell from this.
  */
-export function requireIndependentRows(provider: Provider, { together, alone }: RowComparison): void {
+export function requireIndependentRows(
+  { provider, precision }: Arithmetic,
+  { together, alone }: RowComparison,
+): void {
   const at = together.findIndex((value, i) => !Object.is(value, alone[i]));
-  if (at < 0 || (provider !== 'cpu' && agree(alone, together))) return;
+  if (at < 0 || (provider !== 'cpu' && agree(precision, alone, together))) return;
   throw new ModelRefused({
     what: 'the rows of a batch see each other',
     where: 'right half, first batch of the draws around an image',

@@ -11,8 +11,13 @@ export interface HalfSession {
 /**
  * @throws ONNX Runtime's error when it does not take the model, Error when the model does not have one input and one output
  */
-export async function openHalf(model: Uint8Array, provider: string, classes: number): Promise<HalfSession> {
-  const session = await createSession(model, provider, 3);
+export async function openHalf(
+  model: Uint8Array,
+  provider: string,
+  classes: number,
+  device = 0,
+): Promise<HalfSession> {
+  const session = await createSession(model, provider, 3, device);
   let input: string;
   let output: string;
   try {

@@ -38,9 +38,16 @@ export async function loadChecked(seats: Seats, half: number, settings: HalfSett
     // Before the other sessions are opened: a large model less in memory at a time.
     const alone = await oneByOne(seats[0], half, settings, rows);
     const loaded = await loadAll(seats, half, settings);
+    if (provider !== 'cpu') {
+      // Each may be on a device of its own.
+      const differences: number[] = [];
+      for (const seat of seats) {
+        const together = await refusingModel(() => logitsOf(seat, half, rows));
+        differences.push(requireAgreement(settings, alone, together));
+      }
+      return { batch, ...loaded, providerDifference: Math.max(...differences) };
+    }
     const together = await refusingModel(() => logitsOf(seats[0], half, rows));
-    if (provider !== 'cpu')
-      return { batch, ...loaded, providerDifference: requireAgreement(provider, alone, together) };
     if (together.every((value, i) => Object.is(value, alone[i])))
       return { batch, ...loaded, providerDifference: null };
     await unloadAll(seats, half);
@@ -67,8 +74,9 @@ type Loaded = Pick<CheckedHalf, 'noise' | 'votesCounted'>;
 async function loadAll(seats: Seats, half: number, settings: HalfSettings): Promise<Loaded> {
   const load = (seat: WorkerSeat) => seat.ask<'load'>({ kind: 'load', half, settings });
   const [first, ...others] = seats;
-  const [{ noise, votesCounted }] = await Promise.all([load(first), ...others.map(load)]);
-  return { noise, votesCounted };
+  const [{ noise, votesCounted }, ...rest] = await Promise.all([load(first), ...others.map(load)]);
+  const everywhere = rest.every((reply) => reply.votesCounted === votesCounted);
+  return { noise, votesCounted: everywhere ? votesCounted : 'host' };
 }
 
 /** The model itself, which takes any number of rows. */
@@ -81,7 +89,11 @@ async function oneByOne(
   settings: HalfSettings,
   rows: Float32Array,
 ): Promise<Float32Array> {
-  await seat.ask<'load'>({ kind: 'load', half, settings: { ...plain(settings), batch: 1, provider: 'cpu' } });
+  await seat.ask<'load'>({
+    kind: 'load',
+    half,
+    settings: { ...plain(settings), batch: 1, provider: 'cpu', precision: 'fp32' },
+  });
   const logits = await refusingModel(() => logitsOf(seat, half, rows));
   await seat.unload(half);
   return logits;

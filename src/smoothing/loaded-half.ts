@@ -49,7 +49,7 @@ export async function loadHalf({
 
   /** Only runs whose images share noise pay for the memory. */
   function makeRoomForSharing(): void {
-    if (!shares) noise = createKernelSource(latentDims, batch, kind, true);
+    if (!shares) noise = createKernelSource(latentDims, batch, kind, batch);
     shares = true;
   }
 
@@ -98,7 +98,7 @@ export async function loadHalf({
         if (shared) noise.draw(sigma, grid, counter, drawn);
         for (const { latent, statistic } of centres) {
           if (stopped()) break;
-          if (shared) noise.place(latent);
+          if (shared) noise.place(latent, 0, drawn);
           else noise.fill(latent, sigma, grid, counter, drawn);
           const values = await run();
           if (first === from && batch > 1 && !continued) rows.push(await comparison(values));

@@ -6,6 +6,14 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { ToolError } from '../ground/errors.ts';
+import { executionProviders } from '../ground/execution-providers.ts';
+import {
+  type Arithmetic,
+  checkArithmetic,
+  type Devices,
+  needsFullPrecision,
+  type Precision,
+} from './arithmetic.ts';
 
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'tensorrt'] as const;
 
@@ -26,9 +34,9 @@ export interface ProviderProbe {
 const PROBE_MODEL = 'CAg6NwoMCgF4EgF5IgRSZWx1EgVwcm9iZVoPCgF4EgoKCAgBEgQKAggCYg8KAXkSCgoICAESBAoCCAJCAhAR';
 
 const PROBE_SCRIPT = `
-const [runtime, provider, model] = process.argv.slice(1);
+const [runtime, executionProviders, model] = process.argv.slice(1);
 const ort = require(runtime);
-ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [provider] })
+ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: JSON.parse(executionProviders) })
   .then((session) => session.run({ x: new ort.Tensor('float32', Float32Array.of(1, -2), [2]) }))
   .then(({ y }) => { if (y.data[0] !== 1 || y.data[1] !== 0) throw new Error('Relu(1, -2) came back as ' + y.data); })
   .catch((error) => { console.error(error.message); process.exitCode = 1; });
@@ -39,10 +47,13 @@ const PROBE_TIMEOUT_MS = 60_000;
 /**
  * Asks ONNX Runtime whether a provider works here, by running a one-node model on it. In a process of its own: the
  * reason for a failure reaches only stderr, and a broken driver may take the process down.
+ * @param device by number, where the provider's have any
  */
-export function probeProvider(provider: Provider): Promise<ProviderProbe> {
+export function probeProvider(provider: Provider, device = 0): Promise<ProviderProbe> {
   const runtime = createRequire(import.meta.url).resolve('onnxruntime-node');
-  const command = ['-e', PROBE_SCRIPT, runtime, provider, PROBE_MODEL];
+  // By itself: where TensorRT is missing, CUDA would answer for it.
+  const [own = provider] = executionProviders(provider, device);
+  const command = ['-e', PROBE_SCRIPT, runtime, JSON.stringify([own]), PROBE_MODEL];
   return new Promise((resolve) => {
     execFile(process.execPath, command, { timeout: PROBE_TIMEOUT_MS }, (error, stdout, stderr) => {
       if (error === null) resolve({ provider, available: true });
@@ -98,35 +109,32 @@ export function diagnose(provider: Provider, output: string): ProviderProbe {
 }
 
 /**
- * Refuses a provider that cannot be used as it is set up here. The CPU always passes.
- * @throws ToolError naming the missing library and the step that installs it; for CUDA also when TF32 is not off.
+ * Refuses a provider that cannot be used as it is set up here, on any of the devices. The CPU always passes.
+ * @throws ToolError naming the missing library and the step that installs it; for CUDA also when TF32 is neither off nor asked for.
+ *         UsageError as `checkArithmetic`
  */
-export async function requireProvider(provider: Provider): Promise<void> {
+export async function requireProvider(arithmetic: Arithmetic, devices?: Devices): Promise<void> {
+  checkArithmetic(arithmetic, devices);
+  const { provider } = arithmetic;
   if (provider === 'cpu') return;
-  if (needsFullPrecision(provider)) throw reducedPrecision(provider);
-  const probe = await probeProvider(provider);
+  if (needsFullPrecision(arithmetic)) throw reducedPrecision(provider);
+  for (const device of devices ?? [0]) await requireDevice(provider, device, devices !== undefined);
+}
+
+async function requireDevice(provider: Provider, device: number, asked: boolean): Promise<void> {
+  const probe = await probeProvider(provider, device);
   if (probe.available) return;
+  const place = asked ? ` on device ${device}` : '';
   throw new ToolError({
     what:
       probe.missingLibrary === undefined
-        ? `the ${provider} provider of ONNX Runtime does not work here`
+        ? `the ${provider} provider of ONNX Runtime does not work here${place}`
         : `the ${provider} provider of ONNX Runtime needs ${probe.missingLibrary}, which is missing here`,
     where: `--provider ${provider}`,
     ...(probe.why === undefined ? {} : { why: probe.why }),
     remedy: `${probe.remedy ?? REMEDY[provider]} Or use --provider cpu.`,
   });
 }
-
-/** What turns TF32 off, in the environment of a process from its beginning. */
-export const FULL_PRECISION = { NVIDIA_TF32_OVERRIDE: '0' } as const;
-
-/**
- * Whether a provider would compute in TF32 (ten bits of mantissa) in this process. ONNX Runtime does on CUDA and TensorRT and has no
- * option in Node against it; the CUDA libraries read this variable when they start.
- */
-export const needsFullPrecision = (provider: Provider): boolean =>
-  (provider === 'cuda' || provider === 'tensorrt') &&
-  process.env['NVIDIA_TF32_OVERRIDE'] !== FULL_PRECISION.NVIDIA_TF32_OVERRIDE;
 
 function reducedPrecision(provider: Provider): ToolError {
   const command = process.argv.slice(2).map(shellWord).join(' ');
@@ -143,19 +151,23 @@ function shellWord(word: string): string {
 }
 
 /**
- * Largest difference of two providers' logits that reordered float32 sums explain, relative to the largest logit:
- * measured 1e-8 to 2e-5; TF32 gives 1e-3 and a wrong kernel more.
+ * Largest difference of two providers' logits that rounding explains, relative to the largest logit. Reordered float32 sums: measured
+ * 1e-8 to 2e-5. TF32 rounds 2^13 times as coarsely, and gives 1e-3; a wrong kernel gives more.
  */
-const TOLERANCE = 2e-4;
+const TOLERANCE: Record<Precision, number> = { fp32: 2e-4, tf32: 2e-2 };
 
 /**
  * Compares a provider's logits with the CPU's on the same rows.
  * @returns the largest difference, relative to the largest logit
- * @throws ToolError when they differ by more than the rounding of float32 explains.
+ * @throws ToolError when they differ by more than the rounding of that precision explains.
  */
-export function requireAgreement(provider: Provider, expected: Float32Array, actual: Float32Array): number {
+export function requireAgreement(
+  { provider, precision }: Arithmetic,
+  expected: Float32Array,
+  actual: Float32Array,
+): number {
   const { largest, scale } = difference(expected, actual);
-  if (largest <= TOLERANCE * scale) return largest === 0 ? 0 : largest / scale;
+  if (largest <= TOLERANCE[precision] * scale) return largest === 0 ? 0 : largest / scale;
   throw new ToolError({
     what: `the ${provider} provider computes this model differently from the CPU`,
     where: `--provider ${provider}`,
@@ -164,10 +176,10 @@ export function requireAgreement(provider: Provider, expected: Float32Array, act
   });
 }
 
-/** Whether the logits differ by no more than the rounding of float32 explains. */
-export function agree(expected: Float32Array, actual: Float32Array): boolean {
+/** Whether the logits differ by no more than the rounding of that precision explains. */
+export function agree(precision: Precision, expected: Float32Array, actual: Float32Array): boolean {
   const { largest, scale } = difference(expected, actual);
-  return largest <= TOLERANCE * scale;
+  return largest <= TOLERANCE[precision] * scale;
 }
 
 function difference(expected: Float32Array, actual: Float32Array): { largest: number; scale: number } {

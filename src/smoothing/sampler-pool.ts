@@ -2,6 +2,7 @@
  * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
  * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
  */
+import type { Arithmetic, Devices, Precision } from './arithmetic.ts';
 import { checkDraw, sharedDraws } from './count-on-workers.ts';
 import type { NoiseKind } from './noise/kind.ts';
 import { layoutOf } from './pipeline/layout.ts';
@@ -26,6 +27,10 @@ export interface PoolSettings {
    * a time, so unless given, everything but the CPU has a pipeline. No count depends on it.
    */
   readonly pipeline?: boolean;
+  /** Of the provider, by number, each with a pipeline's session; its first unless given. No count depends on them. */
+  readonly devices?: Devices;
+  /** 'fp32' unless given. */
+  readonly precision?: Precision;
 }
 
 export interface RightHalf {
@@ -47,10 +52,11 @@ export interface RightHalf {
   readonly pipelined?: (parts: number) => PipelinedModel | null;
 }
 
-export interface SamplerPool {
-  readonly provider: Provider;
+export interface SamplerPool extends Arithmetic {
   /** Threads that make noise. */
   readonly workers: number;
+  /** Of the provider; null where none were named. */
+  readonly devices: Devices | null;
   /**
    * Loads a right half into every worker, behind what was asked before. The first call probes a provider other than the CPU
    * and starts the workers.
@@ -71,8 +77,11 @@ export function openPool({
   batch: rows,
   // More sessions of a right half than one only queue on CUDA, and WebGPU does not allow them.
   pipeline = provider !== 'cpu',
+  devices,
+  precision = 'fp32',
 }: PoolSettings): SamplerPool {
   requirePositive({ workers, batch: rows });
+  const arithmetic: Arithmetic = { provider, precision };
   let threads: Promise<Threads> | undefined;
   let halves = 0;
   const loading = new Set<Promise<Sampler>>();
@@ -81,8 +90,9 @@ export function openPool({
   let closing: Promise<void> | undefined;
 
   function started(): Promise<Threads> {
-    threads ??= requireProvider(provider).then(() =>
-      pipeline ? startPipeline(workers) : startSamplers(workers),
+    // The CPU has no devices: sessions on it stand for some in tests.
+    threads ??= requireProvider(arithmetic, provider === 'cpu' ? undefined : devices).then(() =>
+      pipeline ? startPipeline(workers, devices) : startSamplers(workers),
     );
     return threads;
   }
@@ -104,7 +114,7 @@ export function openPool({
     const parts = layoutOf(batch, workers).parts;
     const piped = pipeline ? pipelined?.(parts) : null;
     const checked = await threads.load(half, {
-      ...{ model, latentDims, classes, batch, provider, noise },
+      ...{ model, latentDims, classes, batch, noise, ...arithmetic },
       ...(piped ? { pipelined: { ...piped, parts } } : {}),
     });
     const asked = new Set<Promise<unknown>>();
@@ -122,7 +132,9 @@ export function openPool({
     ): Promise<readonly (readonly TallyResult[])[]> {
       for (const request of requests) checkDraw(request, size);
       sharedDraws(requests);
-      return unloading === undefined ? following(threads.tally(half, requests, tally, provider)) : refused();
+      return unloading === undefined
+        ? following(threads.tally(half, requests, tally, arithmetic))
+        : refused();
     }
     const votesOf = (parts: readonly TallyResult[]): VoteCounts => sumOfVotes(parts.filter(isVotes), classes);
     const sampler: Sampler = {
@@ -161,8 +173,9 @@ export function openPool({
   }
 
   return {
-    provider,
+    ...arithmetic,
     workers,
+    devices: devices ?? null,
     load(rightHalf) {
       if (closing !== undefined) return Promise.reject(new Error('the sampling pool is closed'));
       const sampler = load(rightHalf);

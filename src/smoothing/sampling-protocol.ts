@@ -3,13 +3,14 @@
  * chose, and answers every request in order of arrival. Who draws which samples is not said here: the workers take them off a
  * shared counter (`ControlWord`).
  */
+
+import type { Arithmetic } from './arithmetic.ts';
 import type { NoiseKind } from './noise/kind.ts';
 import type { PipelinedHalf } from './pipeline/pipelined-half.ts';
-import type { Provider } from './providers.ts';
 import type { Tally, TallyResult } from './tally.ts';
 
 /** A right half as a worker loads it. */
-export interface HalfSettings {
+export interface HalfSettings extends Arithmetic {
   /** ONNX model bytes of the right half: one float32 input [B, ...latentDims], one float32 output [B, classes]. */
   readonly model: Uint8Array;
   readonly latentDims: readonly number[];
@@ -19,7 +20,6 @@ export interface HalfSettings {
    * function. The last batch is filled up with rows that are not counted.
    */
   readonly batch: number;
-  readonly provider: Provider;
   /** Which noise is drawn; Gaussian unless given. */
   readonly noise?: NoiseKind;
   /** What the thread of a pipeline's session runs in place of `model`; it runs `model`, and counts, if this is absent. */

@@ -8,7 +8,7 @@ export function startSamplers(workers: number): Threads {
   const seats: Seats = [startWorker(), ...Array.from({ length: workers - 1 }, () => startWorker())];
   return {
     load: (half, settings) => loadChecked(seats, half, settings),
-    tally: (half, requests, tally, provider) => tallyOn(seats, half, requests, tally, provider),
+    tally: (half, requests, tally, arithmetic) => tallyOn(seats, half, requests, tally, arithmetic),
     logits: (half, rows) => logitsOf(seats[0], half, rows),
     unload: (half) => unloadAll(seats, half),
     close: () => Promise.all(seats.map((seat) => seat.close())).then(() => {}),

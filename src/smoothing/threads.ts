@@ -1,6 +1,7 @@
 /** The threads that a pool samples on, whatever each of them does. Right halves have the numbers that the pool chose. */
+
+import type { Arithmetic } from './arithmetic.ts';
 import type { CheckedHalf } from './load-checked.ts';
-import type { Provider } from './providers.ts';
 import type { DrawRequest } from './sampler.ts';
 import type { HalfSettings } from './sampling-protocol.ts';
 import type { Tally, TallyResult } from './tally.ts';
@@ -16,7 +17,7 @@ export interface Threads {
     half: number,
     requests: readonly DrawRequest[],
     tally: Tally,
-    provider: Provider,
+    arithmetic: Arithmetic,
   ): Promise<readonly (readonly TallyResult[])[]>;
   /** Logits [rows, classes] of [rows, ...latentDims], both flat. */
   logits(half: number, rows: Float32Array): Promise<Float32Array>;

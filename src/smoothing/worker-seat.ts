@@ -31,13 +31,15 @@ interface Waiting {
 }
 
 /**
- * Starts a worker, without right halves. What keeps it from starting rejects its requests. `file` is the worker's script.
+ * Starts a worker, without right halves. What keeps it from starting rejects its requests. `file` is the worker's script, `data` what it
+ * starts with.
  * @throws ToolError when that file is missing
  */
 export function startWorker(
   file: string = workerFile('#sampling-worker', 'the sampling worker'),
+  data?: unknown,
 ): WorkerSeat {
-  const worker = new Worker(file);
+  const worker = new Worker(file, { workerData: data });
   const outstanding = new Map<number, Waiting>();
   let asked = 0;
   let dead: ToolError | undefined;

@@ -5,7 +5,7 @@ import { ofSeries } from './of-series.ts';
 
 /** The first contradiction in a header, or null. */
 export function headerFault(header: RunHeader): string | null {
-  const { model, data, selection, dependence, shareNoise, environments } = header;
+  const { model, data, selection, dependence, precision, shareNoise, environments } = header;
   const { start, skip, heldOut, unreadable = [], shard } = selection;
   if (model.classes < 1) return `model.classes is ${model.classes}`;
   if (skip.value < 1) return `skip is ${skip.value}`;
@@ -20,6 +20,9 @@ export function headerFault(header: RunHeader): string | null {
     return `dependence is ${dependence}, and shareNoise ${shareNoise === undefined ? 'absent' : 'given'}`;
   if (shareNoise !== undefined && shareNoise.value < 2) return `shareNoise is ${shareNoise.value}`;
   if (environments.length === 0) return 'environments: is empty';
+  const elsewhere = environments.findIndex(({ provider }) => !['cuda', 'tensorrt'].includes(provider));
+  if (precision !== undefined && elsewhere >= 0)
+    return `precision is ${precision.value}, which environments[${elsewhere}] does not have: its provider is ${environments[elsewhere]?.provider}`;
   const idle = environments.findIndex(({ workers }) => workers < 1);
   if (idle >= 0) return `environments[${idle}] has ${environments[idle]?.workers} workers`;
   for (const [k, series] of header.series.entries()) {

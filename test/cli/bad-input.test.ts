@@ -601,6 +601,18 @@ describe.concurrent('what is not an error', () => {
   });
 });
 
+describe('what the CPU does not have', () => {
+  it.each([
+    [['--precision', 'tf32'], /the cpu provider has no TF32[\s\S]*--provider cuda/],
+    [['--devices', '0,1'], /the cpu provider has no numbered devices[\s\S]*--provider cuda/],
+    [['--devices', 'x'], /--devices/],
+  ])('%j is refused before anything is written', async (given, words) => {
+    const folder = caseFolder();
+    expectWords(await splitz(folder, 'certify', 'net.onnx', ...QUICK, ...given), 4, words);
+    expect(leftovers(folder)).toEqual([]);
+  });
+});
+
 describe('a provider that is absent', async () => {
   const { available } = await probeProvider('cuda');
   it.skipIf(available)('is an error that names the library and the step that installs it', async () => {

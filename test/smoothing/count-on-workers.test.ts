@@ -25,13 +25,14 @@ const settings: HalfSettings = {
   classes: 2,
   batch: 4,
   provider: 'cpu',
+  precision: 'fp32',
 };
 const draw: DrawRequest = {
   ...{ latent: Float64Array.of(0.25), sigma: 1, seed: 7n, stage: 1, image: 0 },
   ...{ from: 0, to: 2 ** 29 },
 };
 const count = async (workers: readonly WorkerSeat[], request: DrawRequest) => {
-  const [parts = []] = await tallyOn(workers, 0, [request], { kind: 'votes' }, settings.provider);
+  const [parts = []] = await tallyOn(workers, 0, [request], { kind: 'votes' }, settings);
   return sumOfVotes(parts.filter(isVotes), settings.classes);
 };
 

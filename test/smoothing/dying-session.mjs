@@ -1,8 +1,8 @@
-// The thread of a session that ends while it counts, as one killed for memory would, with the memory of the producers.
-import { parentPort } from 'node:worker_threads';
+// The thread of a session that ends while it counts on device 1, as one killed for memory would, with the memory of the producers.
+import { parentPort, workerData } from 'node:worker_threads';
 
 // Listening earlier would take the first requests away from the script.
 await import('#session-thread');
 parentPort.on('message', ({ request }) => {
-  if (request?.kind === 'tally') setTimeout(() => process.exit(3), 20);
+  if (request?.kind === 'tally' && workerData.device === 1) setTimeout(() => process.exit(3), 20);
 });

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ModelRefused, ToolError } from '../../src/ground/errors.ts';
 import { workerFile } from '../../src/ground/worker-file.ts';
@@ -17,11 +18,24 @@ import {
 } from './tiny-models.ts';
 
 const forever = 2 ** 29;
+const CPU = { provider: 'cpu', precision: 'fp32' } as const;
+const KINDS = ['gaussian', 'uniform'] as const;
+const ONE_DEVICE: readonly [number, ...number[]] = [0];
+const SMALLEST = { workers: 1, batch: 1, centres: 2, devices: ONE_DEVICE, kind: 0, from: 0, draws: 1 };
+/** One producer has to make every part around more centres than it has memory for. */
+const MANY = { workers: 1, batch: 8, centres: 9, devices: ONE_DEVICE, kind: 0, from: 3, draws: 70 };
+const WIDE = 20_000;
+const waves = (phase: number): number[] => Array.from({ length: WIDE }, (_, i) => Math.sin(i + phase));
 
 const pools: SamplerPool[] = [];
 /** On the CPU, with one thread for the session: what a graphics card gets. */
-function piped(workers: number, batch: number, pipeline = true): SamplerPool {
-  const pool = openPool({ provider: 'cpu', workers, batch, pipeline });
+function piped(
+  workers: number,
+  batch: number,
+  pipeline = true,
+  devices: readonly [number, ...number[]] = [0],
+): SamplerPool {
+  const pool = openPool({ provider: 'cpu', workers, batch, pipeline, devices });
   pools.push(pool);
   return pool;
 }
@@ -62,13 +76,64 @@ describe('a pipeline gives the counts of the sampler', () => {
     [2, 1000],
   ] as const;
 
-  it('around several centres that share their noise', async () => {
-    const requests = [0, 1, 2].map((k) => ({ ...draw(convolution, k), image: 4 }));
+  it('around any number of centres that share their noise, on any number of devices', async () => {
+    const each = await Promise.all(KINDS.map((noise) => piped(2, 8, false).load({ ...convolution, noise })));
+    const layout = fc.record({
+      workers: fc.integer({ min: 1, max: 4 }),
+      batch: fc.integer({ min: 1, max: 40 }),
+      centres: fc.integer({ min: 1, max: 5 }),
+      devices: fc.constantFrom<readonly [number, ...number[]]>([0], [0, 1], [2, 0, 1]),
+      kind: fc.nat({ max: 1 }),
+      from: fc.nat({ max: 100 }),
+      draws: fc.nat({ max: 150 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(layout, async ({ workers, batch, centres, devices, kind, from, draws }) => {
+        const noise = KINDS[kind] ?? 'gaussian';
+        const requests = Array.from({ length: centres }, (_, k) => ({
+          ...draw(convolution, k),
+          ...{ image: 4, from, to: from + draws },
+        }));
+        const pool = piped(workers, batch, true, devices);
+        const sampler = await pool.load({ ...convolution, noise });
+        const [together, ...alone] = await Promise.all([
+          sampler.countTogether(requests),
+          ...requests.map((request) => each[kind]?.count(request)),
+        ]);
+        await pool.close();
+        expect(together).toEqual(alone);
+      }),
+      { numRuns: 8, seed: 7, examples: [[SMALLEST], [MANY]] },
+    );
+  });
+
+  it('around centres that share their noise, parts of which are made in several turns of the kernel', async () => {
+    const wide = half(linearModel([waves(0), waves(1)], [0, 0]), [WIDE], 2);
+    const requests = [0, 0.02, 0.04].map((scale) => ({
+      ...{ ...draw(wide, 0, 100), image: 4 },
+      latent: Float64Array.from(waves(0), (value) => scale * value),
+    }));
+    const [one, two] = await Promise.all([piped(1, 12).load(wide), piped(1, 8, false).load(wide)]);
+    const alone = await Promise.all(requests.map((request) => two.count(request)));
+    expect(await one.countTogether(requests)).toEqual(alone);
+    expect(new Set(alone.map(({ counts }) => counts[0])).size).toBe(3);
+    expect(Math.max(...alone.flatMap(({ counts }) => counts))).toBeLessThan(100);
+  });
+
+  it('on two devices, for many images at once', async () => {
     const [one, two] = await Promise.all([
-      piped(2, 7).load(convolution),
+      piped(3, 16, true, [0, 1]).load(convolution),
       piped(2, 8, false).load(convolution),
     ]);
-    expect(await one.countTogether(requests)).toEqual(await two.countTogether(requests));
+    const requests = Array.from({ length: 6 }, (_, k) => draw(convolution, k, 50 * k));
+    const [counts, expected] = await Promise.all(
+      [one, two].map((sampler) => Promise.all(requests.map((request) => sampler.count(request)))),
+    );
+    expect(counts).toEqual(expected);
+    const scoring = { map: 'softmax', temperature: 1, top: 1 } as const;
+    expect(await one.scores(draw(convolution), scoring)).toEqual(
+      await two.scores(draw(convolution), scoring),
+    );
   });
 
   it.each(layouts)('with %i producers and batches of %i', async (workers, batch) => {
@@ -162,12 +227,17 @@ describe('a pipeline keeps what the sampler promises', () => {
   });
 
   it('progress goes up, to the end', async () => {
-    const sampler = await piped(2, 8).load(convolution);
+    const sampler = await piped(2, 8, true, [0, 1]).load(convolution);
     const seen: number[] = [];
-    await sampler.count({ ...draw(convolution, 0, 20_000), onProgress: (done) => seen.push(done) });
+    const onProgress = (done: number) => seen.push(done);
+    const request = draw(convolution, 0, 10_000);
+    await sampler.countTogether([
+      { ...request, onProgress },
+      { ...draw(convolution, 1, 10_000), image: 0 },
+    ]);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.length).toBeGreaterThan(1);
-    expect(seen.at(-1)).toBe(20_000);
+    expect(seen.at(-1)).toBe(10_000);
   });
 
   it('rows that see each other where the draws are, are refused', async () => {
@@ -215,17 +285,17 @@ describe('a thread of a pipeline that dies', () => {
   };
   const settings: HalfSettings = {
     ...{ model: convolution.model, latentDims: convolution.latentDims, classes: 5, batch: 8 },
-    provider: 'cpu',
+    ...CPU,
   };
 
   it.each([
     ['a producer', { ...built, producer: script('dying-producer.mjs') }],
-    ['the session', { ...built, session: script('dying-session.mjs') }],
+    ['the session of one of two devices', { ...built, session: script('dying-session.mjs') }],
   ])('%s: is an error for every count, and closing still works', async (_, scripts) => {
-    const threads = await startPipeline(2, scripts);
+    const threads = await startPipeline(2, [0, 1], scripts);
     await threads.load(0, settings);
     const counts = [0, 1].map((k) =>
-      threads.tally(0, [draw(convolution, k, forever)], { kind: 'votes' }, 'cpu'),
+      threads.tally(0, [draw(convolution, k, forever)], { kind: 'votes' }, CPU),
     );
     for (const each of await Promise.allSettled(counts))
       expect(each).toMatchObject({ reason: { report: { why: 'it ended with code 3' } } });
@@ -235,7 +305,7 @@ describe('a thread of a pipeline that dies', () => {
 
   it('because its script is broken is an error with the reason', async () => {
     const broken = { ...built, producer: script('no-such-worker.mjs') };
-    await expect(startPipeline(1, broken)).rejects.toMatchObject({
+    await expect(startPipeline(1, [0], broken)).rejects.toMatchObject({
       report: { what: 'a sampling worker died', why: expect.stringContaining('no-such-worker') },
     });
   });

@@ -17,7 +17,7 @@ afterEach(() => {
 describe('a provider', () => {
   it('cpu is always there', async () => {
     expect(await probeProvider('cpu')).toEqual({ provider: 'cpu', available: true });
-    await expect(requireProvider('cpu')).resolves.toBeUndefined();
+    await expect(requireProvider({ provider: 'cpu', precision: 'fp32' })).resolves.toBeUndefined();
   });
 
   it.each(['cuda', 'webgpu', 'tensorrt'] as const)(
@@ -58,7 +58,7 @@ describe('a provider', () => {
     '%s without NVIDIA_TF32_OVERRIDE=0 is refused with the command that sets it',
     async (provider) => {
       vi.stubEnv('NVIDIA_TF32_OVERRIDE', undefined);
-      await expect(requireProvider(provider)).rejects.toMatchObject({
+      await expect(requireProvider({ provider, precision: 'fp32' })).rejects.toMatchObject({
         report: { remedy: expect.stringMatching(/^Run NVIDIA_TF32_OVERRIDE=0 splitz-onnx/) },
       });
     },
@@ -93,14 +93,16 @@ describe('the diagnosis', () => {
   });
 });
 
+const CUDA = { provider: 'cuda', precision: 'fp32' } as const;
+
 describe('agreement with the CPU', () => {
   const cpu = Float32Array.of(1, -2, 0.5, Number.NaN, Number.POSITIVE_INFINITY);
 
   it('is the rounding of float32 sums, and equal non-finite logits', () => {
-    expect(() => requireAgreement('cuda', cpu, cpu.slice())).not.toThrow();
+    expect(() => requireAgreement(CUDA, cpu, cpu.slice())).not.toThrow();
     expect(() =>
       requireAgreement(
-        'cuda',
+        CUDA,
         cpu,
         cpu.map((x) => x * (1 + 1e-6)),
       ),
@@ -113,6 +115,13 @@ describe('agreement with the CPU', () => {
     ['no NaN where the CPU has one', Float32Array.of(1, -2, 0.5, 0, Number.POSITIVE_INFINITY)],
     ['missing rows', cpu.slice(0, 2)],
   ])('is not %s', (_, other) => {
-    expect(() => requireAgreement('webgpu', cpu, other)).toThrow(ToolError);
+    expect(() => requireAgreement({ ...CUDA, provider: 'webgpu' }, cpu, other)).toThrow(ToolError);
+  });
+
+  it('allows for the rounding of TF32 where that is asked for, and for no more', () => {
+    const scaled = (factor: number) => cpu.map((x) => x * factor);
+    const tf32 = { ...CUDA, precision: 'tf32' } as const;
+    expect(requireAgreement(tf32, cpu, scaled(1 + 1e-3))).toBeCloseTo(1e-3, 5);
+    expect(() => requireAgreement(tf32, cpu, scaled(1.05))).toThrow(ToolError);
   });
 });

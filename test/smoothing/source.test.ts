@@ -36,20 +36,25 @@ describe('the source of noise of a worker', () => {
     (kind) => {
       for (const size of [1, 3, 6, 16, 17, 50]) {
         const alone = createKernelSource([size], 3, kind);
-        const together = createKernelSource([size], 3, kind, true);
+        const together = createKernelSource([size], 3, kind, 3);
         const centre = Float64Array.from({ length: size }, (_, i) => Math.sin(i) * 3);
         for (const sigma of [0.3, 2]) {
           // What lies in the rows and behind them must not matter.
           together.rows.data.fill(9);
           together.draw(sigma, gridOf(sigma), counter, 2);
           for (const around of [centre, centre.map((x) => 1e6 * x), centre.map((x) => -x)]) {
-            together.place(around);
+            together.place(around, 0, 2);
             alone.fill(around, sigma, gridOf(sigma), counter, 2);
             const drawn = 2 * size;
             expect(bits(together.rows.data.subarray(0, drawn))).toEqual(
               bits(alone.rows.data.subarray(0, drawn)),
             );
             expect([...together.rows.data.subarray(drawn)]).toEqual(new Array(size).fill(9));
+            together.place(around, 1, 1);
+            expect(bits(together.rows.data.subarray(0, size))).toEqual(
+              bits(alone.rows.data.subarray(size, drawn)),
+            );
+            together.rows.data.fill(9, drawn);
           }
         }
       }
@@ -58,9 +63,18 @@ describe('the source of noise of a worker', () => {
 
   it('draws noise alone only where room was made for it', () => {
     expect(() => createKernelSource([6], 3).draw(1, gridOf(1), counter, 2)).toThrow(RangeError);
-    expect(() => createKernelSource([6], 3, 'gaussian', true).draw(1, gridOf(1), counter, 4)).toThrow(
+    expect(() => createKernelSource([6], 3, 'gaussian', 3).draw(1, gridOf(1), counter, 4)).toThrow(
       RangeError,
     );
+  });
+
+  it('places only what was drawn, and no more rows than the batch has', () => {
+    const source = createKernelSource([6], 2, 'gaussian', 4);
+    source.draw(1, gridOf(1), counter, 3);
+    const centre = new Float64Array(6);
+    source.place(centre, 1, 2);
+    expect(() => source.place(centre, 2, 2)).toThrow(RangeError);
+    expect(() => source.place(centre, 0, 3)).toThrow(RangeError);
   });
 
   it('leaves rows beyond the count as they are, and refuses more rows than the batch has', () => {

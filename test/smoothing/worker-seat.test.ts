@@ -27,6 +27,7 @@ const constant = (winner: 0 | 1): HalfSettings => ({
   classes: 2,
   batch: 4,
   provider: 'cpu',
+  precision: 'fp32',
 });
 
 /** A count whose first `handedOut` samples other workers have taken. */

@@ -248,6 +248,7 @@ const HEADERS: Readonly<Record<string, (header: RunHeader) => RunHeader>> = {
   'an image held out': (h) => withSelection(h, { heldOut: [7] }),
   'a part of a run': (h) => withSelection(h, { shard: { index: 1, of: 2 } }),
   'shared noise': (h) => ({ ...h, dependence: 'shared' }),
+  'another arithmetic': (h) => ({ ...h, precision: setting('tf32') }),
   'less noise': (h) => withSetting(h, { sigma: setting(0.05) }),
   'another split': (h) => withSetting(h, { split: setting('input') }),
   'a smaller alpha': (h) => withSetting(h, { alpha: setting(1e-6) }),

@@ -14,10 +14,20 @@ const SECONDS = 1;
 const SIGMA = 0.5;
 const PRODUCERS = [1, 2];
 const TARGET = 0.9;
+const IMAGES = 8;
 
 export async function pipeline() {
   const rows = [
-    ['producers', 'samples/s', 'noise alone /s', 'ratio', 'by CPU time', 'of one producer', 'target'],
+    [
+      'producers',
+      'samples/s',
+      'noise alone /s',
+      'ratio',
+      'by CPU time',
+      'of one producer',
+      'target',
+      `shared by ${IMAGES} /s`,
+    ],
   ];
   let one;
   for (const producers of PRODUCERS) {
@@ -31,6 +41,7 @@ export async function pipeline() {
       ratio(cpu[0], cpu[1]).toFixed(3),
       (median(wall[0]) / one).toFixed(2),
       `>= ${TARGET}`,
+      Math.round(median(wall[2])),
     ]);
   }
   const { latentDims } = firstValues();
@@ -65,6 +76,22 @@ async function compare(producers) {
     perSecond = draws / ((performance.now() - before) / 1e3);
     return draws;
   }
+  const latents = Array.from({ length: IMAGES }, (_, k) => latent.map((value) => value * (1 + k / IMAGES)));
+  async function shared(seconds) {
+    const draws = Math.ceil((perSecond * seconds) / BATCH / IMAGES) * BATCH;
+    const place = {
+      sigma: SIGMA,
+      seed: 1n,
+      stage: 2,
+      image: 0,
+      continued: true,
+      from: next,
+      to: next + draws,
+    };
+    await sampler.countTogether(latents.map((around) => ({ ...place, latent: around })));
+    next += draws;
+    return IMAGES * draws;
+  }
   async function alone(seconds) {
     const done = await Promise.all(
       threads.map(async (thread) => {
@@ -75,7 +102,7 @@ async function compare(producers) {
     );
     return done.reduce((sum, rows) => sum + rows, 0);
   }
-  const results = await inTurns([piped, alone], { rounds: ROUNDS, seconds: SECONDS });
+  const results = await inTurns([piped, alone, shared], { rounds: ROUNDS, seconds: SECONDS });
   await sampler.close();
   for (const thread of threads) thread.postMessage(0);
   await Promise.all(threads.map((thread) => once(thread, 'exit')));

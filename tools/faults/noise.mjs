@@ -227,7 +227,7 @@ export const NOISE_FAULTS = [
   {
     name: 'rows: the batch of actual draws not compared with its rows',
     file: 'src/smoothing/count-on-workers.ts',
-    from: 'for (const rows of reply.value.rows) requireIndependentRows(provider, rows);',
+    from: 'for (const rows of reply.value.rows) requireIndependentRows(arithmetic, rows);',
     to: '',
     tests: 'test/smoothing/sampler.test.ts',
   },

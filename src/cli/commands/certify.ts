@@ -7,6 +7,7 @@ import { methodOf } from '../../methods/index.ts';
 import { valuesOf } from '../../methods/method.ts';
 import { openResultFile, openResultStream, recordedRun } from '../../methods/result-files.ts';
 import { cohenTsv, requireLoggable } from '../../records/cohen-tsv.ts';
+import { precisionInWords } from '../../records/precision-words.ts';
 import type { RunHeader } from '../../records/record.ts';
 import type { ResultFile } from '../../records/result-file.ts';
 import {
@@ -115,7 +116,7 @@ async function within(
 /** The series of the run, for people, in the words of their methods. */
 function seriesNotes(header: RunHeader): string[] {
   const seed = `seed ${header.seed.value} (${header.seed.origin})`;
-  const { shareNoise } = header;
+  const { shareNoise, precision } = header;
   const shared =
     shareNoise === undefined
       ? []
@@ -129,6 +130,7 @@ function seriesNotes(header: RunHeader): string[] {
       return k === 0 ? lines : lines.map((line) => `beside ${line.replace(/^\S+\s+/u, '')}${without}`);
     }),
     ...shared,
+    ...(precision === undefined ? [] : [`precision ${precisionInWords(precision.value)}`]),
   ];
 }
 

@@ -8,6 +8,7 @@ import { requireCount } from '../../methods/sourced.ts';
 import type { Run } from '../../records/read-results.ts';
 import type { RunHeader, SeriesCertificate } from '../../records/record.ts';
 import { findRecord } from '../../runs/find-record.ts';
+import { recordedPrecision } from '../../runs/recorded-precision.ts';
 import { type Replay, replay } from '../../runs/replay.ts';
 import {
   type ReplaySample,
@@ -31,7 +32,8 @@ export async function run(flags: ReplayFlags): Promise<void> {
   const sample = asked.size === null ? null : replaySample(file.records, asked.size, asked.seed);
   const images = sample?.records.map(({ index }) => index) ?? asked.images;
   const provider = flags.provider ?? recordedProvider(file, images, flags.run);
-  await contextOf({ ...flags, provider }, 'Run the command again.', async (context) => {
+  const precision = recordedPrecision(file.header);
+  await contextOf({ ...flags, provider, precision }, 'Run the command again.', async (context) => {
     const replayed = await replay(file, flags, images, context);
     const rows = rowsOf(file.header, replayed);
     process.stdout.write(

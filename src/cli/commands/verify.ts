@@ -6,6 +6,8 @@ import { wrap } from '../../ground/text-width.ts';
 import { onOneLine, visible } from '../../ground/visible.ts';
 import { recordedRun } from '../../methods/result-files.ts';
 import { requireCount } from '../../methods/sourced.ts';
+import type { RunHeader } from '../../records/record.ts';
+import { recordedPrecision } from '../../runs/recorded-precision.ts';
 import { type Verification, verify } from '../../runs/verify.ts';
 import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
 import { judge, parseRequirements } from '../../statistics/policy.ts';
@@ -23,9 +25,13 @@ export async function run(flags: VerifyFlags): Promise<void> {
   const requirements = parseRequirements(flags.require);
   const key = flags.key === undefined ? undefined : readPublicKey(flags.key);
   const replay = flags.replay === undefined ? undefined : sampleSize('--replay', flags.replay);
-  const provider = flags.provider ?? (await recordedProvider(flags.run));
-  const verification = await contextOf({ ...flags, provider }, 'Run the command again.', (context) =>
-    verify({ ...flags, key, replay }, context),
+  const recorded = await recordedRun(flags.run);
+  const provider = flags.provider ?? recordedProvider(recorded);
+  const precision = recordedPrecision(recorded ?? {});
+  const verification = await contextOf(
+    { ...flags, provider, precision },
+    'Run the command again.',
+    (context) => verify({ ...flags, key, replay }, context),
   );
   const { problem, file } = verification;
   if (flags.json) process.stdout.write(`${JSON.stringify(asDocument(verification))}\n`);
@@ -41,8 +47,8 @@ export async function run(flags: VerifyFlags): Promise<void> {
 }
 
 /** The provider of the machine that began the run: replayed votes are drawn by the same one. */
-async function recordedProvider(path: string): Promise<Provider> {
-  const recorded = (await recordedRun(path))?.environments[0]?.provider;
+function recordedProvider(header: RunHeader | null): Provider {
+  const recorded = header?.environments[0]?.provider;
   return PROVIDERS.find((name) => name === recorded) ?? 'cpu';
 }
 

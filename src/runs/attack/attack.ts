@@ -19,6 +19,7 @@ import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { certifyImage } from '../certify-image.ts';
 import { describeEnvironment } from '../environment.ts';
 import type { DenoiserInUse } from '../open-denoiser.ts';
+import { requireRecordedPrecision } from '../recorded-precision.ts';
 import { packageVersion } from '../version.ts';
 import {
   type AttackClaim,
@@ -83,6 +84,7 @@ export async function openAttack(
   checkAttack(request);
   const confirmation = confirmationOf(target, request);
   const reach: Reach = { range: request.clip ? [0, 1] : null, norm: normOfTarget(target) };
+  if (target.certified?.records) requireRecordedPrecision(target.certified, context.resources);
   const opened = await openTarget(target, context);
   let search: OpenedSearch;
   try {
@@ -217,6 +219,7 @@ function headerOf(
   const [scored] = classifier.model.graph.outputs;
   if (scored === undefined) throw new Error('a classifier has an output');
   const { onnxruntime, node, platform, cpu, provider } = describeEnvironment(resources);
+  const { precision } = resources;
   return {
     kind: 'attack-run',
     schema: ATTACK_FORMAT,
@@ -237,6 +240,9 @@ function headerOf(
       ...{ search: kind, steps: request.steps, restarts: kind === 'gradient' ? request.restarts : 1, draws },
       ...{ confirm, alpha, seed: request.seed, seedOrigin: request.seedOrigin, clipped: request.clip },
     },
-    environment: { onnxruntime, node, platform, cpu, provider },
+    environment: {
+      ...{ onnxruntime, node, platform, cpu, provider },
+      ...(precision === 'fp32' ? {} : { precision }),
+    },
   };
 }

@@ -7,7 +7,7 @@ import { type Method, valuesOf, type WithOrigins } from '../../methods/method.ts
 import { readRun } from '../../methods/result-files.ts';
 import { originOf } from '../../methods/sourced.ts';
 import type { Norm } from '../../records/norm.ts';
-import type { CertificateRecord } from '../../records/record.ts';
+import type { CertificateRecord, RunHeader } from '../../records/record.ts';
 import { type OpenedSubject, openSubject, type SubjectRequest } from '../open-subject.ts';
 import { reopenSubject, type SourceFlags } from '../reopen-subject.ts';
 import { withoutUnreadable } from '../run-images.ts';
@@ -35,6 +35,8 @@ export interface CertifiedTarget {
   readonly seed: number;
   /** Records of the result file by image; null where images are certified on the way. */
   readonly records: ReadonlyMap<number, CertificateRecord> | null;
+  /** Of the run that they are from. */
+  readonly precision?: RunHeader['precision'];
 }
 
 /** How a result file begins. */
@@ -81,7 +83,10 @@ export async function targetOfRun(sources: SourceFlags, choice: ImageChoice): Pr
   const settings = valuesOf(own.settings as WithOrigins<object>);
   return {
     ...{ subject, indices },
-    certified: { method, settings, seed: header.seed.value, records: byIndex },
+    certified: {
+      ...{ method, settings, seed: header.seed.value, records: byIndex },
+      ...(header.precision === undefined ? {} : { precision: header.precision }),
+    },
   };
 }
 

@@ -12,17 +12,17 @@ export const noiseId = (kind: NoiseKind): string => (kind === 'uniform' ? UNIFOR
 
 /**
  * @param latentDims shape of the cut tensor without its batch axis
- * @param shared whether noise is drawn alone as well, which takes twice the memory of the rows more
+ * @param drawnRows rows of noise that are drawn alone at most, each twice the memory of a row
  * @throws ToolError when the kernel is missing or its memory cannot be allocated
  */
 export function createKernelSource(
   latentDims: readonly number[],
   batch: number,
   kind: NoiseKind = 'gaussian',
-  shared = false,
+  drawnRows = 0,
 ): NoiseSource {
   const size = latentDims.reduce((product, dim) => product * dim, 1);
-  const kernel = createNoiseKernel(batch * size, size, shared ? batch : 0);
+  const kernel = createNoiseKernel(batch * size, size, drawnRows);
   const uniform = kind === 'uniform';
   const perturb = uniform ? kernel.exports.perturbUniformly : kernel.exports.perturb;
   const drawAlone = uniform ? kernel.exports.drawUniformly : kernel.exports.draw;
@@ -51,18 +51,18 @@ export function createKernelSource(
         perturb(rowOf(row), kernel.centreBase, size, sigma / q, q, stage, image, sample + row, k0, k1);
     },
     draw(sigma, q, { seed, stage, image, sample }, count) {
-      if (!shared || count > batch)
-        throw new RangeError(`noise alone of ${count} rows, room for ${shared ? batch : 0}`);
+      if (count > drawnRows) throw new RangeError(`noise alone of ${count} rows, room for ${drawnRows}`);
       const [k0, k1] = keyWords(seed);
       for (let row = 0; row < count; row++)
         drawAlone(noiseOf(row), size, sigma / q, stage, image, sample + row, k0, k1);
       drawn = { count, q };
     },
-    place(centre) {
-      const { count, q } = drawn;
-      moveTo(centre, q);
+    place(centre, first, count) {
+      if (count > batch || first + count > drawn.count)
+        throw new RangeError(`rows ${first} to ${first + count} of ${drawn.count} in a batch of ${batch}`);
+      moveTo(centre, drawn.q);
       for (let row = 0; row < count; row++)
-        kernel.exports.place(rowOf(row), kernel.centreBase, noiseOf(row), size, q);
+        kernel.exports.place(rowOf(row), kernel.centreBase, noiseOf(first + row), size, drawn.q);
     },
   };
 }

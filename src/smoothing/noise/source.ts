@@ -17,9 +17,13 @@ export interface NoiseSource {
   fill(centre: Float64Array, sigma: number, grid: number, counter: NoiseCounter, count: number): void;
   /**
    * Draws the noise of `fill` alone, to be placed around several centres.
-   * @throws RangeError unless the source was made for it
+   * @throws RangeError unless the source was made for so many rows of it
    */
   draw(sigma: number, grid: number, counter: NoiseCounter, count: number): void;
-  /** What `fill` makes of a centre, bit for bit, from the noise that was drawn last. */
-  place(centre: Float64Array): void;
+  /**
+   * The first `count` rows are what `fill` makes of a centre, bit for bit, from the noise that was drawn last, rows first, ...,
+   * first + count - 1 of it.
+   * @throws RangeError where so many were not drawn, or the batch has fewer
+   */
+  place(centre: Float64Array, first: number, count: number): void;
 }

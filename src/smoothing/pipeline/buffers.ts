@@ -1,4 +1,4 @@
-/** The buffers of one producer: three, so that one is filled while another waits and a third is run. */
+/** The buffers of one producer: three for each session, so that one is filled while another waits and a third is run. */
 import type { MessagePort } from 'node:worker_threads';
 import { ToolError } from '../../ground/errors.ts';
 import type { FreedBuffer } from './pipeline-protocol.ts';
@@ -6,18 +6,21 @@ import type { FreedBuffer } from './pipeline-protocol.ts';
 const BUFFERS = 3;
 
 export interface Buffers {
+  /** Sent buffers come back over this port too, and there may be three more. */
+  comeBackOver(port: MessagePort): void;
   /**
    * A buffer of at least that many bytes, when there is one.
-   * @throws ToolError when it cannot be allocated, Error when the other end of the port is gone
+   * @throws ToolError when it cannot be allocated, Error when the other end of a port is gone
    */
   take(bytes: number): Promise<ArrayBuffer>;
   /** A buffer that was taken and not sent. */
   keep(buffer: ArrayBuffer): void;
 }
 
-/** @param port where sent buffers come back */
-export function buffersOf(port: MessagePort): Buffers {
+/** They belong to no session: a producer that waits for one gets whichever comes first. */
+export function createBuffers(): Buffers {
   const free: ArrayBuffer[] = [];
+  let most = 0;
   let made = 0;
   let gone = false;
   let wake: (() => void) | null = null;
@@ -25,22 +28,25 @@ export function buffersOf(port: MessagePort): Buffers {
     wake?.();
     wake = null;
   };
-  port.on('message', ({ buffer }: FreedBuffer) => {
-    free.push(buffer);
-    woken();
-  });
-  port.on('close', () => {
-    gone = true;
-    woken();
-  });
 
   return {
+    comeBackOver(port) {
+      most += BUFFERS;
+      port.on('message', ({ buffer }: FreedBuffer) => {
+        free.push(buffer);
+        woken();
+      });
+      port.on('close', () => {
+        gone = true;
+        woken();
+      });
+    },
     async take(bytes) {
-      while (free.length === 0 && made >= BUFFERS && !gone)
+      while (free.length === 0 && made >= most && !gone)
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
-      if (gone) throw new Error('the thread of the session has ended');
+      if (gone) throw new Error('the thread of a session has ended');
       const buffer = free.pop();
       if (buffer !== undefined && buffer.byteLength >= bytes) return buffer;
       if (buffer === undefined) made++;

@@ -13,6 +13,7 @@ export async function countsVotes(
   counting: Uint8Array,
   provider: Provider,
   { batch, classes }: { readonly batch: number; readonly classes: number },
+  device = 0,
 ): Promise<boolean> {
   const logits = awkwardRows(Math.max(batch, 16), classes);
   const rows = logits.length / classes;
@@ -21,7 +22,7 @@ export async function countsVotes(
   expected.take(logits, counted);
   const { counts, nonFinite } = expected.result();
   try {
-    const votes = await countedBy(counting, provider, { logits, classes, counted });
+    const votes = await countedBy(counting, provider, { logits, classes, counted }, device);
     return [...counts, nonFinite].every((count, c) => count === votes[c]);
   } catch {
     // No kernel, or no memory for it: whatever it is, the host can count.
@@ -37,9 +38,10 @@ async function countedBy(
     classes,
     counted,
   }: { readonly logits: Float32Array; readonly classes: number; readonly counted: number },
+  device: number,
 ): Promise<ArrayLike<unknown>> {
   const rows = logits.length / classes;
-  const session = await createSession(counting, provider, 4);
+  const session = await createSession(counting, provider, 4, device);
   try {
     const [x = '', weights = ''] = session.inputNames;
     const [votes = ''] = session.outputNames;

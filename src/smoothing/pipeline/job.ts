@@ -1,7 +1,7 @@
-/** One count in the thread of the session: parts come in, in any order; a batch is run when all its parts are there. */
+/** One count, or several that share their noise, in the thread of a session: parts come in, in any order; a batch is run when all its parts are there. */
 import { ControlWord, type Counted, type RowComparison } from '../sampling-protocol.ts';
-import { batchTally } from './batch-tally.ts';
-import { partsDrawn, rowsOfPart } from './layout.ts';
+import { type BatchTally, batchTally } from './batch-tally.ts';
+import { partsDrawn, rowsOfPart, samplesOf } from './layout.ts';
 import type { FilledPart, TallyRequest } from './pipeline-protocol.ts';
 import type { SessionHalf } from './session-half.ts';
 
@@ -11,7 +11,7 @@ export interface ArrivedPart extends FilledPart {
 }
 
 export interface Job {
-  /** What the count came to: all of its samples, or what was run when it was abandoned or stopped. */
+  /** What the count came to around each centre: all of its samples here, or what was run when it was abandoned or stopped. */
   readonly counted: Promise<Counted>;
   arrive(part: ArrivedPart): void;
   /** Nothing more will arrive. */
@@ -27,14 +27,16 @@ interface JobSettings {
 }
 
 const PROGRESS_EVERY_MS = 100;
-/** Rows of the first batch of a count that are also run alone: what mixes rows shows in any of them. */
+/** Rows of the first batch around a centre that are also run alone: what mixes rows shows in any of them. */
 const ROWS_COMPARED = 16;
 
 export function openJob(request: TallyRequest, { half, inTurn, onProgress }: JobSettings): Job {
   const { layout, classes } = half;
-  const { total, continued } = request;
+  const { total, centres, sessions, continued } = request;
+  const own = samplesOf(layout, request);
   const control = new Int32Array(request.control);
-  const tally = batchTally(request.tally, classes);
+  const tallies = Array.from({ length: centres }, () => batchTally(request.tally, classes));
+  /** By batch and centre. */
   const waiting = new Map<number, ArrivedPart[]>();
   const rows: RowComparison[] = [];
   let done = 0;
@@ -52,14 +54,15 @@ export function openJob(request: TallyRequest, { half, inTurn, onProgress }: Job
     waiting.clear();
     settled();
   }
-  const finish = (): void => end(() => settle.resolve({ tallied: [tally.result()], rows }));
+  const finish = (): void =>
+    end(() => settle.resolve({ tallied: tallies.map((tally) => tally.result()), rows }));
 
-  /** The rows of one batch: of the first also the logits, and some of its rows alone. */
-  async function run(b: number, arrived: readonly ArrivedPart[]): Promise<void> {
+  /** The rows of one batch: of the first around a centre here also the logits, and some of its rows alone. */
+  async function run(b: number, arrived: readonly ArrivedPart[], tally: BatchTally): Promise<void> {
     const drawn = arrived.reduce((sum, part) => sum + part.drawn, 0);
     const parts: Float32Array[] = [];
     for (const { q, buffer } of arrived) parts[q % layout.parts] = new Float32Array(buffer);
-    const compared = b === 0 && layout.batch > 1 && !continued;
+    const compared = b < sessions && layout.batch > 1 && !continued;
     const ran = await half.run(parts, drawn, { votes: tally.votes, logits: compared || !tally.votes });
     const [first] = parts;
     if (compared && ran.logits !== null && first !== undefined) {
@@ -70,34 +73,36 @@ export function openJob(request: TallyRequest, { half, inTurn, onProgress }: Job
     done += drawn;
   }
 
-  async function take(b: number, arrived: readonly ArrivedPart[]): Promise<void> {
+  async function take(b: number, arrived: readonly ArrivedPart[], tally: BatchTally): Promise<void> {
     try {
-      if (!ended && Atomics.load(control, ControlWord.stop) === 0) await run(b, arrived);
+      if (!ended && Atomics.load(control, ControlWord.stop) === 0) await run(b, arrived, tally);
     } catch (error) {
       end(() => settle.reject(error));
     } finally {
       for (const part of arrived) part.giveBack();
     }
-    if (done === total) finish();
+    if (done === own) finish();
     else if (performance.now() - reported > PROGRESS_EVERY_MS) {
       reported = performance.now();
       onProgress(done);
     }
   }
 
-  if (total === 0) finish();
+  if (own === 0) finish();
   return {
     counted,
     arrive(part) {
-      if (ended) return part.giveBack();
+      const tally = tallies[part.centre];
+      if (ended || tally === undefined) return part.giveBack();
       const b = Math.floor(part.q / layout.parts);
-      const parts = [...(waiting.get(b) ?? []), part];
+      const key = b * centres + part.centre;
+      const parts = [...(waiting.get(key) ?? []), part];
       if (parts.length < partsDrawn(layout, b, total)) {
-        waiting.set(b, parts);
+        waiting.set(key, parts);
         return;
       }
-      waiting.delete(b);
-      void inTurn(() => take(b, parts));
+      waiting.delete(key);
+      void inTurn(() => take(b, parts, tally));
     },
     abandon: finish,
   };

@@ -17,6 +17,24 @@ export function layoutOf(batch: number, producers: number): Layout {
 export const rowsOfPart = ({ batch, partRows }: Layout, k: number): number =>
   Math.min(partRows, batch - k * partRows);
 
+/**
+ * Which of the sessions runs the b-th batch around the k-th centre of a job. A count of one batch has another one than the next count
+ * and the next centre, so that short counts keep all of them busy too.
+ */
+export const sessionOf = (sessions: number, job: number, b: number, k: number): number =>
+  (job + b + k) % sessions;
+
+/** What of a job one session counts. */
+export interface TallyShare {
+  readonly job: number;
+  /** Samples of the job around each centre, in all sessions. */
+  readonly total: number;
+  readonly centres: number;
+  /** Which session this is, and of how many. */
+  readonly session: number;
+  readonly sessions: number;
+}
+
 /** Where a part of a count lies. */
 export interface Place {
   readonly batch: number;
@@ -38,6 +56,15 @@ export function placeOf(
   const part = q % layout.parts;
   const first = from + batch * layout.batch + part * layout.partRows;
   return { batch, part, first, drawn: Math.min(rowsOfPart(layout, part), to - first) };
+}
+
+/** Samples around all centres that a session counts of a job of `total` around each. */
+export function samplesOf({ batch }: Layout, { job, total, centres, session, sessions }: TallyShare): number {
+  let samples = 0;
+  for (let b = 0; b * batch < total; b++)
+    for (let k = 0; k < centres; k++)
+      if (sessionOf(sessions, job, b, k) === session) samples += Math.min(batch, total - b * batch);
+  return samples;
 }
 
 /** Parts of the b-th batch of `total` samples that hold any of them. */

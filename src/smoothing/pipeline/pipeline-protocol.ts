@@ -1,14 +1,20 @@
 /**
- * What the pool, the producers of noise and the thread of the session say to each other. The pool asks both for every count; the
- * parts of the batches go from a producer to the session's thread and back over a port of their own, moved and not copied.
+ * What the pool, the producers of noise and the threads of the sessions say to each other. The pool asks all for every count; the
+ * parts of the batches go from a producer to a session's thread and back over a port of their own, moved and not copied.
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { NoiseKind } from '../noise/kind.ts';
 import type { Counted, DrawnSamples } from '../sampling-protocol.ts';
 import type { Tally } from '../tally.ts';
-import type { Layout } from './layout.ts';
+import type { Layout, TallyShare } from './layout.ts';
 
-/** The other end of a channel between a producer and the session's thread. */
+/** What the thread of a session is started with. */
+export interface SessionThreadData {
+  /** Number of the provider's device that it runs on. */
+  readonly device: number;
+}
+
+/** The other end of a channel between a producer and the thread of a session. A producer is told of the sessions in their order. */
 export interface ConnectRequest {
   readonly kind: 'connect';
   readonly port: MessagePort;
@@ -23,23 +29,22 @@ export interface PrepareRequest {
   readonly noise: NoiseKind;
 }
 
-/** To a producer: fill the parts that the control words hand out, counted in parts. */
-export interface ProduceRequest extends DrawnSamples {
+/** To a producer: fill the parts that the control words hand out, counted in parts, around each of the centres. */
+export interface ProduceRequest extends Omit<DrawnSamples, 'latent'> {
   readonly kind: 'produce';
   readonly half: number;
   readonly job: number;
+  /** The centres that share the noise of every sample. */
+  readonly latents: readonly Float64Array[];
   /** Int32 words, see ControlWord. */
   readonly control: SharedArrayBuffer;
 }
 
-/** To the session's thread: tally the parts of this job, which the producers send. */
-export interface TallyRequest {
+/** To the thread of a session: tally the parts of this job that are its own (`sessionOf`), which the producers send. */
+export interface TallyRequest extends TallyShare {
   readonly kind: 'tally';
   readonly half: number;
-  readonly job: number;
   readonly tally: Tally;
-  /** Samples of the job. */
-  readonly total: number;
   readonly continued: boolean;
   readonly control: SharedArrayBuffer;
 }
@@ -69,6 +74,8 @@ export interface FilledPart {
   readonly job: number;
   /** Number of the part in the job, see `placeOf`. */
   readonly q: number;
+  /** Which of the job's centres it lies around. */
+  readonly centre: number;
   /** Rows in it that are samples. The others are zeros. */
   readonly drawn: number;
   readonly buffer: ArrayBuffer;

@@ -1,18 +1,20 @@
 /**
- * Threads for a provider that runs one session at a time: producers make noise, one thread runs what they made. As many batches are
- * under way as a producer has buffers (buffers.ts): one is filled while another waits and a third is run.
+ * Threads for a provider that runs one session at a time on each of its devices: producers make noise, one thread for each device runs
+ * what they made. As many batches are under way as a producer has buffers (buffers.ts): one is filled while another waits and a third
+ * is run.
  */
 import { MessageChannel } from 'node:worker_threads';
 import { workerFile } from '../../ground/worker-file.ts';
-import { requireIndependentRows } from '../count-on-workers.ts';
-import { type CheckedHalf, loadChecked, unloadAll } from '../load-checked.ts';
-import type { Provider } from '../providers.ts';
+import type { Arithmetic, Devices } from '../arithmetic.ts';
+import { requireIndependentRows, sharedDraws } from '../count-on-workers.ts';
+import { type CheckedHalf, loadChecked, logitsOf, type Seats, unloadAll } from '../load-checked.ts';
 import type { DrawRequest } from '../sampler.ts';
 import { CONTROL_BYTES, ControlWord, type HalfSettings } from '../sampling-protocol.ts';
 import type { Tally, TallyResult } from '../tally.ts';
 import type { Threads } from '../threads.ts';
 import { startWorker, type WorkerSeat } from '../worker-seat.ts';
 import { layoutOf } from './layout.ts';
+import type { SessionThreadData } from './pipeline-protocol.ts';
 
 /** The scripts of the two kinds of threads. */
 interface Scripts {
@@ -26,16 +28,24 @@ const built = (): Scripts => ({
 });
 
 /**
- * @param workers producers of noise; the session has a thread of its own beside them
+ * @param workers producers of noise; every session has a thread of its own beside them
+ * @param devices of the provider, by number: a session on each
  * @throws ToolError when a script is missing or a thread does not start
  */
-export async function startPipeline(workers: number, scripts: Scripts = built()): Promise<Threads> {
-  const session = startWorker(scripts.session);
+export async function startPipeline(
+  workers: number,
+  devices: Devices = [0],
+  scripts: Scripts = built(),
+): Promise<Threads> {
+  const [device, ...others] = devices;
+  const onDevice = (device: number): WorkerSeat =>
+    startWorker(scripts.session, { device } satisfies SessionThreadData);
+  const sessions: Seats = [onDevice(device), ...others.map(onDevice)];
   const producers = Array.from({ length: workers }, () => startWorker(scripts.producer));
-  const all = [session, ...producers];
+  const all = [...sessions, ...producers];
   const closeAll = () => Promise.all(all.map((seat) => seat.close())).then(() => {});
   try {
-    await Promise.all(producers.map((producer) => connect(session, producer)));
+    await Promise.all(producers.map((producer) => connect(sessions, producer)));
   } catch (error) {
     await closeAll();
     throw error;
@@ -44,7 +54,7 @@ export async function startPipeline(workers: number, scripts: Scripts = built())
 
   return {
     async load(half, settings) {
-      const checked = await loadChecked([session], half, settings);
+      const checked = await loadChecked(sessions, half, settings);
       try {
         await prepare(producers, half, settings, checked);
       } catch (error) {
@@ -53,25 +63,25 @@ export async function startPipeline(workers: number, scripts: Scripts = built())
       }
       return checked;
     },
-    // Each draws its noise for itself, though it is the same.
-    tally: (half, requests, tally, provider) =>
-      Promise.all(
-        requests.map((request) =>
-          tallyPiped({ session, producers }, { half, job: jobs++, provider }, request, tally),
-        ),
-      ),
-    logits: async (half, rows) => (await session.ask<'logits'>({ kind: 'logits', half, rows })).logits,
+    tally: (half, requests, tally, arithmetic) =>
+      tallyPiped({ sessions, producers }, { half, job: jobs++, arithmetic }, requests, tally),
+    logits: (half, rows) => logitsOf(sessions[0], half, rows),
     unload: (half) => unloadAll(all, half),
     close: closeAll,
   };
 }
 
-async function connect(session: WorkerSeat, producer: WorkerSeat): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  await Promise.all([
-    session.ask<'connect'>({ kind: 'connect', port: port1 }, undefined, [port1]),
-    producer.ask<'connect'>({ kind: 'connect', port: port2 }, undefined, [port2]),
-  ]);
+/** In the order of the sessions, by which a producer finds them. */
+async function connect(sessions: Seats, producer: WorkerSeat): Promise<void> {
+  await Promise.all(
+    sessions.flatMap((session) => {
+      const { port1, port2 } = new MessageChannel();
+      return [
+        session.ask<'connect'>({ kind: 'connect', port: port1 }, undefined, [port1]),
+        producer.ask<'connect'>({ kind: 'connect', port: port2 }, undefined, [port2]),
+      ];
+    }),
+  );
 }
 
 /** With the layout that the session has come to: one part where the rows have to be run one at a time. */
@@ -92,43 +102,57 @@ async function prepare(
 interface Place {
   readonly half: number;
   readonly job: number;
-  readonly provider: Provider;
+  readonly arithmetic: Arithmetic;
 }
 
-/** As `tallyOn`. The session is asked first: what it says of a failure comes before what the producers say. */
+/** As `tallyOn`. The sessions are asked first: what they say of a failure comes before what the producers say. */
 async function tallyPiped(
-  { session, producers }: { readonly session: WorkerSeat; readonly producers: readonly WorkerSeat[] },
-  { half, job, provider }: Place,
-  { signal, onProgress, ...draw }: DrawRequest,
+  { sessions, producers }: { readonly sessions: Seats; readonly producers: readonly WorkerSeat[] },
+  { half, job, arithmetic }: Place,
+  requests: readonly DrawRequest[],
   tally: Tally,
-): Promise<readonly TallyResult[]> {
+): Promise<readonly (readonly TallyResult[])[]> {
+  const { signal, onProgress: _, latent: __, ...draw } = sharedDraws(requests);
+  const latents = requests.map(({ latent }) => latent);
   signal?.throwIfAborted();
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const words = new Int32Array(control);
   const { from, to, continued = false } = draw;
-  const counting = session.ask<'tally'>(
-    { kind: 'tally', half, job, tally, total: to - from, continued, control },
-    onProgress,
+  const done = sessions.map(() => 0);
+  const heard = (all: number): void => {
+    for (const { onProgress } of requests) onProgress?.(Math.floor(all / requests.length));
+  };
+  const counting = sessions.map((seat, session) =>
+    seat.ask<'tally'>(
+      {
+        ...{ kind: 'tally', half, job, tally, continued, control },
+        ...{ total: to - from, centres: requests.length, session, sessions: sessions.length },
+      },
+      (value) => {
+        done[session] = value;
+        heard(done.reduce((sum, part) => sum + part, 0));
+      },
+    ),
   );
   const producing = producers.map((producer) =>
-    producer.ask<'produce'>({ kind: 'produce', half, job, ...draw, control }),
+    producer.ask<'produce'>({ kind: 'produce', half, job, ...draw, latents, control }),
   );
-  /** The producers stop at their next part, and the session is told that no more of them will come. */
+  /** The producers stop at their next part, and the sessions are told that no more of them will come. */
   const stop = (): void => {
     Atomics.store(words, ControlWord.stop, 1);
     // A session that is dead fails the count itself.
-    session.ask<'abandon'>({ kind: 'abandon', job }).catch(() => {});
+    for (const session of sessions) session.ask<'abandon'>({ kind: 'abandon', job }).catch(() => {});
   };
   signal?.addEventListener('abort', stop, { once: true });
-  for (const each of [counting, ...producing]) each.catch(stop);
+  for (const each of [...counting, ...producing]) each.catch(stop);
   try {
-    const [counted, ...produced] = await Promise.allSettled([counting, ...producing]);
+    const settled = await Promise.allSettled([...counting, ...producing]);
     signal?.throwIfAborted();
-    for (const each of [counted, ...produced]) if (each.status === 'rejected') throw each.reason;
-    const { tallied, rows } = await counting;
-    for (const compared of rows) requireIndependentRows(provider, compared);
-    onProgress?.(to - from);
-    return tallied;
+    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+    const counted = await Promise.all(counting);
+    for (const compared of counted.flatMap(({ rows }) => rows)) requireIndependentRows(arithmetic, compared);
+    heard((to - from) * requests.length);
+    return requests.map((_, k) => counted.flatMap(({ tallied }) => tallied[k] ?? []));
   } finally {
     signal?.removeEventListener('abort', stop);
   }

@@ -51,17 +51,20 @@ interface Batches {
 }
 
 /**
+ * @param device of the provider, by number
  * @throws ONNX Runtime's error when it does not take the model; Error when its inputs and outputs are not as stated
  */
-export async function openSessionHalf(settings: HalfSettings): Promise<SessionHalf> {
+export async function openSessionHalf(settings: HalfSettings, device = 0): Promise<SessionHalf> {
   const { model, pipelined, latentDims, classes, batch, provider, noise = 'gaussian' } = settings;
   const size = latentDims.reduce((product, dim) => product * dim, 1);
   const layout = layoutOf(batch, pipelined?.parts ?? 1);
-  const single = await openHalf(model, provider, classes);
+  const single = await openHalf(model, provider, classes, device);
   let batches: Batches;
   try {
     batches =
-      pipelined === undefined ? onHost(single, batch) : await inGraph(pipelined, settings, layout.parts);
+      pipelined === undefined
+        ? onHost(single, batch)
+        : await inGraph(pipelined, settings, layout.parts, device);
   } catch (error) {
     await single.release();
     throw error;
@@ -134,10 +137,11 @@ async function inGraph(
   { model, counting, parts: expected }: PipelinedHalf,
   { provider, classes, batch }: HalfSettings,
   parts: number,
+  device: number,
 ): Promise<Batches> {
   if (expected !== parts) throw new Error(`a model of ${expected} parts for ${parts}`);
-  const counted = await countsVotes(counting, provider, { batch, classes });
-  const session = await createSession(model, provider, 3);
+  const counted = await countsVotes(counting, provider, { batch, classes }, device);
+  const session = await createSession(model, provider, 3, device);
   const [logitsName = '', votesName = ''] = session.outputNames;
   let weights = weightsOf(batch, batch);
   let weighted = batch;

@@ -1,14 +1,15 @@
 /**
- * The thread of a pipeline that holds the sessions and runs them, one batch at a time. Requests come from the pool, parts of
+ * A thread of a pipeline that holds the sessions on one device and runs them, one batch at a time. Requests come from the pool, parts of
  * batches from the producers of noise, each over a port of its own; their order among each other is not known.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import type { Reply, Request } from '../worker-protocol.ts';
 import { notForThis, queue, serve } from '../worker-side.ts';
 import { type ArrivedPart, type Job, openJob } from './job.ts';
-import type { FilledPart, FreedBuffer, TallyRequest } from './pipeline-protocol.ts';
+import type { FilledPart, FreedBuffer, SessionThreadData, TallyRequest } from './pipeline-protocol.ts';
 import { openSessionHalf, type SessionHalf } from './session-half.ts';
 
+const { device } = workerData as SessionThreadData;
 const halves = new Map<number, SessionHalf>();
 const jobs = new Map<number, Job>();
 /** Parts of jobs that were not asked for yet. Jobs are numbered in the order in which they are. */
@@ -40,7 +41,7 @@ async function replyTo(request: Request, onProgress: (done: number) => void): Pr
       return { kind: 'connect' };
     case 'load':
       return inTurn(async () => {
-        const half = await openSessionHalf(request.settings);
+        const half = await openSessionHalf(request.settings, device);
         halves.set(request.half, half);
         return { kind: 'load', noise: half.noise, votesCounted: half.votesCounted };
       });
