@@ -43,8 +43,9 @@ export interface Predicate {
   readonly selection: RunHeader['selection'];
   readonly seed: RunHeader['seed'];
   readonly dependence: RunHeader['dependence'];
-  /** Absent where each image has noise of its own. */
+  /** Absent: float32. */
   readonly precision?: NonNullable<RunHeader['precision']>;
+  /** Absent where each image has noise of its own. */
   readonly shareNoise?: NonNullable<RunHeader['shareNoise']>;
   /** The methods: the one asked for, then what it is compared with. */
   readonly series: readonly SeriesStatement[];
