@@ -8,8 +8,9 @@ import {
   FULL_PRECISION,
   needsFullPrecision,
   type Precision,
+  type Provider,
 } from '../smoothing/arithmetic.ts';
-import { automaticProvider, type Provider } from '../smoothing/providers.ts';
+import { automaticProvider } from '../smoothing/providers.ts';
 import { devicesOf } from './devices.ts';
 import { interruptible } from './interrupt.ts';
 import { restartedWith } from './restart.ts';

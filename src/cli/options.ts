@@ -6,8 +6,7 @@ import { VOTE_BOUND_NAMES } from '../ground/vote-bound-names.ts';
 import { DISPLACEMENT_BOUNDS } from '../lipschitz/displacement-bounds.ts';
 import { METHOD_NAMES, METHOD_OPTIONS, METHOD_SUMMARIES } from '../methods/summaries.ts';
 import { CHANNEL_ORDERS, LAYOUTS } from '../onnx/intake/pixel-layout.ts';
-import { PRECISIONS } from '../smoothing/arithmetic.ts';
-import { PROVIDERS } from '../smoothing/providers.ts';
+import { PRECISIONS, PROVIDERS } from '../smoothing/arithmetic.ts';
 
 /** For every command that opens a model. */
 export const followLinksOption = <T>(y: Argv<T>) =>

@@ -1,6 +1,10 @@
 /** How a right half is computed: by which provider, at which precision, on which of its devices. */
 import { UsageError } from '../ground/errors.ts';
-import type { Provider } from './providers.ts';
+
+/** ONNX Runtime's execution providers by the one word users meet. */
+export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'tensorrt'] as const;
+
+export type Provider = (typeof PROVIDERS)[number];
 
 /**
  * The arithmetic of convolutions and matrix products. 'tf32': their factors are rounded to ten bits of mantissa, as ONNX Runtime has CUDA

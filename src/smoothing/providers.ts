@@ -13,11 +13,8 @@ import {
   type Devices,
   needsFullPrecision,
   type Precision,
+  type Provider,
 } from './arithmetic.ts';
-
-export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'tensorrt'] as const;
-
-export type Provider = (typeof PROVIDERS)[number];
 
 export interface ProviderProbe {
   readonly provider: Provider;

@@ -2,13 +2,13 @@
  * The threads that sample, shared by every right half of a run. They work through one queue of requests, so that one right
  * half's draws fill the time in which another's are not known yet: no thread idles as long as anything is asked.
  */
-import type { Arithmetic, Devices, Precision } from './arithmetic.ts';
+import type { Arithmetic, Devices, Precision, Provider } from './arithmetic.ts';
 import { checkDraw, sharedDraws } from './count-on-workers.ts';
 import type { NoiseKind } from './noise/kind.ts';
 import { layoutOf } from './pipeline/layout.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import type { PipelinedModel } from './pipeline/pipelined-half.ts';
-import { type Provider, requireProvider } from './providers.ts';
+import { requireProvider } from './providers.ts';
 import type { DrawRequest, Sampler } from './sampler.ts';
 import { startSamplers } from './sampling-threads.ts';
 import { sumOfScores } from './scores/score-sums.ts';

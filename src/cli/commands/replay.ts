@@ -17,8 +17,8 @@ import {
   sampleInWords,
   sampleLeavesOpen,
 } from '../../runs/replay-sample.ts';
+import { PROVIDERS, type Provider } from '../../smoothing/arithmetic.ts';
 import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
-import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
 import { contextOf } from '../context.ts';
 import type { ReplayFlags } from '../declarations/replay.ts';

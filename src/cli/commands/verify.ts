@@ -9,7 +9,7 @@ import { requireCount } from '../../methods/sourced.ts';
 import type { RunHeader } from '../../records/record.ts';
 import { recordedPrecision } from '../../runs/recorded-precision.ts';
 import { type Verification, verify } from '../../runs/verify.ts';
-import { PROVIDERS, type Provider } from '../../smoothing/providers.ts';
+import { PROVIDERS, type Provider } from '../../smoothing/arithmetic.ts';
 import { judge, parseRequirements } from '../../statistics/policy.ts';
 import { contextOf } from '../context.ts';
 import type { VerifyFlags } from '../declarations/verify.ts';

@@ -5,8 +5,8 @@ import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts
 import type { Shapes } from '../../onnx/intake/shapes.ts';
 import { sizeOf } from '../../onnx/model/graph.ts';
 import { proveSplit, splitModel } from '../../onnx/split.ts';
+import type { Provider } from '../../smoothing/arithmetic.ts';
 import type { NoiseKind } from '../../smoothing/noise/kind.ts';
-import type { Provider } from '../../smoothing/providers.ts';
 import type { Sampler } from '../../smoothing/sampler.ts';
 import type { SamplerPool } from '../../smoothing/sampler-pool.ts';
 

@@ -1,7 +1,7 @@
 /** Whether a provider counts votes as this project does, on the rows on which providers differ. */
 import { Tensor } from 'onnxruntime-node';
 import { createSession } from '../../ground/runtime-session.ts';
-import type { Provider } from '../providers.ts';
+import type { Provider } from '../arithmetic.ts';
 import { voteStatistic } from '../votes/vote-statistic.ts';
 
 /**
