@@ -1,6 +1,7 @@
 /**
  * The deterministic method opened on a model. Around each image, its scores are evaluated in float64 and compared with ONNX
- * Runtime's. With the global bound ONNX Runtime's own scores are taken, in batches, where their rounding has a bound.
+ * Runtime's. With the global bound ONNX Runtime's own scores are taken, in batches, where their rounding has a bound that is small
+ * beside what the scores differ by: in a deep network it may be larger, and every image would be an abstention.
  */
 import { ModelRefused } from '../../ground/errors.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
@@ -32,7 +33,8 @@ export const openDeterministic: Method<DeterministicSettings, DeterministicEvide
     let scores = 0;
     for (const probe of probes)
       scores = Math.max(scores, await compared(session, network, probe, classifier));
-    const batched = lipschitz === 'global' ? globalMargins(session, network, classifier) : null;
+    const quick = lipschitz === 'global' ? globalMargins(session, network, classifier) : null;
+    const batched = quick !== null && (await roundingIsSmall(quick, probes)) ? quick : null;
     const margins = batched ?? localMargins(session, network, classifier);
     return {
       guarantee: network.bound.isUpperBound ? 'certificate' : 'estimate, not a bound',
@@ -89,6 +91,20 @@ const localMargins =
     }
     return made;
   };
+
+/** What two bounds on the rounding of float32, at the image and in its ball, may take of the lead. */
+const SMALL = 0.1;
+
+/** Whether the rounding of float32 costs most of the probes little of their radius. */
+async function roundingIsSmall(margins: Margins, probes: readonly Float32Array[]): Promise<boolean> {
+  const made = await margins(probes.map((pixels, index) => ({ index, pixels })));
+  const small = made.filter(({ prediction, evidence: { scores, scoreError } }) => {
+    if (prediction === null || scoreError === null) return false;
+    const [first = 0, second = 0] = scores.toSorted((a, b) => b - a);
+    return 2 * Math.SQRT2 * scoreError <= SMALL * (first - second);
+  });
+  return 2 * small.length >= made.length;
+}
 
 /** One pass through ONNX Runtime; null where the rounding of its scores has no bound. */
 function globalMargins(
