@@ -188,14 +188,17 @@ function spread(
     const zb = v128.load64_splat(z, 8);
     const zc = v128.load64_splat(z, 16);
     const zd = v128.load64_splat(z, 24);
-    for (let p = patch; p < end; p += 16) {
+    for (let p = patch; p < end; p += 32) {
       const ab = f64x2.add(f64x2.mul(v128.load(a), za), f64x2.mul(v128.load(b), zb));
       const cd = f64x2.add(f64x2.mul(v128.load(c), zc), f64x2.mul(v128.load(d), zd));
       v128.store(p, f64x2.add(v128.load(p), f64x2.add(ab, cd)));
-      a += 16;
-      b += 16;
-      c += 16;
-      d += 16;
+      const nextAb = f64x2.add(f64x2.mul(v128.load(a, 16), za), f64x2.mul(v128.load(b, 16), zb));
+      const nextCd = f64x2.add(f64x2.mul(v128.load(c, 16), zc), f64x2.mul(v128.load(d, 16), zd));
+      v128.store(p, f64x2.add(v128.load(p, 16), f64x2.add(nextAb, nextCd)), 16);
+      a += 32;
+      b += 32;
+      c += 32;
+      d += 32;
     }
     live += 16;
     z += 32;
