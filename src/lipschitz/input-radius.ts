@@ -117,11 +117,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
       displacement(half, evaluation, radius, bound, norms.proving(gaussian)),
     provedBallAt: (evaluation, radius, gaussian) => ballAt(evaluation, radius, norms.proving(gaussian)),
     inputRadius: (evaluation, latentRadius, gaussian, spent = 0) =>
-      provedRadius(
-        ballsOf(half, norms, evaluation, bound, norms.proving(gaussian)),
-        latentRadius,
-        PROOFS - spent,
-      ),
+      provedRadius(ballsOf(half, norms, evaluation, bound, gaussian), latentRadius, PROOFS - spent),
   };
 }
 

@@ -9,10 +9,17 @@ import { onBall } from './ball-bound.ts';
 import type { NormOf } from './displacement.ts';
 import type { SegmentwiseBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
+import { type SearchStarts, startOf, type WarmStart } from './lanczos.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { provedNorms } from './proved-norms.ts';
 import { type Balls, PROOFS, SHARED_PROOFS } from './proved-radius.ts';
-import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
+import {
+  COSTLY,
+  createSpectralNorm,
+  type GaussianSource,
+  type ProvableNorm,
+  type SpectralNorm,
+} from './spectral-norm.ts';
 
 export class SegmentNorms {
   /** Whether any norm is only bounded with high probability. */
@@ -63,9 +70,13 @@ export class SegmentNorms {
     this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach, this.costly), 1);
   }
 
-  /** Estimates from below by `steps` Lanczos steps: for searching. */
-  estimating(steps: number): NormOf {
-    return (matrix, rows, columns) => this.#normOf(matrix).estimate(rows, columns, steps);
+  /**
+   * Estimates from below by `steps` Lanczos steps: for searching.
+   * @param starts of the search, where products are costly: each estimate begins with what the last one came close to
+   */
+  estimating(steps: number, starts: SearchStarts | null = null): NormOf {
+    return (matrix, rows, columns) =>
+      this.#normOf(matrix).estimate(rows, columns, steps, starts && startOf(starts, matrix));
   }
 
   /** Estimates from below by `steps` power steps, as the published method takes them. */
@@ -73,10 +84,16 @@ export class SegmentNorms {
     return (matrix, rows, columns) => this.#normOf(matrix).powerEstimate(rows, columns, steps);
   }
 
-  /** Upper bounds for one image; `gaussian` draws their probes. */
-  proving(gaussian: GaussianSource): NormOf {
+  /**
+   * Upper bounds for one image; `gaussian` draws their probes.
+   * @param starts of the search before: the scale of a probabilistic bound is estimated from there, before its probe is drawn
+   */
+  proving(gaussian: GaussianSource, starts: SearchStarts | null = null): NormOf {
     return provedNorms(
-      (matrix) => this.#normOf(matrix),
+      (matrix) => {
+        const norm = this.#normOf(matrix);
+        return starts === null || norm.deterministic ? norm : startingAt(norm, startOf(starts, matrix));
+      },
       (matrix) => this.#unmasked.get(matrix),
       gaussian,
       this.#deltaEach,
@@ -113,17 +130,27 @@ export class SegmentNorms {
   }
 }
 
-/** The balls of a bound by norms of single segments. @param proving upper bounds for one image */
-export const ballsOf = (
+/** The norm, with the scale of its bounds estimated from a start. */
+const startingAt = (norm: SpectralNorm, warm: WarmStart): ProvableNorm => ({
+  deterministic: norm.deterministic,
+  bound: (rows, columns, gaussian, delta, frugal) => norm.bound(rows, columns, gaussian, delta, frugal, warm),
+});
+
+/** The balls of a bound by norms of single segments. @param gaussian draws the probes of one image */
+export function ballsOf(
   half: LeftHalf,
   norms: SegmentNorms,
   evaluation: Evaluation,
   bound: SegmentwiseBound,
-  proving: NormOf,
-): Balls => ({
-  estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps)).total,
-  prove: (r) => onBall(half, evaluation, r, bound, proving),
-  costly: norms.costly,
-  factorised: !norms.probabilistic,
-  excess: norms.excess,
-});
+  gaussian: GaussianSource,
+): Balls {
+  const starts: SearchStarts | null = norms.costly ? new WeakMap() : null;
+  const proving = norms.proving(gaussian, starts);
+  return {
+    estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps, starts)).total,
+    prove: (r) => onBall(half, evaluation, r, bound, proving),
+    costly: norms.costly,
+    factorised: !norms.probabilistic,
+    excess: norms.excess,
+  };
+}

@@ -39,6 +39,15 @@ export interface ProvableNorm {
 }
 
 export interface SpectralNorm extends ProvableNorm {
+  /** @param warm begins the estimate of a probabilistic bound's scale: any scale is valid, one close to the norm gives a tight bound */
+  bound(
+    rows: Scales,
+    columns: Scales,
+    gaussian: GaussianSource,
+    delta: number,
+    frugal?: boolean,
+    warm?: WarmStart | null,
+  ): number;
   /** Multiplications of one product with the matrix. */
   readonly work: number;
   /** Multiplications of one bound, about. */
@@ -97,10 +106,11 @@ function matrixFreeNorm(
   gaussian: GaussianSource,
   delta: number,
   effort: Effort,
+  warm: WarmStart | null,
 ): number {
   const step = map.gram(rows, columns);
   const coarse = coarseNorm(map, rows, columns);
-  const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
+  const estimate = lanczosEstimate(step, map.cols, effort.lanczos, warm);
   if (!(estimate > 0)) return coarse;
   const terms = map.longestRow() + map.longestColumn() + 8;
   const proved = chebyshevBound(
@@ -142,11 +152,12 @@ export function createSpectralNorm(
     gaussian: GaussianSource,
     delta: number,
     effort: Effort,
+    warm: WarmStart | null,
   ): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
       return coarseNorm(map, rows, columns);
     return proof === null
-      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort)
+      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort, warm)
       : proof.bound(rows, columns);
   };
 
@@ -164,10 +175,10 @@ export function createSpectralNorm(
         ? proof.bound(rows, columns) * 2 ** exponent
         : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm))) *
           2 ** exponent,
-    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY) {
+    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY, warm = null) {
       const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;
-      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal));
+      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal), warm);
       const value = ofExactMap(stored, rows, columns);
       const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
       if (rows === null && columns === null && proof !== null) unscaled = whole;
