@@ -110,7 +110,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   return {
     ...common,
     isUpperBound: true,
-    failureProbability: norms.probabilistic ? delta : 0,
+    failureProbability: norms.probabilistic && !(bound === 'global' && norms.certainUnmasked) ? delta : 0,
     ballAt,
     globalLipschitz,
     displacementAt: (evaluation, radius, gaussian) =>

@@ -24,6 +24,8 @@ import {
 export class SegmentNorms {
   /** Whether any norm is only bounded with high probability. */
   readonly probabilistic: boolean;
+  /** Whether no unmasked norm needs a probe. */
+  readonly certainUnmasked: boolean;
   /** Whether one proof takes seconds. */
   readonly costly: boolean;
   /** Multiplications of one product with every matrix, and of one proof of D, about. */
@@ -63,6 +65,7 @@ export class SegmentNorms {
     this.probabilistic = probabilisticUses > 0;
     this.#deltaEach = this.probabilistic ? delta / (probabilisticUses * (PROOFS + SHARED_PROOFS)) : 0;
     const norms = [...this.#norms.values()];
+    this.certainUnmasked = norms.every((norm) => norm.certainUnmasked);
     // However the products are spread over the segments: a gate has two streams, each half the work.
     this.costly = probabilisticWork > COSTLY;
     this.productWork = productWork;
@@ -75,8 +78,12 @@ export class SegmentNorms {
    * @param starts of the search, where products are costly: each estimate begins with what the last one came close to
    */
   estimating(steps: number, starts: SearchStarts | null = null): NormOf {
-    return (matrix, rows, columns) =>
-      this.#normOf(matrix).estimate(rows, columns, steps, starts && startOf(starts, matrix));
+    return (matrix, rows, columns) => {
+      // What a proof will take, where estimating it again would cost products.
+      const whole = rows === null && columns === null ? this.#unmasked.get(matrix) : undefined;
+      if (starts !== null && whole !== undefined) return whole;
+      return this.#normOf(matrix).estimate(rows, columns, steps, starts && startOf(starts, matrix));
+    };
   }
 
   /** Estimates from below by `steps` power steps, as the published method takes them. */

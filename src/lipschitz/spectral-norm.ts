@@ -9,6 +9,7 @@
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
+import { ConvolutionMap } from '../operators/algebra/convolution-map.ts';
 import { type FactorisationLimit, PER_IMAGE } from '../operators/algebra/factorisable.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../operators/algebra/scales.ts';
@@ -21,6 +22,7 @@ import {
 } from '../operators/compile/carried-range.ts';
 import { PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
+import { hasSymbolNorm, symbolNorm } from './convolution-symbol.ts';
 import { factorisedNorm } from './factorised-norm.ts';
 import { lanczosEstimate, type WarmStart } from './lanczos.ts';
 import { powerNorm } from './power-norm.ts';
@@ -48,6 +50,8 @@ export interface SpectralNorm extends ProvableNorm {
     frugal?: boolean,
     warm?: WarmStart | null,
   ): number;
+  /** Whether `bound` without scales is deterministic: by a factorisation, or by the symbol of a large convolution. */
+  readonly certainUnmasked: boolean;
   /** Multiplications of one product with the matrix. */
   readonly work: number;
   /** Multiplications of one bound, about. */
@@ -62,6 +66,11 @@ export interface SpectralNorm extends ProvableNorm {
 
 /** Multiplications in one application beyond which products are counted. */
 export const COSTLY = 8e6;
+
+/** The convolution, where its norm without scales is bounded by its symbol: products would take longer, and spend probability. */
+export const boundedBySymbol = (map: LinearMap): ConvolutionMap | null =>
+  map instanceof ConvolutionMap && map.work() > COSTLY && hasSymbolNorm(map.kernel) ? map : null;
+
 /** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
 const THOROUGH = { chebyshev: 128, lanczos: 40 };
 const FRUGAL = { chebyshev: 64, lanczos: 16 };
@@ -138,6 +147,7 @@ export function createSpectralNorm(
 ): SpectralNorm {
   const { map, exponent } = brought(given);
   const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims, limit) : null;
+  const symbol = boundedBySymbol(map);
   const work = map.work();
   const effortOf = (frugal: boolean): Effort => (frugal ? FRUGAL : THOROUGH);
   let unscaled: number | null = null;
@@ -156,6 +166,8 @@ export function createSpectralNorm(
   ): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
       return coarseNorm(map, rows, columns);
+    if (rows === null && columns === null && symbol !== null)
+      return Math.min(coarseNorm(map, null, null), symbolNorm(symbol));
     return proof === null
       ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort, warm)
       : proof.bound(rows, columns);
@@ -163,6 +175,7 @@ export function createSpectralNorm(
 
   return {
     deterministic: proof !== null,
+    certainUnmasked: proof !== null || symbol !== null,
     work,
     proofWork(frugal) {
       const { chebyshev, lanczos } = effortOf(frugal);
