@@ -21,6 +21,9 @@ import {
   type SpectralNorm,
 } from './spectral-norm.ts';
 
+/** Products with every matrix and its transpose that a search takes, about: warm starts are for costly ones. */
+const SEARCHED = { quick: 200, costly: 40 } as const;
+
 export class SegmentNorms {
   /** Whether any norm is only bounded with high probability. */
   readonly probabilistic: boolean;
@@ -31,6 +34,8 @@ export class SegmentNorms {
   /** Multiplications of one product with every matrix, and of one proof of D, about. */
   readonly productWork: number;
   readonly proofWork: number;
+  /** Processor time of the search and the proof of one image's bound by these norms, about, on a slow core. */
+  readonly seconds: number;
   /** Factor by which D from proved norms usually exceeds D from estimates, at most. */
   readonly excess: number;
   readonly #norms = new Map<LinearMap, SpectralNorm>();
@@ -70,6 +75,12 @@ export class SegmentNorms {
     this.costly = probabilisticWork > COSTLY;
     this.productWork = productWork;
     this.proofWork = used.reduce((sum, [norm, uses]) => sum + uses * norm.proofWork(this.costly), 0);
+    const searched = this.costly ? SEARCHED.costly : SEARCHED.quick;
+    this.seconds = used.reduce(
+      (sum, [norm, uses]) =>
+        sum + (uses * (searched * norm.work + norm.proofWork(this.costly))) / norm.workPerSecond,
+      0,
+    );
     this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach, this.costly), 1);
   }
 
