@@ -8,10 +8,11 @@
 import { ModelRefused } from '../ground/errors.ts';
 import type { AffineForm } from '../lipschitz/affine-form.ts';
 import { type LeftHalfCompiler, leftHalfCompiler } from '../lipschitz/compile-left-half.ts';
+import { MOST_WORK } from '../lipschitz/convolution-symbol.ts';
 import { productBound } from '../lipschitz/displacement.ts';
 import { DEFAULT_DELTA } from '../lipschitz/input-radius.ts';
 import { type LeftHalf, segmentsOf } from '../lipschitz/left-half.ts';
-import { createSpectralNorm } from '../lipschitz/spectral-norm.ts';
+import { boundedBySymbol, createSpectralNorm } from '../lipschitz/spectral-norm.ts';
 import { probesOf } from '../methods/splitz/left-half.ts';
 import type { Cut } from '../onnx/cuts.ts';
 import type { PreparedClassifier } from '../onnx/intake/prepare-classifier.ts';
@@ -140,8 +141,9 @@ function compileWork(node: Node, shapes: Shapes): number {
 /** Products with the matrix that a bound takes: Lanczos steps and the probe (spectral-norm.ts), each out and back. */
 const PRODUCTS = 2 * (40 + 128);
 
-/** Multiplications of a bound by products, and by its basis; one by a factorisation takes less. */
-const normWork = (map: LinearMap): number => map.work() * PRODUCTS + 3200 * map.cols;
+/** Multiplications of a bound by its symbol, or by products and their basis; one by a factorisation takes less. */
+const normWork = (map: LinearMap): number =>
+  boundedBySymbol(map) === null ? map.work() * PRODUCTS + 3200 * map.cols : MOST_WORK;
 
 /** Adds the norms of what is new in this left half; false when time runs out before all are known. */
 function measure(

@@ -2,15 +2,16 @@
  * The norms of all segments of one left half without any probability: for certificates that have no error budget to spend.
  *
  *   - A factorisation that is quick bounds every masked norm by itself.
- *   - Elsewhere the unmasked norm is bounded once, by a factorisation that may take half a minute or, failing that, by
- *     sqrt(||A||_1 ||A||_inf): loose, but certain. Times the largest scales it bounds every masked norm.
+ *   - Elsewhere the unmasked norm is bounded once, by a factorisation that may take half a minute, a convolution's also by its
+ *     symbol, or, failing these, by sqrt(||A||_1 ||A||_inf): loose, but certain. Times the largest scales it bounds every masked norm.
  */
 import { inflate, productUp } from '../ground/rounding-error.ts';
-import { forSharedProof } from '../operators/algebra/convolution-map.ts';
+import { ConvolutionMap, forSharedProof } from '../operators/algebra/convolution-map.ts';
 import { PER_RUN } from '../operators/algebra/factorisable.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale } from '../operators/algebra/scales.ts';
 import type { AffineForm } from './affine-form.ts';
+import { symbolNorm } from './convolution-symbol.ts';
 import type { NormOf } from './displacement.ts';
 import { type LeftHalf, type Segment, segmentsOf } from './left-half.ts';
 import { createSpectralNorm, type SpectralNorm } from './spectral-norm.ts';
@@ -82,7 +83,8 @@ function certain({ matrix, rowDims, columnDims }: Segment): CertainNorm {
   let known: number | null = null;
   const whole = (): number => {
     if (known !== null) return known;
-    const coarse = inflate(matrix.absoluteNorm() + matrix.error, 4);
+    const bySymbol = matrix instanceof ConvolutionMap ? symbolNorm(matrix) : Number.POSITIVE_INFINITY;
+    const coarse = inflate(Math.min(matrix.absoluteNorm(), bySymbol) + matrix.error, 4);
     const thorough = createSpectralNorm(forSharedProof(matrix), rowDims, columnDims, PER_RUN);
     known = thorough.deterministic ? Math.min(coarse, thorough.bound(null, null, noProbe, 0)) : coarse;
     return known;

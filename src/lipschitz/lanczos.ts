@@ -47,6 +47,16 @@ export interface WarmStart {
   vector: Float64Array | null;
 }
 
+/** Where the estimates of one search begin, by what they are of. */
+export type SearchStarts = WeakMap<object, WarmStart>;
+
+/** The start that a search has for an estimate; none yet the first time. */
+export function startOf(starts: SearchStarts, of: object): WarmStart {
+  const start = starts.get(of) ?? { vector: null };
+  starts.set(of, start);
+  return start;
+}
+
 /** Products that an estimate takes from a warm start: its vector is close already. */
 const WARM_STEPS = 3;
 

@@ -9,19 +9,33 @@ import { onBall } from './ball-bound.ts';
 import type { NormOf } from './displacement.ts';
 import type { SegmentwiseBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
+import { type SearchStarts, startOf, type WarmStart } from './lanczos.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
 import { provedNorms } from './proved-norms.ts';
 import { type Balls, PROOFS, SHARED_PROOFS } from './proved-radius.ts';
-import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from './spectral-norm.ts';
+import {
+  COSTLY,
+  createSpectralNorm,
+  type GaussianSource,
+  type ProvableNorm,
+  type SpectralNorm,
+} from './spectral-norm.ts';
+
+/** Products with every matrix and its transpose that a search takes, about: warm starts are for costly ones. */
+const SEARCHED = { quick: 200, costly: 40 } as const;
 
 export class SegmentNorms {
   /** Whether any norm is only bounded with high probability. */
   readonly probabilistic: boolean;
+  /** Whether no unmasked norm needs a probe. */
+  readonly certainUnmasked: boolean;
   /** Whether one proof takes seconds. */
   readonly costly: boolean;
   /** Multiplications of one product with every matrix, and of one proof of D, about. */
   readonly productWork: number;
   readonly proofWork: number;
+  /** Processor time of the search and the proof of one image's bound by these norms, about, on a slow core. */
+  readonly seconds: number;
   /** Factor by which D from proved norms usually exceeds D from estimates, at most. */
   readonly excess: number;
   readonly #norms = new Map<LinearMap, SpectralNorm>();
@@ -56,16 +70,31 @@ export class SegmentNorms {
     this.probabilistic = probabilisticUses > 0;
     this.#deltaEach = this.probabilistic ? delta / (probabilisticUses * (PROOFS + SHARED_PROOFS)) : 0;
     const norms = [...this.#norms.values()];
+    this.certainUnmasked = norms.every((norm) => norm.certainUnmasked);
     // However the products are spread over the segments: a gate has two streams, each half the work.
     this.costly = probabilisticWork > COSTLY;
     this.productWork = productWork;
     this.proofWork = used.reduce((sum, [norm, uses]) => sum + uses * norm.proofWork(this.costly), 0);
+    const searched = this.costly ? SEARCHED.costly : SEARCHED.quick;
+    this.seconds = used.reduce(
+      (sum, [norm, uses]) =>
+        sum + (uses * (searched * norm.work + norm.proofWork(this.costly))) / norm.workPerSecond,
+      0,
+    );
     this.excess = norms.reduce((product, norm) => product * norm.excess(this.#deltaEach, this.costly), 1);
   }
 
-  /** Estimates from below by `steps` Lanczos steps: for searching. */
-  estimating(steps: number): NormOf {
-    return (matrix, rows, columns) => this.#normOf(matrix).estimate(rows, columns, steps);
+  /**
+   * Estimates from below by `steps` Lanczos steps: for searching.
+   * @param starts of the search, where products are costly: each estimate begins with what the last one came close to
+   */
+  estimating(steps: number, starts: SearchStarts | null = null): NormOf {
+    return (matrix, rows, columns) => {
+      // What a proof will take, where estimating it again would cost products.
+      const whole = rows === null && columns === null ? this.#unmasked.get(matrix) : undefined;
+      if (starts !== null && whole !== undefined) return whole;
+      return this.#normOf(matrix).estimate(rows, columns, steps, starts && startOf(starts, matrix));
+    };
   }
 
   /** Estimates from below by `steps` power steps, as the published method takes them. */
@@ -73,10 +102,16 @@ export class SegmentNorms {
     return (matrix, rows, columns) => this.#normOf(matrix).powerEstimate(rows, columns, steps);
   }
 
-  /** Upper bounds for one image; `gaussian` draws their probes. */
-  proving(gaussian: GaussianSource): NormOf {
+  /**
+   * Upper bounds for one image; `gaussian` draws their probes.
+   * @param starts of the search before: the scale of a probabilistic bound is estimated from there, before its probe is drawn
+   */
+  proving(gaussian: GaussianSource, starts: SearchStarts | null = null): NormOf {
     return provedNorms(
-      (matrix) => this.#normOf(matrix),
+      (matrix) => {
+        const norm = this.#normOf(matrix);
+        return starts === null || norm.deterministic ? norm : startingAt(norm, startOf(starts, matrix));
+      },
       (matrix) => this.#unmasked.get(matrix),
       gaussian,
       this.#deltaEach,
@@ -113,17 +148,27 @@ export class SegmentNorms {
   }
 }
 
-/** The balls of a bound by norms of single segments. @param proving upper bounds for one image */
-export const ballsOf = (
+/** The norm, with the scale of its bounds estimated from a start. */
+const startingAt = (norm: SpectralNorm, warm: WarmStart): ProvableNorm => ({
+  deterministic: norm.deterministic,
+  bound: (rows, columns, gaussian, delta, frugal) => norm.bound(rows, columns, gaussian, delta, frugal, warm),
+});
+
+/** The balls of a bound by norms of single segments. @param gaussian draws the probes of one image */
+export function ballsOf(
   half: LeftHalf,
   norms: SegmentNorms,
   evaluation: Evaluation,
   bound: SegmentwiseBound,
-  proving: NormOf,
-): Balls => ({
-  estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps)).total,
-  prove: (r) => onBall(half, evaluation, r, bound, proving),
-  costly: norms.costly,
-  factorised: !norms.probabilistic,
-  excess: norms.excess,
-});
+  gaussian: GaussianSource,
+): Balls {
+  const starts: SearchStarts | null = norms.costly ? new WeakMap() : null;
+  const proving = norms.proving(gaussian, starts);
+  return {
+    estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps, starts)).total,
+    prove: (r) => onBall(half, evaluation, r, bound, proving),
+    costly: norms.costly,
+    factorised: !norms.probabilistic,
+    excess: norms.excess,
+  };
+}

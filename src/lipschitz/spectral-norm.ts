@@ -9,6 +9,7 @@
  */
 
 import { exponentOf, gamma, inflate, productUp, timesPowerUp } from '../ground/rounding-error.ts';
+import { ConvolutionMap } from '../operators/algebra/convolution-map.ts';
 import { type FactorisationLimit, PER_IMAGE } from '../operators/algebra/factorisable.ts';
 import type { LinearMap } from '../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../operators/algebra/scales.ts';
@@ -21,6 +22,7 @@ import {
 } from '../operators/compile/carried-range.ts';
 import { PROOF_EXCESS } from './banded-gram.ts';
 import { chebyshevBound, chebyshevExcess } from './chebyshev-bound.ts';
+import { hasSymbolNorm, symbolNorm } from './convolution-symbol.ts';
 import { factorisedNorm } from './factorised-norm.ts';
 import { lanczosEstimate, type WarmStart } from './lanczos.ts';
 import { powerNorm } from './power-norm.ts';
@@ -39,8 +41,21 @@ export interface ProvableNorm {
 }
 
 export interface SpectralNorm extends ProvableNorm {
+  /** @param warm begins the estimate of a probabilistic bound's scale: any scale is valid, one close to the norm gives a tight bound */
+  bound(
+    rows: Scales,
+    columns: Scales,
+    gaussian: GaussianSource,
+    delta: number,
+    frugal?: boolean,
+    warm?: WarmStart | null,
+  ): number;
+  /** Whether `bound` without scales is deterministic: by a factorisation, or by the symbol of a large convolution. */
+  readonly certainUnmasked: boolean;
   /** Multiplications of one product with the matrix. */
   readonly work: number;
+  /** Multiplications a second of such products, about, on a slow core. */
+  readonly workPerSecond: number;
   /** Multiplications of one bound, about. */
   proofWork(frugal: boolean): number;
   /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
@@ -53,10 +68,18 @@ export interface SpectralNorm extends ProvableNorm {
 
 /** Multiplications in one application beyond which products are counted. */
 export const COSTLY = 8e6;
+
+/** The convolution, where its norm without scales is bounded by its symbol: products would take longer, and spend probability. */
+export const boundedBySymbol = (map: LinearMap): ConvolutionMap | null =>
+  map instanceof ConvolutionMap && map.work() > COSTLY && hasSymbolNorm(map.kernel) ? map : null;
+
 /** Chebyshev and Lanczos steps of a bound, where products are cheap and where they are not. */
 const THOROUGH = { chebyshev: 128, lanczos: 40 };
 const FRUGAL = { chebyshev: 64, lanczos: 16 };
 type Effort = typeof THOROUGH;
+
+/** Multiplications a second, on a slow core: with a kernel in WebAssembly, and with a matrix entry by entry. */
+const PER_SECOND = { kernel: 2e9, matrix: 4e8 } as const;
 
 /** Scales between which squares of scaled entries stay in the normal range. */
 const LEAST_SCALE = 2 ** -100;
@@ -97,10 +120,11 @@ function matrixFreeNorm(
   gaussian: GaussianSource,
   delta: number,
   effort: Effort,
+  warm: WarmStart | null,
 ): number {
   const step = map.gram(rows, columns);
   const coarse = coarseNorm(map, rows, columns);
-  const estimate = lanczosEstimate(step, map.cols, effort.lanczos);
+  const estimate = lanczosEstimate(step, map.cols, effort.lanczos, warm);
   if (!(estimate > 0)) return coarse;
   const terms = map.longestRow() + map.longestColumn() + 8;
   const proved = chebyshevBound(
@@ -128,6 +152,7 @@ export function createSpectralNorm(
 ): SpectralNorm {
   const { map, exponent } = brought(given);
   const proof = map instanceof SparseMatrix ? factorisedNorm(map, rowDims, columnDims, limit) : null;
+  const symbol = boundedBySymbol(map);
   const work = map.work();
   const effortOf = (frugal: boolean): Effort => (frugal ? FRUGAL : THOROUGH);
   let unscaled: number | null = null;
@@ -142,16 +167,21 @@ export function createSpectralNorm(
     gaussian: GaussianSource,
     delta: number,
     effort: Effort,
+    warm: WarmStart | null,
   ): number => {
     if (!(largestScale(rows) <= LARGEST_SCALE && largestScale(columns) <= LARGEST_SCALE))
       return coarseNorm(map, rows, columns);
+    if (rows === null && columns === null && symbol !== null)
+      return Math.min(coarseNorm(map, null, null), symbolNorm(symbol));
     return proof === null
-      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort)
+      ? matrixFreeNorm(map, rows, columns, gaussian, delta, effort, warm)
       : proof.bound(rows, columns);
   };
 
   return {
     deterministic: proof !== null,
+    workPerSecond: map instanceof ConvolutionMap ? PER_SECOND.kernel : PER_SECOND.matrix,
+    certainUnmasked: proof !== null || symbol !== null,
     work,
     proofWork(frugal) {
       const { chebyshev, lanczos } = effortOf(frugal);
@@ -164,10 +194,10 @@ export function createSpectralNorm(
         ? proof.bound(rows, columns) * 2 ** exponent
         : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm))) *
           2 ** exponent,
-    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY) {
+    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY, warm = null) {
       const [rows, columns] = [raised(givenRows), raised(givenColumns)];
       if (rows === null && columns === null && unscaled !== null) return unscaled;
-      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal));
+      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal), warm);
       const value = ofExactMap(stored, rows, columns);
       const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
       if (rows === null && columns === null && proof !== null) unscaled = whole;

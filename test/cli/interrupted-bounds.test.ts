@@ -15,6 +15,7 @@ afterAll(remove);
 const SECONDS = 5;
 const STORED = 4;
 const IMAGES = 1;
+const SIDE = 112;
 const GATE = ['gate.onnx', '--data', 'npz:images.npz'];
 const CERTIFY = [
   ...['certify', ...GATE, '--split', 'gated', '--sigma', '0.3', '--n', '100', '--n0', '10', '--seed', '1'],
@@ -22,9 +23,9 @@ const CERTIFY = [
 ];
 
 beforeAll(() => {
-  write(folder, 'gate.onnx', encodedGate({ channels: 18, side: 64 }));
-  const pixels = Float32Array.from({ length: STORED * 3 * 64 * 64 }, randomUnit());
-  const x = npy('<f4', [STORED, 3, 64, 64], pixels);
+  write(folder, 'gate.onnx', encodedGate({ channels: 64, side: SIDE }));
+  const pixels = Float32Array.from({ length: STORED * 3 * SIDE * SIDE }, randomUnit());
+  const x = npy('<f4', [STORED, 3, SIDE, SIDE], pixels);
   write(folder, 'images.npz', npz({ x, y: npy('|u1', [STORED], new Uint8Array(STORED)) }));
 });
 
@@ -87,7 +88,7 @@ describe('a signal in the middle of a bound', () => {
   }, 600_000);
 
   it('ends plan', async () => {
-    write(folder, 'stem.onnx', encodedGate({ channels: 40, side: 64, streams: 1 }));
+    write(folder, 'stem.onnx', encodedGate({ channels: 96, side: SIDE, streams: 1 }));
     const plan = ['plan', 'stem.onnx', ...GATE.slice(1), '--cuts', 's0', '--levels', '0.25', '--draws', '20'];
     const planning = await interrupted([...plan, '--images', '2'], announced, 'SIGTERM');
     expect(planning).toMatchObject({ code: 130, stdout: '' });

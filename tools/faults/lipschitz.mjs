@@ -517,25 +517,67 @@ const PATCH_KERNEL = [
   },
   {
     name: 'patches: what fills up a block is a channel',
-    file: 'src/operators/algebra/patch-products.ts',
-    from: 'liveScales[count] = 0;',
-    to: 'liveScales[count] = 1; live[count] = first * n * 8;',
+    file: patches,
+    from: 'enter(live, scales, count, zeros, 0)',
+    to: 'enter(live, scales, count, 0, 1)',
+    rebuild: true,
     tests: PATCHES,
   },
   {
     name: 'patches: a channel that is masked in part counts in full',
-    file: 'src/operators/algebra/patch-products.ts',
-    from: 'liveScales[count++] = scale;',
-    to: 'liveScales[count++] = 1;',
+    file: patches,
+    from: 'enter(live, scales, count++, o * n * 8, value)',
+    to: 'enter(live, scales, count++, o * n * 8, 1)',
+    rebuild: true,
     tests: PATCHES,
   },
   {
     name: 'patches: of a later group the first group answers',
     file: 'src/operators/algebra/patch-products.ts',
-    from: 'live[count] = (first + o) * n * 8;',
-    to: 'live[count] = o * n * 8;',
+    from: '[rowsAt + first * n * 8,',
+    to: '[rowsAt,',
     tests: PATCHES,
   },
 ];
 
-export const LIPSCHITZ_FAULTS = [...SURVIVORS, ...SCALES, ...TERM_BY_TERM, ...PATCH_KERNEL];
+/** Norms of convolutions by their symbol. */
+const BY_SYMBOL = [
+  [
+    'what lies between the points of the grid is not covered',
+    'const lost = (1 / cosines) * (1 + 2 ** -40);',
+    'const lost = 1;',
+  ],
+  ['a quarter of the grid is looked at', 'atY <= grid.y / 2', 'atY <= grid.y / 4'],
+  ['a factorisation that fails proves as well', 'else return false;', 'else room[row + i] = 1;'],
+  [
+    'every input channel is scaled like the first',
+    'outer[out]! * weight * inner[into]!',
+    'outer[out]! * weight * inner[0]!',
+  ],
+  [
+    'the scales behind the convolution are not counted',
+    'outer[out]! * weight * inner[into]!',
+    'weight * inner[into]!',
+  ],
+  ['a cell that is shown twice counts once', 'Math.max(1, before.longestColumn())', '1'],
+  ['strides are not dealt out', 'channel * y.stride + restY', 'channel * y.stride'],
+  ['the last group alone counts', 'raisedOver(group, grid, mu), 0)', 'raisedOver(group, grid, 0), 0)'],
+  [
+    'weights of a power of two come back as they are',
+    'timesPowerUp(normFrom(proved), exponent)',
+    'normFrom(proved)',
+  ],
+  ['the rounding of the symbol is not counted', 'Math.sqrt(eigenvalue) + rounding', 'Math.sqrt(eigenvalue)'],
+  ['sines and cosines are exact', '(gamma(taps + 8) + TRIGONOMETRIC)', 'gamma(taps + 8)'],
+  ['the sums of the symbol are exact', '(gamma(taps + 8) + TRIGONOMETRIC)', 'TRIGONOMETRIC'],
+  ['S* S is formed without rounding', 'backward + forming + TINY', 'backward + TINY'],
+  ['the factorisation is exact', '+ backward + forming', '+ forming'],
+  ['what was left out is not counted', ' + leftOut) * ', ') * '],
+].map(([name, from, to]) => ({
+  name: `symbol: ${name}`,
+  file: 'src/lipschitz/convolution-symbol.ts',
+  ...{ from, to },
+  tests: 'test/lipschitz/convolution-symbol.test.ts',
+}));
+
+export const LIPSCHITZ_FAULTS = [...SURVIVORS, ...SCALES, ...TERM_BY_TERM, ...PATCH_KERNEL, ...BY_SYMBOL];

@@ -73,7 +73,7 @@ export function betterBound(
     };
   };
   const secantBalls = (evaluation: Evaluation, gaussian: GaussianSource): Balls =>
-    ballsOf(half, norms, evaluation, 'secant', norms.proving(gaussian));
+    ballsOf(half, norms, evaluation, 'secant', gaussian);
   return {
     probabilistic: norms.probabilistic || (keeps && uses > 0),
     ballAt: (evaluation, r, normOf) =>

@@ -5,7 +5,7 @@
 import { inflate, normUp, productUp } from '../../ground/rounding-error.ts';
 import type { LinearMap } from '../../operators/algebra/linear-map.ts';
 import { largestScale, type Scales } from '../../operators/algebra/scales.ts';
-import type { WarmStart } from '../lanczos.ts';
+import { type SearchStarts, startOf } from '../lanczos.ts';
 import type { Segment } from '../left-half.ts';
 import { provedNorms } from '../proved-norms.ts';
 import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from '../spectral-norm.ts';
@@ -34,9 +34,6 @@ function certainNorm(
   return inflate(productUp(Math.min(frobenius, absolute), largestScale(columns)), 8);
 }
 
-/** Where the estimates of one search begin. */
-export type SearchStarts = WeakMap<LinearMap, WarmStart>;
-
 /** What is known of the left half's own segments. */
 export interface KnownNorms {
   /** The norm, where it is prepared already. */
@@ -61,9 +58,7 @@ export class ComposedNorms {
     return this.#by((matrix, norm, rows, columns) => {
       if (certain && !norm.deterministic)
         return certainNorm(matrix, rows, columns, this.#known.unmasked(matrix));
-      const warm = starts.get(matrix) ?? { vector: null };
-      starts.set(matrix, warm);
-      return norm.estimate(rows, columns, steps, warm);
+      return norm.estimate(rows, columns, steps, startOf(starts, matrix));
     });
   }
 

@@ -5,8 +5,9 @@
 import { type BallBound, summedUp, UNBOUNDED } from '../ball-bound.ts';
 import type { Evaluation } from '../evaluate-left-half.ts';
 import { forwardErrorOnBall } from '../forward-error.ts';
+import type { SearchStarts } from '../lanczos.ts';
 import type { LeftHalf } from '../left-half.ts';
-import { ComposedNorms, type KnownNorms, type SearchStarts } from './composed-norms.ts';
+import { ComposedNorms, type KnownNorms } from './composed-norms.ts';
 import { type BallNorms, type LinearBall, type LinearMaps, linearBall } from './linear-ball.ts';
 import { type LinearPlan, linearPlan } from './linear-plan.ts';
 

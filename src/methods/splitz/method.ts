@@ -17,7 +17,7 @@ import { displacementCurve } from './displacement-curve.ts';
 import { leftHalfBoundAt, PILOT_SEED, runBound } from './left-half.ts';
 import { atMatchedNoise, inputLevel, matchedNoise } from './matched-noise.ts';
 import { factsOf, openSplit } from './open.ts';
-import { openBound } from './proofs/open-bound.ts';
+import { beginBound, openBound } from './proofs/open-bound.ts';
 import { previewSplitz, resolveSplitz, twinLevel } from './resolve.ts';
 import { pilotSplitz } from './run-pilot.ts';
 import {
@@ -54,13 +54,8 @@ export const splitz = defineMethod<SplitzSettings, SplitzEvidence, SplitzFacts>(
 
   async open(subject, settings, noise, probes, context) {
     const { split, lipschitz } = settings;
-    const { cut, left, globalBound } = await openBound(
-      subject.classifier,
-      split,
-      lipschitz,
-      noise.seed,
-      context,
-    );
+    const { classifier } = subject;
+    const { cut, left, globalBound } = beginBound(classifier, split, lipschitz, noise.seed, context);
     const ready = await openSplit(subject, cut, left, globalBound, probes, context);
     try {
       return certifierOf(ready.at({ ...settings, sigma: sigmaOf(settings.sigma) }, noise));

@@ -33,14 +33,15 @@ export interface SplitClassifier extends Smoothed<SplitzEvidence> {
 
 /**
  * Cuts the classifier, proves the cut and the left half on `probes`, and loads the right half.
- * @param globalBound upper bound on the left half's Lipschitz constant, infinite where there is none
- * @throws ModelRefused when a proof fails
+ * @param globalBound upper bound on the left half's Lipschitz constant, infinite where there is none; one that is still being proved
+ *   is waited for at the end
+ * @throws ModelRefused when a proof fails, and what `globalBound` rejects with
  */
 export async function openSplit(
   { classifier }: Subject,
   cut: Cut,
   left: LeftHalfBound,
-  globalBound: number,
+  globalBound: number | Promise<number>,
   probes: readonly Float32Array[],
   { resources }: Context,
 ): Promise<NoiseReady<SplitzEvidence>> {
@@ -49,8 +50,10 @@ export async function openSplit(
   const { sampler, composition } = right;
   const leftOfCut = `${classifier.model.path} (left of '${cut.name}')`;
   let difference: LeftHalfDifference;
+  let everywhere: number;
   try {
     difference = await checkLeftHalf(left, right.left, probes, leftOfCut);
+    everywhere = await globalBound;
   } catch (error) {
     await sampler.close();
     throw error;
@@ -65,7 +68,7 @@ export async function openSplit(
         leftHalf: difference.largest,
         leftHalfNorm: difference.norm,
         leftHalfSigmas: inSigmas(difference, settings.sigma),
-        globalLipschitz: Number.isFinite(globalBound) ? globalBound : null,
+        globalLipschitz: Number.isFinite(everywhere) ? everywhere : null,
         ...{ composition, provider: sampler.providerDifference, batch: sampler.batch },
       },
       sigma: settings.sigma,

@@ -2,7 +2,7 @@
  * A convolution C as its kernel and the way it sweeps: applied patch by patch without ever being formed, or written out.
  * Both go through the same `taps`, so there is one definition of what a convolution is.
  */
-import { type PatchProducts, patchProducts } from './patch-products.ts';
+import { BLOCK, type PatchProducts, patchProducts } from './patch-products.ts';
 import { remembered } from './remembered.ts';
 import { buildMatrix, checkEntries, type SparseMatrix } from './sparse-matrix.ts';
 import { type Sweep, taps } from './sweep.ts';
@@ -76,131 +76,75 @@ const cellsOf = remembered(({ y, x }: Kernel): Int32Array => {
   return cells;
 });
 
-/** The patch of `input` under one output position: perGroup x taps values, 0 in the padding. */
-function gather(
-  cells: Int32Array,
-  at: number,
-  taps: number,
-  input: Float64Array,
-  from: number,
-  plane: number,
-  patch: Float64Array,
-): void {
-  for (let k = 0, channel = from; k < patch.length; channel += plane) {
-    for (let t = 0; t < taps; t++) {
-      const cell = cells[at + t]!;
-      patch[k++] = cell < 0 ? 0 : input[channel + cell]!;
-    }
-  }
-}
-
-/** The adjoint of `gather`: adds the patch to the cells it came from. */
-function scatter(
-  cells: Int32Array,
-  at: number,
-  taps: number,
-  out: Float64Array,
-  from: number,
-  plane: number,
-  patch: Float64Array,
-): void {
-  for (let k = 0, channel = from; k < patch.length; channel += plane) {
-    for (let t = 0; t < taps; t++, k++) {
-      const cell = cells[at + t]!;
-      if (cell >= 0) out[channel + cell] = out[channel + cell]! + patch[k]!;
-    }
-  }
-}
-
-/** The adjoint of what a patch is answered with: patch = sum_i z_i weights_i. Channels that are masked out cost nothing. */
-function spread(
-  weights: Float64Array,
-  first: number,
-  z: Float64Array,
-  live: Int32Array,
-  patch: Float64Array,
-): void {
-  const n = patch.length;
-  let count = 0;
-  for (let o = 0; o < z.length; o++) if (z[o] !== 0) live[count++] = o;
-  patch.fill(0);
-  let j = 0;
-  for (; j + 4 <= count; j += 4) {
-    const [a, b, c, d] = [live[j]!, live[j + 1]!, live[j + 2]!, live[j + 3]!];
-    const [za, zb, zc, zd] = [z[a]!, z[b]!, z[c]!, z[d]!];
-    const [fa, fb, fc, fd] = [(first + a) * n, (first + b) * n, (first + c) * n, (first + d) * n];
-    for (let k = 0; k < n; k++) {
-      patch[k] =
-        patch[k]! +
-        (weights[fa + k]! * za + weights[fb + k]! * zb + (weights[fc + k]! * zc + weights[fd + k]! * zd));
-    }
-  }
-  for (; j < count; j++) {
-    const o = live[j]!;
-    const from = (first + o) * n;
-    const zo = z[o]!;
-    for (let k = 0; k < n; k++) patch[k] = patch[k]! + weights[from + k]! * zo;
-  }
-}
-
-interface Position {
-  /** Start in `cellsOf`. */
-  readonly at: number;
-  /** First cell of the group's input channels. */
+/** Output positions that a product takes at a time, for one group of channels of one image. */
+interface Block {
+  /** First cell of the group's input channels, and one behind its last. */
   readonly from: number;
-  /** Row of the group's first output channel at this position; the others follow `plane` apart. */
+  readonly to: number;
+  /** Of the group's first output channel: its row at the first of the positions; the others follow `plane` apart. */
   readonly row: number;
   readonly plane: number;
   /** First output channel of the group. */
   readonly channel: number;
+  readonly positions: number;
+  /** Whether it is the first, or the last, of its group and image. */
+  readonly opens: boolean;
+  readonly ends: boolean;
 }
 
-/** Calls `visit` for every group of channels at every output position. */
-function positions(kernel: Kernel, visit: (position: Position) => void): void {
+/** Calls `visit` for all blocks, with their cells in the products' room. */
+function blocks(kernel: Kernel, products: PatchProducts, visit: (block: Block) => void): void {
   const { batch, groups, outChannels, perGroup, y, x } = kernel;
+  const cells = cellsOf(kernel);
+  const taps = y.kernel * x.kernel;
   const plane = planeOut(kernel);
-  const inputPlane = planeIn(kernel);
+  const planes = perGroup * planeIn(kernel);
   const perOut = outChannels / groups;
   for (let image = 0; image < batch; image++) {
     for (let group = 0; group < groups; group++) {
       const channel = group * perOut;
-      for (let p = 0; p < plane; p++) {
+      const from = (image * groups + group) * planes;
+      for (let p = 0; p < plane; p += BLOCK) {
+        const positions = Math.min(BLOCK, plane - p);
+        products.cells.set(cells.subarray(p * taps, (p + positions) * taps));
         visit({
-          at: p * y.kernel * x.kernel,
-          from: (image * groups + group) * perGroup * inputPlane,
-          row: (image * outChannels + channel) * plane + p,
-          plane,
-          channel,
+          ...{ from, to: from + planes, row: (image * outChannels + channel) * plane + p, plane },
+          ...{ channel, positions, opens: p === 0, ends: p + positions === plane },
         });
       }
     }
   }
 }
 
-const made = new WeakMap<Float64Array, PatchProducts>();
+const made = new WeakMap<Kernel, WeakMap<Float64Array, PatchProducts>>();
 
-/** Made once for all maps with these weights: a WebAssembly memory takes gigabytes of addresses. */
+/** Made once for all maps with this kernel: a WebAssembly memory takes gigabytes of addresses. */
 function productsOf(kernel: Kernel, weights: Float64Array): PatchProducts {
-  const known = made.get(weights);
-  const taps = tapsOf(kernel);
-  const perGroup = kernel.outChannels / kernel.groups;
-  if (known?.patch.length === taps && known.scales.length === perGroup) return known;
-  const products = patchProducts(weights, taps, perGroup);
-  made.set(weights, products);
+  const ofKernel = made.get(kernel) ?? new WeakMap<Float64Array, PatchProducts>();
+  made.set(kernel, ofKernel);
+  const known = ofKernel.get(weights);
+  if (known !== undefined) return known;
+  const products = patchProducts(weights, {
+    perGroup: kernel.perGroup,
+    perOut: kernel.outChannels / kernel.groups,
+    plane: planeIn(kernel),
+    taps: kernel.y.kernel * kernel.x.kernel,
+  });
+  ofKernel.set(weights, products);
   return products;
 }
 
 /** C x, for the given weights in the kernel's place. */
 export function forward(kernel: Kernel, weights: Float64Array, x: Float64Array): Float64Array {
   const out = new Float64Array(rowsOf(kernel));
-  const cells = cellsOf(kernel);
-  const taps = kernel.y.kernel * kernel.x.kernel;
-  const { patch, responses } = productsOf(kernel, weights);
-  const plane = planeIn(kernel);
-  positions(kernel, (position) => {
-    gather(cells, position.at, taps, x, position.from, plane, patch);
-    const z = responses(position.channel);
-    for (let o = 0, row = position.row; o < z.length; o++, row += position.plane) out[row] = z[o]!;
+  const products = productsOf(kernel, weights);
+  const { image, values } = products;
+  const perOut = kernel.outChannels / kernel.groups;
+  blocks(kernel, products, ({ from, to, row, plane, channel, positions, opens }) => {
+    if (opens) image.set(x.subarray(from, to));
+    products.respond(channel, positions);
+    for (let o = 0; o < perOut; o++)
+      for (let p = 0; p < positions; p++) out[row + o * plane + p] = values[p * perOut + o]!;
   });
   return out;
 }
@@ -208,16 +152,15 @@ export function forward(kernel: Kernel, weights: Float64Array, x: Float64Array):
 /** C^T y, for the given weights in the kernel's place. */
 export function backward(kernel: Kernel, weights: Float64Array, y: Float64Array): Float64Array {
   const out = new Float64Array(colsOf(kernel));
-  const cells = cellsOf(kernel);
-  const taps = kernel.y.kernel * kernel.x.kernel;
-  const patch = new Float64Array(tapsOf(kernel));
-  const z = new Float64Array(kernel.outChannels / kernel.groups);
-  const live = new Int32Array(z.length);
-  const plane = planeIn(kernel);
-  positions(kernel, (position) => {
-    for (let o = 0, row = position.row; o < z.length; o++, row += position.plane) z[o] = y[row]!;
-    spread(weights, position.channel, z, live, patch);
-    scatter(cells, position.at, taps, out, position.from, plane, patch);
+  const products = productsOf(kernel, weights);
+  const { back, values } = products;
+  const perOut = kernel.outChannels / kernel.groups;
+  blocks(kernel, products, ({ from, row, plane, channel, positions, opens, ends }) => {
+    if (opens) back.fill(0);
+    for (let o = 0; o < perOut; o++)
+      for (let p = 0; p < positions; p++) values[p * perOut + o] = y[row + o * plane + p]!;
+    products.spread(channel, positions);
+    if (ends) out.set(back, from);
   });
   return out;
 }
@@ -234,21 +177,33 @@ export function gramOf(
   kernel: Kernel,
   weights: Float64Array | null,
 ): (image: Float64Array, back: Float64Array) => void {
-  const cells = cellsOf(kernel);
-  const taps = kernel.y.kernel * kernel.x.kernel;
-  const { patch, scales, gram } = productsOf(kernel, kernel.weights);
-  const plane = planeIn(kernel);
-  return (image, back) => {
-    back.fill(0);
-    if (weights === null) scales.fill(1);
-    positions(kernel, (position) => {
-      gather(cells, position.at, taps, image, position.from, plane, patch);
-      if (weights !== null) {
-        for (let o = 0, row = position.row; o < scales.length; o++, row += position.plane)
-          scales[o] = weights[row]!;
+  const products = productsOf(kernel, kernel.weights);
+  const perOut = kernel.outChannels / kernel.groups;
+  const scales = weights === null ? null : byPosition(kernel, weights);
+  return (given, out) => {
+    const { image, back, values } = products;
+    if (scales === null) values.fill(1);
+    let at = 0;
+    blocks(kernel, products, ({ from, to, channel, positions, opens, ends }) => {
+      if (opens) {
+        image.set(given.subarray(from, to));
+        back.fill(0);
       }
-      gram(position.channel);
-      scatter(cells, position.at, taps, back, position.from, plane, patch);
+      if (scales !== null) values.set(scales.subarray(at, at + positions * perOut));
+      at += positions * perOut;
+      products.gram(channel, positions);
+      if (ends) out.set(back, from);
     });
   };
+}
+
+/** Values of the rows [images and groups, channels of a group, positions] in the order in which blocks take them: positions first. */
+function byPosition(kernel: Kernel, values: Float64Array): Float64Array {
+  const plane = planeOut(kernel);
+  const perOut = kernel.outChannels / kernel.groups;
+  const out = new Float64Array(values.length);
+  for (let start = 0; start < values.length; start += perOut * plane)
+    for (let o = 0; o < perOut; o++)
+      for (let p = 0; p < plane; p++) out[start + p * perOut + o] = values[start + o * plane + p]!;
+  return out;
 }

@@ -11,20 +11,26 @@ export interface OpenedBound extends RunBound {
   readonly prover: Prover;
 }
 
-const ofRuns = new WeakMap<PreparedClassifier, Map<string, OpenedBound>>();
+/** A bound whose proof for all of space is under way. */
+export interface BegunBound extends Omit<OpenedBound, 'globalBound'> {
+  /** Upper bound on the Lipschitz constant on all of space; infinite where there is none. Rejects also with the signal's reason. */
+  readonly globalBound: Promise<number>;
+}
+
+const ofRuns = new WeakMap<PreparedClassifier, Map<string, BegunBound>>();
 
 /**
- * As `runBound`, and made once likewise. Tells when its bounds will be slow.
- * @throws also the signal's reason when aborted
+ * As `runBound`, and made once likewise, except that the norms which its images share are proved while the caller goes on, where
+ * that takes a thread. Tells when its bounds will be slow.
  */
-export async function openBound(
+export function beginBound(
   classifier: PreparedClassifier,
   split: string,
   lipschitz: DisplacementBound,
   seed: bigint,
   context: Context,
-): Promise<OpenedBound> {
-  const known = ofRuns.get(classifier) ?? new Map<string, OpenedBound>();
+): BegunBound {
+  const known = ofRuns.get(classifier) ?? new Map<string, BegunBound>();
   ofRuns.set(classifier, known);
   const anySeed = JSON.stringify([split, lipschitz]);
   const thisSeed = JSON.stringify([split, lipschitz, String(seed)]);
@@ -32,21 +38,36 @@ export async function openBound(
   if (found !== undefined) return found;
   const cut = findCut(classifier.cuts, split);
   const left = boundAskedFor(classifier, cut, lipschitz);
-  const made = await provenEverywhere(left, classifier, cut, seed, context);
+  const begun = begunEverywhere(left, classifier, cut, seed, context);
   // Norms that are proved without probes are the same for every seed.
-  known.set(left.isUpperBound && left.failureProbability === 0 ? anySeed : thisSeed, made);
-  return made;
+  const key = left.isUpperBound && left.failureProbability === 0 ? anySeed : thisSeed;
+  known.set(key, begun);
+  // Whoever waits hears of a failure; whoever asks later has it tried again.
+  begun.globalBound.catch(() => known.delete(key));
+  return begun;
 }
 
+/** The same, proved. @throws also the signal's reason when aborted */
+export const openBound = async (...asked: Parameters<typeof beginBound>): Promise<OpenedBound> =>
+  proven(beginBound(...asked));
+
 /** A left half with the norms that its images share, proved with probes of the seed. */
-export async function provenEverywhere(
+export const provenEverywhere = async (...asked: Parameters<typeof begunEverywhere>): Promise<OpenedBound> =>
+  proven(begunEverywhere(...asked));
+
+const proven = async ({ globalBound, ...begun }: BegunBound): Promise<OpenedBound> => ({
+  ...begun,
+  globalBound: await globalBound,
+});
+
+function begunEverywhere(
   left: LeftHalfBound,
   classifier: PreparedClassifier,
   cut: Cut,
   seed: bigint,
   context: Context,
-): Promise<OpenedBound> {
+): BegunBound {
   announceSlow(left, cut, context);
   const prover = proverOf(left, classifier, cut);
-  return { cut, left, prover, globalBound: await prover.globalLipschitz([seed], context) };
+  return { cut, left, prover, globalBound: prover.globalLipschitz([seed], context) };
 }

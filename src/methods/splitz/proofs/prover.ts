@@ -11,12 +11,10 @@ export type Prover = {
   readonly [K in ProofName]: (args: Parameters<Proofs[K]>, asking: Asking) => Promise<ReturnType<Proofs[K]>>;
 };
 
-/** Multiplications a second, on one slow core. */
-const RATE = 4e8;
 /** A proof that takes longer, in multiplications, is not computed on the main thread: a second or so. */
 const QUICK = 5e8;
 /** Seconds beyond which a proof is announced. */
-const SLOW_SECONDS = 5;
+const SLOW_SECONDS = 2;
 
 const provers = new WeakMap<LeftHalfBound, Prover>();
 
@@ -69,7 +67,7 @@ const announced = new WeakSet<LeftHalfBound>();
 
 /** Tells, once, that the bounds at a cut will be slow, and what would be quicker. */
 export function announceSlow(left: LeftHalfBound, cut: Cut, context: Pick<Context, 'tell'>): void {
-  const seconds = left.work / RATE;
+  const { seconds } = left;
   if (seconds < SLOW_SECONDS || announced.has(left)) return;
   announced.add(left);
   const quicker = [
