@@ -14,7 +14,7 @@ import {
 import { scoreError } from '../../src/methods/deterministic/float32-scores.ts';
 import { deterministic } from '../../src/methods/deterministic/method.ts';
 import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
-import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
+import type { DeterministicEvidence, DeterministicFacts } from '../../src/methods/deterministic/schema.ts';
 import type { Certificate, Subject } from '../../src/methods/method.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
 import { type PreparedClassifier, prepareClassifier } from '../../src/onnx/intake/prepare-classifier.ts';
@@ -403,6 +403,42 @@ describe('a network that leaves the range of float32', () => {
     if (errorAt === null) throw new Error('it rounds once per layer');
     expect(errorAt(0.1)).toBeLessThan(1e33);
     expect(errorAt(2)).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('the global bound', () => {
+  const identity = [
+    [1, 0],
+    [0, 1],
+  ];
+  const image = Float32Array.of(0.9, 0.1);
+
+  async function opened(offset: number) {
+    const context = openTestContext();
+    const subject = subjectOf(await prepared(linear(identity, [offset, offset])));
+    const settings = { lipschitz: 'global' } as const;
+    const run = await deterministic.open(subject, settings, { seed: 3n, series: 0 }, [image], context);
+    async function* images() {
+      yield { index: 0, pixels: image };
+    }
+    const radii: number[] = [];
+    for await (const { radius } of run.certify(images(), context)) radii.push(radius);
+    await run.close();
+    const { arithmetic } = run.facts as DeterministicFacts;
+    return { arithmetic, radius: radii[0] as number };
+  }
+
+  it('takes the scores of ONNX Runtime where their rounding is small beside what they differ by', async () => {
+    const { arithmetic, radius } = await opened(0);
+    expect(arithmetic).toBe('float32');
+    expect(radius).toBeCloseTo(0.8 / Math.SQRT2, 4);
+  });
+
+  it('evaluates in float64 where the rounding of float32 would leave no radius', async () => {
+    const { arithmetic, radius } = await opened(1e6);
+    expect(arithmetic).toBe('float64');
+    expect(radius).toBeGreaterThan(0.56);
+    expect(radius).toBeLessThanOrEqual(0.8 / Math.SQRT2);
   });
 });
 
