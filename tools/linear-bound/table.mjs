@@ -2,6 +2,7 @@
 //   node tools/linear-bound/table.mjs families   D/(norm of the Jacobian * r) at r = .03 and reached/D at r = .3, random networks
 //   node tools/linear-bound/table.mjs attack     reached/D over thousands of balls (attack.mjs)
 //   node tools/linear-bound/table.mjs networks   radius and time behind the second and third activation of real networks (../shared)
+//   node tools/linear-bound/table.mjs scores     radius of whole networks without noise (../shared)
 // Needs dist/ (npm run build).
 import { fileURLToPath } from 'node:url';
 import { evaluateLeftHalf } from '../../dist/lipschitz/evaluate-left-half.js';
@@ -10,7 +11,7 @@ import { lanczosEstimate } from '../../dist/lipschitz/lanczos.js';
 import { attack } from './attack.mjs';
 import { FAMILIES } from './families.mjs';
 import { halfOf, normals, reached } from './half.mjs';
-import { networks } from './networks.mjs';
+import { networks, scores } from './networks.mjs';
 
 const place = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const KINDS = ['secant', 'linear'];
@@ -78,9 +79,14 @@ function families() {
   }
 }
 
-const programs = { families, attack, networks: () => networks(place('../shared')) };
+const programs = {
+  families,
+  attack,
+  networks: () => networks(place('../shared')),
+  scores: () => scores(place('../shared')),
+};
 const program = programs[process.argv[2]];
 if (program === undefined) {
-  console.error('Say which: families, attack or networks.');
+  console.error('Say which: families, attack, networks or scores.');
   process.exitCode = 4;
 } else await program();
