@@ -48,7 +48,7 @@ export const trainingOptions = <T>(y: Argv<T>) =>
       type: 'number',
       describe: 'of a denoiser: what logits are divided by in the loss stability [4]',
     })
-    .option('regularizer', { choices: REGULARIZERS, describe: 'local Lipschitz bound that is trained' })
+    .option('regularizer', { choices: REGULARIZERS, describe: 'Lipschitz bound in the loss' })
     .option('lambda', { type: 'string', nargs: 1, describe: 'its weight, a schedule such as 0.8:0.4' })
     .option('radius', {
       type: 'string',
