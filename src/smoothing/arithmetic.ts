@@ -28,7 +28,7 @@ export const FULL_PRECISION = { NVIDIA_TF32_OVERRIDE: '0' } as const;
 const isOff = (): boolean => process.env['NVIDIA_TF32_OVERRIDE'] === FULL_PRECISION.NVIDIA_TF32_OVERRIDE;
 
 /** Providers that compute in TF32 unless they are kept from it, on devices that have numbers. */
-const onNvidia = (provider: Provider): boolean => provider === 'cuda' || provider === 'tensorrt';
+export const onNvidia = (provider: string): boolean => provider === 'cuda' || provider === 'tensorrt';
 
 /**
  * Whether a provider would compute in TF32 in this process although it is not to. ONNX Runtime has no option in Node against it; the

@@ -1,6 +1,7 @@
 /** Whether a run's header can be true: whether its own fields agree with each other. */
 import { methodOf } from '../methods/index.ts';
 import type { RunHeader } from '../records/record.ts';
+import { onNvidia } from '../smoothing/arithmetic.ts';
 import { ofSeries } from './of-series.ts';
 
 /** The first contradiction in a header, or null. */
@@ -20,7 +21,7 @@ export function headerFault(header: RunHeader): string | null {
     return `dependence is ${dependence}, and shareNoise ${shareNoise === undefined ? 'absent' : 'given'}`;
   if (shareNoise !== undefined && shareNoise.value < 2) return `shareNoise is ${shareNoise.value}`;
   if (environments.length === 0) return 'environments: is empty';
-  const elsewhere = environments.findIndex(({ provider }) => !['cuda', 'tensorrt'].includes(provider));
+  const elsewhere = environments.findIndex(({ provider }) => !onNvidia(provider));
   if (precision !== undefined && elsewhere >= 0)
     return `precision is ${precision.value}, which environments[${elsewhere}] does not have: its provider is ${environments[elsewhere]?.provider}`;
   const idle = environments.findIndex(({ workers }) => workers < 1);

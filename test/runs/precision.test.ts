@@ -1,4 +1,4 @@
-/** A run in TF32 says so, is no part of a run in float32, and its draws are made again in nothing else. */
+/** A run in TF32 says so, is not part of a run in float32, and its draws are made again in nothing else. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
