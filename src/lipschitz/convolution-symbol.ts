@@ -136,7 +136,8 @@ function scaled({ kernel, after, before }: ConvolutionMap): Scaled {
   let leftOut = 0;
   const brought = weights.map((weight) => {
     const w = weight * 2 ** -exponent;
-    if (w === 0 || Math.abs(w) >= NEGLIGIBLE) return w;
+    // Written so that NaN stays.
+    if (w === 0 || !(Math.abs(w) < NEGLIGIBLE)) return w;
     leftOut += NEGLIGIBLE;
     return 0;
   });
@@ -153,6 +154,8 @@ export const symbolNorm = remembered((map: ConvolutionMap): number => {
   const grid = gridOf(kernel);
   if (grid === null) return Number.POSITIVE_INFINITY;
   const { weights, exponent, leftOut, repeats } = scaled(map);
+  // No mu would do: the search for one would not end.
+  if (!weights.every(Number.isFinite)) return Number.POSITIVE_INFINITY;
   const groups = Array.from({ length: kernel.groups }, (_, group) => groupOf(kernel, weights, group));
   const [outs, planes] = [kernel.outChannels / kernel.groups, planesOf(kernel)];
   const proved = {

@@ -138,6 +138,25 @@ describe('the norm of a convolution by its symbol', () => {
       expect(symbolNorm(scaled)).toBeCloseTo(bound * 2 ** power, -Math.floor(Math.log10(2 ** power)) + 10);
     }
   });
+
+  it('is Infinity, and returns, where a weight or a scale is not finite or overflows', () => {
+    const shape = { groups: 1, perGroup: 1, outChannels: 1, y: POINT, x: axis(9, 3) };
+    const cells = Int32Array.from({ length: 9 }, (_, i) => i);
+    const scaledBy = (scale: number) => selection(9, cells, new Float64Array(9).fill(scale));
+    for (const [weight, scale] of [
+      [Number.NaN, 1],
+      [Number.POSITIVE_INFINITY, 1],
+      [Number.NEGATIVE_INFINITY, 1],
+      [1, Number.NaN],
+      [1, Number.POSITIVE_INFINITY],
+      [1e200, 1e200],
+    ] as const) {
+      const kernel: Kernel = { batch: 1, ...shape, weights: Float64Array.of(1, weight, 1) };
+      expect(symbolNorm(new ConvolutionMap(kernel, null, scaledBy(scale))), `${weight} · ${scale}`).toBe(
+        Number.POSITIVE_INFINITY,
+      );
+    }
+  });
 });
 
 describe('what a norm by the symbol is made of', () => {
