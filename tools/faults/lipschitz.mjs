@@ -573,7 +573,11 @@ const BY_SYMBOL = [
   ['S* S is formed without rounding', 'backward + forming + TINY', 'backward + TINY'],
   ['the factorisation is exact', '+ backward + forming', '+ forming'],
   ['what was left out is not counted', ' + leftOut) * ', ') * '],
-  ['a weight that is not a number counts as none', '!(Math.abs(w) < NEGLIGIBLE)', 'Math.abs(w) >= NEGLIGIBLE'],
+  [
+    'a weight that is not a number counts as none',
+    '!(Math.abs(w) < NEGLIGIBLE)',
+    'Math.abs(w) >= NEGLIGIBLE',
+  ],
 ].map(([name, from, to]) => ({
   name: `symbol: ${name}`,
   file: 'src/lipschitz/convolution-symbol.ts',
