@@ -14,7 +14,7 @@ import type { AffineForm } from './affine-form.ts';
 import { symbolNorm } from './convolution-symbol.ts';
 import type { NormOf } from './displacement.ts';
 import { type LeftHalf, type Segment, segmentsOf } from './left-half.ts';
-import { createSpectralNorm, type SpectralNorm } from './spectral-norm.ts';
+import { createSpectralNorm, noProbe, type SpectralNorm } from './spectral-norm.ts';
 
 interface CertainNorm {
   readonly norm: SpectralNorm;
@@ -72,10 +72,6 @@ export class CertainNorms {
     return known;
   }
 }
-
-const noProbe = (): never => {
-  throw new Error('a factorisation draws nothing');
-};
 
 function certain({ matrix, rowDims, columnDims }: Segment): CertainNorm {
   const norm = createSpectralNorm(matrix, rowDims, columnDims);

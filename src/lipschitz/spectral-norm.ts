@@ -30,6 +30,11 @@ import { powerNorm } from './power-norm.ts';
 /** Source of independent standard normal vectors, one per call, independent of every matrix they are used on. */
 export type GaussianSource = (size: number) => Float64Array;
 
+/** For bounds that draw nothing. */
+export const noProbe: GaussianSource = () => {
+  throw new Error('a factorisation draws nothing');
+};
+
 export interface ProvableNorm {
   /** Whether `bound` is deterministic. */
   readonly deterministic: boolean;
@@ -60,7 +65,10 @@ export interface SpectralNorm extends ProvableNorm {
   proofWork(frugal: boolean): number;
   /** Factor by which `bound` usually exceeds the norm: a search should aim that much lower. */
   excess(delta: number, frugal: boolean): number;
-  /** An estimate from below by `steps` Lanczos steps, fewer from a warm start: for searching, never for certifying. */
+  /**
+   * An estimate from below by `steps` Lanczos steps, fewer from a warm start; without scales, the bound itself where that is
+   * deterministic. For searching, never for certifying.
+   */
   estimate(rows: Scales, columns: Scales, steps: number, warm?: WarmStart | null): number;
   /** `steps` power steps from a fixed start, as published SPLITZ code computes "the norm": a LOWER bound. */
   powerEstimate(rows: Scales, columns: Scales, steps: number): number;
@@ -178,6 +186,23 @@ export function createSpectralNorm(
       : proof.bound(rows, columns);
   };
 
+  const bound: SpectralNorm['bound'] = (
+    givenRows,
+    givenColumns,
+    gaussian,
+    delta,
+    frugal = work > COSTLY,
+    warm = null,
+  ) => {
+    const [rows, columns] = [raised(givenRows), raised(givenColumns)];
+    if (rows === null && columns === null && unscaled !== null) return unscaled;
+    const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal), warm);
+    const value = ofExactMap(stored, rows, columns);
+    const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
+    if (rows === null && columns === null && proof !== null) unscaled = whole;
+    return whole;
+  };
+
   return {
     deterministic: proof !== null,
     workPerSecond: map instanceof ConvolutionMap ? PER_SECOND.kernel : PER_SECOND.matrix,
@@ -189,20 +214,14 @@ export function createSpectralNorm(
     },
     excess: (delta, frugal) =>
       proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effortOf(frugal).chebyshev),
-    estimate: (rows, columns, steps, warm = null) =>
-      proof?.isDiagonal === true
-        ? proof.bound(rows, columns) * 2 ** exponent
-        : Math.sqrt(Math.max(0, lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm))) *
-          2 ** exponent,
-    bound(givenRows, givenColumns, gaussian, delta, frugal = work > COSTLY, warm = null) {
-      const [rows, columns] = [raised(givenRows), raised(givenColumns)];
-      if (rows === null && columns === null && unscaled !== null) return unscaled;
-      const stored = ofStored(rows, columns, gaussian, delta, effortOf(frugal), warm);
-      const value = ofExactMap(stored, rows, columns);
-      const whole = exponent === 0 ? value : timesPowerUp(value, exponent);
-      if (rows === null && columns === null && proof !== null) unscaled = whole;
-      return whole;
+    estimate(rows, columns, steps, warm = null) {
+      if (proof?.isDiagonal === true) return proof.bound(rows, columns) * 2 ** exponent;
+      // Proved once for all images, and then no search estimates it again.
+      if (proof !== null && rows === null && columns === null) return bound(null, null, noProbe, 0);
+      const gram = lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm);
+      return Math.sqrt(Math.max(0, gram)) * 2 ** exponent;
     },
+    bound,
     powerEstimate: (rows, columns, steps) =>
       powerNorm(map.gram(rows, columns), map.cols, steps) * 2 ** exponent,
   };

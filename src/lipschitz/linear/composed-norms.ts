@@ -8,7 +8,13 @@ import { largestScale, type Scales } from '../../operators/algebra/scales.ts';
 import { type SearchStarts, startOf } from '../lanczos.ts';
 import type { Segment } from '../left-half.ts';
 import { provedNorms } from '../proved-norms.ts';
-import { COSTLY, createSpectralNorm, type GaussianSource, type SpectralNorm } from '../spectral-norm.ts';
+import {
+  COSTLY,
+  createSpectralNorm,
+  type GaussianSource,
+  noProbe,
+  type SpectralNorm,
+} from '../spectral-norm.ts';
 import type { BallNorms } from './linear-ball.ts';
 
 /** Failure probability that the proofs of one image may spend: on at most `uses` norms, `each` on one. */
@@ -113,7 +119,3 @@ export class ComposedNorms {
     return norm;
   }
 }
-
-const noProbe = (): never => {
-  throw new Error('a factorisation draws nothing');
-};
