@@ -215,9 +215,9 @@ export function createSpectralNorm(
     excess: (delta, frugal) =>
       proof !== null ? PROOF_EXCESS : chebyshevExcess(map.cols, delta, effortOf(frugal).chebyshev),
     estimate(rows, columns, steps, warm = null) {
-      if (proof?.isDiagonal === true) return proof.bound(rows, columns) * 2 ** exponent;
       // Proved once for all images, and then no search estimates it again.
       if (proof !== null && rows === null && columns === null) return bound(null, null, noProbe, 0);
+      if (proof?.isDiagonal === true) return proof.bound(rows, columns) * 2 ** exponent;
       const gram = lanczosEstimate(map.gram(rows, columns), map.cols, steps, warm);
       return Math.sqrt(Math.max(0, gram)) * 2 ** exponent;
     },
