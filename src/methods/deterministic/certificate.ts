@@ -8,6 +8,7 @@
  * image in l2, and eta' that of scores computed anywhere within r. No draw is made, and nothing is proved with a probability.
  */
 import { inflate, normUp } from '../../ground/rounding-error.ts';
+import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
 import type { ScoreError } from './float32-scores.ts';
 import type { BoundedNetwork } from './network.ts';
 import type { DeterministicEvidence } from './schema.ts';
@@ -60,9 +61,8 @@ const withBall = (
   evidence: { scores: [...scores], scoreError, moved: [...moved], rounding },
 });
 
-/** By a bound on balls around the image, and our own evaluation in float64. */
-export function marginCertificate(network: BoundedNetwork, image: Float32Array): Margin {
-  const evaluation = network.evaluate(image);
+/** By a bound on balls around the image, and our own evaluation there in float64. */
+export function marginCertificate(network: BoundedNetwork, evaluation: Evaluation): Margin {
   const { value, error } = evaluation.latent;
   const scores = [...value];
   const prediction = scores.every(Number.isFinite) ? answered(scores, error) : null;

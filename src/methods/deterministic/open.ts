@@ -4,6 +4,7 @@
  * beside what the scores differ by: in a deep network it may be larger, and every image would be an abstention.
  */
 import { ModelRefused } from '../../ground/errors.ts';
+import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import { encodeModel } from '../../onnx/model/codec.ts';
 import { type OpenSession, openSession, runRows } from '../../onnx/runtime/session.ts';
@@ -32,7 +33,7 @@ export const openDeterministic: Method<DeterministicSettings, DeterministicEvide
   try {
     let scores = 0;
     for (const probe of probes)
-      scores = Math.max(scores, await compared(session, network, probe, classifier));
+      scores = Math.max(scores, await compared(session, network.evaluate(probe), probe, classifier));
     const quick = lipschitz === 'global' ? globalMargins(session, network, classifier) : null;
     const batched = quick !== null && (await roundingIsSmall(quick, probes)) ? quick : null;
     const margins = batched ?? localMargins(session, network, classifier);
@@ -86,8 +87,9 @@ const localMargins =
   async (images) => {
     const made: Margin[] = [];
     for (const { pixels } of images) {
-      await compared(session, network, pixels, classifier);
-      made.push(marginCertificate(network, pixels));
+      const evaluation = network.evaluate(pixels);
+      await compared(session, evaluation, pixels, classifier);
+      made.push(marginCertificate(network, evaluation));
     }
     return made;
   };
@@ -136,12 +138,12 @@ function globalMargins(
  */
 async function compared(
   session: OpenSession,
-  network: BoundedNetwork,
+  evaluation: Evaluation,
   image: Float32Array,
   { model, inputDims }: PreparedClassifier,
 ): Promise<number> {
   const { data } = await runRows(session, [image], inputDims.slice(1));
-  const scores = network.evaluate(image).latent.value;
+  const scores = evaluation.latent.value;
   const scale = scores.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
   const difference = data.reduce(
     (most, value, i) => Math.max(most, Math.abs(value - (scores[i] ?? Number.NaN))),
