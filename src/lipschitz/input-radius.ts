@@ -85,7 +85,7 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
   };
   const globalLipschitz = (gaussian: GaussianSource): number => {
     norms.proveUnmasked(gaussian, onAllOfSpace);
-    return onAllOfSpace ? productBound(half, norms.proving(gaussian)) : Number.POSITIVE_INFINITY;
+    return onAllOfSpace ? productBound(half, norms.proving(gaussian).close) : Number.POSITIVE_INFINITY;
   };
   if (bound === 'linear') {
     const linear = new LinearBound(half, TIMES_SECANT * work, norms);
@@ -120,8 +120,8 @@ export function createLeftHalfBound(half: LeftHalf, bound: DisplacementBound, de
     ballAt,
     globalLipschitz,
     displacementAt: (evaluation, radius, gaussian) =>
-      displacement(half, evaluation, radius, bound, norms.proving(gaussian)),
-    provedBallAt: (evaluation, radius, gaussian) => ballAt(evaluation, radius, norms.proving(gaussian)),
+      displacement(half, evaluation, radius, bound, norms.proving(gaussian).close),
+    provedBallAt: (evaluation, radius, gaussian) => ballAt(evaluation, radius, norms.proving(gaussian).close),
     inputRadius: (evaluation, latentRadius, gaussian, spent = 0) =>
       provedRadius(ballsOf(half, norms, evaluation, bound, gaussian), latentRadius, PROOFS - spent),
   };

@@ -1,7 +1,8 @@
 /**
  * The norms of one proof, or of the few proofs of one image: each masked norm bounded as cheaply as what is already known
  * allows. A probabilistic bound costs a share of the failure probability and many products, so one that has been paid for
- * bounds every norm whose masks are no larger, in both rows and columns: a norm rises with its scales.
+ * bounds every norm whose masks are no larger, in both rows and columns: a norm rises with its scales. A deterministic bound does
+ * the same where a ball is little smaller than the one before, and its own norms would be little smaller too.
  */
 
 import { inflate, productUp } from '../ground/rounding-error.ts';
@@ -15,6 +16,14 @@ interface Proved {
   readonly rows: Scales;
   readonly columns: Scales;
   readonly bound: number;
+}
+
+/** Upper bounds, two ways. */
+export interface ProvedNorms {
+  /** A deterministic bound is taken of this very norm: it costs nothing but time. */
+  readonly close: NormOf;
+  /** What was proved before comes first, also of a deterministic bound: for a ball little smaller than the last. */
+  readonly known: NormOf;
 }
 
 /** Whether no scale exceeds the other's: then neither does the norm. */
@@ -35,24 +44,32 @@ export function provedNorms(
   gaussian: GaussianSource,
   delta: number,
   frugal?: boolean,
-): NormOf {
+): ProvedNorms {
   const proved = new Map<LinearMap, Proved[]>();
-  return (matrix, rows, columns) => {
-    const norm = normOf(matrix);
+  const boundOf = (norm: ProvableNorm, matrix: LinearMap, rows: Scales, columns: Scales): number => {
     if (norm.deterministic) return norm.bound(rows, columns, gaussian, 0);
     const whole = wholeNorm(matrix);
-    if (rows === null && columns === null && whole !== undefined) return whole;
-    // What failed at a larger radius still bounds a smaller one.
-    const earlier = proved.get(matrix) ?? [];
-    const covering = earlier.find((one) => within(rows, one.rows) && within(columns, one.columns));
-    if (covering !== undefined) return covering.bound;
-    const bound = Math.min(
+    return Math.min(
       norm.bound(rows, columns, gaussian, delta, frugal),
       whole === undefined
         ? Number.POSITIVE_INFINITY
         : inflate(productUp(productUp(whole, largestScale(rows)), largestScale(columns)), 4),
     );
-    proved.set(matrix, [...earlier, { rows, columns, bound }]);
-    return bound;
   };
+  const by =
+    (reused: (norm: ProvableNorm) => boolean): NormOf =>
+    (matrix, rows, columns) => {
+      const norm = normOf(matrix);
+      const whole = norm.deterministic ? undefined : wholeNorm(matrix);
+      if (rows === null && columns === null && whole !== undefined) return whole;
+      // What failed at a larger radius still bounds a smaller one.
+      const earlier = proved.get(matrix) ?? [];
+      const covers = (one: Proved): boolean => within(rows, one.rows) && within(columns, one.columns);
+      const covering = reused(norm) ? earlier.find(covers) : undefined;
+      if (covering !== undefined) return covering.bound;
+      const bound = boundOf(norm, matrix, rows, columns);
+      proved.set(matrix, [...earlier, { rows, columns, bound }]);
+      return bound;
+    };
+  return { close: by(({ deterministic }) => !deterministic), known: by(() => true) };
 }

@@ -19,8 +19,11 @@ export interface InputRadius {
 export interface Balls {
   /** An estimate of D(r) + η'(r), from norms estimated by `steps` Lanczos steps; not a bound. */
   estimate(r: number, steps: number): number;
-  /** Upper bounds, from proved norms. */
-  prove(r: number): BallBound;
+  /**
+   * Upper bounds, from proved norms.
+   * @param near whether r is little below the radius of the last proof, whose norms may then serve
+   */
+  prove(r: number, near?: boolean): BallBound;
   /** Whether a product takes a good part of a second. */
   readonly costly: boolean;
   /** Whether a proof is by factorisations alone: then it costs no more than a close estimate. */
@@ -68,8 +71,9 @@ export function provedRadius(
 ): InputRadius {
   let radius = first;
   let best = NOTHING;
+  let near = false;
   for (let attempt = 0; attempt < proofs && radius > 0; attempt++) {
-    const ball = balls.prove(radius);
+    const ball = balls.prove(radius, near);
     const proved = ball.total;
     if (proved <= latentRadius) {
       best = radiusOf(radius, ball);
@@ -80,6 +84,8 @@ export function provedRadius(
       if (!(radius > best.radius * (1 + RETRY_MARGIN))) break;
     } else {
       if (best.radius > 0) break;
+      // Then the norms proved already come as close to the latent radius as is final.
+      near = CLOSE * proved <= latentRadius;
       radius *= (latentRadius / proved) * (1 - RETRY_MARGIN);
     }
   }

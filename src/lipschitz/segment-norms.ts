@@ -11,7 +11,7 @@ import type { SegmentwiseBound } from './displacement-bounds.ts';
 import type { Evaluation } from './evaluate-left-half.ts';
 import { type SearchStarts, startOf, type WarmStart } from './lanczos.ts';
 import { type LeftHalf, segmentsOf } from './left-half.ts';
-import { provedNorms } from './proved-norms.ts';
+import { type ProvedNorms, provedNorms } from './proved-norms.ts';
 import { type Balls, PROOFS, SHARED_PROOFS } from './proved-radius.ts';
 import {
   COSTLY,
@@ -106,7 +106,7 @@ export class SegmentNorms {
    * Upper bounds for one image; `gaussian` draws their probes.
    * @param starts of the search before: the scale of a probabilistic bound is estimated from there, before its probe is drawn
    */
-  proving(gaussian: GaussianSource, starts: SearchStarts | null = null): NormOf {
+  proving(gaussian: GaussianSource, starts: SearchStarts | null = null): ProvedNorms {
     return provedNorms(
       (matrix) => {
         const norm = this.#normOf(matrix);
@@ -166,7 +166,7 @@ export function ballsOf(
   const proving = norms.proving(gaussian, starts);
   return {
     estimate: (r, steps) => onBall(half, evaluation, r, bound, norms.estimating(steps, starts)).total,
-    prove: (r) => onBall(half, evaluation, r, bound, proving),
+    prove: (r, near) => onBall(half, evaluation, r, bound, near === true ? proving.known : proving.close),
     costly: norms.costly,
     factorised: !norms.probabilistic,
     excess: norms.excess,

@@ -5,8 +5,8 @@ import { displacement, type NormOf } from '../../src/lipschitz/displacement.ts';
 import { createLeftHalfBound } from '../../src/lipschitz/input-radius.ts';
 import type { LeftHalf, Step } from '../../src/lipschitz/left-half.ts';
 import { provedNorms } from '../../src/lipschitz/proved-norms.ts';
-import { createSpectralNorm, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
-import { identityMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
+import { createSpectralNorm, noProbe, type SpectralNorm } from '../../src/lipschitz/spectral-norm.ts';
+import { buildMatrix, identityMatrix, type SparseMatrix } from '../../src/operators/algebra/sparse-matrix.ts';
 import type { LocalMap } from '../../src/operators/nonlinear/local-map.ts';
 import { boundedOnBalls } from '../../src/operators/nonlinear/local-map.ts';
 import { products } from '../../src/operators/nonlinear/products.ts';
@@ -39,7 +39,7 @@ describe('a norm bound that was paid for', () => {
   };
   const prover = (whole?: number) => {
     const counter = counted();
-    const prove = provedNorms(
+    const { close: prove } = provedNorms(
       () => counter.norm,
       () => whole,
       randomSource(1).normals,
@@ -78,6 +78,47 @@ describe('a norm bound that was paid for', () => {
     expect(prove(matrix, filled(gelu), null)).toBeGreaterThanOrEqual(gelu * truth(null));
     expect(prove(matrix, null, filled(gelu))).toBeGreaterThanOrEqual(gelu * truth(null));
     expect(prover(whole).prove(matrix, filled(0.5), null)).toBeLessThanOrEqual(0.5001 * whole);
+  });
+});
+
+describe('a deterministic norm bound', () => {
+  const small = buildMatrix(3, 3, 3, (row, add) => add(row, row + 1));
+  const scales = (...values: number[]): Float64Array => Float64Array.from(values);
+  const prove = () => {
+    const certain = createSpectralNorm(small, [3], [3]);
+    expect(certain.deterministic).toBe(true);
+    return provedNorms(
+      () => certain,
+      () => undefined,
+      noProbe,
+      0,
+    );
+  };
+
+  it('is taken anew of every norm, unless what is known will do', () => {
+    const { close, known } = prove();
+    const whole = close(small, scales(1, 1, 1), null);
+    expect(whole).toBeGreaterThanOrEqual(3);
+    expect(close(small, scales(1, 1, 0.5), null)).toBeLessThan(2.01);
+    expect(known(small, scales(1, 1, 0.9), null)).toBe(whole);
+  });
+
+  it('is not known where a row or a column counts for more than before', () => {
+    for (const [first, second] of [
+      [scales(1, 1, 0), scales(1, 0.9, 0.1)],
+      [scales(0, 1, 0.5), scales(1, 0, 1)],
+    ] as const) {
+      for (const side of ['rows', 'columns'] as const) {
+        const { close, known } = prove();
+        const by = (norm: NormOf, of: Float64Array) =>
+          side === 'rows' ? norm(small, of, null) : norm(small, null, of);
+        const earlier = by(close, first);
+        expect(by(known, second), side).not.toBe(earlier);
+        expect(by(known, second), side).toBeGreaterThanOrEqual(
+          Math.max(...second.map((s, i) => s * (i + 1))),
+        );
+      }
+    }
   });
 });
 

@@ -80,7 +80,7 @@ export class ComposedNorms {
         return norm.bound(rows, columns, probes, delta, norm.work > COSTLY / 8);
       };
     };
-    const proved = provedNorms(
+    const { close } = provedNorms(
       (matrix) => {
         const norm = this.#of(matrix);
         return { deterministic: norm.deterministic, bound: boundOf(matrix, norm) };
@@ -89,7 +89,7 @@ export class ComposedNorms {
       gaussian,
       each,
     );
-    return this.#by((matrix, _, rows, columns) => proved(matrix, rows, columns));
+    return this.#by((matrix, _, rows, columns) => close(matrix, rows, columns));
   }
 
   /** Upper bounds without any probability. */

@@ -1,5 +1,6 @@
 /** Which of the two bounds is proved, and how often: a linear part that promises and does not keep costs a proof, not the radius. */
 import { describe, expect, it } from 'vitest';
+import type { NormOf } from '../../../src/lipschitz/displacement.ts';
 import { evaluateLeftHalf } from '../../../src/lipschitz/evaluate-left-half.ts';
 import { createLeftHalfBound } from '../../../src/lipschitz/input-radius.ts';
 import { betterBound } from '../../../src/lipschitz/linear/better-bound.ts';
@@ -38,11 +39,14 @@ function counted(raised = 1) {
   const { proving } = norms;
   let asked = 0;
   norms.proving = (gaussian) => {
-    const normOf = proving.call(norms, gaussian);
-    return (...args) => {
-      asked++;
-      return raised * normOf(...args);
-    };
+    const { close, known } = proving.call(norms, gaussian);
+    const count =
+      (normOf: NormOf): NormOf =>
+      (...args) => {
+        asked++;
+        return raised * normOf(...args);
+      };
+    return { close: count(close), known: count(known) };
   };
   const each = half.steps.reduce(
     (sum, { nonlinearity, input }) => sum + nonlinearity.norms * input.terms.length,
