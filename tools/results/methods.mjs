@@ -3,9 +3,10 @@
  * 20th) with `splitz-onnx certify`, and prints `splitz-onnx benchmark` over the runs: the first table of docs/results.md.
  * Finished steps are kept in the work folder; a killed run is resumed.
  *
- *   node tools/results/methods.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n 10000] [--table]
+ *   node tools/results/methods.mjs --data FOLDER --work FOLDER [--models FOLDER] [--only NAME ...] [--n 10000] [--table]
  *
- * Needs a build (npm run build). An hour on two idle cores, most of it training.
+ * --models is the folder of networks of others (germanov_mnist_torch20.onnx, for the row behind a denoiser, omitted without).
+ * Needs a build (npm run build). Two hours on two idle cores.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,6 +18,7 @@ const { values: flags } = parseArgs({
   options: {
     data: { type: 'string' },
     work: { type: 'string' },
+    models: { type: 'string' },
     only: { type: 'string', multiple: true },
     n: { type: 'string', default: '10000' },
     table: { type: 'boolean', default: false },
@@ -24,7 +26,7 @@ const { values: flags } = parseArgs({
 });
 if (flags.data === undefined || flags.work === undefined) {
   console.error(
-    'usage: node tools/results/methods.mjs --data FOLDER --work FOLDER [--only NAME ...] [--n N] [--table]',
+    'usage: node tools/results/methods.mjs --data FOLDER --work FOLDER [--models FOLDER] [--only NAME ...] [--n N] [--table]',
   );
   process.exit(4);
 }
@@ -55,6 +57,15 @@ const runs = {
   scores: [at('liresnet', '.onnx'), '--method', 'lipschitz-smoothing', '--split', 'input', '--sigma', '0.25'],
   votes: [at('liresnet', '.onnx'), '--method', 'smoothing', '--sigma', '0.25'],
   deterministic: [at('liresnet', '.onnx'), '--method', 'deterministic'],
+  ...(flags.models === undefined
+    ? {}
+    : {
+        denoised: [
+          `${flags.models}/germanov_mnist_torch20.onnx`,
+          ...['--mean', '0.1307', '--std', '0.3081', '--sigma', '0.5'],
+          ...['--denoiser', shipped('denoiser-digits28')],
+        ],
+      }),
 };
 
 const wanted = Object.keys(runs).filter((name) => flags.only === undefined || flags.only.includes(name));
