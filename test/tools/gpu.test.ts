@@ -58,6 +58,7 @@ describe('the tables of a run', () => {
       runtime: 'r',
       batch: 8,
       withNoise: 1234.4,
+      withSharedNoise: 1500,
       networkAlone: 2000,
       provider: 'cuda',
     };
@@ -65,7 +66,7 @@ describe('the tables of a run', () => {
     const { stdout, status } = node(join(tools, 'to-markdown.mjs'), out, '--require', 'cuda');
     expect(stdout).toContain('| a | cuda | 2 of 2 | 1 of 2 | 2 of 200 | 0.0e+0 |');
     expect(stdout).toContain('| a | webgpu: not run: error: no Vulkan |');
-    expect(stdout).toContain('| n | r | 8 | 1,234 | 2,000 | device |');
+    expect(stdout).toContain('| n | r | 8 | 1,234 | 1,500 | 2,000 | device |');
     expect(status).toBe(0);
     expect(node(join(tools, 'to-markdown.mjs'), out, '--require', 'webgpu').status).toBe(1);
   });

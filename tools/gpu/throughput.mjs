@@ -1,5 +1,5 @@
-// Samples per second of a provider on a right half of tools/bench, with independent noise (the product's own sampler) and of the
-// network alone, by batch: a line of JSON per measurement on stdout.
+// Samples per second of a provider on a right half of tools/bench, with independent noise (the product's own sampler), with noise
+// that eight images share, and of the network alone, by batch: a line of JSON per measurement on stdout.
 //   node tools/gpu/throughput.mjs cpu|cuda|webgpu SECONDS lenet|resnet20|resnet110|resnet50 [dry]
 // "dry" has the CPU take the way of a graphics card, with batches of a few rows.
 import { availableParallelism } from 'node:os';
@@ -13,6 +13,8 @@ const [provider, seconds, name, dry] = process.argv.slice(2);
 const BATCHES = { lenet: [2048, 512], resnet20: [2048, 512], resnet110: [1024, 256], resnet50: [128, 64] };
 const network = { lenet, resnet20, resnet50, resnet110 }[name]();
 const batches = dry === undefined ? BATCHES[name] : [2];
+/** Images that share their noise. */
+const IMAGES = 8;
 
 for (const batch of batches) {
   const row = { runtime: `splitz-onnx, ${provider}`, provider, network: network.name, batch };
@@ -32,20 +34,31 @@ async function withNoise({ model, latentDims, classes }, batch) {
     pipelined: (parts) => pipelined(model, classes, parts),
   });
   try {
-    const draw = { latent: latentOf(latentDims), sigma: 0.5, seed: 1n, stage: 1, image: 0 };
+    const latent = latentOf(latentDims);
+    const around = { sigma: 0.5, seed: 1n, image: 0 };
+    const alone = [{ ...around, latent, stage: 1 }];
+    const together = Array.from({ length: IMAGES }, (_, k) => ({
+      ...around,
+      ...{ stage: 2, latent: latent.map((value) => value * (1 + k / IMAGES)) },
+    }));
     let next = 0;
-    async function timed(draws, continued) {
+    async function timed(images, draws, continued) {
       const started = performance.now();
-      await sampler.count({ ...draw, from: next, to: next + draws, continued });
+      await sampler.countTogether(images.map((one) => ({ ...one, from: next, to: next + draws, continued })));
       next += draws;
-      return draws / ((performance.now() - started) / 1e3);
+      return (images.length * draws) / ((performance.now() - started) / 1e3);
+    }
+    async function filled(images, rate) {
+      const draws = Math.max(1, Math.ceil((rate * seconds) / batch / images.length)) * batch;
+      return await timed(images, draws, true);
     }
     // The first run looks for kernels; the second says how many draws fill the time.
-    await timed(batch, false);
-    const rate = await timed(2 * batch, true);
-    const withNoise = await timed(Math.ceil((rate * seconds) / batch) * batch, true);
+    await timed(alone, batch, false);
+    const rate = await timed(alone, 2 * batch, true);
+    const withNoise = await filled(alone, rate);
+    const withSharedNoise = await filled(together, rate);
     const { workers, providerDifference, votesCounted } = sampler;
-    return { workers, withNoise, providerDifference, votesCounted };
+    return { workers, withNoise, withSharedNoise, providerDifference, votesCounted };
   } finally {
     await sampler.close();
   }

@@ -56,14 +56,27 @@ function verdictTable() {
 }
 
 function speedTable() {
-  const rows = [['right half', 'runtime', 'batch', 'with noise /s', 'network alone /s', 'votes counted']];
+  const rows = [
+    [
+      'right half',
+      'runtime',
+      'batch',
+      'with noise /s',
+      'noise shared by 8 /s',
+      'network alone /s',
+      'votes counted',
+    ],
+  ];
   const ordered = lines('throughput.jsonl').sort((a, b) => a.network.localeCompare(b.network));
-  for (const { network, runtime, device, batch, failed, withNoise, networkAlone, votesCounted } of ordered)
+  for (const { network, runtime, device, batch, failed, ...found } of ordered)
     rows.push([
       ...[network, device === undefined ? runtime : `${runtime} (${device})`, batch],
       ...(failed === undefined
-        ? [whole(withNoise), whole(networkAlone), votesCounted ?? 'device']
-        : [`not run: ${firstLine(failed)}`, '', '']),
+        ? [
+            ...[found.withNoise, found.withSharedNoise, found.networkAlone].map(whole),
+            found.votesCounted ?? 'device',
+          ]
+        : [`not run: ${firstLine(failed)}`, '', '', '']),
     ]);
   return `${markdown(rows)}\n\nThe network alone of splitz-onnx copies its batch to the device at every run, PyTorch's does not.`;
 }
