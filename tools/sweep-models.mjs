@@ -56,13 +56,26 @@ for (const entry of catalogue) {
   }
   const [header, ...lines] = readFileSync(file, 'utf8').trim().split('\n').map(JSON.parse);
   const records = lines.filter(({ kind }) => kind === 'certificate');
-  const counts = records.map((r) => r.counts.join(',')).join(';');
-  const radii = records.map((r) => r.radius);
-  const correct = records.filter((r) => r.correct && r.radius > 0).length;
+  const own = records.map(({ label, series: [first] }) => ({
+    ...first,
+    correct: first.prediction === label,
+  }));
+  const counts = own.map(({ evidence }) => evidence.counts.join(',')).join(';');
+  const certified = own.filter(({ correct, radius }) => correct && radius > 0);
   const digest = createHash('sha256').update(counts).digest('hex').slice(0, 12);
-  const acr = records.reduce((sum, r) => sum + (r.correct ? r.radius : 0), 0) / records.length;
+  const acr = certified.reduce((sum, { radius }) => sum + radius, 0) / records.length;
+  const { settings, facts } = header.series[0];
   console.log(
-    `${basename(entry.file)}\t${header.split.cut} [${header.split.latentShape}]\tsigma ${header.settings.sigma.value}\t${correct}/${records.length} certified\tACR ${acr.toFixed(6)}\tlargest ${Math.max(...radii).toFixed(7)}\tcounts ${digest}\t${seconds} s`,
+    [
+      basename(entry.file),
+      `${settings.split.value} [${facts.latentShape}]`,
+      `sigma ${settings.sigma.value}`,
+      `${certified.length}/${records.length} certified`,
+      `ACR ${acr.toFixed(6)}`,
+      `largest ${Math.max(...own.map(({ radius }) => radius)).toFixed(7)}`,
+      `counts ${digest}`,
+      `${seconds} s`,
+    ].join('\t'),
   );
 }
 rmSync(out, { recursive: true });

@@ -1,5 +1,5 @@
 // The left half's bound (evaluation, search for the radius, proof of the norm): its time per image, and what it costs a run. The
-// bound of one image is computed on the main thread while the workers draw for the next, so it costs draws only where it needs a
+// bound of one image is computed on the main thread (above 5e8 multiplications in a thread of its own) while the workers draw for the next, so it costs draws only where it needs a
 // core that a worker would use (and after the last image). Both runs draw the same noise around the same latents, in turns.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,5 +1,5 @@
 // Processor time of one product with the Gram matrix of a convolution that is never written out, the stem of ResNet-18 at 224 x 224:
-// all its rows, and with half of them masked. A radius takes about 87 of these (docs/large-networks.md).
+// all its rows, and with half of them masked.
 //   node tools/bench/convolution.mjs
 import { gramOf } from '../../dist/operators/algebra/kernel.js';
 import { median } from './measure.mjs';

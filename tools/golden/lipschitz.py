@@ -3,7 +3,7 @@
     python -m pip install scipy
     python tools/golden/lipschitz.py
 
-Radii come from numerical quadrature of the definition in docs/certificates.md, section 9 (no antiderivative is used), and are
+Radii come from numerical quadrature of the definition in docs/certificates.md, section 10 (no antiderivative is used), and are
 roots of V(s) = p as the certificates state it. The script fails where the ordering plain <= published <= closed form does not
 hold. Means are bounded as the docstrings of src/smoothing/means say, from the scores themselves, not from their weights at knots. Nothing
 at run time or in the tests needs Python.

@@ -1,5 +1,5 @@
 /**
- * What a denoiser buys for networks of others: certifies each with `splitz-onnx certify --denoiser`, the same noise without the
+ * What a denoiser buys for third-party networks: certifies each with `splitz-onnx certify --denoiser`, the same noise without the
  * denoiser alongside, and prints the table of docs/results.md. A killed run is resumed; what is finished is not repeated.
  *
  *   node tools/results/denoisers.mjs --models FOLDER --mnist FOLDER --cifar10 FOLDER --work FOLDER [--denoisers FOLDER]

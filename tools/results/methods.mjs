@@ -5,7 +5,7 @@
  *
  *   node tools/results/methods.mjs --data FOLDER --work FOLDER [--models FOLDER] [--only NAME ...] [--n 10000] [--table]
  *
- * --models is the folder of networks of others (germanov_mnist_torch20.onnx, for the row behind a denoiser, omitted without).
+ * --models is the folder of third-party networks (germanov_mnist_torch20.onnx, for the row behind a denoiser, omitted without).
  * Needs a build (npm run build). Two hours on two idle cores.
  */
 import { existsSync, mkdirSync } from 'node:fs';

@@ -116,16 +116,19 @@ function resultOf({ name, epochs }) {
     .split('\n')
     .map((line) => JSON.parse(line));
   const records = lines.filter(({ kind }) => kind === 'certificate');
-  const right = records.filter((r) => r.prediction === r.label && !r.abstained);
+  const right = records
+    .filter(({ label, series: [own] }) => own.prediction === label)
+    .map(({ series: [own] }) => own);
   return {
     name,
     epochs,
     images: records.length,
-    sigma: head.settings.sigma.value,
-    lipschitz: right.reduce((sum, r) => sum + (r.localLipschitz ?? 1), 0) / Math.max(1, right.length),
-    acr: right.reduce((sum, r) => sum + r.radius, 0) / records.length,
-    certified: RADII.map((radius) => right.filter((r) => r.radius >= radius).length / records.length),
-    seconds: records.reduce((sum, r) => sum + r.seconds, 0),
+    sigma: head.series[0].settings.sigma.value,
+    lipschitz:
+      right.reduce((sum, { evidence }) => sum + (evidence.localLipschitz ?? 1), 0) /
+      Math.max(1, right.length),
+    acr: right.reduce((sum, { radius }) => sum + radius, 0) / records.length,
+    certified: RADII.map((least) => right.filter(({ radius }) => radius >= least).length / records.length),
   };
 }
 
