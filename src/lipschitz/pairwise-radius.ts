@@ -22,13 +22,17 @@ import { type LinearBall, smaller } from './linear/linear-ball.ts';
 import { LinearBound } from './linear/linear-bound.ts';
 import { provedRadius } from './proved-radius.ts';
 
-export interface PairwiseRadius {
+/** How the scores move on a ball. */
+export interface ScoreMovement {
+  /** M_i, an upper bound for every i; of no meaning for j itself. */
+  readonly moved: Float64Array;
+  /** Upper bound on the rounding error of the scores, in l2, evaluated anywhere in the ball. */
+  readonly forwardError: number;
+}
+
+export interface PairwiseRadius extends ScoreMovement {
   /** Input units; a lower bound. 0 when not even the smallest ball is proved. */
   readonly radius: number;
-  /** M_i at that radius, an upper bound for every i; 0 for j itself. */
-  readonly moved: Float64Array;
-  /** Upper bound on the rounding error of the scores, in l2, evaluated anywhere within the radius. */
-  readonly forwardError: number;
 }
 
 /** A network whose scores are the end of its left half. */
@@ -48,8 +52,8 @@ export interface ScoreBound {
     leads: readonly number[],
     errors: number,
   ): PairwiseRadius;
-  /** M at any radius: upper bounds, infinite where the ball has none; estimates for `power`. */
-  moved(evaluation: Evaluation, against: AffineForm, radius: number): Float64Array;
+  /** At any radius: upper bounds, infinite where the ball has none; estimates for `power`. */
+  movedOn(evaluation: Evaluation, against: AffineForm, radius: number): ScoreMovement;
   /** M(r) / r over all of space, an upper bound whatever the kind of bound: infinite where there is none. */
   lipschitz(against: AffineForm): Float64Array;
 }
@@ -91,9 +95,18 @@ export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: Dis
   });
   return {
     isUpperBound: bound !== 'power',
-    moved(evaluation, against, r) {
-      const moved = segmentwise(evaluation).prove(r)?.of(against) ?? unbounded(against);
-      return smaller(moved, linear?.(evaluation).prove(r)?.of(against) ?? moved);
+    movedOn(evaluation, against, r) {
+      const on = (ball: Moved | null): ScoreMovement =>
+        ball === null
+          ? { moved: unbounded(against), forwardError: Number.POSITIVE_INFINITY }
+          : { moved: ball.of(against), forwardError: forwardErrorOnBall(half, evaluation, ball.bases) };
+      const bySegments = on(segmentwise(evaluation).prove(r));
+      if (linear === null) return bySegments;
+      const kept = on(linear(evaluation).prove(r));
+      return {
+        moved: smaller(bySegments.moved, kept.moved),
+        forwardError: Math.min(bySegments.forwardError, kept.forwardError),
+      };
     },
     radius(evaluation, against, leads, errors) {
       const asked = { half, evaluation, against, leads, errors };

@@ -102,7 +102,9 @@ export async function scores(shared) {
       const images = await Promise.all(IMAGES.map((index) => set.image(index)));
       const [secant, linear] = BOTH.map((kind) => {
         const network = boundedNetwork(classifier, kind);
-        const runs = images.map((image) => timed(() => marginCertificate(network, network.evaluate(image)).radius));
+        const runs = images.map((image) =>
+          timed(() => marginCertificate(network, network.evaluate(image)).radius),
+        );
         return {
           radius: median(runs.map(({ result }) => result)),
           seconds: median(runs.map(({ seconds }) => seconds)),

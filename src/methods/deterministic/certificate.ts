@@ -5,11 +5,11 @@
  *   M_i(r) + sqrt(2) eta' <= y_j - y_i - sqrt(2) eta,
  *
  * where M_i(r) bounds how far y_j - y_i moves while the image moves by r, eta bounds the rounding error of the scores at the
- * image in l2, and eta' that of scores computed anywhere within r. No draw is made, and nothing is proved with a probability.
+ * image in l2, and eta' that of scores computed anywhere within r. What ONNX Runtime's scores at the image differ by, in l2, is added to
+ * eta: where it answers another class than the network in exact arithmetic there is no certificate. No draw is made, and nothing is proved with a probability.
  */
-import { inflate, normUp } from '../../ground/rounding-error.ts';
+import { inflate } from '../../ground/rounding-error.ts';
 import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
-import type { ScoreError } from './float32-scores.ts';
 import type { BoundedNetwork } from './network.ts';
 import type { DeterministicEvidence } from './schema.ts';
 
@@ -20,7 +20,7 @@ export interface Margin {
 }
 
 /** An upper bound on sqrt(2): two entries of a vector of norm eta differ from theirs by at most this times eta together. */
-const ROOT_TWO = Math.SQRT2 * (1 + 2 ** -50);
+export const ROOT_TWO = Math.SQRT2 * (1 + 2 ** -50);
 /** Two roundings of a difference, one of a product, one of a quotient. */
 const DOWN = 1 - 2 ** -49;
 
@@ -61,10 +61,13 @@ const withBall = (
   evidence: { scores: [...scores], scoreError, moved: [...moved], rounding },
 });
 
-/** By a bound on balls around the image, and our own evaluation there in float64. */
-export function marginCertificate(network: BoundedNetwork, evaluation: Evaluation): Margin {
-  const { value, error } = evaluation.latent;
-  const scores = [...value];
+/**
+ * By a bound on balls around the image, and our own evaluation there in float64.
+ * @param deviation how far the deployed network's scores at the image are from ours, in l2
+ */
+export function marginCertificate(network: BoundedNetwork, evaluation: Evaluation, deviation = 0): Margin {
+  const scores = [...evaluation.latent.value];
+  const error = deviation === 0 ? evaluation.latent.error : inflate(evaluation.latent.error + deviation, 2);
   const prediction = scores.every(Number.isFinite) ? answered(scores, error) : null;
   if (prediction === null) return withoutBall(null, scores, error);
   const leads = leadsOf(scores, error, prediction);
@@ -77,44 +80,3 @@ export function marginCertificate(network: BoundedNetwork, evaluation: Evaluatio
   if (radius === 0) return withoutBall(prediction, scores, error);
   return withBall(prediction, radius, [scores, error], [...moved], forwardError);
 }
-
-/**
- * By the bound on all of space, and scores that ONNX Runtime computed: a division per class. The rounding of float32 is bounded at
- * the image and at every other one of the ball, so that the answer of ONNX Runtime there is certified as well.
- *
- * @param lipschitz upper bounds on M_i(r) / r against each class
- */
-export function globalMargin(
-  scores: readonly number[],
-  image: Float32Array,
-  errorAt: ScoreError,
-  lipschitz: (against: number) => Float64Array,
-): Margin {
-  const norm = normUp(Float64Array.from(image));
-  const error = errorAt(norm);
-  const prediction = scores.every(Number.isFinite) ? answered(scores, error) : null;
-  if (prediction === null) return withoutBall(null, scores, error);
-  const leads = leadsOf(scores, error, prediction);
-  const slopes = lipschitz(prediction);
-  // The error rises with the norm: by no more from here on than over the next unit.
-  const rise = Math.max(0, errorAt(norm + 1) - error);
-  const least = leads.reduce(
-    (smallest, lead, i) =>
-      Math.min(
-        smallest,
-        lead === Infinity ? Infinity : (lead - ROOT_TWO * error) / ((slopes[i] ?? 0) + ROOT_TWO * rise),
-      ),
-    FARTHEST,
-  );
-  const radius = least * (1 - 2 ** -30);
-  if (!(radius > 0)) return withoutBall(prediction, scores, error);
-  const moved = [...slopes].map((slope, i) => (i === prediction ? 0 : inflate(slope * radius, 2)));
-  const rounding = errorAt(inflate(norm + radius, 2));
-  const holds = leads.every((lead, i) => inflate((moved[i] ?? Number.NaN) + ROOT_TWO * rounding, 4) <= lead);
-  return holds
-    ? withBall(prediction, radius, [scores, error], moved, rounding)
-    : withoutBall(prediction, scores, error);
-}
-
-/** The largest radius stated: some scores do not move however far the image does. */
-const FARTHEST = 1e6;

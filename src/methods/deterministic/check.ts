@@ -5,12 +5,10 @@ import type { DeterministicEvidence, DeterministicFacts, DeterministicSettings }
 
 type DeterministicSeries = Series<DeterministicSettings, DeterministicFacts>;
 
-export function deterministicHeaderFault({ settings, facts, guarantee }: DeterministicSeries): string | null {
+export function deterministicHeaderFault({ settings, guarantee }: DeterministicSeries): string | null {
   const estimated = settings.lipschitz.value === 'power';
-  if ((guarantee === 'certificate') === estimated)
-    return `guarantee is "${guarantee}", but the network was bounded by ${settings.lipschitz.value}`;
-  return facts.arithmetic === 'float32' && settings.lipschitz.value !== 'global'
-    ? `arithmetic is float32, but the bound is ${settings.lipschitz.value}`
+  return (guarantee === 'certificate') === estimated
+    ? `guarantee is "${guarantee}", but the network was bounded by ${settings.lipschitz.value}`
     : null;
 }
 

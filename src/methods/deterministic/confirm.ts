@@ -1,9 +1,14 @@
-/** Checks margins against model and data: scores afresh, points of the ball, and the movements inside the radius proved again. */
+/**
+ * Checks margins against model and data: the scores and the bound on their rounding afresh, points of the ball, and the margin itself
+ * proved again, from none of the numbers of the file but its radius.
+ */
+import { inflate } from '../../ground/rounding-error.ts';
 import { shuffled } from '../../ground/shuffled.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../smoothing/noise/probe.ts';
 import { worthOf } from '../../statistics/sample-worth.ts';
 import type { Claim, Confirmation, Method } from '../method.ts';
+import { leadsOf, ROOT_TWO } from './certificate.ts';
 import { type BoundedNetwork, boundedNetwork } from './network.ts';
 import type { DeterministicEvidence, DeterministicFacts, DeterministicSettings } from './schema.ts';
 
@@ -20,35 +25,39 @@ export const confirmMargins: Method<
 >['confirm'] = async (claims, { settings, guarantee }, { classifier, data }, { bounds, seed }) => {
   const network = boundedNetwork(classifier, settings.lipschitz.value);
   const proved = guarantee === 'certificate';
-  const certified = claims.filter(({ certificate }) => certificate.radius > 0);
+  const answered = claims.filter(({ certificate }) => certificate.prediction !== null);
   const until = performance.now() + 1000 * SECONDS;
   let sample = 0;
-  for (const claim of shuffled(certified, seed, ({ index }) => index)) {
+  for (const claim of shuffled(answered, seed, ({ index }) => index)) {
     if (bounds === null ? performance.now() > until : sample >= bounds) break;
     const image = await data.image(claim.index);
     const why =
-      scoreFault(network, image, claim, seed) ?? (proved ? movementFault(network, image, claim) : null);
+      scoreFault(network, image, claim, seed) ?? (proved ? marginFault(network, image, claim) : null);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
     sample++;
   }
-  return described(sample, certified.length, seed, proved);
+  return described(sample, answered.length, seed, proved);
 };
 
-function described(sample: number, certified: number, seed: number, proved: boolean): Confirmation {
-  const rest = certified - sample;
+function described(sample: number, answered: number, seed: number, proved: boolean): Confirmation {
+  const rest = answered - sample;
+  const which =
+    sample === answered
+      ? `all ${answered} margins`
+      : `${sample} of the ${answered} margins, drawn by the seed ${seed}`;
   return {
     fault: null,
     checked:
       sample === 0
         ? []
         : [
-            `scores${proved ? ' and movements' : ''} of ${sample === certified ? `all ${certified}` : `${sample} of the ${certified}`} margins with a radius${sample === certified ? '' : `, drawn by the seed ${seed}`}, and that no point tried in their balls has another answer`,
+            `scores${proved ? ' and movements' : ''} of ${which}, and that no point tried in their balls has another answer`,
           ],
     unchecked: [
       ...(rest === 0
         ? []
         : [
-            `${rest} margins with a radius: --bounds N checks N of them${sample === 0 ? '' : `; ${worthOf(certified, sample)}`}`,
+            `${rest} margins: --bounds N checks N of them${sample === 0 ? '' : `; ${worthOf(answered, sample)}`}`,
           ]),
       ...(proved ? [] : ['the radii: they rest on an estimate, which proves nothing']),
     ],
@@ -64,12 +73,13 @@ function scoreFault(
 ): string | null {
   const { scores, scoreError } = certificate.evidence as DeterministicEvidence;
   const { prediction, radius } = certificate;
-  const { value } = network.evaluate(image).latent;
-  const scale = value.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3);
-  const tolerance = SAME * scale + (scoreError ?? 0);
-  const other = value.findIndex((v, i) => !(Math.abs(v - (scores[i] ?? Number.NaN)) <= tolerance));
+  const { value, error } = network.evaluate(image).latent;
+  // Two evaluations of float64: each is within its own bound of the exact scores.
+  const other = value.findIndex((v, i) => !(Math.abs(v - (scores[i] ?? Number.NaN)) <= 2 * error));
   if (other >= 0)
     return `score ${other} is ${scores[other]}, but evaluating the network again gives ${value[other]}`;
+  if (!((scoreError ?? 0) >= error * (1 - SAME)))
+    return `scoreError is ${scoreError}, but evaluating the network again gives ${error}`;
   for (let sample = 0; sample < DIRECTIONS; sample++) {
     const place = { seed: BigInt(seed), stage: Stage.verification, image: index, sample };
     const direction = gaussianProbe(image.length, place);
@@ -82,13 +92,26 @@ function scoreFault(
   return null;
 }
 
-/** The first movement that is larger than stated when it is proved again, or null. */
-function movementFault(network: BoundedNetwork, image: Float32Array, { certificate }: Claim): string | null {
-  const { prediction, radius } = certificate;
+/** What is wrong with a margin when it is proved again, or null. */
+function marginFault(network: BoundedNetwork, image: Float32Array, { certificate }: Claim): string | null {
+  const { radius } = certificate;
+  const prediction = certificate.prediction ?? 0;
   const { moved } = certificate.evidence as DeterministicEvidence;
-  const again = network.bound.moved(network.evaluate(image), network.against(prediction ?? 0), radius);
-  const low = again.findIndex((movement, i) => !(movement <= (moved[i] ?? Number.NaN) * (1 + SAME)));
-  return low < 0
-    ? null
-    : `M_${low}(${radius}) is ${moved[low]} in the file, but proving it again gives ${again[low]}`;
+  const evaluation = network.evaluate(image);
+  const leads = leadsOf([...evaluation.latent.value], evaluation.latent.error, prediction);
+  const nearest = Math.min(...leads);
+  if (!(nearest > 0))
+    return `class ${prediction} does not have the largest score: another is ${-nearest} ahead`;
+  if (radius === 0) return null;
+  const again = network.bound.movedOn(evaluation, network.against(prediction), radius);
+  for (const [i, lead] of leads.entries()) {
+    if (i === prediction) continue;
+    const movement = again.moved[i] ?? Number.NaN;
+    if (!(movement <= (moved[i] ?? Number.NaN) * (1 + SAME)))
+      return `M_${i}(${radius}) is ${moved[i]} in the file, but proving it again gives ${movement}`;
+    const movable = inflate(movement + ROOT_TWO * again.forwardError, 4);
+    if (!(movable <= lead * (1 + SAME)))
+      return `class ${i} is ${lead} behind, but proving its movement within ${radius} again gives ${movable}`;
+  }
+  return null;
 }

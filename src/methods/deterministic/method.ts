@@ -71,7 +71,10 @@ export const deterministic = defineMethod<DeterministicSettings, DeterministicEv
       ['x', `the image, pixels in [0,1], ${data.shape.join('×')}`],
       ['y', `the scores, ${facts.nonlinearities} nonlinear steps behind the image`],
       ['M_i(r)', `bound on how far y_j − y_i moves for ‖x′ − x‖ ≤ r (${settings.lipschitz.value})`],
-      ['η, η′', 'bounds on the rounding error of the scores at x, and for any ‖x′ − x‖ ≤ r'],
+      [
+        'η, η′',
+        'bounds on the error of the scores: of rounding and of ONNX Runtime at x, of rounding for any ‖x′ − x‖ ≤ r',
+      ],
     ] as const;
     const steps =
       prediction === null || nearest === undefined || radius === 0
@@ -95,19 +98,16 @@ export const deterministic = defineMethod<DeterministicSettings, DeterministicEv
     return { steps, classifier: 'the network', chance: 'over nothing: no draw is made', symbols };
   },
 
-  describe: ({ settings, facts, guarantee }) => [
+  describe: ({ settings, guarantee }) => [
     `A Lipschitz margin: nothing is sampled, and nothing holds with a probability only. M_i(r) is ${
       guarantee === 'certificate' ? 'a proven upper bound' : 'an estimate'
-    } (${settings.lipschitz.value}) of how far the difference of the scores y_j − y_i moves when the image moves by r in l2; the rows of the last layer are subtracted before a norm is taken. The certified radius is the largest r found with M_i(r) + √2 η′ ≤ y_j − y_i − √2 η for every other class i. ${
-      facts.arithmetic === 'float32'
-        ? 'It is a statement about the network in exact arithmetic and about the answers of ONNX Runtime: η and η′ bound the rounding of float32 at the image and everywhere in the ball.'
-        : 'It is a statement about the network itself in exact arithmetic; what float32 makes of an image at the border of the ball is not covered.'
-    }`,
+    } (${settings.lipschitz.value}) of how far the difference of the scores y_j − y_i moves when the image moves by r in l2; the rows of the last layer are subtracted before a norm is taken. The certified radius is the largest r found with M_i(r) + √2 η′ ≤ y_j − y_i − √2 η for every other class i. It is a statement about the network itself in exact arithmetic, whose answer at the image is that of ONNX Runtime; what float32 makes of an image at the border of the ball is not covered.`,
   ],
   whyNone: ({ prediction }) =>
     prediction === null
       ? {
-          reason: 'the largest scores are equal within rounding, or not finite',
+          reason:
+            'the largest scores are equal within rounding, or not finite, or ONNX Runtime answers another class',
           remedy: 'Look at the model and its preprocessing: `splitz-onnx inspect MODEL --data DATA`.',
         }
       : {
@@ -115,7 +115,7 @@ export const deterministic = defineMethod<DeterministicSettings, DeterministicEv
           remedy: 'Use --method splitz or --method smoothing; the bound of many layers is loose.',
         },
   notes: ({ settings: { lipschitz }, facts }) => [
-    `margin of the scores over a ${lipschitz.value} bound of ${facts.nonlinearities} nonlinear steps (${lipschitz.origin}), in ${facts.arithmetic}; nothing is sampled`,
+    `margin of the scores over a ${lipschitz.value} bound of ${facts.nonlinearities} nonlinear steps (${lipschitz.origin}), in float64; nothing is sampled`,
   ],
   label: () => 'Lipschitz margin',
   recomputed: 'class and radius from the scores and how far they move',

@@ -12,10 +12,6 @@ export type DeterministicSettings = TypeOf<typeof deterministicSettings>;
 
 export const deterministicFacts = object('The network as it was bounded.', {
   nonlinearities: count('Nonlinear steps up to the scores.'),
-  arithmetic: oneOf(
-    "Whose scores the margins are taken from: our own in float64, or ONNX Runtime's in float32, whose rounding is bounded.",
-    ['float64', 'float32'],
-  ),
 });
 export type DeterministicFacts = TypeOf<typeof deterministicFacts>;
 
@@ -27,7 +23,7 @@ export const deterministicEvidence = object('Scores, and how far they can move.'
   scores: list('The scores.', number('Score.')),
   scoreError: nullable(
     number(
-      'η, an upper bound on the rounding error of the scores in l2; null where there is none (the network jumps within rounding of the image, or the image is outside of its domain).',
+      'η, an upper bound in l2 on the rounding error of the scores and on how far those of ONNX Runtime at the image differ from them together; null where there is none (the network jumps within rounding of the image, or the image is outside of its domain).',
       { minimum: 0 },
     ),
   ),
