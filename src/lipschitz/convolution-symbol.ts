@@ -286,10 +286,26 @@ function raisedOver(group: Group, grid: Grid, from: number): number {
       formed(re, im, most, least, gram);
       for (let i = 0; i < least; i++) mu = Math.max(mu, gram[i * 2 * least + i]!);
       if (mu === 0) continue;
-      while (!isFactorised(gram, 2 * least, mu, room)) mu *= STEP;
+      mu = raised(mu, (one) => isFactorised(gram, 2 * least, one, room));
     }
   }
   return mu;
+}
+
+/**
+ * The first of mu, mu STEP, mu STEP^2, ... that holds, as far as what holds does so from there on. By doubling and halving: from the
+ * diagonal to the largest eigenvalue it may be thousands of steps.
+ */
+function raised(mu: number, holds: (mu: number) => boolean): number {
+  if (holds(mu)) return mu;
+  let [fails, high] = [0, 1];
+  while (!holds(mu * STEP ** high)) [fails, high] = [high, 2 * high];
+  while (high - fails > 1) {
+    const middle = Math.floor((fails + high) / 2);
+    if (holds(mu * STEP ** middle)) high = middle;
+    else fails = middle;
+  }
+  return mu * STEP ** high;
 }
 
 /** The lower triangle of [[Re, -Im], [Im, Re]] of S* S, for S of `most` rows. */

@@ -139,6 +139,17 @@ describe('the norm of a convolution by its symbol', () => {
     }
   });
 
+  it('comes within the time of a test where the largest eigenvalue is far above the diagonal', () => {
+    // Step by step it would be 5,000 factorisations of a matrix of side 320.
+    const side = 160;
+    const map = new ConvolutionMap({
+      ...{ batch: 1, groups: 1, perGroup: side, outChannels: side },
+      ...{ weights: new Float64Array(side * side).fill(1 / side), y: POINT, x: axis(4, 1, 1, 1, 0) },
+    });
+    expect(symbolNorm(map)).toBeGreaterThanOrEqual(1);
+    expect(symbolNorm(map)).toBeLessThan(1.002);
+  });
+
   it('is Infinity, and returns, where a weight or a scale is not finite or overflows', () => {
     const shape = { groups: 1, perGroup: 1, outChannels: 1, y: POINT, x: axis(9, 3) };
     const cells = Int32Array.from({ length: 9 }, (_, i) => i);

@@ -13,7 +13,7 @@ import type { LeftHalf } from '../../lipschitz/left-half.ts';
 import { createScoreBound, type ScoreBound } from '../../lipschitz/pairwise-radius.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
 import type { LinearMap } from '../../operators/algebra/linear-map.ts';
-import { buildMatrix, type SparseMatrix } from '../../operators/algebra/sparse-matrix.ts';
+import { buildMatrix, SparseMatrix } from '../../operators/algebra/sparse-matrix.ts';
 import { extentOf, SMALLEST_CARRIED, withoutSmall } from '../../operators/compile/carried-range.ts';
 
 export interface BoundedNetwork {
@@ -52,6 +52,12 @@ export function networkBehind(part: NetworkPart): BoundedNetwork {
   return { ...network, bound: createScoreBound(network.whole, network.norms, 'global') };
 }
 
+/** Entries of differences that are kept: one network of a thousand classes would otherwise hold gigabytes. */
+const MOST_ENTRIES = 2e7;
+
+const entriesOf = (form: AffineForm): number =>
+  form.terms.reduce((sum, { matrix }) => sum + matrix.work(), 0);
+
 function compile({ model, input, inputDims, classes }: NetworkPart): Omit<BoundedNetwork, 'bound'> {
   const [scores] = model.graph.outputs;
   if (scores === undefined) throw new Error('a classifier has an output');
@@ -79,13 +85,20 @@ function compile({ model, input, inputDims, classes }: NetworkPart): Omit<Bounde
         bias: new Float64Array(classes),
         biasError: 0,
       };
+      // The last one asked for stays longest.
+      known.delete(j);
       known.set(j, form);
+      const most = Math.max(1, Math.floor(MOST_ENTRIES / Math.max(1, entriesOf(form))));
+      for (const oldest of known.keys()) {
+        if (known.size <= most) break;
+        known.delete(oldest);
+      }
       return form;
     },
   };
 }
 
-/** The rows of a map: its adjoint applied to unit vectors, which rounds nothing. */
+/** The rows of a map as computed: its adjoint applied to unit vectors, which rounds nothing for entries that are stored. */
 const rowsOf = (matrix: LinearMap): Float64Array[] =>
   Array.from({ length: matrix.rows }, (_, i) => {
     const unit = new Float64Array(matrix.rows);
@@ -93,8 +106,12 @@ const rowsOf = (matrix: LinearMap): Float64Array[] =>
     return matrix.applyAdjoint(unit);
   });
 
-/** Row j less every row, one rounding per entry; what the stored matrix is off by counts twice. */
-function differences(rows: readonly Float64Array[], j: number, { cols, error }: LinearMap): SparseMatrix {
+/** Row j less every row, one rounding per entry; what the map is off by counts twice, and rows that are not stored are off by more. */
+function differences(rows: readonly Float64Array[], j: number, map: LinearMap): SparseMatrix {
+  const { cols, error } = map;
+  // Of K rows whose magnitudes have a Frobenius norm of sqrt(K) || |A| ||: the error of each, and K times that of row j.
+  const computing =
+    map instanceof SparseMatrix ? 0 : 2 * rows.length * gamma(map.longestColumn()) * map.absoluteNorm();
   const own = rows[j] ?? new Float64Array(cols);
   const values = rows.map((row) => own.map((value, k) => value - (row[k] ?? 0)));
   const matrix = buildMatrix(rows.length, cols, rows.length * cols, (row, add) => {
@@ -102,7 +119,10 @@ function differences(rows: readonly Float64Array[], j: number, { cols, error }: 
       if (value !== 0) add(k, value);
     });
   });
-  const rounded = inflate(gamma(2) * normUp(Float64Array.from(values.map(normUp))) + 2 * error, 4);
+  const rounded = inflate(
+    gamma(2) * normUp(Float64Array.from(values.map(normUp))) + 2 * error + computing,
+    6,
+  );
   const stated = matrix.withError(rounded);
   return extentOf(stated).least < SMALLEST_CARRIED ? withoutSmall(stated, SMALLEST_CARRIED) : stated;
 }

@@ -31,6 +31,25 @@ function bernstein(weights: Weights, alpha: number): Verdict {
   return { rejects: (m) => m <= value + 1e-10, allows: (m) => m > value - 1e-10 };
 }
 
+/** base^exponent as value 2^powers, for a base > 0, by squaring: a count of draws may be in the billions. */
+function power(base: number, exponent: number): { readonly value: number; readonly powers: number } {
+  const whole = Math.floor(exponent);
+  let [value, powers] = [base ** (exponent - whole), 0];
+  let [square, squarePowers] = [base, 0];
+  for (let left = whole; left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) {
+      value *= square;
+      powers += squarePowers;
+    }
+    square *= square;
+    squarePowers *= 2;
+    const taken = Math.floor(Math.log2(square));
+    square /= 2 ** taken;
+    squarePowers += taken;
+  }
+  return { value, powers };
+}
+
 /** The wealth times alpha: its logarithm to the base 2, with powers of two counted apart. */
 function logWealth(weights: Weights, m: number, alpha: number): number {
   const each: number[] = [];
@@ -39,14 +58,13 @@ function logWealth(weights: Weights, m: number, alpha: number): number {
     let [wealth, powers] = [alpha / STAKES, 0];
     for (const [k, w] of weights.entries()) {
       const factor = 1 + stake * (k / KNOTS / m - 1);
-      // A power at a time that neither overflows nor vanishes.
-      for (let left = w / UNITS; left > 0; left -= 16) {
-        wealth *= factor ** Math.min(16, left);
-        if (wealth > 2 ** 500 || wealth < 2 ** -500) {
-          const power = Math.floor(Math.log2(wealth));
-          wealth /= 2 ** power;
-          powers += power;
-        }
+      const raised = power(factor, w / UNITS);
+      wealth *= raised.value;
+      powers += raised.powers;
+      if (wealth > 2 ** 500 || wealth < 2 ** -500) {
+        const taken = Math.floor(Math.log2(wealth));
+        wealth /= 2 ** taken;
+        powers += taken;
       }
     }
     each.push(powers + Math.log2(wealth));
