@@ -19,7 +19,7 @@ export { signedStatement, verifySignedStatement } from './attestation/signed-sta
 export type { Statement } from './attestation/statement.ts';
 export type { Dataset } from './datasets/dataset.ts';
 export { openDataset } from './datasets/open-dataset.ts';
-export { ModelRefused, SplitzError, ToolError, UsageError } from './ground/errors.ts';
+export { DoesNotHold, ModelRefused, SplitzError, ToolError, UsageError } from './ground/errors.ts';
 export { type Inspection, type InspectionOptions, inspectModel } from './inspection/inspection.ts';
 export { compileLeftHalf } from './lipschitz/compile-left-half.ts';
 export { displacement } from './lipschitz/displacement.ts';

@@ -138,7 +138,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
         choices: METHOD_NAMES,
         describe: `${methods} [${METHOD_NAMES[0]}]`,
       })
-      .option('n', { type: 'number', describe: 'fresh draws that count votes [10000]' })
+      .option('n', { type: 'number', describe: 'fresh draws whose votes are counted [10000]' })
       .option('alpha', { type: 'number', describe: 'failure probability per image [0.001]' })
       .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
       .option('lipschitz', {
@@ -180,7 +180,7 @@ export const selectionOptions = <T>(y: Argv<T>) =>
     })
     .option('start', { type: 'number', default: 0, describe: 'index of the first image' })
     .option('skip', { type: 'number', default: 1, describe: 'take every K-th image' })
-    .option('max', { type: 'number', describe: 'stop after this many certified images' });
+    .option('max', { type: 'number', describe: 'certify at most this many images' });
 
 export const outputOptions = <T>(y: Argv<T>) =>
   y

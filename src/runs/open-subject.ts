@@ -106,7 +106,7 @@ export function dataSpec({ data, model }: SubjectRequest, { metadata }: Model): 
     throw new UsageError({
       what: 'no data to certify',
       why: 'neither --data nor the model (metadata splitz.dataset) names a data set',
-      remedy: 'Add --data mnist:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
+      remedy: 'Add --data mnist:FOLDER, fashion:FOLDER, cifar10:FOLDER, images:FOLDER, npz:FILE or glyphs.',
     });
   }
   if (data === undefined && isKindOnly(spec)) {

@@ -26,7 +26,7 @@ import { drawnSeed } from '../../smoothing/noise/drawn-seed.ts';
 import { contextOf } from '../context.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { AttackFlags } from '../declarations/attack.ts';
-import { placeNote } from '../place-note.ts';
+import { placeNotes } from '../place-note.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { type AttackProgress, startAttackProgress } from '../terminal/attack-progress.ts';
 import { renderAttack, summariseAttack } from '../terminal/attack-summary.ts';
@@ -63,7 +63,7 @@ async function within(flags: AttackFlags, context: Context): Promise<void> {
   try {
     const file = await openAttackFile(path, opened.header);
     try {
-      note(context, placeNote(path, file));
+      for (const text of placeNotes(path, file)) note(context, text);
       const progress = startAttackProgress(process.stderr, target.indices.length, flags.quiet);
       try {
         await attackAll(target, opened, file, path, progress);

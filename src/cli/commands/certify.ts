@@ -35,7 +35,7 @@ import { contextOf } from '../context.ts';
 import { dataNotes } from '../data-notes.ts';
 import type { CertifyFlags } from '../declarations/certify.ts';
 import { modelStem, resultName } from '../default-names.ts';
-import { placeNote } from '../place-note.ts';
+import { placeNotes } from '../place-note.ts';
 import { applyPolicy } from '../policy.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
@@ -85,7 +85,7 @@ async function within(
     for (const text of seriesNotes(opened.header)) note(text);
     const results = await openResults(flags, path, opened.header);
     try {
-      note(results.place);
+      for (const text of results.places) note(text);
       const planned = plannedImages(opened.header);
       const progress = startProgress(process.stderr, planned, results.file.outcomes, flags.quiet);
       listen((message) => {
@@ -147,8 +147,8 @@ interface OpenedResults {
   readonly file: ResultFile;
   /** Path of the result file; null for stdout. */
   readonly path: string | null;
-  /** Where the records go, for people. */
-  readonly place: string;
+  /** Where the records go, for people: lines. */
+  readonly places: readonly string[];
 }
 
 /** Where the records go; null for stdout. */
@@ -180,12 +180,12 @@ async function openResults(
     return {
       file: await openResultStream(process.stdout, header, flags.format === 'tsv' ? 'tsv' : 'jsonl'),
       path: null,
-      place: 'out    stdout (nothing to resume from)',
+      places: ['out    stdout (nothing to resume from)'],
     };
   }
   const file = await openResultFile(path, header);
   const repaired = file.repaired === 'nothing' ? '' : `, ${file.repaired} cut off`;
-  return { file, path, place: placeNote(path, file, repaired) };
+  return { file, path, places: placeNotes(path, file, repaired) };
 }
 
 /**

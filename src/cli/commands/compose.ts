@@ -33,7 +33,9 @@ function report(
       ? `, step ${diffusion.timestep} of its schedule`
       : scaling === null
         ? ''
-        : `, scaled from sigma ${scaling.trained} to ${scaling.sigma}`;
+        : scaling.trained === scaling.sigma
+          ? `, used as it is at sigma ${scaling.sigma}`
+          : `, scaled from sigma ${scaling.trained} to ${scaling.sigma}`;
   process.stderr.write(
     `the denoiser stands behind '${visible(split)}'${used}; the whole = its parts, largest relative difference ${largestDifference.toExponential(1)}\nsha256 ${sha256}\n`,
   );

@@ -1,6 +1,6 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
@@ -38,6 +38,7 @@ export async function run(flags: SplitFlags): Promise<void> {
       remedy: 'Add --force to overwrite it, or choose another --out-dir.',
     });
   }
+  mkdirSync(flags.outDir, { recursive: true });
   await saveModel(halves.left, left);
   await saveModel(halves.right, right);
   const result = {

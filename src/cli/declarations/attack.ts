@@ -64,10 +64,17 @@ const builder = <T>(y: Argv<T>) =>
       ),
     ),
   )
-    .option('output', { type: 'string', hidden: true })
-    .option('force-eval', { type: 'boolean', hidden: true, default: false })
-    .option('n0', { type: 'number', hidden: true })
-    .option('bound', { choices: VOTE_BOUND_NAMES, hidden: true })
+    .option('output', { type: 'string', hidden: true, describe: 'as of certify, where SOURCE is a model' })
+    .option('force-eval', {
+      ...{ type: 'boolean', hidden: true, default: false },
+      describe: 'as of certify, where SOURCE is a model',
+    })
+    .option('n0', { type: 'number', hidden: true, describe: 'as of certify, where SOURCE is a model' })
+    .option('bound', {
+      choices: VOTE_BOUND_NAMES,
+      hidden: true,
+      describe: 'as of certify, where SOURCE is a model',
+    })
     .example('$0 attack run.jsonl --max 10', 'ten certificates of a run')
     .example('$0 attack net.onnx --data mnist:DIR --undefended', 'the network alone');
 

@@ -123,13 +123,14 @@ export function renderAttack(
     style,
   );
   const norm = header.certified?.norm ?? 'l2';
-  const number = (value: number | null): string => (value === null ? '-' : value.toFixed(3));
+  const down = (value: number | null): string => (value === null ? '-' : roundDown(value, 3));
+  const up = (value: number | null): string => (value === null ? '-' : roundUp(value, 3));
   const text = [
-    `${summary.changed} of ${summary.attacked} answers changed by a confirmed perturbation, median ${norm} distance ${number(summary.medianAttacked)}.`,
+    `${summary.changed} of ${summary.attacked} answers changed by a confirmed perturbation, median ${norm} distance ${up(summary.medianAttacked)}.`,
     ...(plain
       ? ['The network alone was attacked, without noise: no certificate is involved.']
       : [
-          `Certified radius: median ${number(summary.medianCertified)}; attacked distance over certified radius: median ${number(summary.medianRatio)}.`,
+          `Certified radius: median ${down(summary.medianCertified)}; attacked distance over certified radius: median ${up(summary.medianRatio)}.`,
           `${summary.contradictions} of ${summary.certificates} certificates contradicted; chance alone gives ${summary.expectedByChance.toPrecision(2)} at most.`,
         ]),
     ...(header.settings.clipped

@@ -226,9 +226,11 @@ function perChannel(
   const all = values.length === 1 ? new Array<number>(channels).fill(values[0] as number) : [...values];
   if (all.length !== channels || !all.every(valid)) {
     throw new UsageError({
-      what: `--${name} ${values.join(',')} does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`,
-      why: `one ${name === 'std' ? 'positive ' : ''}number per channel is expected`,
-      remedy: `Give ${channels} numbers separated by commas, in the model's own units (after --scale).`,
+      what: all.every(valid)
+        ? `--${name} ${values.join(',')} does not fit images of ${channels} channel${channels === 1 ? '' : 's'}`
+        : `--${name} ${values.join(',')} is out of range`,
+      why: `one ${name === 'std' ? 'positive ' : 'finite '}number per channel is expected`,
+      remedy: `Give ${channels === 1 ? 'one number' : `${channels} numbers separated by commas`}, in units of --scale.`,
     });
   }
   return all;

@@ -145,7 +145,7 @@ export function judged({
       return findingOf(otherPreparation, {
         where: 'input',
         what: `on ${images} images of ${data} ${network} finds ${percent(best.right)} of the labels with ${options}, and ${percent(asGiven)} as given`,
-        remedy: `Check with the vendor how pixels are prepared; if so, use ${options}. Nothing is changed automatically.`,
+        remedy: `Check with the vendor how pixels are prepared; if they are prepared so, use ${options}. Nothing is changed automatically.`,
       });
     }
   }

@@ -7,6 +7,7 @@ import { type ConsistencySettings, consistencyLoss } from './consistency.ts';
 import { type GaussianSettings, gaussianLoss } from './gaussian.ts';
 import type { SmoothingLoss } from './loss.ts';
 import { LARGEST_MARGIN, type MacerSettings, macerLoss } from './macer.ts';
+import { MARGIN_LOSSES } from './margin.ts';
 import { type SmoothMixSettings, smoothMixLoss } from './smoothmix.ts';
 
 /** Plain JSON; `kind` tells them apart. */
@@ -50,7 +51,11 @@ function isKind(name: string): name is Kind {
 export function parseLoss(text: string): LossSettings {
   const [name, rest] = split(text, ':');
   if (!isKind(name)) {
-    throw refusal(text, `there is no loss "${name}"`, `Use one of: ${lossNames.join(', ')}.`);
+    throw refusal(
+      text,
+      `there is no loss "${name}"`,
+      `Use one of: ${lossNames.join(', ')}; without noise ${MARGIN_LOSSES.join(' or ')}.`,
+    );
   }
   const numbers: { [key: string]: number } = {};
   for (const item of rest === '' ? [] : rest.split(',')) {
