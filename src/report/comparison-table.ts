@@ -16,8 +16,9 @@ export function comparisonTable(all: readonly NamedSeries[]): Table {
         align: 'right' as const,
       })),
     ],
-    rows: all.map(({ name, series: { score, medianLocalLipschitz } }) => {
-      const { mean, lower, approximateHalfWidth: half } = averageRadius(score);
+    rows: all.map(({ name, run, series: { score, medianLocalLipschitz } }) => {
+      const dependence = run.kind === 'result' ? run.header.dependence : 'independent';
+      const { mean, lower, approximateHalfWidth: half } = averageRadius(score, dependence);
       const none = score.images === 0;
       return [
         name,

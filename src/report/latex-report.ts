@@ -1,7 +1,7 @@
 /** The certified accuracies as a LaTeX table for a paper (package booktabs), in the rows and columns the field uses. */
 
 import { roundDown, shareDown } from '../ground/decimal.ts';
-import { averageRadius, certifiedCount } from '../statistics/accuracy.ts';
+import { certifiedCount, meanRadius } from '../statistics/accuracy.ts';
 import { escapeLatex } from './escape.ts';
 import type { Report } from './report.ts';
 import { estimateWarnings } from './statements.ts';
@@ -29,7 +29,7 @@ export function latexReport({ title, tool, norm, series, radii, sections }: Repo
       const shares = radii.map((radius) =>
         none ? '--' : shareDown(certifiedCount(score, radius), score.images, 1),
       );
-      const acr = none ? '--' : roundDown(averageRadius(score).mean, 3);
+      const acr = none ? '--' : roundDown(meanRadius(score), 3);
       return `${text(name)} & ${[acr, ...shares, score.abstained].join(' & ')} \\\\`;
     }),
     '\\bottomrule',

@@ -127,27 +127,40 @@ export function shareBand(score: Score, radius: number): { readonly lower: numbe
 export interface AverageRadius {
   /** mean(correct · radius) over the images. */
   readonly mean: number;
-  /** A 95 % lower confidence bound on its population value that assumes nothing about the distribution. */
+  /**
+   * A 95 % lower confidence bound on its population value that assumes nothing about the distribution but that images and their noise
+   * are independent: 0 where images share their noise, since a bet is on one mean, and each group of them has its own.
+   */
   readonly lower: number;
   /** Half-width of the usual interval mean ± z·s/√N: a normal approximation, not a bound. */
   readonly approximateHalfWidth: number;
 }
 
-/** ACR of a score, in input units. */
-export function averageRadius(score: Score): AverageRadius {
+/** ACR of a score, in input units: no bound. */
+export const meanRadius = ({ credited }: Score): number =>
+  credited.length === 0 ? 0 : moments(credited).mean;
+
+/** ACR of a score, in input units, with what is known of the population's. */
+export function averageRadius(score: Score, dependence: RunHeader['dependence']): AverageRadius {
   if (score.images === 0) return { mean: 0, lower: 0, approximateHalfWidth: Infinity };
   const y = independent(score).credited;
   const { mean, variance } = moments(y);
   return {
     mean: moments(score.credited).mean,
-    lower: bettingLowerBound(y, mean, RHO),
+    lower: dependence === 'shared' ? 0 : bettingLowerBound(y, mean, RHO),
     approximateHalfWidth: y.length < 2 ? Infinity : Z_TWO_SIDED * Math.sqrt(variance / y.length),
   };
 }
 
-/** A lower confidence bound on the population's ACR at level 1 - rho; 0 without images. */
-export function averageRadiusLower({ credited }: Pick<Tally, 'credited'>, rho: number): number {
-  return credited.length === 0 ? 0 : bettingLowerBound(credited, moments(credited).mean, rho);
+/** A lower confidence bound on the population's ACR at level 1 - rho; 0 without images, or where they share their noise. */
+export function averageRadiusLower(
+  { credited }: Pick<Tally, 'credited'>,
+  rho: number,
+  dependence: RunHeader['dependence'],
+): number {
+  return credited.length === 0 || dependence === 'shared'
+    ? 0
+    : bettingLowerBound(credited, moments(credited).mean, rho);
 }
 
 function moments(y: readonly number[]): { mean: number; variance: number } {

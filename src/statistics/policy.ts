@@ -133,7 +133,7 @@ export function judge(requirement: Requirement, header: RunHeader, outcomes: rea
   if (outcomes.length === 0) return not('there are no images');
   if (quantity !== 'abstained' && header.series[0]?.guarantee !== 'certificate')
     return not('the radii are an estimate, not a bound, and can meet no requirement');
-  if (quantity === 'acr') return ofAverage(requirement, score);
+  if (quantity === 'acr') return ofAverage(requirement, score, header.dependence);
   const countIn = (tally: Tally): number =>
     quantity === 'abstained' ? tally.abstained : certifiedCount(tally, radius);
   const count = countIn(score);
@@ -176,16 +176,16 @@ const unreadable = (header: RunHeader): string => {
 /** A confidence as the user wrote it: "95", "99.9". */
 export const inPercent = (confidence: number): string => String(Number((100 * confidence).toPrecision(9)));
 
-function ofAverage(requirement: Requirement, score: Score): Judgement {
+function ofAverage(requirement: Requirement, score: Score, dependence: RunHeader['dependence']): Judgement {
   const mean = score.credited.reduce((sum, radius) => sum + radius, 0) / score.images;
   const { confidence } = requirement;
   if (confidence === null) return judged(requirement, mean, roundDown(mean, 4));
-  const bound = averageRadiusLower(independent(score), 1 - confidence);
+  const bound = averageRadiusLower(independent(score), 1 - confidence, dependence);
   const level = inPercent(confidence);
   return judged(
     requirement,
     bound,
-    `${roundDown(mean, 4)}; at least ${roundDown(bound, 4)} with ${level} % confidence`,
+    `${roundDown(mean, 4)}; at least ${roundDown(bound, 4)} with ${level} % confidence${dependence === 'shared' ? ' (images share their noise: no better bound)' : ''}`,
   );
 }
 

@@ -65,7 +65,7 @@ export function summarise(
       guarantee: series[k]?.guarantee ?? 'certificate',
       score,
       shares: radii.map((radius) => certifiedShare(score, radius)),
-      averageRadius: averageRadius(score),
+      averageRadius: averageRadius(score, dependence),
       failureAllowance: failureAllowance(score.alpha, Math.max(1, score.images), dependence),
       medianLocalLipschitz: median(
         outcomes.flatMap(({ verdicts }) => {

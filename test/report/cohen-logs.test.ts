@@ -60,7 +60,7 @@ describe.skipIf(absent !== '')(`the replication logs of ../shared${absent}`, () 
         const deviation = Math.sqrt((p * (1 - p)) / 500);
         expect(Math.abs((counted[k] ?? 0) / 10_000 - p), `at ${k / 4}`).toBeLessThan(3.3 * deviation);
       });
-      if (acr !== null) expect(Math.abs(averageRadius(score).mean - acr)).toBeLessThan(0.04);
+      if (acr !== null) expect(Math.abs(averageRadius(score, 'independent').mean - acr)).toBeLessThan(0.04);
       const latex = latexReport(reportOf(run));
       for (const images of counted.slice(0, -1)) expect(latex).toContain(` ${shareDown(images, 10_000, 1)} `);
     });

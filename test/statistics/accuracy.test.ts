@@ -50,7 +50,7 @@ describe('certified accuracy', () => {
     expect(one.measure).toBe('certified accuracy');
     expect([0, 0.25, 0.250_001, 0.5, 0.6].map((r) => certifiedCount(one, r))).toEqual([3, 2, 1, 1, 0]);
     expect(one.abstained).toBe(1);
-    expect(averageRadius(one).mean).toBeCloseTo(0.75 / 5, 15);
+    expect(averageRadius(one, 'independent').mean).toBeCloseTo(0.75 / 5, 15);
   });
 
   test('without labels it is a certified fraction, whatever the class', () => {
@@ -109,8 +109,8 @@ describe('equal images', () => {
     expect(once.distinct).toBeNull();
     const { lower, upper } = certifiedShare(once, 0.25);
     expect(certifiedShare(often, 0.25)).toEqual({ radius: 0.25, certified: 5, images: 6, lower, upper });
-    expect(averageRadius(often).lower).toBe(averageRadius(once).lower);
-    expect(averageRadius(often).mean).toBeCloseTo(2.6 / 6, 15);
+    expect(averageRadius(often, 'independent').lower).toBe(averageRadius(once, 'independent').lower);
+    expect(averageRadius(often, 'independent').mean).toBeCloseTo(2.6 / 6, 15);
   });
 
   test('count as one that is right only if all copies are', () => {
@@ -147,7 +147,7 @@ describe('average certified radius', () => {
     const u = uniforms(11);
     let misses = 0;
     for (let run = 0; run < 2000; run++) {
-      const bound = averageRadius(score(Array.from({ length: images }, () => draw(u)))).lower;
+      const bound = averageRadius(score(Array.from({ length: images }, () => draw(u))), 'independent').lower;
       if (bound > mean) misses++;
     }
     return misses / 2000;
@@ -165,7 +165,10 @@ describe('average certified radius', () => {
     const u = uniforms(5);
     let normalMisses = 0;
     for (let run = 0; run < 500; run++) {
-      const { mean, approximateHalfWidth } = averageRadius(score(Array.from({ length: 60 }, () => rare(u))));
+      const { mean, approximateHalfWidth } = averageRadius(
+        score(Array.from({ length: 60 }, () => rare(u))),
+        'independent',
+      );
       if (Math.abs(mean - 0.2) > approximateHalfWidth) normalMisses++;
     }
     expect(normalMisses / 500).toBeGreaterThan(0.2);
@@ -175,15 +178,27 @@ describe('average certified radius', () => {
     const u = uniforms(2);
     const { mean, lower, approximateHalfWidth } = averageRadius(
       score(Array.from({ length: 500 }, () => (u() < 0.2 ? 0 : 1.5 * u()))),
+      'independent',
     );
     expect(lower).toBeLessThan(mean);
     expect((mean - lower) / approximateHalfWidth).toBeLessThan(1.6);
   });
 
+  test('there is none where images share their noise: groups of them have means of their own', () => {
+    const radii = Array.from({ length: 60 }, (_, k) => 1 + (k % 2) / 10);
+    expect(averageRadius(score(radii), 'independent').lower).toBeGreaterThan(0.5);
+    const { mean, lower } = averageRadius(score(radii), 'shared');
+    expect([mean > 1, lower]).toEqual([true, 0]);
+  });
+
   test('nothing certified, or no image, gives 0', () => {
-    expect(averageRadius(score([0, 0, 0]))).toEqual({ mean: 0, lower: 0, approximateHalfWidth: 0 });
-    expect(averageRadius(score([])).lower).toBe(0);
-    expect(averageRadius(score([1])).approximateHalfWidth).toBe(Infinity);
+    expect(averageRadius(score([0, 0, 0]), 'independent')).toEqual({
+      mean: 0,
+      lower: 0,
+      approximateHalfWidth: 0,
+    });
+    expect(averageRadius(score([]), 'independent').lower).toBe(0);
+    expect(averageRadius(score([1]), 'independent').approximateHalfWidth).toBe(Infinity);
   });
 });
 

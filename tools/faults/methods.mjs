@@ -82,6 +82,13 @@ export const METHOD_FAULTS = [
     tests: DETERMINISTIC,
   },
   {
+    name: 'ACR: a lower bound where images share their noise',
+    file: 'src/statistics/accuracy.ts',
+    from: "lower: dependence === 'shared' ? 0 : ",
+    to: 'lower: ',
+    tests: 'test/statistics/accuracy.test.ts',
+  },
+  {
     name: 'confirm: the lead is that of the file',
     file: CONFIRM,
     from: 'leadsOf([...evaluation.latent.value], evaluation.latent.error, prediction)',

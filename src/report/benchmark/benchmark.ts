@@ -8,13 +8,7 @@ import { type Method, valuesOf, type WithOrigins } from '../../methods/method.ts
 import type { Norm } from '../../records/norm.ts';
 import type { SeriesHeader } from '../../records/record.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
-import {
-  type AverageRadius,
-  averageRadius,
-  type CertifiedShare,
-  certifiedShare,
-  type Measure,
-} from '../../statistics/accuracy.ts';
+import { type CertifiedShare, certifiedShare, type Measure, meanRadius } from '../../statistics/accuracy.ts';
 import { imagesDifference } from '../../statistics/same-images.ts';
 import { type AuditedRun, type NamedSeries, namedSeries, type ResultRun } from '../audited-run.ts';
 import { tableRadii } from '../table-radii.ts';
@@ -54,7 +48,8 @@ export interface BenchmarkEntry extends Alike {
   readonly seconds: number | null;
   /** Bytes of a certificate in the result file, on average. */
   readonly bytes: number | null;
-  readonly averageRadius: AverageRadius;
+  /** Of these images: no bound. */
+  readonly averageRadius: number;
 }
 
 /** The entries whose radii are in one norm: they alone share a curve. */
@@ -150,7 +145,7 @@ function entryOf({ name, series, run }: NamedSeries, radii: readonly number[]): 
     ),
     seconds: meanOf(certificates.map(({ seconds }) => seconds)),
     bytes: meanOf(certificates.map((certificate) => Buffer.byteLength(JSON.stringify(certificate)))),
-    averageRadius: averageRadius(score),
+    averageRadius: meanRadius(score),
   };
 }
 

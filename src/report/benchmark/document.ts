@@ -58,6 +58,6 @@ function rowOf(entry: BenchmarkEntry, k: number, sameImages: boolean): (string |
     ...[images, entry.abstained, entry.right, entry.measure, share.radius, share.certified],
     ...[images === 0 ? null : share.certified / images, share.lower, share.upper],
     ...QUANTILES.map((_, q) => entry.pA?.quantiles[q] ?? null),
-    ...[entry.unanimous, entry.samples, entry.seconds, entry.bytes, entry.machine, entry.averageRadius.mean],
+    ...[entry.unanimous, entry.samples, entry.seconds, entry.bytes, entry.machine, entry.averageRadius],
   ];
 }

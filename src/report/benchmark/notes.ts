@@ -69,7 +69,7 @@ export function notesOf(benchmark: Benchmark): string[] {
 function averages(entries: readonly BenchmarkEntry[]): string[] {
   if (entries.length === 0) return [];
   const each = entries.map(
-    ({ name, norm, n, images, averageRadius: { mean } }) =>
+    ({ name, norm, n, images, averageRadius: mean }) =>
       `${name} ${roundDown(mean, 4)} (${[...(norm === 'l2' ? [] : [norm]), `${images} images`, ...(n === null ? [] : [`n = ${n}`])].join(', ')})`,
   );
   return [

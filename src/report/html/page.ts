@@ -1,7 +1,7 @@
 /** The report as one self-contained HTML file: no script, nothing loaded, the raw results inside. */
 
 import { roundDown, shareDown } from '../../ground/decimal.ts';
-import { averageRadius, type Score } from '../../statistics/accuracy.ts';
+import { meanRadius, type Score } from '../../statistics/accuracy.ts';
 import type { AuditedRun, NamedSeries } from '../audited-run.ts';
 import { comparisonTable } from '../comparison-table.ts';
 import { html, type Markup } from '../markup.ts';
@@ -122,7 +122,7 @@ function tiles(series: readonly NamedSeries[]): Markup {
   const words = score.measure === 'certified accuracy' ? 'certified accuracy' : 'certified fraction';
   const facts: [name: string, of: (score: Score) => string][] = [
     [`${words} at radius 0`, ({ radii, images }) => `${shareDown(radii.length, images, 1)}\u00a0%`],
-    ['average certified radius', (its) => roundDown(averageRadius(its).mean, 3)],
+    ['average certified radius', (its) => roundDown(meanRadius(its), 3)],
     ['largest certified radius', ({ radii }) => roundDown(radii.at(-1) ?? 0, 3)],
     [`abstained, of ${score.images} images`, ({ abstained }) => String(abstained)],
   ];
