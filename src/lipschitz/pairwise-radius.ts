@@ -96,10 +96,8 @@ export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: Dis
   return {
     isUpperBound: bound !== 'power',
     movedOn(evaluation, against, r) {
-      const on = (ball: Moved | null): ScoreMovement =>
-        ball === null
-          ? { moved: unbounded(against), forwardError: Number.POSITIVE_INFINITY }
-          : { moved: ball.of(against), forwardError: forwardErrorOnBall(half, evaluation, ball.bases) };
+      const on = (moved: Moved | null): ScoreMovement =>
+        ballOf({ half, evaluation, against, leads: [], errors: 0 }, moved);
       const bySegments = on(segmentwise(evaluation).prove(r));
       if (linear === null) return bySegments;
       const kept = on(linear(evaluation).prove(r));

@@ -4,6 +4,7 @@
  */
 import { inflate } from '../../ground/rounding-error.ts';
 import { shuffled } from '../../ground/shuffled.ts';
+import type { Evaluation } from '../../lipschitz/evaluate-left-half.ts';
 import { Stage } from '../../smoothing/noise/philox.ts';
 import { gaussianProbe } from '../../smoothing/noise/probe.ts';
 import { worthOf } from '../../statistics/sample-worth.ts';
@@ -31,8 +32,10 @@ export const confirmMargins: Method<
   for (const claim of shuffled(answered, seed, ({ index }) => index)) {
     if (bounds === null ? performance.now() > until : sample >= bounds) break;
     const image = await data.image(claim.index);
+    const evaluation = network.evaluate(image);
     const why =
-      scoreFault(network, image, claim, seed) ?? (proved ? marginFault(network, image, claim) : null);
+      scoreFault(network, image, evaluation, claim, seed) ??
+      (proved ? marginFault(network, evaluation, claim) : null);
     if (why !== null) return { fault: { claim, why }, checked: [], unchecked: [] };
     sample++;
   }
@@ -68,12 +71,12 @@ function described(sample: number, answered: number, seed: number, proved: boole
 function scoreFault(
   network: BoundedNetwork,
   image: Float32Array,
+  { latent: { value, error } }: Evaluation,
   { index, certificate }: Claim,
   seed: number,
 ): string | null {
   const { scores, scoreError } = certificate.evidence as DeterministicEvidence;
   const { prediction, radius } = certificate;
-  const { value, error } = network.evaluate(image).latent;
   // Two evaluations of float64: each is within its own bound of the exact scores.
   const other = value.findIndex((v, i) => !(Math.abs(v - (scores[i] ?? Number.NaN)) <= 2 * error));
   if (other >= 0)
@@ -93,11 +96,10 @@ function scoreFault(
 }
 
 /** What is wrong with a margin when it is proved again, or null. */
-function marginFault(network: BoundedNetwork, image: Float32Array, { certificate }: Claim): string | null {
+function marginFault(network: BoundedNetwork, evaluation: Evaluation, { certificate }: Claim): string | null {
   const { radius } = certificate;
   const prediction = certificate.prediction ?? 0;
   const { moved } = certificate.evidence as DeterministicEvidence;
-  const evaluation = network.evaluate(image);
   const leads = leadsOf([...evaluation.latent.value], evaluation.latent.error, prediction);
   const nearest = Math.min(...leads);
   if (!(nearest > 0))
