@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { DisplacementBound } from '../../src/lipschitz/displacement-bounds.ts';
 import { answered, leadsOf, marginCertificate } from '../../src/methods/deterministic/certificate.ts';
 import { deterministic } from '../../src/methods/deterministic/method.ts';
-import { boundedNetwork } from '../../src/methods/deterministic/network.ts';
+import { boundedNetwork, differences } from '../../src/methods/deterministic/network.ts';
 import type { DeterministicEvidence } from '../../src/methods/deterministic/schema.ts';
 import type { Certificate, Subject } from '../../src/methods/method.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
@@ -18,6 +18,7 @@ import { openSession, runRows } from '../../src/onnx/runtime/session.ts';
 import type { RunHeader, SeriesHeader } from '../../src/records/record.ts';
 import { floatTensor, intAttr, intTensor, node, type Parts, tinyModel } from '../onnx/tiny-model.ts';
 import { randomSource } from '../operators/random.ts';
+import { randomMap } from '../operators/random-convolution.ts';
 import { exampleHeader, setting } from '../records/run.ts';
 import { openTestContext, subjectOf } from './open.ts';
 
@@ -285,6 +286,15 @@ function nearestOther(
   visit(0, 0);
   return nearest;
 }
+
+describe('differences of rows that are computed', () => {
+  it('count what computing them rounds, also where they are equal: a scaled convolution', () => {
+    const { map } = randomMap(1);
+    const rows = Array.from({ length: map.rows }, () => new Float64Array(map.cols).fill(1));
+    const least = 2 ** -53 * map.absoluteNorm() * map.rows;
+    expect(differences(rows, 0, map).error - 2.001 * map.error).toBeGreaterThan(least);
+  });
+});
 
 describe('a small network of MinMax or another activation', () => {
   const kinds = ['minmax', 'Relu', 'Tanh', 'residual'] as const;

@@ -107,7 +107,7 @@ const rowsOf = (matrix: LinearMap): Float64Array[] =>
   });
 
 /** Row j less every row, one rounding per entry; what the map is off by counts twice, and rows that are not stored are off by more. */
-function differences(rows: readonly Float64Array[], j: number, map: LinearMap): SparseMatrix {
+export function differences(rows: readonly Float64Array[], j: number, map: LinearMap): SparseMatrix {
   const { cols, error } = map;
   // Of K rows whose magnitudes have a Frobenius norm of sqrt(K) || |A| ||: the error of each, and K times that of row j.
   const computing =
