@@ -16,6 +16,7 @@ rmSync(join(root, 'dist'), { recursive: true, force: true });
 for (const [source, kernel] of [
   ['src/smoothing/noise/noise-kernel/assembly.ts', 'dist/smoothing/noise-kernel.wasm'],
   ['src/operators/algebra/patch-kernel/assembly.ts', 'dist/operators/patch-kernel.wasm'],
+  ['src/operators/algebra/row-kernel/assembly.ts', 'dist/operators/row-kernel.wasm'],
 ]) {
   mkdirSync(dirname(join(root, kernel)), { recursive: true });
   run(

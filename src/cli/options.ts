@@ -143,7 +143,7 @@ export const drawOptions = <T>(y: Argv<T>) =>
       .option('seed', { type: 'number', describe: 'seed of the noise [drawn from the operating system]' })
       .option('lipschitz', {
         choices: DISPLACEMENT_BOUNDS,
-        describe: 'bound on the left half [secant]; linear: larger radii, slower; power: an ESTIMATE',
+        describe: 'bound on the left half [linear]; secant: smaller radii, faster; power: an ESTIMATE',
       })
       .option('provider', {
         choices: ['auto', ...PROVIDERS] as const,

@@ -4,6 +4,9 @@
 export const DISPLACEMENT_BOUNDS = ['global', 'mask', 'secant', 'linear', 'power'] as const;
 export type DisplacementBound = (typeof DISPLACEMENT_BOUNDS)[number];
 
+/** The tightest. Behind a single nonlinearity it is `secant`, at the same cost. */
+export const DEFAULT_BOUND: DisplacementBound = 'linear';
+
 /** Those that multiply norms of single segments (displacement.ts). */
 export type SegmentwiseBound = Exclude<DisplacementBound, 'linear'>;
 

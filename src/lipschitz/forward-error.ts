@@ -6,11 +6,15 @@
  */
 
 import { inflate, normUp } from '../ground/rounding-error.ts';
+import { remembered } from '../operators/algebra/remembered.ts';
 import { type Movement, type Nearby, outputError } from '../operators/nonlinear/nonlinearity.ts';
 import type { AffineForm } from './affine-form.ts';
 import { reach } from './displacement.ts';
 import { type Evaluation, formError, type Magnitude } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
+
+/** Of what was evaluated at the centre: a search asks for it at every radius. */
+const centreNorm = remembered((value: Float64Array): number => normUp(value));
 
 /** Upper bound on the l2 movement of a form, from norms that are known already. */
 function coarseMovement(form: AffineForm, bases: readonly Movement[]): number {
@@ -30,7 +34,7 @@ export function forwardErrorOnBall(
   bases: readonly Movement[],
 ): number {
   const magnitudes: Magnitude[] = [
-    { norm: inflate(normUp(evaluation.bases[0]!.value) + bases[0]!.rho, 4), error: 0 },
+    { norm: inflate(centreNorm(evaluation.bases[0]!.value) + bases[0]!.rho, 4), error: 0 },
   ];
   for (const [index, step] of half.steps.entries()) {
     const z = evaluation.inputs[index]!;
@@ -46,7 +50,7 @@ export function forwardErrorOnBall(
     // second-order effect, and for written-out matrices within the margin of `absoluteNorm`: counted all the same, because
     // that is cheaper than making this argument for every kind of map.
     if (!(own < Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY;
-    magnitudes.push({ norm: inflate(normUp(output.value) + outputMoved + own, 6), error: own });
+    magnitudes.push({ norm: inflate(centreNorm(output.value) + outputMoved + own, 6), error: own });
   }
   return formError(half.output, magnitudes);
 }

@@ -385,6 +385,21 @@ async function certified(
   return made;
 }
 
+it.each(['global', 'linear'] as const)(
+  'many images have the certificates that each has alone, by `%s`',
+  async (bound) => {
+    const random = randomSource(21);
+    const images = Array.from({ length: 19 }, () => Float32Array.from(random.float32s(3, 1)));
+    const parts = deep(4, 3, 4);
+    const withoutTime = (made: readonly Certificate<DeterministicEvidence>[]) =>
+      made.map((certificate) => ({ ...certificate, seconds: null }));
+    const together = withoutTime(await certified(parts, bound, images));
+    expect(together.some(({ radius }) => radius > 0)).toBe(true);
+    for (const [k, image] of images.entries())
+      expect(withoutTime(await certified(parts, bound, [image]))).toEqual([together[k]]);
+  },
+);
+
 describe('what ONNX Runtime makes of the scores at the image', () => {
   const identity = [
     [1, 0],

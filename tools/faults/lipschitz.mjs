@@ -476,8 +476,8 @@ const TERM_BY_TERM = [
   {
     name: 'forward error: a bias is added without rounding',
     file: 'src/lipschitz/evaluate-left-half.ts',
-    from: 'let total = form.biasError + gamma(form.terms.length + 1) * normUp(form.bias);',
-    to: 'let total = form.biasError + 0 * gamma(form.terms.length + 1) * normUp(form.bias);',
+    from: 'let total = form.biasError + gamma(form.terms.length + 1) * bias;',
+    to: 'let total = form.biasError + 0 * gamma(form.terms.length + 1) * bias;',
     tests: TERMS,
   },
   {
@@ -592,4 +592,44 @@ const BY_SYMBOL = [
   tests: 'test/lipschitz/convolution-symbol.test.ts',
 }));
 
-export const LIPSCHITZ_FAULTS = [...SURVIVORS, ...SCALES, ...TERM_BY_TERM, ...PATCH_KERNEL, ...BY_SYMBOL];
+const TOGETHER = [
+  {
+    name: 'together: the error of every image is that of the first',
+    file: 'src/lipschitz/evaluate-left-half.ts',
+    from: 'formError(form, found[k]!.magnitudes)',
+    to: 'formError(form, found[0]!.magnitudes)',
+    tests: 'test/lipschitz/evaluate-together.test.ts',
+  },
+  {
+    name: 'together: a value that overflowed has the error of one that did not',
+    file: 'src/lipschitz/evaluate-left-half.ts',
+    from: 'if (!Number.isFinite(value[i])) return false;',
+    to: 'if (Number.isNaN(value[i])) return false;',
+    tests: 'test/lipschitz/evaluate-together.test.ts',
+  },
+  {
+    name: 'together: a row begins where the last one did',
+    file: 'src/operators/algebra/row-kernel/assembly.ts',
+    from: 'const end = load<u32>(starts);',
+    to: 'const end = load<u32>(starts);\n    k = load<u32>(starts - 4) > 0 ? load<u32>(starts - 4) - 1 : 0;',
+    rebuild: true,
+    tests: 'test/operators/row-products.test.ts',
+  },
+  {
+    name: 'together: the seventh and eighth image are the fifth and sixth',
+    file: 'src/operators/algebra/row-kernel/assembly.ts',
+    from: 'v128.load(from, 48)',
+    to: 'v128.load(from, 32)',
+    rebuild: true,
+    tests: 'test/operators/row-products.test.ts',
+  },
+];
+
+export const LIPSCHITZ_FAULTS = [
+  ...SURVIVORS,
+  ...SCALES,
+  ...TERM_BY_TERM,
+  ...PATCH_KERNEL,
+  ...BY_SYMBOL,
+  ...TOGETHER,
+];

@@ -77,7 +77,7 @@ export const METHOD_FAULTS = [
   {
     name: 'margin: what ONNX Runtime makes of the scores is not taken off',
     file: 'src/methods/deterministic/open.ts',
-    from: 'marginCertificate(network, evaluation, l2)',
+    from: 'marginCertificate(network, evaluation, differences[k]!.l2)',
     to: 'marginCertificate(network, evaluation)',
     tests: DETERMINISTIC,
   },
@@ -133,8 +133,15 @@ export const METHOD_FAULTS = [
   {
     name: 'margin: only the first images are compared with ONNX Runtime',
     file: 'src/methods/deterministic/open.ts',
-    from: 'const { l2 } = await compared(session, evaluation, pixels, classifier);',
-    to: 'const l2 = 0;',
+    from: 'const differences = await compared(session, evaluations, pixels, classifier);',
+    to: 'const differences = pixels.map(() => ({ most: 0, l2: 0 }));',
+    tests: DETERMINISTIC,
+  },
+  {
+    name: 'margin: images of a group get the scores of the first',
+    file: 'src/methods/deterministic/open.ts',
+    from: 'differences.push(difference(evaluations[k]!, data, model.path));',
+    to: 'differences.push(difference(evaluations[0]!, data, model.path));',
     tests: DETERMINISTIC,
   },
   {

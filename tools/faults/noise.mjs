@@ -213,8 +213,8 @@ export const NOISE_FAULTS = [
   {
     name: 'forward error: the image taken to stay where it is',
     file: 'src/lipschitz/forward-error.ts',
-    from: 'inflate(normUp(evaluation.bases[0]!.value) + bases[0]!.rho, 4)',
-    to: 'inflate(normUp(evaluation.bases[0]!.value), 4)',
+    from: 'inflate(centreNorm(evaluation.bases[0]!.value) + bases[0]!.rho, 4)',
+    to: 'inflate(centreNorm(evaluation.bases[0]!.value), 4)',
     tests: 'test/lipschitz/forward-error-on-ball.test.ts',
   },
   {

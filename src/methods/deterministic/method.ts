@@ -2,7 +2,9 @@
  * A deterministic certificate as a method: the whole network is bounded and nothing is sampled (GloRo, Leino et al. 2021;
  * docs/certificates.md, section 8). It is about the network itself, in exact arithmetic, and not about a smoothed classifier.
  */
+
 import { roundDown, roundUp } from '../../ground/decimal.ts';
+import { DEFAULT_BOUND } from '../../lipschitz/displacement-bounds.ts';
 import { defineMethod } from '../method.ts';
 import { askedOr } from '../sourced.ts';
 import { METHOD_SUMMARIES } from '../summaries.ts';
@@ -31,7 +33,7 @@ export const deterministic = defineMethod<DeterministicSettings, DeterministicEv
   evidence: deterministicEvidence,
 
   async resolve(asked, { classifier }) {
-    const lipschitz = askedOr<DeterministicSettings['lipschitz']>(asked, 'lipschitz', 'secant');
+    const lipschitz = askedOr(asked, 'lipschitz', DEFAULT_BOUND);
     boundedNetwork(classifier, lipschitz.value);
     return { settings: { lipschitz } };
   },

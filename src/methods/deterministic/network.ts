@@ -9,6 +9,7 @@ import { CertainNorms } from '../../lipschitz/certain-norms.ts';
 import { compileLeftHalf } from '../../lipschitz/compile-left-half.ts';
 import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import { type Evaluation, evaluateLeftHalf } from '../../lipschitz/evaluate-left-half.ts';
+import { togetherEvaluator } from '../../lipschitz/evaluate-together.ts';
 import type { LeftHalf } from '../../lipschitz/left-half.ts';
 import { createScoreBound, type ScoreBound } from '../../lipschitz/pairwise-radius.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
@@ -24,6 +25,8 @@ export interface BoundedNetwork {
   readonly bound: ScoreBound;
   /** The scores, with their forward error. */
   evaluate(image: Float32Array): Evaluation;
+  /** The same of several images, in a part of the time. */
+  evaluateTogether(images: readonly Float32Array[]): Evaluation[];
   /** y_j - y_i for every class i, without the offsets. */
   against(j: number): AffineForm;
 }
@@ -71,10 +74,15 @@ function compile({ model, input, inputDims, classes }: NetworkPart): Omit<Bounde
   }
   const rows = whole.output.terms.map(({ matrix }) => rowsOf(matrix));
   const known = new Map<number, AffineForm>();
+  let together: ReturnType<typeof togetherEvaluator> | null = null;
   return {
     whole,
     norms: new CertainNorms(whole),
     evaluate: (image) => evaluateLeftHalf(whole, Float64Array.from(image)),
+    evaluateTogether(images) {
+      together ??= togetherEvaluator(whole);
+      return together(images.map((image) => Float64Array.from(image)));
+    },
     against(j) {
       const form = known.get(j) ?? {
         size: classes,

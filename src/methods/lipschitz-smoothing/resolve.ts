@@ -1,6 +1,7 @@
 /** The settings of Lipschitz-aware smoothing: what was asked for, then the model's metadata, then a pilot, then defaults. */
 import { UsageError } from '../../ground/errors.ts';
 import type { ScoreMapName } from '../../ground/score-map-names.ts';
+import { DEFAULT_BOUND } from '../../lipschitz/displacement-bounds.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { Sourced } from '../../records/record.ts';
@@ -85,7 +86,7 @@ function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): Set
   const compared = askedOr(asked, 'compared', Math.min(DEFAULT_COMPARED, n.value));
   if (asked['scores']?.value !== 'votes') requireUsefulComparison(compared.value, n.value, alpha.value);
   checkScores(asked);
-  return { split, sigma, n0, n, alpha, compared, lipschitz: askedOr(asked, 'lipschitz', 'secant') };
+  return { split, sigma, n0, n, alpha, compared, lipschitz: askedOr(asked, 'lipschitz', DEFAULT_BOUND) };
 }
 
 /** Draws compared can only show so much: with too few even a perfect agreement leaves a score of 1/2 in doubt. */

@@ -137,6 +137,6 @@ export function boundAskedFor(
     what: `--lipschitz ${lipschitz} certifies nothing at the cut '${cut.name}'`,
     where,
     why: `${where} has no Lipschitz constant on all of space, only bounds on balls around images, and only secant and linear use these`,
-    remedy: 'Use --lipschitz secant (the default), or cut before that node.',
+    remedy: 'Use --lipschitz linear (the default), or cut before that node.',
   });
 }

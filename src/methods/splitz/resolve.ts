@@ -1,7 +1,7 @@
 /** Where SPLITZ cuts the network and how much noise it adds there: what was asked for, then the model's metadata, then defaults. */
 import { firstReadable } from '../../datasets/readable-images.ts';
 import { UsageError } from '../../ground/errors.ts';
-import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
+import { DEFAULT_BOUND, type DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
 import { DEFAULT_DELTA, type LeftHalfBound } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { Sourced } from '../../records/record.ts';
@@ -84,7 +84,7 @@ function settledBefore(asked: Asked, metadata: ReadonlyMap<string, string>): Set
   const read = numberFrom('model metadata splitz.sigma');
   const level = chosen(asked['sigma'], metadata, 'splitz.sigma', read);
   if (level !== null) sigmaOf(level.value);
-  return { split, level, votes: resolveVotes(asked), lipschitz: askedOr(asked, 'lipschitz', 'secant') };
+  return { split, level, votes: resolveVotes(asked), lipschitz: askedOr(asked, 'lipschitz', DEFAULT_BOUND) };
 }
 
 /** The noise of plain smoothing alongside, where one was asked for. */

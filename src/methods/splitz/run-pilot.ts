@@ -1,6 +1,6 @@
 /** The pilot of `plan`: which cut and noise are tried, which of them is best, and what its certificates say of other settings. */
 
-import type { DisplacementBound } from '../../lipschitz/displacement-bounds.ts';
+import { DEFAULT_BOUND } from '../../lipschitz/displacement-bounds.ts';
 import { DEFAULT_DELTA } from '../../lipschitz/input-radius.ts';
 import type { Cut } from '../../onnx/cuts.ts';
 import type { PreparedClassifier } from '../../onnx/intake/prepare-classifier.ts';
@@ -51,7 +51,7 @@ export async function pilotSplitz(
 ): Promise<Pilot> {
   const { classifier } = subject;
   const votes = resolveVotes(asked);
-  const lipschitz = askedOr<DisplacementBound>(asked, 'lipschitz', 'secant').value;
+  const lipschitz = askedOr(asked, 'lipschitz', DEFAULT_BOUND).value;
   const settings: PilotSettings = { ...valuesOf(votes), n: draws, lipschitz, seed };
   const own = modelsCut(classifier);
   const cuts =

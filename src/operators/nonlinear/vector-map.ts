@@ -61,6 +61,7 @@ export function sortedGroups(count: number, group: number): VectorMap {
       (z) => ranked(z, count, group),
     ),
     value(z) {
+      if (group === 2) return largerFirst(z, count);
       const out = new Float64Array(count * group);
       const cells = new Float64Array(group);
       for (let i = 0; i < count; i++) {
@@ -80,6 +81,16 @@ export function sortedGroups(count: number, group: number): VectorMap {
       return out;
     },
   };
+}
+
+/** Groups of two, sorted. */
+function largerFirst(z: Float64Array, count: number): Float64Array {
+  const out = new Float64Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    out[i] = Math.max(z[i]!, z[count + i]!);
+    out[count + i] = Math.min(z[i]!, z[count + i]!);
+  }
+  return out;
 }
 
 /** The cells of the group of each order statistic: all of them. */

@@ -81,7 +81,7 @@ export async function confirmSplitz(
     throw new UsageError({
       what: '--bounds cannot confirm an estimate',
       why: 'the left half was measured by power iteration, which proves nothing',
-      remedy: 'Certify with --lipschitz secant.',
+      remedy: 'Certify with --lipschitz linear.',
     });
   }
   const confirmed = await confirmedBounds(
