@@ -7,7 +7,6 @@
  *
  * Nothing that is refused is touched: the file is read and judged to its end before it is changed.
  */
-import { writeSync } from 'node:fs';
 import { type FileHandle, open, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SplitzError, ToolError, UsageError } from '../ground/errors.ts';
@@ -268,8 +267,7 @@ async function appendLine(
     });
   try {
     for (let done = 0; done < bytes.length; ) {
-      // Written at once: the way through another thread and back takes longer than the line.
-      done += writeSync(handle.fd, bytes, done, bytes.length - done, end + done);
+      done += (await handle.write(bytes, done, bytes.length - done, end + done)).bytesWritten;
     }
     return bytes.length;
   } catch (cause) {
