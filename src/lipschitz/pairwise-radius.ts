@@ -61,6 +61,9 @@ export interface ScoreBound {
 /** Lanczos steps of the estimate that decides whether the linear part is worth a search. */
 const FIRST_STEPS = 8;
 
+/** A radius larger by less than this is not worth a search and a proof. */
+const WORTHWHILE = 1.01;
+
 /** Power steps of the published methods. */
 const POWER_STEPS = 5;
 
@@ -112,9 +115,9 @@ export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: Dis
       const first = radiusBy(asked, segmentwise(evaluation));
       if (linear === null) return first;
       const kept = linear(evaluation);
-      // Where not even the radius by secants passes an estimate from below, no larger one would.
-      if (first.radius > 0 && !(ballOf(asked, kept.estimate(first.radius, FIRST_STEPS)).total <= 1))
-        return first;
+      // Where not even a little more passes an estimate from below, there is no more to be had.
+      const more = kept.estimate(first.radius * WORTHWHILE, FIRST_STEPS);
+      if (first.radius > 0 && !(ballOf(asked, more).total <= 1)) return first;
       const second = radiusBy(asked, kept, first.radius);
       return second.radius > first.radius ? second : first;
     },

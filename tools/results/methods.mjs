@@ -56,7 +56,7 @@ const runs = {
   prototypes: [at('prototypes', '.onnx')],
   scores: [at('liresnet', '.onnx'), '--method', 'lipschitz-smoothing', '--split', 'input', '--sigma', '0.25'],
   votes: [at('liresnet', '.onnx'), '--method', 'smoothing', '--sigma', '0.25'],
-  deterministic: [at('liresnet', '.onnx'), '--method', 'deterministic'],
+  deterministic: [at('liresnet', '.onnx'), '--method', 'deterministic', '--lipschitz', 'secant'],
   ...(flags.models === undefined
     ? {}
     : {
