@@ -1,6 +1,6 @@
 /** What yargs refuses, in words: what was written, and what may have been meant. */
 import { UsageError } from '../ground/errors.ts';
-import { nearNames } from '../ground/near-names.ts';
+import { didYouMean } from '../ground/near-names.ts';
 import { COMMAND_NAMES, CONFIG_COMMANDS, optionNamesOf } from './command-table.ts';
 
 /** Commands whose first argument is a result file. */
@@ -41,30 +41,23 @@ function unknownWord(message: string, args: readonly string[], command: string |
   const option = unknownOption(unknown, args);
   if (option !== undefined) {
     const [dashes, name] = option;
-    const [near] = nearNames(name, optionNamesOf(command), 1);
     const help = command === undefined ? helpOf(command) : `See splitz-onnx ${command} --help --all.`;
     return new UsageError({
       what: `${command ?? 'splitz-onnx'} has no option ${dashes}${name}`,
-      // No name is near a single letter.
-      remedy:
-        name.length === 1 && near !== name
-          ? help
-          : `Did you mean ${dashes === '--no-' ? dashes : '--'}${near}? ${help}`,
+      remedy: `${didYouMean(name, optionNamesOf(command), (near) => `${dashes === '--no-' ? dashes : '--'}${near}`)}${help}`,
     });
   }
   const [word = ''] = unknown;
   if (command === undefined) {
-    const [near] = nearNames(word, COMMAND_NAMES, 1);
     return new UsageError({
       what: `there is no command ${word}`,
-      remedy: `Did you mean ${near}? ${helpOf(command)}`,
+      remedy: `${didYouMean(word, COMMAND_NAMES)}${helpOf(command)}`,
     });
   }
   if (command === 'config') {
-    const [near] = nearNames(word, CONFIG_COMMANDS, 1);
     return new UsageError({
       what: `there is no command config ${word}`,
-      remedy: `Did you mean config ${near}? ${helpOf(command)}`,
+      remedy: `${didYouMean(word, CONFIG_COMMANDS, (near) => `config ${near}`)}${helpOf(command)}`,
     });
   }
   return new UsageError({
@@ -92,10 +85,9 @@ function unknownChoice(message: string, command: string | undefined): UsageError
   const [, name, given, list] = /Argument: (\S+), Given: "(.*)", Choices: (".*")/u.exec(message) ?? [];
   if (name === undefined || given === undefined || list === undefined) return null;
   const choices = [...list.matchAll(/"([^"]*)"/gu)].map(([, choice]) => choice ?? '');
-  const [near] = nearNames(given, choices, 1);
   return new UsageError({
     what: `${optionNamesOf(command).includes(name) ? `--${name}` : name} cannot be '${given}'`,
     why: `it is one of ${choices.join(', ')}`,
-    remedy: `Did you mean ${near}? ${helpOf(command)}`,
+    remedy: `${didYouMean(given, choices)}${helpOf(command)}`,
   });
 }

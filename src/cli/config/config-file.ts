@@ -7,7 +7,7 @@ import { join, relative } from 'node:path';
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, visit, type YAMLMap } from 'yaml';
 import { UsageError } from '../../ground/errors.ts';
 import { violation } from '../../ground/json-schema.ts';
-import { nearNames } from '../../ground/near-names.ts';
+import { didYouMean } from '../../ground/near-names.ts';
 import { SECTIONS, SHARED } from './configurable.ts';
 import type { OptionTable } from './option-table.ts';
 import { optionValue, valueSchema } from './schema.ts';
@@ -147,14 +147,13 @@ function unknownSetting(section: string | null, key: string, where: string): Usa
       : [...(SECTIONS.get(section)?.options.keys() ?? [])];
   const owners =
     section === null ? [...SECTIONS].filter(([, { options }]) => options.has(key)).map(([name]) => name) : [];
-  const [nearest] = nearNames(key, known, 1);
   return new UsageError({
     what: `'${key}' is not a setting${section === null ? '' : ` of ${section}`}`,
     where,
     ...(owners.length === 0 ? {} : { why: `it belongs to a section: ${owners.join(', ')}` }),
     remedy:
       owners.length === 0
-        ? `Did you mean '${nearest}'? \`splitz-onnx config schema\` lists all settings.`
+        ? `${didYouMean(key, known, (near) => `'${near}'`)}\`splitz-onnx config schema\` lists all settings.`
         : `Write it below '${owners[0]}:'.`,
   });
 }

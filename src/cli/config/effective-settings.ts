@@ -88,10 +88,14 @@ function textSetting(
 const dataSetting = (flags: Flags, metadata: Model['metadata']): Sourced<string | null> =>
   textSetting(flags, 'data', metadata) ?? byDefault(null);
 
-/** Settings that other methods have. */
+/** Settings that only other methods have. */
 function ofOtherMethods(name: string): Record<string, Settled> {
-  const others = METHODS.filter((method) => method.name !== name);
-  const names = others.flatMap(({ settings }) => Object.keys(settings.json.properties ?? {}));
+  const all = METHODS.map(({ name: owner, settings }) => ({
+    owner,
+    names: Object.keys(settings.json.properties ?? {}),
+  }));
+  const own = all.find(({ owner }) => owner === name)?.names ?? [];
+  const names = all.flatMap((method) => method.names).filter((setting) => !own.includes(setting));
   return Object.fromEntries(
     names.map((setting) => [setting, { value: null, origin: `not used by ${name}` }]),
   );

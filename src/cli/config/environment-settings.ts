@@ -3,7 +3,7 @@
  * that names no setting is refused: a misspelt one would go unnoticed.
  */
 import { UsageError } from '../../ground/errors.ts';
-import { nearNames } from '../../ground/near-names.ts';
+import { didYouMean } from '../../ground/near-names.ts';
 import { type ConfigEntry, checkedValue } from './config-file.ts';
 import { SECTIONS, SHARED } from './configurable.ts';
 
@@ -32,7 +32,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv): ConfigEntry[] {
     if (target === undefined) {
       throw new UsageError({
         what: `the environment variable ${name} names no setting`,
-        remedy: `Did you mean ${nearNames(name, [...known.keys()], 1)[0]}? Otherwise unset it.`,
+        remedy: `${didYouMean(name, [...known.keys()])}Unset it, or see \`splitz-onnx config schema\` for all settings.`,
       });
     }
     const { section, option } = target;

@@ -275,6 +275,9 @@ describe('the settings shown', () => {
     expect(of('n')).toMatchObject({ value: 500, origin: 'config file' });
     expect(of('sigma')).toMatchObject({ value: 0.25, origin: 'default' });
     expect(of('split')).toMatchObject({ value: null, origin: 'not used by smoothing' });
+    // A setting of its own that was not given.
+    expect(of('until')).toMatchObject({ value: null, origin: 'not set' });
+    expect(of('lambda')).toMatchObject({ origin: 'not used by smoothing' });
   });
 
   it('are in words where they follow from the model', () => {
