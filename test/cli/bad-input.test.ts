@@ -357,7 +357,7 @@ const settings: Case[] = [
       flags: ['--split', 'Mul_1', '--sigma', '0.1', '--no-baseline', '--lipschitz', bound],
       code: 4,
       says: new RegExp(
-        `--lipschitz ${bound} certifies nothing at the cut 'Mul_1'[\\s\\S]*Mul node 'Mul_1' has no Lipschitz constant[\\s\\S]*--lipschitz secant`,
+        `--lipschitz ${bound} certifies nothing at the cut 'Mul_1'[\\s\\S]*Mul node 'Mul_1' has no Lipschitz constant[\\s\\S]*--lipschitz linear`,
       ),
     }),
   ),
