@@ -1,5 +1,6 @@
 /** Compiles the left half of a network, up to a cut, from its ONNX graph. */
 import { ModelRefused } from '../ground/errors.ts';
+import { DataType } from '../onnx/model/data-type.ts';
 import { describeNode, type Node, sizeOf, type Value } from '../onnx/model/graph.ts';
 import { identityMatrix } from '../operators/algebra/sparse-matrix.ts';
 import type { Nonlinearity } from '../operators/nonlinear/nonlinearity.ts';
@@ -12,6 +13,7 @@ import {
 } from '../operators/operator.ts';
 import { operatorOf, whyUnsupported } from '../operators/registry.ts';
 import { type AffineForm, plus, transformed, withBias, zeroForm } from './affine-form.ts';
+import { resultType, typedResult } from './constant-types.ts';
 import { through } from './evaluate-left-half.ts';
 import type { LeftHalf, Step } from './left-half.ts';
 
@@ -23,6 +25,7 @@ type State = { readonly dims: readonly number[] } & (
        * constant is added; a *weight* computed from constants is the float64 result by definition of f_L.
        */
       readonly error: number;
+      readonly type: DataType;
     }
   | { readonly constant: null; readonly form: AffineForm }
 );
@@ -73,7 +76,7 @@ class Compilation {
     if (known !== undefined) return known;
     if (value.constant !== null) {
       const constant = constantOf(value.constant);
-      const state: State = { dims: constant.dims, constant, error: 0 };
+      const state: State = { dims: constant.dims, constant, error: 0, type: value.constant.type };
       this.states.set(value, state);
       return state;
     }
@@ -113,9 +116,18 @@ class Compilation {
     });
   }
 
+  /** @throws ModelRefused for a constant whose type computes by other rules than float64 */
   private outputState(node: Node, action: SingleAction, inputs: Inputs): State {
-    if (action.kind === 'constant')
-      return { dims: action.constant.dims, constant: action.constant, error: 0 };
+    const state = this.computed(node, action, inputs);
+    if (state.constant === null) return state;
+    const typed = inputs.map((input) => (input?.constant ? input : null));
+    const type = resultType(node, typed);
+    return { dims: state.dims, type, ...typedResult(node, type, action, state, typed) };
+  }
+
+  /** As float64 has it. */
+  private computed(node: Node, action: SingleAction, inputs: Inputs): State {
+    if (action.kind === 'constant') return stateOfConstant(action.constant, 0);
     if (action.kind === 'affine') return affine(node, action, inputs);
     return action.kind === 'composed'
       ? this.composed(node, action, inputs)
@@ -150,7 +162,7 @@ class Compilation {
   private stepped(node: Node, input: AffineForm, dims: readonly number[], map: Nonlinearity): State {
     if (input.terms.length === 0) {
       const { value, error } = through(map, { value: input.bias, error: input.biasError });
-      return { dims, constant: { dims, values: value }, error };
+      return stateOfConstant({ dims, values: value }, error);
     }
     const size = sizeOf(dims);
     this.steps.push({ node, input, dims, size, nonlinearity: map });
@@ -172,8 +184,15 @@ const formOf = (state: State): AffineForm =>
 
 const stateOfForm = (dims: readonly number[], form: AffineForm): State =>
   form.terms.length === 0
-    ? { dims, constant: { dims, values: form.bias }, error: form.biasError }
+    ? stateOfConstant({ dims, values: form.bias }, form.biasError)
     : { dims, constant: null, form };
+
+const stateOfConstant = (constant: Constant, error: number): State & { readonly constant: Constant } => ({
+  dims: constant.dims,
+  constant,
+  error,
+  type: DataType.FLOAT,
+});
 
 /** sum of matrix_k x_{operand_k}. */
 function sumOf(node: Node, terms: Terms, size: number, inputs: Inputs): AffineForm {

@@ -100,6 +100,9 @@ function overDependent(
   );
 }
 
+/** Whole numbers up to here, and their products up to here, are exact in float64. */
+const MOST_EXACT = 2 ** 52;
+
 /**
  * Quotients of whole numbers, which may be integers: they are kept exact, or refused. Null where a fraction among the
  * operands shows that they are floats.
@@ -113,10 +116,12 @@ function wholeQuotients(
 ): Action | null {
   if (![...a.values, ...b.values].every(Number.isInteger)) return null;
   const inB = broadcastIndex(from[1], dims);
-  const values = Float64Array.from(
-    broadcastIndex(from[0], dims),
-    (k, i) => a.values[k]! / b.values[inB[i]!]!,
-  );
+  const values = Float64Array.from(broadcastIndex(from[0], dims), (k, i) => {
+    const [dividend, divisor] = [a.values[k]!, b.values[inB[i]!]!];
+    const quotient = dividend / divisor;
+    // A quotient of larger numbers may be whole by rounding alone.
+    return quotient * divisor === dividend && Math.abs(dividend) <= MOST_EXACT ? quotient : Number.NaN;
+  });
   if (!values.every(Number.isInteger))
     refuse(
       node,

@@ -44,6 +44,9 @@ interface Slicing {
   readonly by: readonly number[];
 }
 
+/** From here on an end may mean "to the end". */
+const INT32_MAX = 2 ** 31 - 1;
+
 function slicing(node: Node, operands: Operands, dims: readonly number[]): Slicing {
   const read = (position: number, name: string): number[] | null => {
     if (node.opset < 10) return intsAttribute(node, name)?.slice() ?? null;
@@ -63,6 +66,12 @@ function slicing(node: Node, operands: Operands, dims: readonly number[]): Slici
     const length = dims[axis]!;
     const step = steps[k]!;
     if (step === 0) refuse(node, 'its step is 0', 'Re-export the model.');
+    if (step < 0 && ends[k]! >= INT32_MAX)
+      refuse(
+        node,
+        'runtimes disagree about a slice that goes backwards to the largest index there is',
+        'Export it with an end of at most the length of the axis.',
+      );
     const wrap = (at: number): number => (at < 0 ? at + length : at);
     const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
     const start = Math.min(Math.max(wrap(starts[k]!), 0), step > 0 ? length : length - 1);

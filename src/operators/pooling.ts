@@ -5,7 +5,7 @@
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
-import { intAttribute, intsAttribute, type Node } from '../onnx/model/graph.ts';
+import { intAttribute, intsAttribute, type Node, stringAttribute } from '../onnx/model/graph.ts';
 import { buildMatrix, type SparseMatrix } from './algebra/sparse-matrix.ts';
 import { type Sweep, taps } from './algebra/sweep.ts';
 import { slidingWindows, sweepsOf, type Windows } from './algebra/window.ts';
@@ -45,6 +45,15 @@ export interface PoolWindows {
 /** @throws ModelRefused for inconsistent attributes */
 export function poolWindows(node: Node, { dims }: Operand): PoolWindows {
   const sweeps = sweepsOf(node, dims, kernelOf(node, { dims }));
+  if (
+    stringAttribute(node, 'auto_pad', 'NOTSET').startsWith('SAME') &&
+    sweeps.some(({ dilation }) => dilation > 1)
+  )
+    refuse(
+      node,
+      'runtimes disagree about auto_pad of a pool with dilations',
+      'Export the network with explicit pads.',
+    );
   return {
     planes: dims[0]! * dims[1]!,
     sweeps,

@@ -287,6 +287,12 @@ export const resize: Operator = {
     const axes = axesOf(node, operands, dims, settings.coordinates);
     const out = axes.map((axis) => axis.output);
     if (out.some((length) => !(length > 0))) refuse(node, 'its output is empty', 'Re-export the model.');
+    if (axes.every(({ input, output }) => input === output) && axes.some(({ scale }) => scale !== 1))
+      refuse(
+        node,
+        'runtimes disagree about scales that leave every length as it is: some copy, and some interpolate',
+        'Remove the node, or export it with sizes instead of scales.',
+      );
     const along = axes.map((axis) => interpolation(node, settings, axis));
     const shapes = along.map((axis, k) => fullest(axis, dims[k]!));
     const rows = sizeOf(out);

@@ -458,7 +458,7 @@ describe('what ONNX Runtime makes of the scores at the image', () => {
 });
 
 describe('a network that is another one in float32', () => {
-  // x + a - a, with a = 2^30 max(0, x - 1/2): x in exact arithmetic, nothing of it in float32 beyond 1/2.
+  // x + a - a, with a = 2^30 max(0, x - 5/4): x in exact arithmetic, nothing of it in float32 beyond 5/4, where no pixel is.
   const parts: Parts = {
     nodes: [
       node('Sub', ['x', 'half'], 's'),
@@ -470,7 +470,7 @@ describe('a network that is another one in float32', () => {
       node('Gemm', ['u', 'V', 'd'], 'y'),
     ],
     initializers: [
-      floatTensor('half', [], [0.5]),
+      floatTensor('half', [], [1.25]),
       floatTensor('large', [], [2 ** 30]),
       floatTensor('V', [1, 2], [1, 0]),
       floatTensor('d', [2], [0, 0.25]),
@@ -488,7 +488,7 @@ describe('a network that is another one in float32', () => {
     const opened = await deterministic.open(subject, settings, noise, probes, context);
     async function* images() {
       yield { index: 0, pixels: Float32Array.of(0.4) };
-      yield { index: 1, pixels: Float32Array.of(0.9) };
+      yield { index: 1, pixels: Float32Array.of(1.9) };
     }
     const seen: (number | null)[] = [];
     const all = async () => {
@@ -498,6 +498,120 @@ describe('a network that is another one in float32', () => {
     expect(seen).toEqual([0]);
     await opened.close();
   });
+
+  it('keeps the certificates of the images before, though they were evaluated together with it', async () => {
+    const context = openTestContext();
+    const subject = subjectOf(await prepared(parts));
+    const probes = [Float32Array.of(0.2)];
+    const noise = { seed: 3n, series: 0 };
+    const opened = await deterministic.open(subject, { lipschitz: 'global' }, noise, probes, context);
+    async function* images() {
+      for (const [index, pixel] of [0.4, 0.1, 0.3, 1.9, 0.2].entries())
+        yield { index, pixels: Float32Array.of(pixel) };
+    }
+    let seen = 0;
+    const all = async () => {
+      for await (const _ of opened.certify(images(), context)) seen++;
+    };
+    await expect(all()).rejects.toThrow('computes something else in ONNX Runtime');
+    expect(seen).toBe(3);
+    await opened.close();
+  });
+});
+
+describe('a network that is another one where no image of the data is', () => {
+  const identity = (more: number): Parts => ({
+    nodes: [
+      node('Gemm', ['x', 'W', 'c'], 'h'),
+      node('Relu', ['h'], 'u'),
+      node('Gemm', ['x', 'V'], 'v'),
+      node('Mul', ['u', 'k'], 'w'),
+      node('Add', ['v', 'w'], 'y'),
+    ],
+    initializers: [
+      // Alive where the pixels add up to more than 3.5 of 4.
+      floatTensor('W', [4, 2], [0, 1, 0, 1, 0, 1, 0, 1]),
+      floatTensor('c', [2], [0, -3.5]),
+      floatTensor('V', [4, 2], [1, 0, 1, 0, 1, 0, 1, 0]),
+      floatTensor('k', [1], [more]),
+    ],
+    input: ['N', 4],
+    output: ['N', 2],
+  });
+  const image = Float32Array.of(0.6, 0.7, 0.5, 0.6);
+  /** Bounded as one network, and deployed as another. */
+  const twoFaced = async (): Promise<PreparedClassifier> => {
+    const [bounded, deployed] = [await prepared(identity(0)), await prepared(identity(1000))];
+    boundedNetwork(bounded, 'global');
+    // What is compiled is the graph; what ONNX Runtime runs, the file.
+    return {
+      ...bounded,
+      model: Object.assign(Object.create(bounded.model), { proto: deployed.model.proto }),
+    };
+  };
+
+  it('is refused before the first certificate: a white image shows it', async () => {
+    const subject = subjectOf(await twoFaced());
+    const opening = deterministic.open(
+      subject,
+      { lipschitz: 'global' },
+      { seed: 3n, series: 0 },
+      [image],
+      openTestContext(),
+    );
+    await expect(opening).rejects.toThrow('computes something else in ONNX Runtime');
+  });
+
+  it('is not confirmed where a ball reaches there', async () => {
+    const classifier = await twoFaced();
+    const network = boundedNetwork(classifier, 'global');
+    const certificate = {
+      ...marginCertificate(network, network.evaluate(image)),
+      failureProbability: 0,
+      seconds: 0,
+    };
+    expect(certificate.radius).toBeGreaterThan(1);
+    const subject = { classifier, data: { image: async () => image } as unknown as Subject['data'] };
+    const series = { guarantee: 'certificate', settings: { lipschitz: setting('global') } };
+    const confirmation = await deterministic.confirm(
+      [{ line: 2, index: 0, certificate }],
+      series as never,
+      subject,
+      { bounds: 10, seed: 1, runSeed: 3n },
+      openTestContext(),
+    );
+    expect(confirmation.fault?.why).toContain(
+      'ONNX Runtime computes something else at a point within the radius',
+    );
+  });
+});
+
+it('an image that overflows float32 is left without an answer, and the run goes on', async () => {
+  const parts = linear(
+    [
+      [3e38, 0],
+      [0, 1],
+    ],
+    [0, 0],
+  );
+  const images = [Float32Array.of(0.1, 0.9), Float32Array.of(1e3, 0), Float32Array.of(0.2, 0.5)];
+  const context = openTestContext();
+  const subject = subjectOf(await prepared(parts));
+  const noise = { seed: 3n, series: 0 };
+  const opened = await deterministic.open(
+    subject,
+    { lipschitz: 'global' },
+    noise,
+    images.slice(0, 1),
+    context,
+  );
+  async function* stream() {
+    for (const [index, pixels] of images.entries()) yield { index, pixels };
+  }
+  const answers: (number | null)[] = [];
+  for await (const { prediction } of opened.certify(stream(), context)) answers.push(prediction);
+  expect(answers).toEqual([0, null, 0]);
+  await opened.close();
 });
 
 describe('a network whose norms other methods prove with a probability', () => {
@@ -661,6 +775,37 @@ describe('the method', () => {
       evidence: { ...one.evidence, moved: one.evidence.moved.map(() => 1e3) },
     });
     expect((await confirmed(quiet)).fault?.why).toMatch(/behind, but proving|within the radius/);
+  });
+
+  it('is not confirmed with a radius beyond the last that is proved by as little as movements may be stated too small', async () => {
+    const { certificates } = await run();
+    const random = randomSource(9);
+    const pixels = certificates.map(() => Float32Array.from(random.float32s(3, 1)));
+    const network = boundedNetwork(await prepared(parts), 'secant');
+    const excess = 1 + 9e-10;
+    const beyond: Change = (one) => {
+      const j = one.prediction;
+      if (j === null || one.radius === 0) return {};
+      const evaluation = network.evaluate(
+        pixels[certificates.findIndex(({ radius }) => radius === one.radius)]!,
+      );
+      const leads = leadsOf([...evaluation.latent.value], evaluation.latent.error, j);
+      const movedAt = (r: number) => network.bound.movedOn(evaluation, network.against(j), r);
+      const proved = (r: number): boolean => {
+        const { moved, forwardError } = movedAt(r);
+        return leads.every((lead, i) => i === j || moved[i]! + Math.SQRT2 * forwardError <= lead);
+      };
+      let [low, high] = [one.radius, 2 * one.radius];
+      for (let step = 0; step < 60; step++) {
+        const middle = (low + high) / 2;
+        if (proved(middle)) low = middle;
+        else high = middle;
+      }
+      const radius = low * excess;
+      const moved = [...movedAt(radius).moved].map((movement) => movement / excess);
+      return { radius, evidence: { ...one.evidence, moved } };
+    };
+    expect((await confirmed(beyond)).fault?.why).toContain('behind, but proving its movement');
   });
 
   it('is not confirmed with a class that does not have the largest score, at any radius', async () => {

@@ -94,6 +94,26 @@ describe('constant tensors', () => {
     expect(() => tensorOf(of(2n ** 63n - 1n), 't').float64()).toThrow(ModelRefused);
   });
 
+  it('are refused with numbers that their type does not hold, which readers cut to different ones', () => {
+    for (const [dataType, value] of [
+      [DataType.INT8, 300],
+      [DataType.INT8, -129],
+      [DataType.UINT8, -1],
+      [DataType.INT16, 70000],
+      [DataType.UINT16, -1],
+      [DataType.FLOAT16, 70000],
+      [DataType.BOOL, 2],
+    ] as const)
+      expect(() => checkTensor({ dataType, dims: [2], int32Data: [1, value] }, 't')).toThrow(
+        new RegExp(`int32_data has the value ${value}`, 'u'),
+      );
+    expect(() => checkTensor({ dataType: DataType.UINT32, dims: [1], uint64Data: [2 ** 32] }, 't')).toThrow(
+      /uint64_data has the value 4294967296/,
+    );
+    const two = { dataType: DataType.BOOL, dims: [2], rawData: Uint8Array.of(1, 2) };
+    expect(() => checkTensor(two, 't')).toThrow(/bytes other than 0 and 1/);
+  });
+
   it('are refused when the data are shorter or longer than type and dims demand', () => {
     for (const bytes of [0, 7, 9, 16]) {
       const proto = { dataType: DataType.FLOAT, dims: [2], rawData: new Uint8Array(bytes) };

@@ -332,6 +332,44 @@ describe('what only looks like one', () => {
       [number('zero', 0), number('one', 1)],
     ),
     'x times x': product([node('Mul', ['x', 'one'], 'g')], [number('one', 1)]),
+    'a cubic term that a large one hides': product(
+      [
+        node('Mul', ['x', 'x'], 'q'),
+        node('Mul', ['q', 'x'], 'cube'),
+        node('Mul', ['cube', 'large'], 'l'),
+        node('Mul', ['cube', 'small'], 's'),
+        node('Add', ['l', 's'], 'both'),
+        node('Sub', ['both', 'l'], 'rest'),
+        node('Add', ['x', 'rest'], 'u'),
+        node('Sigmoid', ['u'], 'g'),
+      ],
+      [number('large', 0.75 * 2 ** 40), number('small', -0.9 * 2 ** -14)],
+    ),
+    'a cubic term that a product rounds away': product(
+      [
+        node('Mul', ['x', 'x'], 'q'),
+        node('Mul', ['q', 'x'], 'cube'),
+        node('Mul', ['cube', 'b'], 'l1'),
+        node('Mul', ['l1', 'c'], 'l2'),
+        node('Mul', ['l2', 'd'], 'l3'),
+        node('Mul', ['cube', 'c'], 'm1'),
+        node('Mul', ['m1', 'd'], 'm2'),
+        node('Mul', ['m2', 'b'], 'm3'),
+        node('Sub', ['l3', 'm3'], 'rest'),
+        node('Add', ['x', 'rest'], 'u'),
+        node('Sigmoid', ['u'], 'g'),
+      ],
+      [number('b', 1e9 + 7), number('c', 1e9 / 3), number('d', 1e9 / 7)],
+    ),
+    'an offset that a large one hides': product(
+      [
+        node('Sigmoid', ['x'], 's'),
+        node('Add', ['s', 'large'], 'a'),
+        node('Add', ['a', 'small'], 'b'),
+        node('Add', ['b', 'less'], 'g'),
+      ],
+      [number('large', 2 ** 40), number('small', 1e-6), number('less', -(2 ** 40))],
+    ),
     'two gates': product([node('Sigmoid', ['x'], 's'), node('Tanh', ['x'], 'g')], [], 's'),
   };
   it.each(Object.entries(others))('is not a match: %s', (_, form) => {

@@ -312,6 +312,56 @@ const refusals: Refusal[] = [
     says: /Shrink node 's': lambd = -1 is negative/,
   },
   {
+    title: 'automatic padding where windows skip cells',
+    nodes: [
+      node('MaxPool', ['x'], 'y', {
+        name: 'p',
+        attribute: [
+          stringAttr('auto_pad', 'SAME_UPPER'),
+          intsAttr('kernel_shape', [1]),
+          intsAttr('strides', [4]),
+        ],
+      }),
+    ],
+    dims: [1, 1, 8],
+    says: /MaxPool node 'p': runtimes disagree about auto_pad/,
+  },
+  {
+    title: 'automatic padding of a pool with dilations',
+    nodes: [
+      node('MaxPool', ['x'], 'y', {
+        name: 'p',
+        attribute: [
+          stringAttr('auto_pad', 'SAME_UPPER'),
+          intsAttr('kernel_shape', [2]),
+          intsAttr('dilations', [2]),
+        ],
+      }),
+    ],
+    dims: [1, 1, 8],
+    says: /MaxPool node 'p': runtimes disagree about auto_pad of a pool with dilations/,
+  },
+  {
+    title: 'scales that leave every length as it is',
+    nodes: [
+      node('Resize', ['x', '', 'scales'], 'y', { name: 'r', attribute: [stringAttr('mode', 'nearest')] }),
+    ],
+    initializers: [floatTensor('scales', [4], [1, 1, 1, 1.3])],
+    dims: [1, 1, 4, 2],
+    says: /Resize node 'r': runtimes disagree about scales/,
+  },
+  {
+    title: 'a slice that goes backwards to the largest index',
+    nodes: [node('Slice', ['x', 's', 'e', 'a', 'b'], 'y', { name: 's' })],
+    initializers: [
+      intTensor('s', [3]),
+      intTensor('e', [2 ** 31 - 1]),
+      intTensor('a', [1]),
+      intTensor('b', [-1]),
+    ],
+    says: /Slice node 's': runtimes disagree about a slice/,
+  },
+  {
     title: 'a cut that does not depend on the input',
     nodes: [node('Sigmoid', ['c'], 'y')],
     initializers: [floatTensor('c', [4], [1, 2, 3, 4])],

@@ -592,6 +592,55 @@ const BY_SYMBOL = [
   tests: 'test/lipschitz/convolution-symbol.test.ts',
 }));
 
+const TYPES = 'src/lipschitz/constant-types.ts';
+const GATES = 'src/operators/nonlinear/gated-activations.ts';
+
+const CONSTANTS = [
+  ['a constant is of no other type than floats', 'if (isFloat(type)) return made;', 'return made;'],
+  ['what a type holds is not looked at', 'if (misfit !== undefined)', 'if (false as boolean)'],
+  ['whatever is computed is exact', 'if (!isExact(node, action, inputs))', 'if (false as boolean)'],
+  [
+    'nonlinear maps of integers are exact',
+    "if (action.kind !== 'affine') return false;",
+    "if (action.kind !== 'affine') return true;",
+  ],
+  [
+    'sums of any size are exact',
+    '<= MOST_EXACT)) return false;',
+    '<= Number.POSITIVE_INFINITY)) return false;',
+  ],
+  ['a cast to float32 rounds nothing', 'return roundedToFloat32(made);', 'return made;'],
+  ['a shape is a float', 'return DataType.INT64;', 'return DataType.FLOAT;'],
+].map(([name, from, to]) => ({
+  name: `constants: ${name}`,
+  file: TYPES,
+  ...{ from, to },
+  tests: 'test/lipschitz/constant-types.test.ts',
+}));
+
+const EXACT_GATES = [
+  [
+    'coefficients that hide each other are added',
+    'const sum = a.exact && b.exact ? exactSum(a.value, b.value) : null;',
+    'const sum: number | null = a.value + b.value;',
+  ],
+  [
+    'a rounded product is exact',
+    'exact: a.exact && b.exact && exactProduct(a.value, b.value) !== null,',
+    'exact: a.exact && b.exact,',
+  ],
+  [
+    'an offset is added with rounding',
+    'const sum = scaledOffset === null ? null : exactSum(scaledOffset, number);',
+    'const sum = scaledOffset === null ? null : scaledOffset + number;',
+  ],
+].map(([name, from, to]) => ({
+  name: `gates: ${name}`,
+  file: GATES,
+  ...{ from, to },
+  tests: 'test/operators/gated-activations.test.ts',
+}));
+
 const TOGETHER = [
   {
     name: 'together: the error of every image is that of the first',
@@ -632,4 +681,6 @@ export const LIPSCHITZ_FAULTS = [
   ...PATCH_KERNEL,
   ...BY_SYMBOL,
   ...TOGETHER,
+  ...CONSTANTS,
+  ...EXACT_GATES,
 ];

@@ -90,7 +90,9 @@ export function tensorFault(tensor: TensorProto, where: string): ModelRefused | 
         `${dataTypeName(type)}[${dims.join(',')}] takes ${expected} bytes`,
       );
     }
-    return null;
+    return type === DataType.BOOL && tensor.rawData?.some((byte) => byte > 1)
+      ? fault('a tensor of booleans has bytes other than 0 and 1', 'runtimes disagree about what they are')
+      : null;
   }
   const { name, length, perElement } = typedField(tensor);
   if (length !== Math.ceil(count * perElement)) {
@@ -99,7 +101,35 @@ export function tensorFault(tensor: TensorProto, where: string): ModelRefused | 
       `${dataTypeName(type)}[${dims.join(',')}] takes ${Math.ceil(count * perElement)}`,
     );
   }
-  return null;
+  const misfit = misfitIn(tensor, type);
+  return misfit === undefined
+    ? null
+    : fault(`a tensor's ${name} has the value ${misfit}`, `which ${dataTypeName(type)} does not hold`);
+}
+
+/** What fields wider than the type may hold. */
+const NARROW: ReadonlyMap<number, readonly [least: number, most: number]> = new Map<
+  number,
+  readonly [number, number]
+>([
+  [DataType.BOOL, [0, 1]],
+  [DataType.INT8, [-128, 127]],
+  [DataType.UINT8, [0, 255]],
+  [DataType.INT16, [-32768, 32767]],
+  [DataType.UINT16, [0, 65535]],
+  // Patterns of 16 bits; some write them with a sign.
+  [DataType.FLOAT16, [-32768, 65535]],
+  [DataType.BFLOAT16, [-32768, 65535]],
+  [DataType.UINT32, [0, 2 ** 32 - 1]],
+]);
+
+/** A number of the typed field that is not one of the type, which readers would cut to some other; undefined where there is none. */
+function misfitIn({ int32Data, uint64Data }: TensorProto, type: number): number | undefined {
+  const range = NARROW.get(type);
+  if (range === undefined) return undefined;
+  const [least, most] = range;
+  const values = type === DataType.UINT32 ? (uint64Data ?? []).map(toNumber) : (int32Data ?? []);
+  return values.find((value) => value < least || value > most);
 }
 
 function hasRawData(tensor: TensorProto): boolean {

@@ -13,6 +13,7 @@
  * file stores them, not as they were meant: the activation is the one that the file computes. Whatever differs (another
  * x in the gate, a constant per channel, 0.9 + erf) is not a match, and the rule for products of dependent tensors applies.
  */
+import { exactProduct, exactSum } from '../../ground/exact.ts';
 import { floatAttribute, type Node, sizeOf, type Value } from '../../onnx/model/graph.ts';
 import { required } from '../compile/compile-errors.ts';
 import { activated } from '../compile/nonlinear-action.ts';
@@ -110,38 +111,47 @@ function scaledFrom(value: Value, ranks: number[]): { x: Value; times: number } 
   return left && b ? { x: b, times: left } : null;
 }
 
-/** gain F + offset, F the output of `core`. */
+/**
+ * factor (gain F + offset), F the output of `core`. Gain and offset are exact, since they are compared: a rounding must not make
+ * them equal. The factor may be rounded.
+ */
 interface AffineInCore {
   readonly core: Node;
+  readonly factor: number;
   readonly gain: number;
   readonly offset: number;
 }
 
-/** Strips sums and products with numbers from a value. */
+/** Strips sums and products with numbers from a value; null where a sum is not exact. */
 function affineIn(value: Value, ranks: number[], left = MOST_NODES): AffineInCore | null {
   const node = standard(value);
   if (node === null || left === 0) return null;
   const multiple = scaledFrom(value, ranks);
   if (multiple !== null) {
     const inner = affineIn(multiple.x, ranks, left - 1);
-    const { times } = multiple;
-    return inner && { core: inner.core, gain: times * inner.gain, offset: times * inner.offset };
+    return inner && { ...inner, factor: multiple.times * inner.factor };
   }
-  if (node.opType !== 'Add') return { core: node, gain: 1, offset: 0 };
+  if (node.opType !== 'Add') return { core: node, factor: 1, gain: 1, offset: 0 };
   const [a, b] = node.inputs;
   const [before, after] = [scalar(a, ranks), scalar(b, ranks)];
   const [operand, number] = after === null ? [b, before] : [a, after];
   if (!operand || number === null) return null;
   const inner = affineIn(operand, ranks, left - 1);
-  return inner && { ...inner, offset: inner.offset + number };
+  return inner && plusNumber(inner, number);
 }
 
-/** times x (gain F(u(x)) + offset) as an activation of x, or null. */
+function plusNumber({ core, factor, gain, offset }: AffineInCore, number: number): AffineInCore | null {
+  const [scaledGain, scaledOffset] = [exactProduct(factor, gain), exactProduct(factor, offset)];
+  const sum = scaledOffset === null ? null : exactSum(scaledOffset, number);
+  return scaledGain === null || sum === null ? null : { core, factor: 1, gain: scaledGain, offset: sum };
+}
+
+/** times x factor (gain F(u(x)) + offset) as an activation of x, or null. */
 function activationOf(gate: AffineInCore, x: Value, times: number, ranks: number[]): Activation | null {
   const { core, gain, offset } = gate;
   const u = core.inputs[0];
   if (!u) return null;
-  const factor = times * gain;
+  const factor = times * gate.factor * gain;
   const polynomial = polynomialIn(u, x, ranks);
   const slope = linear(polynomial);
   const onePlus = offset === gain;
@@ -202,28 +212,28 @@ const sameInFloat32 = (a: number, b: number): boolean => Math.abs(a - b) <= 2 **
 /** Coefficients (constant first, no zero at the end) of a value that is a polynomial of x, up to x³; else null. */
 function polynomialIn(value: Value, x: Value, ranks: number[]): readonly number[] | null {
   let visited = 0;
-  const of = (v: Value | null | undefined): readonly number[] | null => {
+  const of = (v: Value | null | undefined): Polynomial => {
     if (!v) return null;
-    if (v === x) return [0, 1];
+    if (v === x) return [ZERO, given(1)];
     if (v.constant !== null) {
       const number = scalar(v, ranks);
-      return number === null ? null : trimmed([number]);
+      return number === null ? null : trimmed([given(number)]);
     }
     const node = standard(v);
     if (node === null || ++visited > MOST_NODES) return null;
     const [left, right] = node.inputs;
     switch (node.opType) {
       case 'Neg':
-        return product(of(left), [-1]);
+        return product(of(left), [given(-1)]);
       case 'Add':
         return sum(of(left), of(right));
       case 'Sub':
-        return sum(of(left), product(of(right), [-1]));
+        return sum(of(left), product(of(right), [given(-1)]));
       case 'Mul':
         return product(of(left), of(right));
       case 'Div': {
         const divisor = scalar(right, ranks);
-        return divisor ? (of(left)?.map((c) => c / divisor) ?? null) : null;
+        return divisor ? (of(left)?.map((c) => over(c, divisor)) ?? null) : null;
       }
       case 'Pow': {
         const base = of(left);
@@ -235,29 +245,64 @@ function polynomialIn(value: Value, x: Value, ranks: number[]): readonly number[
         return null;
     }
   };
-  return of(value);
+  return of(value)?.map((coefficient) => coefficient.value) ?? null;
 }
 
-type Polynomial = readonly number[] | null;
+/** A coefficient up to a few relative roundings; 0 only if it is. */
+interface Coefficient {
+  readonly value: number;
+  readonly exact: boolean;
+}
 
-function trimmed(coefficients: readonly number[]): readonly number[] {
-  const last = coefficients.findLastIndex((c) => c !== 0);
+const given = (value: number): Coefficient => ({ value, exact: true });
+const ZERO = given(0);
+
+type Polynomial = readonly Coefficient[] | null;
+
+const over = ({ value, exact }: Coefficient, divisor: number): Coefficient => {
+  const quotient = value / divisor;
+  return { value: quotient, exact: exact && exactProduct(quotient, divisor) === value };
+};
+
+/** Null where a sum would round: then one of the two could hide the other, and come back as the only one. */
+function added(a: Coefficient, b: Coefficient): Coefficient | null {
+  if (a.value === 0) return b;
+  if (b.value === 0) return a;
+  const sum = a.exact && b.exact ? exactSum(a.value, b.value) : null;
+  return sum === null ? null : given(sum);
+}
+
+const multiplied = (a: Coefficient, b: Coefficient): Coefficient => ({
+  value: a.value * b.value,
+  exact: a.exact && b.exact && exactProduct(a.value, b.value) !== null,
+});
+
+function trimmed(coefficients: readonly Coefficient[]): readonly Coefficient[] {
+  const last = coefficients.findLastIndex(({ value }) => value !== 0);
   return coefficients.slice(0, last + 1);
+}
+
+/** Null where a coefficient is. */
+function allOf(coefficients: readonly (Coefficient | null)[]): Polynomial {
+  const known = coefficients.filter((coefficient) => coefficient !== null);
+  return known.length === coefficients.length ? trimmed(known) : null;
 }
 
 function sum(a: Polynomial, b: Polynomial): Polynomial {
   if (a === null || b === null) return null;
-  return trimmed(Array.from({ length: Math.max(a.length, b.length) }, (_, k) => (a[k] ?? 0) + (b[k] ?? 0)));
+  const length = Math.max(a.length, b.length);
+  return allOf(Array.from({ length }, (_, k) => added(a[k] ?? ZERO, b[k] ?? ZERO)));
 }
 
 /** Null beyond x³ as well. */
 function product(a: Polynomial, b: Polynomial): Polynomial {
   if (a === null || b === null || a.length + b.length > 5) return null;
-  const found = new Array<number>(Math.max(0, a.length + b.length - 1)).fill(0);
+  const found = new Array<Coefficient | null>(Math.max(0, a.length + b.length - 1)).fill(ZERO);
   a.forEach((ca, i) => {
     b.forEach((cb, j) => {
-      found[i + j] = (found[i + j] ?? 0) + ca * cb;
+      const before = found[i + j] ?? null;
+      found[i + j] = before && added(before, multiplied(ca, cb));
     });
   });
-  return trimmed(found);
+  return allOf(found);
 }

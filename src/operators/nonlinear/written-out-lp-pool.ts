@@ -66,7 +66,7 @@ function normsOf(node: Node, pool: Node, x: Value, times: number, rank: number):
           [{ operand: 0, matrix: identityMatrix(sizeOf(operand.dims)) }],
           wholeVectors(windowed(windows, 'l2')),
         ),
-        after: { matrix: scaling.withError(4 * UNIT_ROUNDOFF * factor), bias: null },
+        after: { matrix: scaling.withError(16 * UNIT_ROUNDOFF * factor), bias: null },
       };
     },
   };
