@@ -146,6 +146,11 @@ describe('a constant', () => {
       [{ name: 'a', dataType: FLOAT16, dims: [SIZE], int32Data: [0x3c00, 0, 0, 0x3555] }],
     ],
     ['a mean that is rounded', [node('ReduceMean', ['a'], 'made')], [constant('a', INT32, [1, 2, 2, 2])]],
+    [
+      'a shape that is multiplied beyond 53 bits',
+      [node('Shape', ['x'], 's'), node('Gather', ['s', 'at'], 'n'), node('Mul', ['n', 'a'], 'made')],
+      [intTensor('at', [1]), constant('a', INT64, [1, 2, 3, 2 ** 51])],
+    ],
     ['a power', [node('Pow', ['a', 'a'], 'made')], [constant('a', INT32, [1, 2, 2, 2])]],
   ])('is refused: %s', (_, nodes, initializers) => {
     expect(() => compiled(weighted(nodes, initializers))).toThrow(

@@ -650,13 +650,6 @@ const TOGETHER = [
     tests: 'test/lipschitz/evaluate-together.test.ts',
   },
   {
-    name: 'together: a value that overflowed has the error of one that did not',
-    file: 'src/lipschitz/evaluate-left-half.ts',
-    from: 'if (!Number.isFinite(value[i])) return false;',
-    to: 'if (Number.isNaN(value[i])) return false;',
-    tests: 'test/lipschitz/evaluate-together.test.ts',
-  },
-  {
     name: 'together: a row begins where the last one did',
     file: 'src/operators/algebra/row-kernel/assembly.ts',
     from: 'const end = load<u32>(starts);',
