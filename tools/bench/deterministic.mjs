@@ -1,5 +1,5 @@
 // How many images a minute `--method deterministic --lipschitz global` certifies, and what evaluating eight images at once gains.
-//   npm run build && node tools/bench/deterministic.mjs MODEL --data FOLDER [--images 8000] [--processes 1,2]
+//   npm run build && node tools/bench/deterministic.mjs MODEL --data FOLDER [--layout nchw] [--images 8000] [--processes 1,2]
 // MODEL is a network on MNIST, as `liresnet-mnist` trained. Several processes share the images (`--start`, `--skip`). Rates are those of
 // the images between two runs of different length, so that starting up and proving the norms cancel.
 import { spawn } from 'node:child_process';
@@ -16,6 +16,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     data: { type: 'string' },
+    layout: { type: 'string', default: 'nchw' },
     images: { type: 'string', default: '8000' },
     processes: { type: 'string', default: '1,2' },
   },
@@ -26,7 +27,7 @@ if (model === undefined || flags.data === undefined)
 const source = `mnist:${flags.data}`;
 const ROUNDS = 40;
 
-const { classifier, data } = await openSubject({ model, data: source });
+const { classifier, data } = await openSubject({ model, data: source, layout: flags.layout });
 const network = boundedNetwork(classifier, 'global');
 const images = await Promise.all(Array.from({ length: TOGETHER }, (_, k) => data.image(k)));
 const alone = () => images.map((image) => network.evaluate(image));
@@ -62,7 +63,7 @@ async function secondsFor(count, processes) {
         '--max',
         `${Math.floor(count / processes)}`,
       ];
-      const how = ['--method', 'deterministic', '--lipschitz', 'global', '--quiet'];
+      const how = ['--method', 'deterministic', '--lipschitz', 'global', '--layout', flags.layout, '--quiet'];
       const out = ['--out', join(folder, `${++runs}.jsonl`)];
       const args = [cli, 'certify', model, '--data', source, ...which, ...how, ...out];
       return new Promise((resolve, reject) => {

@@ -1,11 +1,11 @@
 /**
- * A split beside plain smoothing of the same network at the matched noise, at as many draws and at as many seconds: a right half that is
+ * A split beside plain smoothing at the matched noise, at as many draws and at as many seconds: a right half that is
  * cheaper than the network buys draws. Seconds per image are wall time, of two runs of different length, so that what is done
  * once cancels; the split's include its bound.
  *
- *   node tools/results/matched-compute.mjs MODEL --data FOLDER --work FOLDER [--n 10000] [--images 500] [--timed 60]
+ *   node tools/results/matched-compute.mjs MODEL --plain MODEL --data FOLDER --work FOLDER [--n 10000] [--images 500] [--timed 60]
  *
- * MODEL is a network on MNIST whose metadata name its cut and noise. Needs a build (npm run build), and an idle machine.
+ * MODEL is a network on MNIST whose metadata name its cut and noise; --plain one that was trained with as much noise at its input. Needs a build (npm run build), and an idle machine.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -15,6 +15,7 @@ import { pathsIn, splitzOnnx, splitzOnnxSilently } from './steps.mjs';
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    plain: { type: 'string' },
     data: { type: 'string' },
     work: { type: 'string' },
     n: { type: 'string', default: '10000' },
@@ -23,14 +24,16 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [model] = positionals;
-if (model === undefined || flags.data === undefined || flags.work === undefined)
-  throw new Error('usage: node tools/results/matched-compute.mjs MODEL --data FOLDER --work FOLDER');
+if (model === undefined || flags.plain === undefined || flags.data === undefined || flags.work === undefined)
+  throw new Error(
+    'usage: node tools/results/matched-compute.mjs MODEL --plain MODEL --data FOLDER --work FOLDER',
+  );
 mkdirSync(flags.work, { recursive: true });
 const at = pathsIn(flags.work);
 const name = basename(model, '.onnx');
 
 /** Certifies this many test images, evenly spaced, and gives the file. */
-function certified(label, images, n, method) {
+function certified(label, images, n, [network, ...method]) {
   const out = at(`${name}.${label}`, '.jsonl');
   const which = [
     '--data',
@@ -41,7 +44,7 @@ function certified(label, images, n, method) {
     `${Math.floor(10_000 / images)}`,
   ];
   const how = ['--n', `${n}`, '--seed', '0', '--no-baseline', '--quiet'];
-  splitzOnnxSilently('certify', model, ...which, ...method, ...how, '--out', out);
+  splitzOnnxSilently('certify', network, ...which, ...method, ...how, '--out', out);
   return out;
 }
 
@@ -59,7 +62,7 @@ function secondsPerImage(label, n, method) {
 }
 
 const n = Number(flags.n);
-const split = certified('split', Number(flags.images), n, []);
+const split = certified('split', Number(flags.images), n, [model]);
 const [head, ...lines] = readFileSync(split, 'utf8')
   .trim()
   .split('\n')
@@ -70,8 +73,8 @@ const local = lines
   .filter((value) => value !== null)
   .toSorted((a, b) => a - b);
 const sigma = head.series[0].settings.sigma.value / local[Math.floor(local.length / 2)];
-const plain = ['--method', 'smoothing', '--sigma', sigma.toPrecision(4)];
-const [ofSplit, ofPlain] = [secondsPerImage('timed', n, []), secondsPerImage('timed', n, plain)];
+const plain = [flags.plain, '--method', 'smoothing', '--sigma', sigma.toPrecision(4)];
+const [ofSplit, ofPlain] = [secondsPerImage('timed', n, [model]), secondsPerImage('timed', n, plain)];
 const affordable = Math.round((n * ofSplit) / ofPlain);
 console.log(
   `seconds per image at n = ${n}: ${ofSplit.toFixed(4)} behind the cut, ${ofPlain.toFixed(4)} at the input (ratio ${(ofSplit / ofPlain).toFixed(3)}); as many seconds there buy n = ${affordable}`,
