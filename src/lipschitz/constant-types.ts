@@ -5,7 +5,7 @@
  * could be made of it. What ONNX Runtime has folded before (onnx/rewrites/fold-constants.ts) never comes here.
  */
 import { inflate, normUp } from '../ground/rounding-error.ts';
-import { DataType, dataTypeName } from '../onnx/model/data-type.ts';
+import { DataType, dataTypeName, INTEGER_RANGES } from '../onnx/model/data-type.ts';
 import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
 import { refuse } from '../operators/compile/compile-errors.ts';
 import type { Constant, SingleAction } from '../operators/operator.ts';
@@ -79,24 +79,9 @@ function roundedToFloat32({ constant, error }: { readonly constant: Constant; re
   return { constant: { dims: constant.dims, values }, error: error === 0 ? 0 : grown };
 }
 
-const RANGES: ReadonlyMap<DataType, readonly [least: number, most: number]> = new Map<
-  DataType,
-  readonly [number, number]
->([
-  [DataType.BOOL, [0, 1]],
-  [DataType.INT8, [-128, 127]],
-  [DataType.UINT8, [0, 255]],
-  [DataType.INT16, [-32768, 32767]],
-  [DataType.UINT16, [0, 65535]],
-  [DataType.INT32, [-(2 ** 31), 2 ** 31 - 1]],
-  [DataType.UINT32, [0, 2 ** 32 - 1]],
-  [DataType.INT64, [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
-  [DataType.UINT64, [0, Number.MAX_SAFE_INTEGER]],
-]);
-
 /** Whether a value is one of the type's; never for types that are not read. */
 function holds(type: DataType, value: number): boolean {
-  const range = RANGES.get(type);
+  const range = INTEGER_RANGES.get(type);
   if (range !== undefined) return Number.isInteger(value) && value >= range[0] && value <= range[1];
   if (type === DataType.FLOAT16) return !Number.isFinite(value) || fits(value, 11, -24, 65504);
   return type === DataType.BFLOAT16 && (!Number.isFinite(value) || fits(value, 8, -133, 2 ** 128));

@@ -31,6 +31,22 @@ export const DataType = {
 
 export type DataType = (typeof DataType)[keyof typeof DataType];
 
+/** The least and the largest value of each type of whole numbers, as far as float64 tells them apart (64 bits). */
+export const INTEGER_RANGES: ReadonlyMap<number, readonly [least: number, most: number]> = new Map<
+  number,
+  readonly [number, number]
+>([
+  [DataType.BOOL, [0, 1]],
+  [DataType.INT8, [-128, 127]],
+  [DataType.UINT8, [0, 255]],
+  [DataType.INT16, [-32768, 32767]],
+  [DataType.UINT16, [0, 65535]],
+  [DataType.INT32, [-(2 ** 31), 2 ** 31 - 1]],
+  [DataType.UINT32, [0, 2 ** 32 - 1]],
+  [DataType.INT64, [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]],
+  [DataType.UINT64, [0, Number.MAX_SAFE_INTEGER]],
+]);
+
 /** "FLOAT16" for 10; "type 99" for a number the format does not define. */
 export function dataTypeName(type: number): string {
   return Object.entries(DataType).find(([, code]) => code === type)?.[0] ?? `type ${type}`;

@@ -3,7 +3,7 @@
  * inlined by then) decoded on demand to float64 or integers.
  */
 import { ModelRefused } from '../../ground/errors.ts';
-import { DataType, dataTypeName } from './data-type.ts';
+import { DataType, dataTypeName, INTEGER_RANGES } from './data-type.ts';
 import { sizeOf, type Tensor } from './graph.ts';
 import { type SparseTensorProto, type TensorProto, toNumber } from './proto.ts';
 
@@ -107,25 +107,13 @@ export function tensorFault(tensor: TensorProto, where: string): ModelRefused | 
     : fault(`a tensor's ${name} has the value ${misfit}`, `which ${dataTypeName(type)} does not hold`);
 }
 
-/** What fields wider than the type may hold. */
-const NARROW: ReadonlyMap<number, readonly [least: number, most: number]> = new Map<
-  number,
-  readonly [number, number]
->([
-  [DataType.BOOL, [0, 1]],
-  [DataType.INT8, [-128, 127]],
-  [DataType.UINT8, [0, 255]],
-  [DataType.INT16, [-32768, 32767]],
-  [DataType.UINT16, [0, 65535]],
-  // Patterns of 16 bits; some write them with a sign.
-  [DataType.FLOAT16, [-32768, 65535]],
-  [DataType.BFLOAT16, [-32768, 65535]],
-  [DataType.UINT32, [0, 2 ** 32 - 1]],
-]);
+/** Patterns of 16 bits, which some write with a sign. */
+const PATTERNS = [-32768, 65535] as const;
 
 /** A number of the typed field that is not one of the type, which readers would cut to some other; undefined where there is none. */
 function misfitIn({ int32Data, uint64Data }: TensorProto, type: number): number | undefined {
-  const range = NARROW.get(type);
+  const half = type === DataType.FLOAT16 || type === DataType.BFLOAT16;
+  const range = half ? PATTERNS : INTEGER_RANGES.get(type);
   if (range === undefined) return undefined;
   const [least, most] = range;
   const values = type === DataType.UINT32 ? (uint64Data ?? []).map(toNumber) : (int32Data ?? []);
