@@ -1,5 +1,8 @@
 /** Sums and products of float64 that are exact, or not made: for constants that are compared, where a rounding would decide. */
 
+/** Whole numbers up to here, and sums and products of them up to here, are exact in float64. */
+export const MOST_EXACT = 2 ** 52;
+
 /** a + b, where float64 holds it exactly; else null. */
 export function exactSum(a: number, b: number): number | null {
   const sum = a + b;

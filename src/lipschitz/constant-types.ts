@@ -4,6 +4,7 @@
  * where cells are moved and where whole numbers are added and multiplied within range; anything else is refused, since a weight
  * could be made of it. What ONNX Runtime has folded before (onnx/rewrites/fold-constants.ts) never comes here.
  */
+import { MOST_EXACT } from '../ground/exact.ts';
 import { inflate, normUp } from '../ground/rounding-error.ts';
 import { DataType, dataTypeName, INTEGER_RANGES } from '../onnx/model/data-type.ts';
 import { describeNode, intAttribute, type Node } from '../onnx/model/graph.ts';
@@ -36,9 +37,6 @@ export function resultType(node: Node, inputs: TypedInputs): DataType {
       return of(0);
   }
 }
-
-/** Sums up to here are exact in float64; INT64_MAX, which stands for "to the end" and is kept as 2^53 - 1, is beyond. */
-const MOST_EXACT = 2 ** 52;
 
 /**
  * The constant that a node makes of constants, with the value that its type gives it.
@@ -118,7 +116,10 @@ function movesCells({ terms, bias }: Affine): boolean {
   return true;
 }
 
-/** Whether all sums are of whole numbers whose magnitudes together stay where float64 is exact. */
+/**
+ * Whether all sums are of whole numbers whose magnitudes together stay where float64 is exact. INT64_MAX, which stands for "to the end" and
+ * is kept as 2^53 - 1, is beyond.
+ */
 function addsWholeNumbers(node: Node, { terms, bias }: Affine, inputs: TypedInputs): boolean {
   const whole = (values: Float64Array): boolean => values.every(Number.isInteger);
   if (bias !== null && !whole(bias)) return false;

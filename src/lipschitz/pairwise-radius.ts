@@ -17,6 +17,7 @@ import type { Evaluation } from './evaluate-left-half.ts';
 import { forwardErrorOnBall } from './forward-error.ts';
 import { largestRadius } from './largest-radius.ts';
 import type { LeftHalf } from './left-half.ts';
+import { WORTHWHILE } from './linear/better-bound.ts';
 import { overSymbols } from './linear/composed-forms.ts';
 import { type LinearBall, smaller } from './linear/linear-ball.ts';
 import { LinearBound } from './linear/linear-bound.ts';
@@ -60,9 +61,6 @@ export interface ScoreBound {
 
 /** Lanczos steps of the estimate that decides whether the linear part is worth a search. */
 const FIRST_STEPS = 8;
-
-/** A radius larger by less than this is not worth a search and a proof. */
-const WORTHWHILE = 1.01;
 
 /** Power steps of the published methods. */
 const POWER_STEPS = 5;
@@ -116,8 +114,8 @@ export function createScoreBound(half: LeftHalf, norms: CertainNorms, bound: Dis
       if (linear === null) return first;
       const kept = linear(evaluation);
       // Where not even a little more passes an estimate from below, there is no more to be had.
-      const more = kept.estimate(first.radius * WORTHWHILE, FIRST_STEPS);
-      if (first.radius > 0 && !(ballOf(asked, more).total <= 1)) return first;
+      const more = () => ballOf(asked, kept.estimate(first.radius * WORTHWHILE, FIRST_STEPS));
+      if (first.radius > 0 && !(more().total <= 1)) return first;
       const second = radiusBy(asked, kept, first.radius);
       return second.radius > first.radius ? second : first;
     },

@@ -2,8 +2,10 @@
  * Add, Sub, Mul, Div, Neg with numpy broadcasting. Sums of input-dependent tensors (residual connections) are affine in
  * both, products and quotients by a constant in the other; of two dependent tensors they are bounded on balls.
  */
+
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { ModelRefused } from '../ground/errors.ts';
+import { MOST_EXACT } from '../ground/exact.ts';
 import { TINY, UNIT_ROUNDOFF } from '../ground/rounding-error.ts';
 import { describeNode, intAttribute, type Node, sizeOf } from '../onnx/model/graph.ts';
 import { broadcastDims, broadcastIndex } from './algebra/shape.ts';
@@ -99,9 +101,6 @@ function overDependent(
     spread,
   );
 }
-
-/** Whole numbers up to here, and their products up to here, are exact in float64. */
-const MOST_EXACT = 2 ** 52;
 
 /**
  * Quotients of whole numbers, which may be integers: they are kept exact, or refused. Null where a fraction among the

@@ -28,7 +28,7 @@ const COSTLY_WORK = 1e9;
 const DECIDING_STEPS = 8;
 
 /** A radius larger by less than this is not worth the other proof. */
-const WORTHWHILE = 1.01;
+export const WORTHWHILE = 1.01;
 
 /** How much below an estimate a proof is to aim that has no second one behind it. */
 const CAUTION = 0.99;
