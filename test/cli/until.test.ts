@@ -86,7 +86,10 @@ describe.each(RULES)('certify --until "%s"', (until) => {
   it('is explained: why drawing ended, and at which part of alpha', async () => {
     const explained = await splitz(folder, 'explain', out, '--image', '0');
     expect(explained.stdout.replaceAll(/\s+/gu, ' ')).toMatch(/Of up to 3000: drawing ended once/u);
-    expect(explained.stdout).toContain(until.startsWith('radius') ? 'α₁ = 0.0005 of' : 'α₁ = 0.0001 of');
+    // Half of α for 15 looks, or an eighth for 9.
+    expect(explained.stdout).toContain(
+      until.startsWith('radius') ? 'α₁ = 0.0000333333333 of' : 'α₁ = 0.0000138888889 of',
+    );
   });
 
   it('is reported: the method says how draws ended', async () => {

@@ -214,10 +214,16 @@ describe('the setting', () => {
   });
 
   it('needs as many draws as its part of alpha does', () => {
-    // 10 of 10 votes: 0.001^(1/10) > 1/2, and not so at half of it.
-    expect(() => resolveVotes({ n: byFlag(10) })).not.toThrow();
-    expect(() => resolveVotes({ n: byFlag(10), until: byFlag('radius >= 0.1') })).toThrow(
-      '--n 10 can certify nothing at --alpha 0.001',
+    // 10 of 10 votes: 0.001^(1/10) > 1/2, and 9 of 9 give less. One look spends all of alpha.
+    expect(() => resolveVotes({ n: byFlag(10), until: byFlag('radius >= 0.1') })).not.toThrow();
+    expect(() => resolveVotes({ n: byFlag(9), until: byFlag('radius >= 0.1') })).toThrow(
+      '--n 9 can certify nothing at --alpha 0.001',
+    );
+    // 143 of 143 votes: 1e-43^(1/144) > 1/2, and not so at half of it, which is what the last of two looks has.
+    const alpha = byFlag(4e-52);
+    expect(() => resolveVotes({ n: byFlag(171), alpha })).not.toThrow();
+    expect(() => resolveVotes({ n: byFlag(171), alpha, until: byFlag('radius >= 0.1') })).toThrow(
+      '--n 171 can certify nothing at --alpha 4e-52',
     );
   });
 });

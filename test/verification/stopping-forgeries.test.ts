@@ -4,7 +4,6 @@ import { smoothing } from '../../src/methods/smoothing/method.ts';
 import { roundedDown, roundedUp, type VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
 import type { RunHeader, SeriesCertificate } from '../../src/records/record.ts';
-import { anytimeLower } from '../../src/smoothing/votes/betting.ts';
 import { clopperPearsonLower } from '../../src/smoothing/votes/clopper-pearson.ts';
 import { lessTau, radiusAtProbability } from '../../src/smoothing/votes/latent-radius.ts';
 import { setting } from '../records/run.ts';
@@ -50,8 +49,14 @@ const faultOf = (header: RunHeader, certificate: SeriesCertificate): string | nu
   );
 };
 
-const [tenth, half] = [ALPHA / 10, ALPHA / 2];
-const rest = (part: number): number => (ALPHA - part) * (1 - 2 ** -52);
+/** Looks before all N draws, of a tolerance and of a decision. */
+const EARLY = { tolerance: 17, radius: 23 };
+/** What a rule spends of alpha on a look before the last one, and on the last one. */
+const tolerated = { early: ALPHA / 8 / EARLY.tolerance, end: (ALPHA * 7) / 8 };
+const deciding = { early: ALPHA / 2 / EARLY.radius, end: ALPHA / 2 };
+/** The bound at such a level, rounded as levels are. */
+const boundAt = (k: number, draws: number, level: number): number =>
+  clopperPearsonLower(k, draws, level * (1 - 2 ** -40));
 const R = 0.25;
 const T = roundedUp(R);
 
@@ -63,17 +68,13 @@ describe('a record that is honest', () => {
     [
       'ended at a look, within the tolerance',
       tolerant,
-      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, tenth)),
+      certified(tolerant, 4480, 4992, boundAt(4480, 4992, tolerated.early)),
     ],
-    ['ended without majority', tolerant, certified(tolerant, 30, 128, anytimeLower(30, 128, tenth))],
-    ['of all draws', tolerant, certified(tolerant, 5200, N, clopperPearsonLower(5200, N, rest(tenth)))],
-    ['decided: yes', decided, certified(decided, 128, 128, anytimeLower(128, 128, half), T)],
-    ['decided: no', decided, certified(decided, 60, 128, anytimeLower(60, 128, half), T)],
-    [
-      'decided by all draws',
-      decided,
-      certified(decided, 7300, N, clopperPearsonLower(7300, N, rest(half)), T),
-    ],
+    ['ended without majority', tolerant, certified(tolerant, 120, 512, boundAt(120, 512, tolerated.early))],
+    ['of all draws', tolerant, certified(tolerant, 5200, N, boundAt(5200, N, tolerated.end))],
+    ['decided: yes', decided, certified(decided, 128, 128, boundAt(128, 128, deciding.early), T)],
+    ['decided: no', decided, certified(decided, 60, 128, boundAt(60, 128, deciding.early), T)],
+    ['decided by all draws', decided, certified(decided, 7300, N, boundAt(7300, N, deciding.end), T)],
   ])('holds: %s', (_, header, certificate) => {
     expect(faultOf(header, certificate)).toBeNull();
   });
@@ -84,43 +85,31 @@ describe('is caught: p_A at a level that nobody stated', () => {
   const decided = headerWith(`radius >= ${R}`);
 
   it.each([
+    ['a look at all of alpha', tolerant, certified(tolerant, 4480, 4992, boundAt(4480, 4992, ALPHA))],
     [
-      'the sequence at all of alpha',
+      'a look at the part of another rule',
       tolerant,
-      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, ALPHA)),
+      certified(tolerant, 4480, 4992, boundAt(4480, 4992, deciding.early)),
     ],
+    ['a look at all of alpha, decided', decided, certified(decided, 128, 128, boundAt(128, 128, ALPHA), T)],
     [
-      'the sequence at the part of another rule',
+      'a look at the part of all draws',
       tolerant,
-      certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, half)),
+      certified(tolerant, 4480, 4992, boundAt(4480, 4992, tolerated.end)),
     ],
+    ['all draws at all of alpha', tolerant, certified(tolerant, 5200, N, boundAt(5200, N, ALPHA))],
     [
-      'the sequence at all of alpha, decided',
+      'all draws at the part of another rule',
       decided,
-      certified(decided, 128, 128, anytimeLower(128, 128, ALPHA), T),
-    ],
-    [
-      'Clopper-Pearson where draws ended early',
-      tolerant,
-      certified(tolerant, 6318, 7040, clopperPearsonLower(6318, 7040, rest(tenth))),
-    ],
-    [
-      'Clopper-Pearson of all draws at all of alpha',
-      tolerant,
-      certified(tolerant, 5200, N, clopperPearsonLower(5200, N, ALPHA)),
-    ],
-    [
-      'and at the part of another rule',
-      decided,
-      certified(decided, 7300, N, clopperPearsonLower(7300, N, rest(tenth)), T),
+      certified(decided, 7300, N, boundAt(7300, N, tolerated.end), T),
     ],
   ])('%s', (_, header, certificate) => {
     expect(faultOf(header, certificate)).toContain('above the bound');
   });
 
   it.each([
-    ['a bound that was not the better one', anytimeLower(5200, N, tenth)],
-    ['a bound a little lower', clopperPearsonLower(5200, N, rest(tenth)) - 1e-5],
+    ['the level of an early look where all draws were made', boundAt(5200, N, tolerated.early)],
+    ['a bound a little lower', boundAt(5200, N, tolerated.end) - 1e-5],
   ])('%s', (_, bound) => {
     expect(faultOf(tolerant, certified(tolerant, 5200, N, bound))).toContain('below the bound');
   });
@@ -130,21 +119,29 @@ describe('is caught: where draws ended', () => {
   const tolerant = headerWith('tolerance 5%');
   const decided = headerWith(`radius >= ${R}`);
   const early = (header: RunHeader, k: number, draws: number, level: number, target?: number) =>
-    faultOf(header, certified(header, k, draws, anytimeLower(k, draws, level), target));
+    faultOf(header, certified(header, k, draws, boundAt(k, draws, level), target));
 
   it.each([1, 127, 129, 500, 7039, 9999])('after %d draws, where no rule looks', (draws) => {
     for (const k of [0, Math.floor(draws * 0.9), draws]) {
-      expect(early(tolerant, k, draws, tenth)).toMatch(/where the rule "tolerance 5%" does not look/u);
-      expect(early(decided, k, draws, half, T)).toMatch(/where the rule "radius >= 0.25" does not look/u);
+      expect(early(tolerant, k, draws, tolerated.early)).toMatch(
+        /where the rule "tolerance 5%" does not look/u,
+      );
+      expect(early(decided, k, draws, deciding.early, T)).toMatch(
+        /where the rule "radius >= 0.25" does not look/u,
+      );
     }
   });
 
   it('at a look whose votes settle nothing', () => {
-    for (const k of [70, 115, 128])
-      expect(early(tolerant, k, 128, tenth), `${k} of 128`).toMatch(/do not settle "tolerance 5%"/u);
+    for (const k of [270, 460, 512])
+      expect(early(tolerant, k, 512, tolerated.early), `${k} of 512`).toMatch(
+        /do not settle "tolerance 5%"/u,
+      );
     // Φ(0.25 / 0.43) = 0.7195.
     for (const k of [85, 92, 100])
-      expect(early(decided, k, 128, half, T), `${k} of 128`).toMatch(/do not settle "radius >= 0.25"/u);
+      expect(early(decided, k, 128, deciding.early, T), `${k} of 128`).toMatch(
+        /do not settle "radius >= 0.25"/u,
+      );
   });
 
   it('without a class, before all draws', () => {
@@ -154,8 +151,8 @@ describe('is caught: where draws ended', () => {
   });
 
   it('under a rule that the file does not state', () => {
-    const certificate = certified(tolerant, 6318, 7040, anytimeLower(6318, 7040, tenth));
-    expect(faultOf(honestHeader(), certificate)).toMatch(/come to 7040 draws, the run's n is 10000/u);
+    const certificate = certified(tolerant, 4480, 4992, boundAt(4480, 4992, tolerated.early));
+    expect(faultOf(honestHeader(), certificate)).toMatch(/come to 4992 draws, the run's n is 10000/u);
     expect(faultOf(headerWith('tolerance 1%'), certificate)).toMatch(/do not settle "tolerance 1%"/u);
     expect(faultOf(decided, certificate)).not.toBeNull();
     expect(faultOf(headerWith('tolerance 50%'), certificate)).toBeNull();
@@ -166,7 +163,7 @@ describe('is caught: what a decision is about', () => {
   const decided = headerWith(`radius >= ${R}`);
 
   it.each([undefined, 0.1, 0.9])('a target of %s at the input, where the radius needs itself', (target) => {
-    const certificate = certified(decided, 60, 128, anytimeLower(60, 128, half), target);
+    const certificate = certified(decided, 60, 128, boundAt(60, 128, deciding.early), target);
     expect(faultOf(decided, certificate)).toMatch(/target is/u);
   });
 

@@ -36,7 +36,8 @@ const RADII = [0.25, 0.5, 1];
 /** Numbers of draws at which any rule may look, for this n. */
 function looksTo(n) {
   const looks = new Set([n]);
-  for (let look = 128; look < n; look = 64 * Math.ceil((look * 1.15) / 64)) looks.add(look);
+  for (const first of [128, 512])
+    for (let look = first; look <= 0.75 * n; look = 64 * Math.ceil((look * 1.15) / 64)) looks.add(look);
   return looks;
 }
 

@@ -1,17 +1,38 @@
 // Deliberate faults in what ends draws early and in what is made of them. The shape is that of faults.mjs.
 export const STOPPING_FAULTS = [
   {
-    name: 'stopping: the sequence and Clopper-Pearson each spend all of alpha',
-    file: 'src/smoothing/stopping/hybrid.ts',
-    from: 'return { sequence, atEnd: (alpha - sequence) * (1 - 2 ** -52) };',
-    to: 'return { sequence: alpha, atEnd: alpha };',
+    name: 'stopping: every look spends all of alpha',
+    file: 'src/smoothing/stopping/spending.ts',
+    from: 'if (all.length === 1) return alpha;',
+    to: 'if (all.length >= 1) return alpha;',
     tests: 'test/smoothing/stopping.test.ts',
   },
   {
-    name: 'stopping: Clopper-Pearson counts wherever draws end',
-    file: 'src/smoothing/stopping/hybrid.ts',
-    from: 'return draws < n ? early :',
-    to: 'return draws < 0 ? early :',
+    name: 'stopping: each early look spends what all of them have',
+    file: 'src/smoothing/stopping/spending.ts',
+    from: '(early * alpha) / (all.length - 1)',
+    to: 'early * alpha',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: the last look spends what the early ones have spent',
+    file: 'src/smoothing/stopping/spending.ts',
+    from: ': (1 - early) * alpha)',
+    to: ': alpha)',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: a bound is given where nothing was spent on a look',
+    file: 'src/smoothing/stopping/spending.ts',
+    from: 'if (!all.includes(draws))',
+    to: 'if (draws > n)',
+    tests: 'test/smoothing/stopping.test.ts',
+  },
+  {
+    name: 'stopping: the forecast forgets that the share seen is uncertain',
+    file: 'src/smoothing/stopping/outlook.ts',
+    from: ' * (1 + rest / (draws + 1))',
+    to: '',
     tests: 'test/smoothing/stopping.test.ts',
   },
   {
@@ -30,13 +51,6 @@ export const STOPPING_FAULTS = [
     tests: 'test/methods/until.test.ts',
   },
   {
-    name: 'stopping: bets reject at twice alpha',
-    file: 'src/smoothing/votes/betting.ts',
-    from: 'const threshold = -Math.log(alpha)',
-    to: 'const threshold = -Math.log(2 * alpha)',
-    tests: 'test/smoothing/stopping.test.ts',
-  },
-  {
     name: 'stopping: at a cut, R_u is compared with the radius itself',
     file: 'src/methods/splitz/open.ts',
     from: 'evidence.latentRadius >= decided.target;',
@@ -44,17 +58,17 @@ export const STOPPING_FAULTS = [
     tests: 'test/methods/until.test.ts',
   },
   {
-    name: 'stopping: verify takes a sequence at all of alpha',
+    name: 'stopping: verify takes an early look at what all of them have',
     file: 'src/methods/smoothing/check/check-stopping.ts',
-    from: 'sequence: alpha * share,',
-    to: 'sequence: alpha,',
+    from: '(alpha * early) / before',
+    to: 'alpha * early',
     tests: 'test/verification/stopping-forgeries.test.ts',
   },
   {
     name: 'stopping: verify takes any place where draws ended',
     file: 'src/methods/smoothing/check/check-stopping.ts',
-    from: 'if (!isLook(draws))',
-    to: 'if (draws === 0)',
+    from: 'if (!reached) return 0;',
+    to: '',
     tests: 'test/verification/stopping-forgeries.test.ts',
   },
   {

@@ -5,7 +5,7 @@
  */
 import { roundDown, roundUp, tidy } from '../../ground/decimal.ts';
 import type { RunHeader } from '../../records/record.ts';
-import { partsOf } from '../../smoothing/stopping/hybrid.ts';
+import { levelAt, type Spending } from '../../smoothing/stopping/spending.ts';
 import { untilOf } from '../../smoothing/stopping/until.ts';
 import { ruleOf, votingOf } from '../../smoothing/stopping/voting.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
@@ -162,7 +162,7 @@ function decision(
     meaning:
       latentRadius >= needed
         ? `Radius ${radius} is certified.`
-        : `Radius ${radius} is not certified: the draws speak against it, or all of them could not show it.`,
+        : `Radius ${radius} is not certified: all n draws would hardly show it.`,
   };
 }
 
@@ -182,7 +182,7 @@ function probability({ evidence: c, settings }: VoteFacts): DerivationStep {
     };
   }
   const rule = ruleOf(untilOf(settings.until));
-  if (rule !== null) return hybridProbability(c, settings, partsOf(alpha, rule.sequenceShare));
+  if (rule !== null) return spentProbability(c, settings, rule.spending);
   if (bound === 'anytime') {
     return {
       title: 'Bound its probability from below, whenever drawing ends (betting)',
@@ -199,29 +199,21 @@ function probability({ evidence: c, settings }: VoteFacts): DerivationStep {
   };
 }
 
-/** p_A where a rule may end the draws: the betting sequence, and after all n draws the better of it and Clopper-Pearson. */
-function hybridProbability(
+/** p_A where a rule may end the draws: the bound of the look where they ended, at what the look spends of α. */
+function spentProbability(
   c: VoteEvidence,
   { n: most, alpha }: VoteSettings,
-  { sequence, atEnd }: ReturnType<typeof partsOf>,
+  spending: Spending,
 ): DerivationStep {
   const n = drawsOf(c);
   const k = c.counts[c.selected ?? 0] ?? 0;
-  const levels = `α₁ = ${tidy(sequence)} of α = ${alpha}`;
-  const numbers = `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, ${levels}, τ ≤ ${small(c.tau)})`;
-  const betting = 'sup { p < k/n : B(k + ½, n − k + ½) / (B(½, ½) p^k (1 − p)^(n−k)) > 1/α₁ }';
-  const spent = `α₁ is for bets that hold at any number of draws, the rest, α₂ = ${tidy(atEnd)}, for one Clopper-Pearson bound of all ${most} draws: both hold at once with probability 1 − α, wherever drawing ends.`;
-  return n < most
-    ? {
-        title: 'Bound its probability from below, where drawing ended (betting)',
-        formula: `p_A = ${betting} − τ`,
-        ...{ numbers, meaning: `${spent} ${OF_TAU}` },
-      }
-    : {
-        title: 'Bound its probability from below (Clopper-Pearson, or betting where that is better)',
-        formula: `p_A = max( sup { p : P[Bin(n, p) ≥ k] ≤ α₂ }, ${betting} ) − τ`,
-        ...{ numbers, meaning: `${spent} ${OF_TAU}` },
-      };
+  const level = levelAt(n, most, alpha, spending);
+  return {
+    title: 'Bound its probability from below, where drawing ended (Clopper-Pearson)',
+    formula: 'p_A = sup { p : P[Bin(n, p) ≥ k] ≤ α₁ } − τ',
+    numbers: `p_A ≥ ${down(c.pA)}   (k = ${k}, n = ${n}, α₁ = ${tidy(level)} of α = ${alpha}, τ ≤ ${small(c.tau)})`,
+    meaning: `The votes are looked at after numbers of draws fixed beforehand, and α is spent on these looks, α₁ on this one: the bounds of all looks hold at once with probability 1 − α, wherever drawing ends. ${OF_TAU}`,
+  };
 }
 
 function abstention({ evidence: c, settings }: VoteFacts, { flag }: NoiseWords): DerivationStep {

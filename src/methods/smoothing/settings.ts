@@ -4,7 +4,7 @@ import { count, number, object, oneOf, optional, type TypeOf, text } from '../..
 import { VOTE_BOUND_NAMES, type VoteBoundName } from '../../ground/vote-bound-names.ts';
 import type { Sourced } from '../../records/record.ts';
 import { LARGEST_SIGMA, SMALLEST_SIGMA } from '../../smoothing/noise/rounded-noise.ts';
-import { partsOf } from '../../smoothing/stopping/hybrid.ts';
+import { levelAt } from '../../smoothing/stopping/spending.ts';
 import { type Until, untilOf, untilText } from '../../smoothing/stopping/until.ts';
 import { ruleOf } from '../../smoothing/stopping/voting.ts';
 import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
@@ -60,16 +60,16 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
   checkAlpha(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);
   requireCount('--n', settings.n.value, 1);
-  requireHybrid(settings.bound.value, until);
+  requireFixedLevels(settings.bound.value, until);
   const rule = ruleOf(until);
-  const alpha = settings.alpha.value;
+  const [n, alpha] = [settings.n.value, settings.alpha.value];
   const least = smallestUsefulN(
     VOTE_BOUNDS[settings.bound.value],
-    rule === null ? alpha : partsOf(alpha, rule.sequenceShare).atEnd,
+    rule === null ? alpha : levelAt(n, n, alpha, rule.spending),
   );
-  if (settings.n.value < least) {
+  if (n < least) {
     throw new UsageError({
-      what: `--n ${settings.n.value} can certify nothing at --alpha ${alpha}`,
+      what: `--n ${n} can certify nothing at --alpha ${alpha}`,
       why: 'even if all draws agree, the lower bound on the probability of their class stays at or below 1/2',
       remedy: `Give --n ${least} or more; 10000 or more is usual.`,
     });
@@ -78,7 +78,7 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
 }
 
 /** Throws UsageError for draws that may end early under a bound that does not survive it. */
-function requireHybrid(bound: VoteBoundName, until: Until): void {
+function requireFixedLevels(bound: VoteBoundName, until: Until): void {
   if (until.kind === 'n' || bound === 'clopper-pearson') return;
   throw new UsageError({
     what: `--until "${untilText(until)}" does not go with --bound ${bound}`,
@@ -86,7 +86,7 @@ function requireHybrid(bound: VoteBoundName, until: Until): void {
       bound === 'anytime'
         ? 'that bound has a rule of its own for when draws end'
         : 'that bound is for a number of draws fixed beforehand',
-    remedy: 'Omit --bound: a betting sequence is added to Clopper-Pearson, and the better of the two counts.',
+    remedy: 'Omit --bound: the looks of --until share alpha, each with a Clopper-Pearson bound.',
   });
 }
 

@@ -37,7 +37,7 @@ function ofRule(until: Until, { alone }: RadiusFormulas): string {
     until.kind === 'radius'
       ? '. Radii other than that one were not sought, and may be larger than stated'
       : '';
-  return `drawing ended ${ended}. The failure probability is split for that: one part is for a lower confidence bound that holds at all numbers of draws at once (Krichevsky-Trofimov betting), the other for the Clopper-Pearson bound of all the draws, where they were made; p_A is the better of the two, and the latent radius is R_u = ${alone}${others}`;
+  return `drawing ended ${ended}. The votes were looked at after numbers of draws fixed beforehand, and the failure probability is split among these looks (alpha spending): p_A is the Clopper-Pearson lower confidence bound of the look where drawing ended, at its part, and the latent radius is R_u = ${alone}${others}`;
 }
 
 /** A paragraph on the draws. */

@@ -1,24 +1,23 @@
 /**
- * `radius >= R`: draws end once it is decided whether the certified radius reaches R. Half of α is the sequence's, since most
- * images are decided by it. At a look, with T the radius where the noise is added that R needs,
+ * `radius >= R`: draws end once it is decided whether the certified radius reaches R. At a look, with T the radius where the noise
+ * is added that R needs,
  *
- *   yes   the sequence gives a radius of at least T;
- *   no    the sequence from above gives one below T: more draws would hardly have shown the opposite;
- *   no    all n draws could not show it, were all that are left votes for the class.
+ *   yes   its bound gives a radius of at least T;
+ *   no    all n draws would hardly give one (`outlook.ts`).
+ *
+ * Half of α is for the looks before the last, since most images are decided by them.
  */
-import { anytimeLower } from '../votes/betting.ts';
 import { clopperPearsonLower } from '../votes/clopper-pearson.ts';
-import { partsOf } from './hybrid.ts';
+import { mostVotes } from './outlook.ts';
 import type { StoppingRule } from './rule.ts';
+import { levelAt, lowerAt, type Spending } from './spending.ts';
 
-const SHARE = 1 / 2;
+const spending: Spending = { looks: { first: 128, apart: 1.15, step: 64, last: 3 / 4 }, early: 1 / 2 };
 
 export const decision: StoppingRule = {
-  sequenceShare: SHARE,
-  isSettled({ votes, draws }, { n, alpha, target, radiusAt }) {
-    const { sequence, atEnd } = partsOf(alpha, SHARE);
-    if (radiusAt(anytimeLower(votes, draws, sequence)) >= target) return true;
-    if (radiusAt(1 - anytimeLower(draws - votes, draws, sequence)) < target) return true;
-    return radiusAt(clopperPearsonLower(votes + n - draws, n, atEnd)) < target;
+  spending,
+  isSettled(look, { n, alpha, target, radiusAt }) {
+    if (radiusAt(lowerAt(look, n, alpha, spending)) >= target) return true;
+    return radiusAt(clopperPearsonLower(mostVotes(look, n), n, levelAt(n, n, alpha, spending))) < target;
   },
 };

@@ -1,4 +1,5 @@
 /** A rule that ends the draws of an image early. One file per rule, chosen by `voting.ts`. */
+import type { Spending } from './spending.ts';
 
 /** The votes at a look. */
 export interface Look {
@@ -20,8 +21,7 @@ export interface Purpose {
 }
 
 export interface StoppingRule {
-  /** Share of alpha that the betting sequence spends; the rest is for the Clopper-Pearson bound of all n draws. */
-  readonly sequenceShare: number;
-  /** Whether the draws may end here. A matter of cost alone: no answer can make a certificate less certain (`hybrid.ts`). */
+  readonly spending: Spending;
+  /** Whether the draws may end here. A matter of cost alone: no answer can make a certificate less certain (`spending.ts`). */
   isSettled(look: Look, purpose: Purpose): boolean;
 }

@@ -5,8 +5,8 @@ import { drawsToLook } from '../votes/looks.ts';
 import { type VoteBound, votesFor } from '../votes/vote-bound.ts';
 import { drawsOf, type VoteCounts } from '../votes/vote-counts.ts';
 import { decision } from './decision.ts';
-import { hybridProbabilities } from './hybrid.ts';
 import type { Purpose, StoppingRule } from './rule.ts';
+import { spentProbabilities } from './spending.ts';
 import { tolerance } from './tolerance.ts';
 import { type Until, untilOf } from './until.ts';
 
@@ -25,9 +25,6 @@ export interface VotingSettings {
   readonly until?: string | undefined;
 }
 
-/** Close enough that little is drawn in vain, so few that looking costs nothing, and whole batches of the usual sizes apart. */
-const LOOKS = { first: 128, apart: 1.15, step: 64 };
-
 /** Null where the bound itself says when draws end. */
 export function ruleOf(until: Until): StoppingRule | null {
   if (until.kind === 'n') return null;
@@ -42,12 +39,12 @@ export function votingOf({ n, bound, until }: VotingSettings): Voting {
     return { probabilities, next: (seen, top, { alpha }) => next(seen, top, n, alpha) };
   }
   return {
-    probabilities: hybridProbabilities(n, rule.sequenceShare),
+    probabilities: spentProbabilities(n, rule.spending),
     next(seen, top, purpose) {
       const draws = drawsOf(seen);
       const done =
         draws >= n || (draws > 0 && rule.isSettled({ votes: votesFor(seen, top), draws }, purpose));
-      return done ? 0 : drawsToLook(draws, n, LOOKS);
+      return done ? 0 : drawsToLook(draws, n, rule.spending.looks);
     },
   };
 }

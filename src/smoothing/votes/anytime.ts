@@ -14,7 +14,7 @@ import { normalQuantileLower } from './normal-quantile.ts';
 import { type VoteBound, votesFor } from './vote-bound.ts';
 import { drawsOf } from './vote-counts.ts';
 
-const LOOKS = { first: 256, apart: 1.5, step: 1 };
+const LOOKS = { first: 256, apart: 1.5, step: 1, last: 1 };
 /** Share of the radius that is given up for an earlier end. */
 const GIVEN_UP = 0.05;
 

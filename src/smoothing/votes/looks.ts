@@ -10,9 +10,12 @@ export interface Looks {
   readonly apart: number;
   /** Draws between two looks are a multiple of it. */
   readonly step: number;
+  /** Share of n after which nothing but n is left: ending later would save too little. */
+  readonly last: number;
 }
 
 /** Draws from here to the next look; n is the last one, at which 0 are left. */
-export function drawsToLook(draws: number, n: number, { first, apart, step }: Looks): number {
-  return Math.min(n, draws === 0 ? first : step * Math.ceil((draws * apart) / step)) - draws;
+export function drawsToLook(draws: number, n: number, { first, apart, step, last }: Looks): number {
+  const next = draws === 0 ? first : step * Math.ceil((draws * apart) / step);
+  return (next > last * n ? n : next) - draws;
 }

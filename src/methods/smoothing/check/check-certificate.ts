@@ -109,10 +109,11 @@ export function voteFault(
   return (
     countsFault(prediction, evidence, settings, classes) ??
     noiseFault(evidence, sigma, latentSize, law) ??
+    // Where draws ended says at what level p_A holds.
+    stoppingFault(evidence, settings, sigma, law) ??
     probabilityFault(evidence, settings) ??
     abstentionFault(prediction, evidence) ??
-    latentFault(prediction, evidence, sigma, law) ??
-    stoppingFault(evidence, settings, sigma, law)
+    latentFault(prediction, evidence, sigma, law)
   );
 }
 

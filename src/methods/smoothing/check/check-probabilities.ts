@@ -6,8 +6,8 @@ import type { VoteBoundName } from '../../../ground/vote-bound-names.ts';
 import type { WithOrigins } from '../../method.ts';
 import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
-import { levelsOf, stoppingOf } from './check-stopping.ts';
-import { bettingTest, binomialTest, eitherTest, type TestOf, type VoteTest } from './vote-tests.ts';
+import { levelOf, stoppingOf } from './check-stopping.ts';
+import { bettingTest, binomialTest, type TestOf, type VoteTest } from './vote-tests.ts';
 
 /** A p_A short of the counts' own by more than this part of min(p, 1-p) was not computed from them. */
 const P_TOLERANCE = 1e-6;
@@ -40,14 +40,8 @@ function testOfClass(votes: number, draws: number, settings: BoundSettings): [te
     const { share, test } = CHECKS[settings.bound.value];
     return [test(votes, draws, alpha * share), String(alpha * share)];
   }
-  const { sequence, atEnd } = levelsOf(rule, alpha);
-  const betting = bettingTest(votes, draws, sequence);
-  return draws < settings.n.value
-    ? [betting, `${sequence} (betting)`]
-    : [
-        eitherTest(betting, binomialTest(votes, draws, atEnd)),
-        `${atEnd} (Clopper-Pearson) and ${sequence} (betting)`,
-      ];
+  const level = levelOf(rule, draws, settings.n.value, alpha);
+  return [binomialTest(votes, draws, level), String(level)];
 }
 
 /** What is wrong with p_A or p_B, or null. One rounding takes p_A + τ no further than the bound. */

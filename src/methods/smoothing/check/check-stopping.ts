@@ -8,12 +8,14 @@ import type { WithOrigins } from '../../method.ts';
 import type { VoteSettings } from '../settings.ts';
 import type { VoteEvidence } from '../votes.ts';
 import type { CheckedLaw } from './checked-law.ts';
-import { bettingTest, binomialTest } from './vote-tests.ts';
+import { binomialTest } from './vote-tests.ts';
 
-/** Share of alpha that the betting sequence spends under a rule. */
-const SEQUENCE_SHARE = { radius: 1 / 2, tolerance: 1 / 10 };
-/** Draws at the first look, the factor to the next at least, and what their distance is a multiple of. */
-const LOOKS = [128, 1.15, 64] as const;
+/** Draws at a rule's first look, and the share of alpha that all looks before the last one spend, in equal parts. */
+const RULES = { radius: { first: 128, early: 1 / 2 }, tolerance: { first: 512, early: 1 / 8 } };
+/** The factor from one look to the next at least, what draws at a look are a multiple of, and the share of n behind which only n is left. */
+const [APART, STEP, LAST] = [1.15, 64, 3 / 4];
+/** Standard deviations that the forecast of all n draws allows for. */
+const DEVIATIONS = 3.1;
 /** Votes this close to what a rule asks may count either way. */
 const SLACK = 1e-6;
 
@@ -25,13 +27,17 @@ export function stoppingOf({ until }: Pick<WithOrigins<VoteSettings>, 'until'>):
   return rule === null || rule.kind === 'n' ? null : rule;
 }
 
-/** The parts of alpha under a rule. */
-export function levelsOf(
-  { kind }: Stopping,
-  alpha: number,
-): { readonly sequence: number; readonly atEnd: number } {
-  const share = SEQUENCE_SHARE[kind];
-  return { sequence: alpha * share, atEnd: alpha * (1 - share) };
+/** What the look after so many of n draws spends of alpha; 0 where the rule does not look. */
+export function levelOf({ kind }: Stopping, draws: number, n: number, alpha: number): number {
+  const { first, early } = RULES[kind];
+  let [before, reached] = [0, draws === n];
+  for (let look = first; look <= LAST * n; look = STEP * Math.ceil((look * APART) / STEP)) {
+    before++;
+    reached ||= look === draws;
+  }
+  if (!reached) return 0;
+  if (before === 0) return alpha;
+  return draws < n ? (alpha * early) / before : alpha * (1 - early);
 }
 
 /** What is wrong with the rule in a header, or null. */
@@ -65,37 +71,33 @@ export function stoppingFault(
   if (evidence.selected === null)
     return `draws ended after ${draws} of ${n}, although no class was selected to decide about`;
   const rest = `draws ended after ${draws} of ${n}`;
-  if (!isLook(draws)) return `${rest}, where the rule "${untilText(rule)}" does not look`;
-  const look = { votes: evidence.counts[evidence.selected] ?? 0, draws, n, tau: evidence.tau };
-  const { sequence, atEnd } = levelsOf(rule, settings.alpha.value);
-  const probabilityAt = (radius: number): number =>
-    Number.isFinite(radius) ? law.probabilityAt(radius, scale).upper : 1;
+  const alpha = settings.alpha.value;
+  if (levelOf(rule, draws, n, alpha) === 0)
+    return `${rest}, where the rule "${untilText(rule)}" does not look`;
+  const votes = evidence.counts[evidence.selected] ?? 0;
+  const atEnd = levelOf(rule, n, n, alpha);
+  /** Whether so many votes among all n draws would give at most this radius. */
+  const wouldGive = (count: number, radius: number, level: number): boolean =>
+    !Number.isFinite(radius) ||
+    isBelow(count, n, law.probabilityAt(radius, scale).upper + evidence.tau, level);
+  const most = mostVotes(votes, draws, n);
+  const { latentRadius } = evidence;
+  const needed = evidence.target ?? Number.POSITIVE_INFINITY;
   const settled =
     rule.kind === 'radius'
-      ? isDecided(look, evidence, probabilityAt, sequence, atEnd)
-      : excludes(look, 0.5, sequence) ||
-        isClose(look, evidence.latentRadius / (1 - rule.percent / 100), probabilityAt, settings.alpha.value);
+      ? latentRadius >= needed || wouldGive(most, needed, atEnd)
+      : isBelow(most, n, 0.5 + evidence.tau, atEnd) ||
+        (latentRadius > 0 &&
+          wouldGive(Math.round((votes / draws) * n), latentRadius / (1 - rule.percent / 100), alpha));
   return settled ? null : `${rest}, but these votes do not settle "${untilText(rule)}"`;
 }
 
-function isLook(draws: number): boolean {
-  const [first, apart, step] = LOOKS;
-  let look: number = first;
-  while (look < draws) look = step * Math.ceil((look * apart) / step);
-  return look === draws;
-}
-
-interface Look {
-  readonly votes: number;
-  readonly draws: number;
-  readonly n: number;
-  readonly tau: number;
-}
-
-/** Whether the sequence shows the probability of the class to be below p. */
-function excludes({ votes, draws }: Look, p: number, level: number): boolean {
-  const other = (1 - p) * (1 - SLACK);
-  return other <= 0 || bettingTest(draws - votes, draws, level).rejects(other, 1 - other);
+/** The most votes of all n draws that those of a look let expect, fewer by what rounding explains. */
+function mostVotes(votes: number, draws: number, n: number): number {
+  const [rest, share] = [n - draws, (votes + 1 / 2) / (draws + 1)];
+  const variance = rest * share * (1 - share) * (1 + rest / (draws + 1));
+  const expected = (rest * share + DEVIATIONS * Math.sqrt(variance)) * (1 - 1e-12);
+  return votes + Math.min(rest, Math.ceil(expected));
 }
 
 /** Whether a Clopper-Pearson bound of so many votes among all n draws is below p. */
@@ -103,25 +105,3 @@ function isBelow(votes: number, n: number, p: number, level: number): boolean {
   const beyond = p + Math.min(p, 1 - p) * SLACK;
   return beyond >= 1 || binomialTest(votes, n, level).allows(beyond, 1 - beyond);
 }
-
-function isDecided(
-  look: Look,
-  { latentRadius, target }: VoteEvidence,
-  probabilityAt: (radius: number) => number,
-  sequence: number,
-  atEnd: number,
-): boolean {
-  const needed = target ?? Number.POSITIVE_INFINITY;
-  if (latentRadius >= needed) return true;
-  const { votes, draws, n, tau } = look;
-  const p = probabilityAt(needed) + tau;
-  return excludes(look, p, sequence) || isBelow(votes + n - draws, n, p, atEnd);
-}
-
-/** Whether all n draws, were the rest like these, would give at most this radius. */
-const isClose = (
-  { votes, draws, n, tau }: Look,
-  radius: number,
-  probabilityAt: (radius: number) => number,
-  alpha: number,
-): boolean => radius > 0 && isBelow(Math.round((votes / draws) * n), n, probabilityAt(radius) + tau, alpha);

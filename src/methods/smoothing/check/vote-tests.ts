@@ -34,9 +34,3 @@ export const bettingTest: TestOf = (votes, n, level) => ({
     return wealthEnclosure(votes, n, p, q, level).upper < 1 + ALPHA_TOLERANCE;
   },
 });
-
-/** Of the larger of two bounds. */
-export const eitherTest = (one: VoteTest, other: VoteTest): VoteTest => ({
-  rejects: (p, q) => one.rejects(p, q) || other.rejects(p, q),
-  allows: (p, q) => one.allows(p, q) && other.allows(p, q),
-});
