@@ -1,13 +1,16 @@
 // Seconds per image of `certify`, bound included, beside the field's loop in PyTorch on the same network, images and n, in one run;
 // and of the verdict at a radius, which takes fewer draws.
 //   node tools/bench/peers.mjs MODEL DATA SIGMA [--n 100000] [--images 20] [--peer-images 2] [--skip 97] [--radius 0.5] [--python python3]
-// Opening a model is counted for neither.
+// Opening a model is counted for neither. The network alone, without noise, in as many workers, is what no sampler of its answers
+// on ONNX Runtime can pass.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { openDataset } from '../../dist/datasets/open-dataset.js';
 import { openRun, settleRun } from '../../dist/runs/certify.js';
 import { openContext } from '../../dist/runs/context.js';
@@ -27,11 +30,12 @@ const { positionals, values } = parseArgs({
 const [model, data, sigma] = positionals;
 const n = Number(values.n);
 const SHARED = 8;
+const [WORKERS, BATCH] = [2, 32];
 const few = Number(values['peer-images']);
 
 /** Seconds per image, and draws per image. */
 async function ours(images, asked, further = {}) {
-  const context = openContext({ workers: 2, batch: 32 });
+  const context = openContext({ workers: WORKERS, batch: BATCH });
   try {
     const request = {
       ...{ model, data, max: images, skip: Number(values.skip), seed: 7, ...further },
@@ -88,6 +92,26 @@ async function peers() {
   }
 }
 
+/** Seconds for n rows of the network alone. */
+async function networkAlone(seconds = 5) {
+  const { shape } = await openDataset(data, { subset: 'test' });
+  const workerData = { model: readFileSync(model), latentDims: shape, batch: BATCH };
+  const workers = Array.from(
+    { length: WORKERS },
+    () => new Worker(new URL('network-worker.mjs', import.meta.url), { workerData }),
+  );
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  const done = await Promise.all(
+    workers.map(async (worker) => {
+      worker.postMessage(seconds);
+      const [rows] = await once(worker, 'message');
+      return rows;
+    }),
+  );
+  for (const worker of workers) worker.postMessage(0);
+  return { seconds: (seconds * n) / done.reduce((sum, rows) => sum + rows, 0), draws: n };
+}
+
 const images = Number(values.images);
 const until = `radius >= ${values.radius}`;
 console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`);
@@ -107,6 +131,7 @@ const rows = [
   ...theirs.map(({ threads, batch, seconds }) =>
     row(`PyTorch, ${threads} threads, batches of ${batch}`, few, { seconds, draws: n }),
   ),
+  row('the network alone, without noise', '-', await networkAlone()),
   row('plain smoothing, before', few, before),
   row('plain smoothing, after', few, after),
   row('SPLITZ behind the first activation, bound included', few, await ours(few, { cut: 'first' })),

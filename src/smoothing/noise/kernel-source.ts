@@ -7,6 +7,12 @@ import { NOISE_ID } from './rounded-noise.ts';
 import type { NoiseSource } from './source.ts';
 import { UNIFORM_NOISE_ID } from './uniform-noise.ts';
 
+/** A centre in units of a grid. */
+interface Scaled {
+  readonly q: number;
+  readonly values: Float64Array;
+}
+
 /** What is drawn, as results record it. */
 export const noiseId = (kind: NoiseKind): string => (kind === 'uniform' ? UNIFORM_NOISE_ID : NOISE_ID);
 
@@ -27,7 +33,9 @@ export function createKernelSource(
   const perturb = uniform ? kernel.exports.perturbUniformly : kernel.exports.perturb;
   const drawAlone = uniform ? kernel.exports.drawUniformly : kernel.exports.draw;
   let drawn = { count: 0, q: 1 };
-  let centred: { readonly centre: Float64Array; readonly q: number } | null = null;
+  let centred: Scaled | null = null;
+  /** Images that share noise take turns: what was divided once is only copied the next time. */
+  const known = new WeakMap<Float64Array, Scaled>();
 
   /** Byte addresses of a row and of its noise alone. */
   const rowOf = (row: number): number => kernel.base + row * size * 4;
@@ -35,9 +43,13 @@ export function createKernelSource(
 
   /** In units of the grid: a power of two, so nothing is rounded. */
   function moveTo(centre: Float64Array, q: number): void {
-    if (centred?.centre === centre && centred.q === q) return;
-    for (let i = 0; i < size; i++) kernel.centre[i] = (centre[i] ?? Number.NaN) / q;
-    centred = { centre, q };
+    let scaled = known.get(centre);
+    if (scaled === undefined || scaled.q !== q) {
+      scaled = { q, values: Float64Array.from({ length: size }, (_, i) => (centre[i] ?? Number.NaN) / q) };
+      known.set(centre, scaled);
+    }
+    if (centred !== scaled) kernel.centre.set(scaled.values);
+    centred = scaled;
   }
 
   return {
