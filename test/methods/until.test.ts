@@ -226,4 +226,10 @@ describe('the setting', () => {
       '--n 171 can certify nothing at --alpha 4e-52',
     );
   });
+
+  it('refuses a failure probability that verify could not recompute', () => {
+    expect(() => resolveVotes({ n: byFlag(5000), alpha: byFlag(1e-200) })).not.toThrow();
+    for (const alpha of [9e-201, 1e-300, 5e-324])
+      expect(() => resolveVotes({ n: byFlag(5000), alpha: byFlag(alpha) })).toThrow(`alpha is ${alpha}`);
+  });
 });

@@ -58,6 +58,7 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
     ...(asks === undefined || until.kind === 'n' ? {} : { until: { ...asks, value: untilText(until) } }),
   };
   checkAlpha(settings.alpha.value);
+  requireVerifiable(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);
   requireCount('--n', settings.n.value, 1);
   requireFixedLevels(settings.bound.value, until);
@@ -75,6 +76,19 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
     });
   }
   return settings;
+}
+
+/** What a look spends of less than this may be a level that `verify` has no tail for (`check/binomial-sum.ts`). */
+const SMALLEST_ALPHA = 1e-200;
+
+/** Throws UsageError for a failure probability so small that no result file with it could be checked. */
+function requireVerifiable(alpha: number): void {
+  if (alpha >= SMALLEST_ALPHA) return;
+  throw new UsageError({
+    what: `alpha is ${alpha}`,
+    why: `probabilities below ${SMALLEST_ALPHA} are too small to be recomputed when the result is verified`,
+    remedy: 'Give --alpha 0.001, the usual value.',
+  });
 }
 
 /** Throws UsageError for draws that may end early under a bound that does not survive it. */
