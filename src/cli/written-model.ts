@@ -5,12 +5,14 @@ import { ToolError, UsageError } from '../ground/errors.ts';
 import { encodeModel } from '../onnx/model/codec.ts';
 import type { ModelProto } from '../onnx/model/proto.ts';
 import { saveModel } from '../onnx/model/save.ts';
+import { refuseExisting, requireFolderOf } from './output-file.ts';
 
 /** Protobuf's own limit. */
 const MOST_BYTES = 2 ** 31 - 1;
 
-/** Throws UsageError for an output that is there already, or is one of the files read. */
+/** Throws UsageError for an output that is there already, is one of the files read, or has no folder. */
 export function refuseToOverwrite(out: string, read: readonly string[], force: boolean): void {
+  requireFolderOf(out);
   if (!existsSync(out)) return;
   const source = read.find((path) => existsSync(path) && realpathSync(path) === realpathSync(out));
   if (source !== undefined) {
@@ -19,11 +21,7 @@ export function refuseToOverwrite(out: string, read: readonly string[], force: b
       remedy: 'Choose another file with --out.',
     });
   }
-  if (force) return;
-  throw new UsageError({
-    what: `${out} already exists`,
-    remedy: 'Add --force to overwrite it, or choose another file with --out.',
-  });
+  refuseExisting(out, force);
 }
 
 /**

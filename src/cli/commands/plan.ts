@@ -1,13 +1,13 @@
 /** `plan`: a pilot run that estimates the cost of a certification and finds the best cut and noise for it. */
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { note } from '../../methods/context.ts';
 import { numberList } from '../../methods/sourced.ts';
 import { checkPlan, type PlanRequest, plan } from '../../runs/plan/plan.ts';
-import { alreadyThere, plannedSettings, writeConfig } from '../config/written-config.ts';
+import { plannedSettings, writeConfig } from '../config/written-config.ts';
 import { contextOf } from '../context.ts';
 import type { PlanFlags } from '../declarations/plan.ts';
+import { refuseExisting, requireFolderOf } from '../output-file.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
 import { renderPlan } from '../terminal/plan.ts';
@@ -21,7 +21,10 @@ export async function run(flags: PlanFlags): Promise<void> {
     levels: flags.levels === undefined ? undefined : numberList('--levels')(flags.levels),
   };
   checkPlan(request);
-  if (flags.out !== undefined && existsSync(flags.out) && !flags.force) throw alreadyThere(flags.out);
+  if (flags.out !== undefined) {
+    requireFolderOf(flags.out);
+    refuseExisting(flags.out, flags.force);
+  }
   await contextOf(flags, 'Run the command again.', async (context) => {
     const { subject, document, decision } = await plan(request, context);
     for (const text of warningLines(subject.findings)) note(context, text);
@@ -32,7 +35,7 @@ export async function run(flags: PlanFlags): Promise<void> {
         `written by splitz-onnx plan for ${basename(flags.model)}, sha256 ${files[0]?.sha256 ?? ''}`,
         `chosen on ${document.pilot.from}: expected average radius ${document.best.averageRadius.toFixed(3)}`,
       ];
-      writeConfig(flags.out, planned, why, flags.force);
+      writeConfig(flags.out, planned, why);
     }
     if (flags.json) process.stdout.write(`${JSON.stringify({ ...document, config: planned })}\n`);
     else process.stdout.write(renderPlan(document, screenOf(process.stdout, process.env)));

@@ -1,13 +1,14 @@
 /** `report`: one or more result files as a document: HTML, figures, tables. */
 
-import { realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { ToolError, UsageError } from '../../ground/errors.ts';
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
 import type { Context } from '../../methods/context.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { ReportFlags } from '../declarations/report.ts';
+import { requireFolderOf, writeWhole } from '../output-file.ts';
 import { withoutRepeats } from '../without-repeats.ts';
 
 /** File name endings by flag. For a figure, its name precedes the ending. */
@@ -28,6 +29,7 @@ async function write(flags: ReportFlags): Promise<void> {
       remedy: 'Choose one of --html, --markdown, --tsv and --latex, or name files with --out.',
     });
   }
+  if (flags.out !== undefined && !toStdout) requireFolderOf(flags.out);
   // Plotting is loaded here, not with the command line: so that certify does not pay for it.
   const [{ readRuns }, { buildReport }, { reportSources }] = await Promise.all([
     import('../../report/audited-run.ts'),
@@ -52,7 +54,7 @@ async function write(flags: ReportFlags): Promise<void> {
   }
   await refuseInputs(documents, flags.runs);
   for (const [path, content] of documents) {
-    await writeWhole(path, content);
+    writeWhole(path, content);
     note(`${path}  ${kilobytes(content)} kB`);
   }
 }
@@ -100,24 +102,6 @@ async function refuseInputs(
       what: 'the report would overwrite one of the result files',
       where: path,
       remedy: 'Choose another name with --out.',
-    });
-  }
-}
-
-/** Writes a file whole or not at all. */
-async function writeWhole(path: string, content: string | Buffer): Promise<void> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  try {
-    await writeFile(aside, content, { flag: 'wx' });
-    await rename(aside, path);
-  } catch (cause) {
-    await rm(aside, { force: true });
-    throw new ToolError({
-      what: 'the report cannot be written',
-      where: path,
-      why: (cause as Error).message,
-      remedy: 'Choose another place with --out.',
-      cause,
     });
   }
 }

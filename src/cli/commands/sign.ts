@@ -1,13 +1,12 @@
 /** `sign`: a signed in-toto statement about a result file, and a CycloneDX fragment for a bill of materials. */
-import { writeFileSync } from 'node:fs';
 import { mlBom } from '../../attestation/cyclonedx.ts';
 import { generateKey, keyId, readPrivateKey } from '../../attestation/keys.ts';
 import { type AttestedRun, readAttestedRun } from '../../attestation/run-digest.ts';
 import { signedStatement, statementPathOf } from '../../attestation/signed-statement.ts';
-import { DoesNotHold, ToolError, UsageError } from '../../ground/errors.ts';
-import { codeOf } from '../../ground/system-error.ts';
+import { DoesNotHold, UsageError } from '../../ground/errors.ts';
 import { verifyFile } from '../../verification/verify-file.ts';
 import type { SignFlags } from '../declarations/sign.ts';
+import { refuseExisting, requireFolderOf, writeWhole } from '../output-file.ts';
 
 export async function run(flags: SignFlags): Promise<void> {
   if (flags.generateKey !== undefined) {
@@ -29,17 +28,22 @@ export async function run(flags: SignFlags): Promise<void> {
       remedy: 'Add --key key.pem to sign, --cyclonedx bom.json for a bill of materials, or both.',
     });
   }
+  const statement = flags.out ?? statementPathOf(flags.run);
+  for (const path of [flags.key === undefined ? undefined : statement, flags.cyclonedx]) {
+    if (path === undefined) continue;
+    requireFolderOf(path);
+    refuseExisting(path, flags.force);
+  }
   const key = flags.key === undefined ? null : readPrivateKey(flags.key);
   const attested = await readAttestedRun(flags.run);
   await requireHolding(flags.run, attested, flags.unfinished);
   if (key !== null) {
-    const out = flags.out ?? statementPathOf(flags.run);
-    writeOutput(out, signedStatement(flags.run, attested, key), flags.force);
-    process.stdout.write(`${out}: signed with key ${keyId(key)}\n`);
+    writeWhole(statement, signedStatement(flags.run, attested, key));
+    process.stdout.write(`${statement}: signed with key ${keyId(key)}\n`);
   }
   if (flags.cyclonedx !== undefined) {
     const text = `${JSON.stringify(mlBom(flags.run, attested), null, 2)}\n`;
-    writeOutput(flags.cyclonedx, text, flags.force);
+    writeWhole(flags.cyclonedx, text);
     process.stdout.write(`${flags.cyclonedx}: CycloneDX 1.6\n`);
   }
 }
@@ -62,25 +66,4 @@ async function requireHolding(path: string, { finished }: AttestedRun, unfinishe
     why: fault.why.join('; '),
     remedy: 'Get the file again from its source, or certify the images again.',
   });
-}
-
-function writeOutput(path: string, text: string, force: boolean): void {
-  try {
-    writeFileSync(path, text, { flag: force ? 'w' : 'wx' });
-  } catch (cause) {
-    if (codeOf(cause) === 'EEXIST') {
-      throw new UsageError({
-        what: 'the output file already exists',
-        where: path,
-        remedy: 'Name another file, or replace it with --force.',
-      });
-    }
-    throw new ToolError({
-      what: 'the output file cannot be written',
-      where: path,
-      why: (cause as Error).message,
-      remedy: 'Name a file in a folder that can be written to.',
-      cause,
-    });
-  }
 }

@@ -1,6 +1,6 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
@@ -12,6 +12,7 @@ import { sourceOf } from '../../runs/open-model.ts';
 import type { SplitFlags } from '../declarations/split.ts';
 import { modelStem } from '../default-names.ts';
 import { inputShapeOption } from '../input-shape.ts';
+import { refuseExisting } from '../output-file.ts';
 
 export async function run(flags: SplitFlags): Promise<void> {
   const source = await sourceOf(flags);
@@ -31,13 +32,7 @@ export async function run(flags: SplitFlags): Promise<void> {
   const stem = modelStem(flags.model);
   const left = join(flags.outDir, `${stem}.left.onnx`);
   const right = join(flags.outDir, `${stem}.right.onnx`);
-  for (const path of [left, right]) {
-    if (flags.force || !existsSync(path)) continue;
-    throw new UsageError({
-      what: `${path} already exists`,
-      remedy: 'Add --force to overwrite it, or choose another --out-dir.',
-    });
-  }
+  for (const path of [left, right]) refuseExisting(path, flags.force);
   mkdirSync(flags.outDir, { recursive: true });
   await saveModel(halves.left, left);
   await saveModel(halves.right, right);

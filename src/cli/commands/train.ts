@@ -1,7 +1,6 @@
 /** `train`: SPLITZ training. An ONNX file goes in as the model definition and comes out with trained weights. */
 import { existsSync } from 'node:fs';
-import { access, constants, stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { shortened } from '../../methods/smoothing/settings.ts';
 import { requireCount } from '../../methods/sourced.ts';
@@ -34,6 +33,7 @@ import { dataNotes } from '../data-notes.ts';
 import type { TrainFlags } from '../declarations/train.ts';
 import { modelStem } from '../default-names.ts';
 import { interruptible } from '../interrupt.ts';
+import { refuseExisting, requireFolderOf } from '../output-file.ts';
 import { trainDenoiserInto } from './train-denoiser.ts';
 import {
   type Assembled,
@@ -54,7 +54,9 @@ export async function run(given: TrainFlags): Promise<void> {
   if (given.max !== undefined) requireCount('--max', given.max, 1);
   const { name, into } = taskOf(given);
   const out = resolve(given.out ?? name);
-  await checkTarget(out, given.force);
+  // Before an hour of training rather than after it.
+  refuseExisting(out, given.force);
+  requireFolderOf(out);
   const remedy = 'Run the same command again: it continues at this step.';
   await interruptible(remedy, async (signal) => {
     const lock = await lockRun(out, 'model file');
@@ -329,27 +331,4 @@ function report(out: string, opened: OpenedTraining, trained: TrainedState, flag
   if (flags.quiet) return;
   const data = opened.data.kind === 'glyphs' ? '' : ` --data ${flags.data ?? opened.data.kind}`;
   process.stderr.write(`next   splitz-onnx certify ${out}${certify}${data}\n`);
-}
-
-/** Reports a target that cannot be written, or would be overwritten, before an hour of training rather than after it. */
-async function checkTarget(out: string, force: boolean): Promise<void> {
-  const there = await stat(out).then(
-    () => true,
-    () => false,
-  );
-  if (there && !force) {
-    throw new UsageError({
-      what: 'the output file already exists',
-      where: out,
-      remedy: 'Choose another file with --out, or replace it with --force.',
-    });
-  }
-  await access(dirname(out), constants.W_OK).catch((cause: Error) => {
-    throw new UsageError({
-      what: 'the output folder cannot be written to',
-      where: dirname(out),
-      why: cause.message,
-      remedy: 'Create it, or choose another one with --out.',
-    });
-  });
 }

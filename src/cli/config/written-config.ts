@@ -1,7 +1,5 @@
 /** The config file a plan writes: its decisions, and the settings it was given. */
-import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
-import { ToolError, UsageError } from '../../ground/errors.ts';
 import type { RequestOrigins } from '../../methods/sourced.ts';
 import type { Decision } from '../../runs/plan/plan.ts';
 import {
@@ -13,6 +11,7 @@ import {
   preprocessingOptions,
   selectionOptions,
 } from '../options.ts';
+import { writeWhole } from '../output-file.ts';
 import { recordOptions } from './option-table.ts';
 
 /** Options of `plan` that every command shares, and those that `certify` has besides. */
@@ -39,30 +38,9 @@ export function plannedSettings(
   };
 }
 
-/** @throws UsageError when the file exists and `force` is false; ToolError when it cannot be written */
-export function writeConfig(path: string, settings: Settings, why: readonly string[], force: boolean): void {
+/** Over what is there. @throws ToolError when it cannot be written */
+export function writeConfig(path: string, settings: Settings, why: readonly string[]): void {
   const comment = why.map((line) => `# ${line}\n`).join('');
-  const text = path.toLowerCase().endsWith('.json')
-    ? `${JSON.stringify(settings, null, 2)}\n`
-    : comment + stringify(settings);
-  try {
-    writeFileSync(path, text, { flag: force ? 'w' : 'wx' });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw alreadyThere(path);
-    throw new ToolError({
-      what: 'the config file cannot be written',
-      where: path,
-      why: message,
-      remedy: 'Choose another file with --out.',
-      cause,
-    });
-  }
+  const json = path.toLowerCase().endsWith('.json');
+  writeWhole(path, json ? `${JSON.stringify(settings, null, 2)}\n` : comment + stringify(settings));
 }
-
-export const alreadyThere = (path: string): UsageError =>
-  new UsageError({
-    what: 'the config file already exists',
-    where: path,
-    remedy: 'Choose another file with --out, or replace it with --force.',
-  });
