@@ -119,8 +119,8 @@ describe('report', () => {
 
   test('that cannot be written leaves nothing behind', async () => {
     const { code, stderr } = await splitz(folder, 'report', 'a.jsonl', '--out', 'no-such-folder/a');
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/cannot be written/);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/does not exist/);
     expect(existsSync(join(folder, 'no-such-folder'))).toBe(false);
   });
 });

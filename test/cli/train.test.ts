@@ -247,7 +247,12 @@ describe('what cannot be trained ends in words', () => {
     ['a schedule that is none', ['--lambda', 'fast'], 4, /--lambda/],
     ['an engine that is not installed', ['--engine', 'tfjs-node-gpu'], 2, /tfjs-node-gpu/],
     ['a recipe without its left half', ['--split', 'input', '--recipe', 'paper'], 4, /--recipe paper/],
-    ['a folder that is not there', ['--out', 'nowhere/net.onnx'], 4, /output folder/],
+    [
+      'a folder that is not there',
+      ['--out', 'nowhere/net.onnx'],
+      4,
+      /folder for the output file does not exist/,
+    ],
     ['no epochs', ['--epochs', '0'], 4, /--epochs/],
   ] as const)('%s', async (_, args, code, says) => {
     const folder = caseFolder();

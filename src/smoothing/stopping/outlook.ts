@@ -1,5 +1,5 @@
 /** What all n draws may be expected to show, from those of a look. A forecast, for saving draws: no certificate rests on it. */
-import type { Look } from './rule.ts';
+import type { Look } from './spending.ts';
 
 /** Standard deviations that a forecast allows for: more votes than it says come once in a thousand times. */
 const DEVIATIONS = 3.1;

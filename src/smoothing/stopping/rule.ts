@@ -1,12 +1,5 @@
 /** A rule that ends the draws of an image early. One file per rule, chosen by `voting.ts`. */
-import type { Spending } from './spending.ts';
-
-/** The votes at a look. */
-export interface Look {
-  /** For the class that was selected. */
-  readonly votes: number;
-  readonly draws: number;
-}
+import type { Look, Spending } from './spending.ts';
 
 /** What the draws of an image are made for. */
 export interface Purpose {

@@ -16,7 +16,13 @@ import { clopperPearsonLower } from '../votes/clopper-pearson.ts';
 import { drawsToLook, type Looks } from '../votes/looks.ts';
 import { type VoteBound, votesFor } from '../votes/vote-bound.ts';
 import { drawsOf } from '../votes/vote-counts.ts';
-import type { Look } from './rule.ts';
+
+/** The votes at a look. */
+export interface Look {
+  /** For the class that was selected. */
+  readonly votes: number;
+  readonly draws: number;
+}
 
 /** How a rule spends alpha. */
 export interface Spending {
