@@ -1,11 +1,23 @@
-/** Files that commands write: their folder is asked for before the work begins, and they are written whole or not at all. */
-import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+/** Files that commands write: what stands in the way is said before the work begins. */
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ToolError, UsageError } from '../ground/errors.ts';
+import { writeWholeFile } from '../ground/whole-file.ts';
 
-/** Throws UsageError where the folder of a file does not exist or cannot be written to. */
+/** Throws UsageError for a path that is not one of a file, or whose folder does not exist or cannot be written to. */
 export function requireFolderOf(path: string): void {
+  if (/[/\\]$/u.test(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new UsageError({
+      what: 'the output file is a folder',
+      where: path,
+      remedy: 'Name a file in it.',
+    });
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && !existsSync(path))
+    throw new UsageError({
+      what: 'the output file is a link to nothing',
+      where: path,
+      remedy: 'Remove the link, or choose another file.',
+    });
   const folder = dirname(resolve(path));
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
@@ -21,6 +33,21 @@ export function requireFolderOf(path: string): void {
   }
 }
 
+/** Makes a folder and those it lies in. @throws UsageError where that cannot be */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new UsageError({
+      what: 'the folder cannot be made',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Choose another one.',
+      cause,
+    });
+  }
+}
+
 /** Throws UsageError where a file is there already, unless it is to be replaced. */
 export function refuseExisting(path: string, force: boolean): void {
   if (force || !existsSync(path)) return;
@@ -31,14 +58,28 @@ export function refuseExisting(path: string, force: boolean): void {
   });
 }
 
-/** Writes a file alongside and renames it, so that what was there stays until all of the new one is. @throws ToolError when the disk refuses */
+/** Throws UsageError for an output that is one of the files that are read, or of those written before it, whatever they are called. */
+export function requireApart(output: string, others: readonly string[]): void {
+  const real = (path: string): string => {
+    const absolute = resolve(path);
+    if (existsSync(absolute)) return realpathSync(absolute);
+    const folder = dirname(absolute);
+    return existsSync(folder) ? join(realpathSync(folder), basename(absolute)) : absolute;
+  };
+  const same = others.find((path) => real(path) === real(output));
+  if (same === undefined) return;
+  throw new UsageError({
+    what: `the output file would overwrite ${same}`,
+    where: output,
+    remedy: 'Choose another file.',
+  });
+}
+
+/** Writes a file whole or not at all. @throws ToolError when the disk refuses; what was there is then as it was */
 export function writeWhole(path: string, content: string | Uint8Array): void {
-  const aside = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    writeFileSync(aside, content, { flag: 'wx' });
-    renameSync(aside, path);
+    writeWholeFile(path, content);
   } catch (cause) {
-    rmSync(aside, { force: true });
     throw new ToolError({
       what: 'the output file cannot be written',
       where: path,

@@ -1,11 +1,10 @@
 /** Files that `compose` and `ensemble` write: never over what they read, and over nothing unasked. */
 import { createHash } from 'node:crypto';
-import { existsSync, realpathSync } from 'node:fs';
-import { ToolError, UsageError } from '../ground/errors.ts';
+import { ToolError } from '../ground/errors.ts';
 import { encodeModel } from '../onnx/model/codec.ts';
 import type { ModelProto } from '../onnx/model/proto.ts';
 import { saveModel } from '../onnx/model/save.ts';
-import { refuseExisting, requireFolderOf } from './output-file.ts';
+import { refuseExisting, requireApart, requireFolderOf } from './output-file.ts';
 
 /** Protobuf's own limit. */
 const MOST_BYTES = 2 ** 31 - 1;
@@ -13,14 +12,7 @@ const MOST_BYTES = 2 ** 31 - 1;
 /** Throws UsageError for an output that is there already, is one of the files read, or has no folder. */
 export function refuseToOverwrite(out: string, read: readonly string[], force: boolean): void {
   requireFolderOf(out);
-  if (!existsSync(out)) return;
-  const source = read.find((path) => existsSync(path) && realpathSync(path) === realpathSync(out));
-  if (source !== undefined) {
-    throw new UsageError({
-      what: `--out names the file that is read, ${source}`,
-      remedy: 'Choose another file with --out.',
-    });
-  }
+  requireApart(out, read);
   refuseExisting(out, force);
 }
 

@@ -6,10 +6,8 @@ import { agree } from './providers.ts';
 import type { DrawRequest } from './sampler.ts';
 import { CONTROL_BYTES, ControlWord, type CountRequest, type RowComparison } from './sampling-protocol.ts';
 import type { Tally, TallyResult } from './tally.ts';
+import { MOST_DRAWS } from './votes/looks.ts';
 import type { WorkerSeat } from './worker-seat.ts';
-
-/** The shared counter is a 32-bit word; workers may run past the end by a batch each. */
-const LARGEST_COUNT = 2 ** 30;
 
 /** @throws RangeError when a request does not fit a latent of `size` values, or its counter or samples 32-bit words */
 export function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size: number): void {
@@ -19,7 +17,7 @@ export function checkDraw({ latent, sigma, image, from, to }: DrawRequest, size:
     throw new RangeError(`image is ${image}`);
   if (!(Number.isSafeInteger(from) && Number.isSafeInteger(to) && 0 <= from && from <= to && to < 2 ** 32))
     throw new RangeError(`samples ${from} to ${to}`);
-  if (to - from > LARGEST_COUNT) throw new RangeError(`more than ${LARGEST_COUNT} samples at once`);
+  if (to - from > MOST_DRAWS) throw new RangeError(`more than ${MOST_DRAWS} samples at once`);
 }
 
 /**

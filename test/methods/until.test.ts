@@ -1,5 +1,6 @@
 /** Draws that end early, as the methods make them: the same whatever the workers and batches, and such that they check out. */
 import { afterAll, describe, expect, it } from 'vitest';
+import type { UsageError } from '../../src/ground/errors.ts';
 import type { Context } from '../../src/methods/context.ts';
 import type { Certificate, Series, WithOrigins } from '../../src/methods/method.ts';
 import { smoothing } from '../../src/methods/smoothing/method.ts';
@@ -231,5 +232,31 @@ describe('the setting', () => {
     expect(() => resolveVotes({ n: byFlag(5000), alpha: byFlag(1e-200) })).not.toThrow();
     for (const alpha of [9e-201, 1e-300, 5e-324])
       expect(() => resolveVotes({ n: byFlag(5000), alpha: byFlag(alpha) })).toThrow(`alpha is ${alpha}`);
+  });
+
+  it('refuses more draws than are counted, by any rule', () => {
+    for (const until of ['n', 'radius >= 0.1', 'tolerance 5%']) {
+      expect(() => resolveVotes({ n: byFlag(2 ** 30), until: byFlag(until) })).not.toThrow();
+      expect(() => resolveVotes({ n: byFlag(2 ** 30 + 1), until: byFlag(until) })).toThrow(
+        '--n 1073741825 is more than can be drawn',
+      );
+    }
+  });
+
+  it('names a number of draws that is enough, where more draws have more looks', () => {
+    // 171 of 171 votes would do at all of alpha, but 171 draws have two looks.
+    const asked = { n: byFlag(170), alpha: byFlag(5e-52), until: byFlag('radius >= 0.1') };
+    expect(() => resolveVotes(asked)).toThrow('--n 170 can certify nothing');
+    const remedy = (() => {
+      try {
+        resolveVotes(asked);
+      } catch (error) {
+        return (error as UsageError).report.remedy ?? '';
+      }
+      return '';
+    })();
+    const least = Number(/Give --n (\d+)/u.exec(remedy)?.[1]);
+    expect(least).toBeGreaterThan(170);
+    expect(() => resolveVotes({ ...asked, n: byFlag(least) })).not.toThrow();
   });
 });

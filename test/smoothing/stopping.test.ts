@@ -63,6 +63,7 @@ describe('--until', () => {
     [' Radius>=.5e0', null],
     ['radius>=0.50', 'radius >= 0.5'],
     ['radius >= 1e-3', 'radius >= 0.001'],
+    ['radius >= 1e21', 'radius >= 1e+21'],
     ['tolerance 5%', 'tolerance 5%'],
     ['tolerance 2.5 %', 'tolerance 2.5%'],
   ])('"%s" is read and written as %s', (text, written) => {

@@ -1,5 +1,6 @@
 /** Records of draws that ended early as a forger would write them: everything follows from the counts but what is forged. */
 import { describe, expect, it } from 'vitest';
+import { DoesNotHold } from '../../src/ground/errors.ts';
 import { smoothing } from '../../src/methods/smoothing/method.ts';
 import { roundedDown, roundedUp, type VoteEvidence } from '../../src/methods/smoothing/votes.ts';
 import { splitz } from '../../src/methods/splitz/method.ts';
@@ -80,6 +81,20 @@ describe('a record that is honest', () => {
   });
 });
 
+describe('a probability near 0', () => {
+  const decided = headerWith(`radius >= ${R}`);
+
+  it('holds where τ leaves almost nothing of it, and is no crash of verify where a forger left less', () => {
+    const honest = certified(decided, 1, 128, boundAt(1, 128, deciding.early), T);
+    expect(faultOf(decided, honest)).toBeNull();
+    const { tau } = honest.evidence as VoteEvidence;
+    for (const pA of [1e-17, 1e-16, 2 ** -53]) {
+      const evidence = { ...honest.evidence, pA, tau: tau + 1e-3 };
+      expect(() => faultOf(decided, { ...honest, evidence })).not.toThrow();
+    }
+  });
+});
+
 describe('is caught: p_A at a level that nobody stated', () => {
   const tolerant = headerWith('tolerance 5%');
   const decided = headerWith(`radius >= ${R}`);
@@ -130,6 +145,20 @@ describe('is caught: where draws ended', () => {
         /where the rule "radius >= 0.25" does not look/u,
       );
     }
+  });
+
+  it('and is not explained as if the rule looked there', () => {
+    const [, series] = decided.series;
+    if (series === undefined) throw new Error('plain smoothing is alongside');
+    const explained = (certificate: SeriesCertificate) =>
+      smoothing.derive(
+        certificate as Parameters<typeof smoothing.derive>[0],
+        series as Parameters<typeof smoothing.derive>[1],
+        decided,
+      );
+    const bound = boundAt(60, 128, deciding.early);
+    expect(() => explained(certified(decided, 60, 128, bound, T))).not.toThrow();
+    expect(() => explained(certified(decided, 60, 129, bound, T))).toThrow(DoesNotHold);
   });
 
   it('at a look whose votes settle nothing', () => {

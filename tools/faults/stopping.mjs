@@ -87,6 +87,28 @@ export const STOPPING_FAULTS = [
     tests: 'test/cli/until.test.ts',
   },
   {
+    name: 'stopping: more draws than are counted may be asked for',
+    file: 'src/methods/smoothing/settings.ts',
+    from: 'if (n <= MOST_DRAWS) return;',
+    to: 'if (n > 0) return;',
+    tests: 'test/methods/until.test.ts',
+  },
+  {
+    name: 'output: sign overwrites what it reads',
+    file: 'src/cli/commands/sign.ts',
+    from: '    requireApart(path, files);\n',
+    to: '',
+    rebuild: true,
+    tests: 'test/cli/output-file.test.ts',
+  },
+  {
+    name: 'output: a link is replaced by a file',
+    file: 'src/ground/whole-file.ts',
+    from: 'there === undefined ? path : realpathSync(path)',
+    to: 'there === undefined ? path : path',
+    tests: 'test/cli/output-file.test.ts',
+  },
+  {
     name: 'policy: images that are left cannot take away what counts',
     file: 'src/statistics/foregone.ts',
     from: 'const fewest = Math.max(0, count - left);',

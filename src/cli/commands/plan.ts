@@ -7,7 +7,7 @@ import { checkPlan, type PlanRequest, plan } from '../../runs/plan/plan.ts';
 import { plannedSettings, writeConfig } from '../config/written-config.ts';
 import { contextOf } from '../context.ts';
 import type { PlanFlags } from '../declarations/plan.ts';
-import { refuseExisting, requireFolderOf } from '../output-file.ts';
+import { refuseExisting, requireApart, requireFolderOf } from '../output-file.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
 import { renderPlan } from '../terminal/plan.ts';
@@ -23,20 +23,13 @@ export async function run(flags: PlanFlags): Promise<void> {
   checkPlan(request);
   if (flags.out !== undefined) {
     requireFolderOf(flags.out);
+    requireApart(flags.out, [flags.model]);
     refuseExisting(flags.out, flags.force);
   }
   await contextOf(flags, 'Run the command again.', async (context) => {
     const { subject, document, decision } = await plan(request, context);
     for (const text of warningLines(subject.findings)) note(context, text);
     const planned = document.certifies ? plannedSettings(flags, decision) : null;
-    if (flags.out !== undefined && planned !== null) {
-      const { files } = subject.classifier.source;
-      const why = [
-        `written by splitz-onnx plan for ${basename(flags.model)}, sha256 ${files[0]?.sha256 ?? ''}`,
-        `chosen on ${document.pilot.from}: expected average radius ${document.best.averageRadius.toFixed(3)}`,
-      ];
-      writeConfig(flags.out, planned, why);
-    }
     if (flags.json) process.stdout.write(`${JSON.stringify({ ...document, config: planned })}\n`);
     else process.stdout.write(renderPlan(document, screenOf(process.stdout, process.env)));
     if (flags.out === undefined) return;
@@ -47,6 +40,12 @@ export async function run(flags: PlanFlags): Promise<void> {
         remedy: 'Follow what the plan says, and plan again.',
       });
     }
+    const { files } = subject.classifier.source;
+    const why = [
+      `written by splitz-onnx plan for ${basename(flags.model)}, sha256 ${files[0]?.sha256 ?? ''}`,
+      `chosen on ${document.pilot.from}: expected average radius ${document.best.averageRadius.toFixed(3)}`,
+    ];
+    writeConfig(flags.out, planned, why);
     note(context, `next   splitz-onnx certify ${flags.model} --config ${flags.out}`);
   });
 }

@@ -1,14 +1,12 @@
 /** `report`: one or more result files as a document: HTML, figures, tables. */
 
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
 import type { Context } from '../../methods/context.ts';
 import type { Report } from '../../report/report.ts';
 import { packageVersion } from '../../runs/version.ts';
 import type { ReportFlags } from '../declarations/report.ts';
-import { requireFolderOf, writeWhole } from '../output-file.ts';
+import { requireApart, requireFolderOf, writeWhole } from '../output-file.ts';
 import { withoutRepeats } from '../without-repeats.ts';
 
 /** File name endings by flag. For a figure, its name precedes the ending. */
@@ -29,7 +27,7 @@ async function write(flags: ReportFlags): Promise<void> {
       remedy: 'Choose one of --html, --markdown, --tsv and --latex, or name files with --out.',
     });
   }
-  if (flags.out !== undefined && !toStdout) requireFolderOf(flags.out);
+  if (!toStdout) requireFolderOf(flags.out ?? 'report');
   // Plotting is loaded here, not with the command line: so that certify does not pay for it.
   const [{ readRuns }, { buildReport }, { reportSources }] = await Promise.all([
     import('../../report/audited-run.ts'),
@@ -52,7 +50,7 @@ async function write(flags: ReportFlags): Promise<void> {
     for (const [, content] of documents) process.stdout.write(content);
     return;
   }
-  await refuseInputs(documents, flags.runs);
+  for (const [path] of documents) requireApart(path, flags.runs);
   for (const [path, content] of documents) {
     writeWhole(path, content);
     note(`${path}  ${kilobytes(content)} kB`);
@@ -86,23 +84,6 @@ async function documentsIn(
       }
       return files;
     }
-  }
-}
-
-/** A report must not overwrite its own sources. */
-async function refuseInputs(
-  documents: readonly (readonly [path: string, content: unknown])[],
-  inputs: readonly string[],
-): Promise<void> {
-  const real = await Promise.all(inputs.map((path) => realpath(path)));
-  for (const [path] of documents) {
-    const target = await realpath(path).catch(() => resolve(path));
-    if (!real.includes(target)) continue;
-    throw new UsageError({
-      what: 'the report would overwrite one of the result files',
-      where: path,
-      remedy: 'Choose another name with --out.',
-    });
   }
 }
 

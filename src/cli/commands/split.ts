@@ -1,6 +1,5 @@
 /** `split`: writes the two halves of a network as models of their own, proven to compose. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../ground/errors.ts';
 import { visible } from '../../ground/visible.ts';
@@ -12,12 +11,21 @@ import { sourceOf } from '../../runs/open-model.ts';
 import type { SplitFlags } from '../declarations/split.ts';
 import { modelStem } from '../default-names.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { refuseExisting } from '../output-file.ts';
+import { makeFolder, refuseExisting, requireApart, requireFolderOf } from '../output-file.ts';
 
 export async function run(flags: SplitFlags): Promise<void> {
   const source = await sourceOf(flags);
   const classifier = await prepareClassifier(source, flags.output, null, inputShapeOption(flags.inputShape));
   const cut = cutFor(classifier, flags.at);
+  const stem = modelStem(flags.model);
+  const left = join(flags.outDir, `${stem}.left.onnx`);
+  const right = join(flags.outDir, `${stem}.right.onnx`);
+  makeFolder(flags.outDir);
+  for (const path of [left, right]) {
+    requireFolderOf(path);
+    requireApart(path, [flags.model]);
+    refuseExisting(path, flags.force);
+  }
   const halves = splitModel(classifier.model, cut);
   if (halves.left === null) {
     throw new UsageError({
@@ -29,11 +37,6 @@ export async function run(flags: SplitFlags): Promise<void> {
     });
   }
   const proof = await proveSplit(classifier.model, cut, halves);
-  const stem = modelStem(flags.model);
-  const left = join(flags.outDir, `${stem}.left.onnx`);
-  const right = join(flags.outDir, `${stem}.right.onnx`);
-  for (const path of [left, right]) refuseExisting(path, flags.force);
-  mkdirSync(flags.outDir, { recursive: true });
   await saveModel(halves.left, left);
   await saveModel(halves.right, right);
   const result = {

@@ -4,8 +4,9 @@
  * and still holds.
  */
 import { roundDown, roundUp, tidy } from '../../ground/decimal.ts';
+import { DoesNotHold } from '../../ground/errors.ts';
 import type { RunHeader } from '../../records/record.ts';
-import { levelAt, type Spending } from '../../smoothing/stopping/spending.ts';
+import { isLook, levelAt, type Spending } from '../../smoothing/stopping/spending.ts';
 import { untilOf } from '../../smoothing/stopping/until.ts';
 import { ruleOf, votingOf } from '../../smoothing/stopping/voting.ts';
 import { drawsOf } from '../../smoothing/votes/vote-counts.ts';
@@ -207,6 +208,12 @@ function spentProbability(
 ): DerivationStep {
   const n = drawsOf(c);
   const k = c.counts[c.selected ?? 0] ?? 0;
+  if (!isLook(n, most, spending)) {
+    throw new DoesNotHold({
+      what: `the draws of this record ended after ${n} of ${most}, where its rule does not look`,
+      remedy: 'Run `splitz-onnx verify` on the file, and certify the images again.',
+    });
+  }
   const level = levelAt(n, most, alpha, spending);
   return {
     title: 'Bound its probability from below, where drawing ended (Clopper-Pearson)',
@@ -230,7 +237,7 @@ function abstention({ evidence: c, settings }: VoteFacts, { flag }: NoiseWords):
   return {
     title: 'Not enough: abstain',
     formula: 'p_A > 1/2 would be needed',
-    numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed} votes of ${n} would have been enough)`,
+    numbers: `p_A = ${down(c.pA)} ≤ 1/2   (${needed === null ? `not even ${n} votes of ${n}` : `${needed} votes of ${n}`} would have been enough)`,
     meaning: whyNoMajority(c, n, settings, flag),
   };
 }
@@ -249,11 +256,12 @@ function whyNoMajority(
     : `The draws do not show that this class has more than half of the votes. More draws (--n), less noise (${flag}) or a network trained with this noise may.`;
 }
 
-/** The smallest count whose bound, less τ, exceeds 1/2. */
-function votesNeeded(n: number, tau: number, settings: VoteSettings): number {
+/** The smallest count whose bound, less τ, exceeds 1/2; null where none does. */
+function votesNeeded(n: number, tau: number, settings: VoteSettings): number | null {
   const { probabilities } = votingOf(settings);
   const boundOf = (votes: number): number =>
     probabilities({ counts: [votes, n - votes], nonFinite: 0 }, 0, settings.alpha).pA;
+  if (boundOf(n) - tau <= 0.5) return null;
   let [low, high] = [Math.floor(n / 2), n];
   while (high - low > 1) {
     const middle = (low + high) >> 1;

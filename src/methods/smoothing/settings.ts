@@ -9,6 +9,7 @@ import { type Until, untilOf, untilText } from '../../smoothing/stopping/until.t
 import { ruleOf } from '../../smoothing/stopping/voting.ts';
 import { checkAlpha } from '../../smoothing/votes/clopper-pearson.ts';
 import { smallestUsefulN, VOTE_BOUNDS } from '../../smoothing/votes/index.ts';
+import { MOST_DRAWS } from '../../smoothing/votes/looks.ts';
 import type { Asked, WithOrigins } from '../method.ts';
 import { askedOr, requireCount } from '../sourced.ts';
 
@@ -61,13 +62,10 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
   requireVerifiable(settings.alpha.value);
   requireCount('--n0', settings.n0.value, 1);
   requireCount('--n', settings.n.value, 1);
+  requireDrawable(settings.n.value);
   requireFixedLevels(settings.bound.value, until);
-  const rule = ruleOf(until);
   const [n, alpha] = [settings.n.value, settings.alpha.value];
-  const least = smallestUsefulN(
-    VOTE_BOUNDS[settings.bound.value],
-    rule === null ? alpha : levelAt(n, n, alpha, rule.spending),
-  );
+  const least = leastDraws(n, alpha, settings.bound.value, until);
   if (n < least) {
     throw new UsageError({
       what: `--n ${n} can certify nothing at --alpha ${alpha}`,
@@ -76,6 +74,28 @@ export function resolveVotes(asked: Asked): WithOrigins<VoteSettings> {
     });
   }
   return settings;
+}
+
+/** Draws that can certify something, no fewer than n. More draws may have more looks, and a smaller part of alpha for the last. */
+function leastDraws(n: number, alpha: number, bound: VoteBoundName, until: Until): number {
+  const rule = ruleOf(until);
+  let least = n;
+  for (;;) {
+    const level = rule === null ? alpha : levelAt(least, least, alpha, rule.spending);
+    const needed = smallestUsefulN(VOTE_BOUNDS[bound], level);
+    if (needed <= least) return least;
+    least = needed;
+  }
+}
+
+/** Throws UsageError for more draws of an image than the sampler can count. */
+function requireDrawable(n: number): void {
+  if (n <= MOST_DRAWS) return;
+  throw new UsageError({
+    what: `--n ${n} is more than can be drawn`,
+    why: `the draws of an image are counted up to ${MOST_DRAWS}`,
+    remedy: 'Give --n 100000, which is what the field uses.',
+  });
 }
 
 /** What a look spends of less than this may be a level that `verify` has no tail for (`check/binomial-sum.ts`). */

@@ -10,7 +10,7 @@ export interface NoiseSource {
   /**
    * Draws the first `count` rows around a centre: row i is sample `counter.sample + i`, and a function of (centre, sigma,
    * grid, counter) alone. The other rows keep what they hold.
-   * @param centre f_L(x), row-major; not to be changed in place between calls, as it may be kept
+   * @param centre f_L(x), row-major; never to be changed in place, as it may be kept
    * @param sigma scale of the noise, in units of the cut tensor: its standard deviation, or lambda where it is uniform
    * @param grid what centre + noise is rounded to, a power of two
    */

@@ -44,6 +44,10 @@ export function levelAt(draws: number, n: number, alpha: number, { looks, early 
   return (draws < n ? (early * alpha) / (all.length - 1) : (1 - early) * alpha) * (1 - 2 ** -40);
 }
 
+/** Whether the rule looks after so many draws. */
+export const isLook = (draws: number, n: number, { looks }: Spending): boolean =>
+  looksOf(n, looks).includes(draws);
+
 /** Draws at every look, in ascending order; the last is n. */
 function looksOf(n: number, looks: Looks): number[] {
   const all: number[] = [];

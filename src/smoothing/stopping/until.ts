@@ -15,7 +15,7 @@ export type Until =
 /** What stands for no rule at all: records of such runs do not mention it. */
 export const ALL_DRAWS = 'n';
 
-const NUMBER = String.raw`(?<number>\d+(?:\.\d+)?(?:e-?\d+)?)`;
+const NUMBER = String.raw`(?<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)`;
 const RADIUS = new RegExp(String.raw`^\s*radius\s*>=\s*${NUMBER}\s*$`, 'iu');
 const TOLERANCE = new RegExp(String.raw`^\s*tolerance\s+${NUMBER}\s*%\s*$`, 'iu');
 

@@ -3,6 +3,9 @@
  * part in it, so that drawing again ends where it ended before.
  */
 
+/** Draws that are counted at once, at most: workers share a 32-bit counter, and may run past the end by a batch each. */
+export const MOST_DRAWS = 2 ** 30;
+
 export interface Looks {
   /** Draws before the first look. */
   readonly first: number;

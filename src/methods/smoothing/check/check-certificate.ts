@@ -12,6 +12,7 @@ import { sizeOf } from '../../../onnx/model/graph.ts';
 import type { RunHeader, SeriesCertificate, Sourced } from '../../../records/record.ts';
 import { coordinateError } from '../../../smoothing/noise/noise-error.ts';
 import { LARGEST_SIGMA, NOISE_ID, SMALLEST_SIGMA } from '../../../smoothing/noise/rounded-noise.ts';
+import { MOST_DRAWS } from '../../../smoothing/votes/looks.ts';
 import type { Certificate, Series, WithOrigins } from '../../method.ts';
 import type { SmoothingChecks, SmoothingFacts, SmoothingSettings } from '../open.ts';
 import type { VoteSettings } from '../settings.ts';
@@ -25,8 +26,6 @@ import { distributionMinus, LARGEST_QUANTILE, quantileEnclosure } from './normal
 /** Settings of a series that votes, as its header has them. */
 type VotedSettings = WithOrigins<VoteSettings> & { readonly sigma: Sourced<number> };
 
-/** Draws beyond which no run can go: the sampler's counter. */
-const MOST_DRAWS = 2 ** 30;
 /** Rounding down of R_u and of a radius stays within this. */
 export const ROUNDING = 1e-9;
 
@@ -182,10 +181,11 @@ function quantile(p: number): ReturnType<typeof quantileEnclosure> {
 
 /** R_u = σ Φ⁻¹(p_A), or σ/2 (Φ⁻¹(p_A) - Φ⁻¹(p_B)). */
 function gaussianRadius(pA: number, pB: number | null, sigma: number): Enclosure {
-  if (pA <= 0 || (pB !== null && pB >= 1)) return { lower: -1, upper: -1 };
+  // Below and above these 1 - p is no longer told from 1 and 0; neither is near a majority.
+  if (pA < 2 ** -52 || (pB !== null && pB > 1 - 2 ** -52)) return { lower: -1, upper: -1 };
   const a = quantile(pA);
   if (pB === null) return { lower: sigma * a.lower, upper: sigma * a.upper };
-  const b = quantile(pB);
+  const b = quantile(Math.max(pB, 2 ** -52));
   return { lower: (sigma / 2) * (a.lower - b.upper), upper: (sigma / 2) * (a.upper - b.lower) };
 }
 

@@ -11,6 +11,9 @@ import { bettingTest, binomialTest, type TestOf, type VoteTest } from './vote-te
 
 /** A p_A short of the counts' own by more than this part of min(p, 1-p) was not computed from them. */
 const P_TOLERANCE = 1e-6;
+/** Taking τ off rounds down by an absolute amount, up to this. */
+const ROUNDING = 2 ** -52;
+
 interface BoundCheck {
   /** Whether a certificate may rest on fewer draws than the run's n: its bound holds wherever drawing ends. */
   readonly endsEarly: boolean;
@@ -81,7 +84,7 @@ function lowerBoundFault(
   const evidence = `${counts}, less tau = ${tau}`;
   if (bound === 0) {
     // τ leaves nothing only where the counts' own bound is at most τ.
-    const beyond = Math.min(1, tau * (1 + P_TOLERANCE));
+    const beyond = Math.min(1, tau * (1 + P_TOLERANCE) + ROUNDING);
     return beyond === 1 || test.allows(beyond, 1 - beyond)
       ? null
       : `pA is 0, below the bound from ${evidence}`;
@@ -89,7 +92,8 @@ function lowerBoundFault(
   const p = bound + tau;
   if (!(p > 0 && p < 1)) return `pA is ${p}: no bound from ${evidence}`;
   if (!test.rejects(p, 1 - p)) return `pA is ${p}, above the bound from ${evidence}`;
-  const beyond = p + Math.min(p, 1 - p) * P_TOLERANCE;
+  const beyond = p + Math.min(p, 1 - p) * P_TOLERANCE + ROUNDING;
+  if (beyond >= 1) return null;
   return test.allows(beyond, 1 - beyond) ? null : `pA is ${p}, below the bound from ${evidence}`;
 }
 
