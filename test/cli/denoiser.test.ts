@@ -418,7 +418,7 @@ describe('a denoiser is refused', () => {
     const over = (out: string, ...more: string[]) =>
       splitz(folder, 'compose', 'blur.onnx', 'net.onnx', '--out', out, ...more);
     const before = readFileSync(path('net.onnx'));
-    expect((await over('net.onnx', '--force')).stderr).toContain('--out names the file that is read');
+    expect((await over('net.onnx', '--force')).stderr).toContain('the output file would overwrite net.onnx');
     expect(readFileSync(path('net.onnx'))).toEqual(before);
     expect((await over('there.onnx')).code).toBe(4);
     expect((await over('there.onnx', '--force')).code).toBe(0);

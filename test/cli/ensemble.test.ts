@@ -52,7 +52,11 @@ describe('ensemble', () => {
       ['a.onnx', 'b.onnx', '--weights', '1,-1', '--out', 'x.onnx'],
       'positive',
     ],
-    ['an output that is read', ['a.onnx', 'b.onnx', '--out', 'a.onnx', '--force'], 'the file that is read'],
+    [
+      'an output that is read',
+      ['a.onnx', 'b.onnx', '--out', 'a.onnx', '--force'],
+      'the output file would overwrite a.onnx',
+    ],
   ])('refuses %s', async (_, args, says) => {
     const before = readFileSync(path('a.onnx'));
     const { code, stderr } = await splitz(folder, 'ensemble', ...args);
