@@ -106,6 +106,7 @@ export const STOPPING_FAULTS = [
     file: 'src/ground/whole-file.ts',
     from: 'there === undefined ? path : realpathSync(path)',
     to: 'there === undefined ? path : path',
+    rebuild: true,
     tests: 'test/cli/output-file.test.ts',
   },
   {
