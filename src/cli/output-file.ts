@@ -6,13 +6,14 @@ import { writeWholeFile } from '../ground/whole-file.ts';
 
 /** Throws UsageError for a path that is not one of a file, or whose folder does not exist or cannot be written to. */
 export function requireFolderOf(path: string): void {
-  if (/[/\\]$/u.test(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+  const kind = kindOf(path);
+  if (/[/\\]$/u.test(path) || kind === 'folder')
     throw new UsageError({
       what: 'the output file is a folder',
       where: path,
       remedy: 'Name a file in it.',
     });
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && !existsSync(path))
+  if (kind === 'link to nothing')
     throw new UsageError({
       what: 'the output file is a link to nothing',
       where: path,
@@ -28,6 +29,23 @@ export function requireFolderOf(path: string): void {
         : 'the folder for the output file does not exist',
       where: folder,
       remedy: 'Create it, or choose another file.',
+      cause,
+    });
+  }
+}
+
+/** What stands at a path, as far as it matters to who writes there. @throws UsageError for a path that no file can have */
+function kindOf(path: string): 'folder' | 'link to nothing' | 'file or nothing' {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return 'folder';
+    const link = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    return link && !existsSync(path) ? 'link to nothing' : 'file or nothing';
+  } catch (cause) {
+    throw new UsageError({
+      what: 'the output file cannot be written',
+      where: path,
+      why: (cause as Error).message,
+      remedy: 'Choose another file.',
       cause,
     });
   }

@@ -75,6 +75,12 @@ describe('a path that is not one of a new file', () => {
     expect(code).toBe(4);
   });
 
+  it('as a name that no file can have is one as well', async () => {
+    const { code, stderr } = await splitz(folder, 'report', 'run.jsonl', '--out', 'a'.repeat(300));
+    expect(stderr).toMatch(/the output file cannot be written\n.*\n {2}why: .*ENAMETOOLONG/u);
+    expect(code).toBe(4);
+  });
+
   it('as a link to nothing is one as well', async () => {
     symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling.json'));
     const { code, stderr } = await splitz(folder, 'sign', 'run.jsonl', '--cyclonedx', 'dangling.json');
