@@ -51,6 +51,17 @@ function kindOf(path: string): 'folder' | 'link to nothing' | 'file or nothing' 
   }
 }
 
+/**
+ * What every command asks before it works: there is a folder to write to, the file is none of those that are read or written
+ * besides, and it is not there already unless it is to be replaced.
+ * @throws UsageError where one of these is not so
+ */
+export function refuseToOverwrite(out: string, others: readonly string[], force: boolean): void {
+  requireFolderOf(out);
+  requireApart(out, others);
+  refuseExisting(out, force);
+}
+
 /** Makes a folder and those it lies in. @throws UsageError where that cannot be */
 export function makeFolder(path: string): void {
   try {
@@ -67,7 +78,7 @@ export function makeFolder(path: string): void {
 }
 
 /** Throws UsageError where a file is there already, unless it is to be replaced. */
-export function refuseExisting(path: string, force: boolean): void {
+function refuseExisting(path: string, force: boolean): void {
   if (force || !existsSync(path)) return;
   throw new UsageError({
     what: 'the output file already exists',

@@ -1,20 +1,12 @@
-/** Files that `compose` and `ensemble` write: never over what they read, and over nothing unasked. */
+/** Models that `compose` and `ensemble` write. */
 import { createHash } from 'node:crypto';
 import { ToolError } from '../ground/errors.ts';
 import { encodeModel } from '../onnx/model/codec.ts';
 import type { ModelProto } from '../onnx/model/proto.ts';
 import { saveModel } from '../onnx/model/save.ts';
-import { refuseExisting, requireApart, requireFolderOf } from './output-file.ts';
 
 /** Protobuf's own limit. */
 const MOST_BYTES = 2 ** 31 - 1;
-
-/** Throws UsageError for an output that is there already, is one of the files read, or has no folder. */
-export function refuseToOverwrite(out: string, read: readonly string[], force: boolean): void {
-  requireFolderOf(out);
-  requireApart(out, read);
-  refuseExisting(out, force);
-}
 
 /**
  * Writes a model that was made of others and gives its digest.

@@ -220,7 +220,7 @@ describe('the setting', () => {
     expect(() => resolveVotes({ n: byFlag(9), until: byFlag('radius >= 0.1') })).toThrow(
       '--n 9 can certify nothing at --alpha 0.001',
     );
-    // 143 of 143 votes: 1e-43^(1/144) > 1/2, and not so at half of it, which is what the last of two looks has.
+    // 171 of 171 votes: 4e-52^(1/171) > 1/2, and not so at half of it, which is what the last of two looks has.
     const alpha = byFlag(4e-52);
     expect(() => resolveVotes({ n: byFlag(171), alpha })).not.toThrow();
     expect(() => resolveVotes({ n: byFlag(171), alpha, until: byFlag('radius >= 0.1') })).toThrow(

@@ -96,8 +96,8 @@ export const STOPPING_FAULTS = [
   {
     name: 'output: sign overwrites what it reads',
     file: 'src/cli/commands/sign.ts',
-    from: 'requireApart(path, files);',
-    to: 'requireApart(path, []);',
+    from: 'refuseToOverwrite(path, files, flags.force);',
+    to: 'refuseToOverwrite(path, [], flags.force);',
     rebuild: true,
     tests: 'test/cli/output-file.test.ts',
   },

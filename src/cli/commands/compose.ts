@@ -3,7 +3,8 @@ import { visible } from '../../ground/visible.ts';
 import { type ComposedFile, composeFiles } from '../../runs/compose.ts';
 import type { ComposeFlags } from '../declarations/compose.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { refuseToOverwrite, writeModelFile } from '../written-model.ts';
+import { refuseToOverwrite } from '../output-file.ts';
+import { writeModelFile } from '../written-model.ts';
 
 export async function run(flags: ComposeFlags): Promise<void> {
   refuseToOverwrite(flags.out, [flags.denoiser, flags.model], flags.force);

@@ -4,7 +4,8 @@ import { visible } from '../../ground/visible.ts';
 import { ensembleFiles } from '../../runs/ensemble.ts';
 import type { EnsembleFlags } from '../declarations/ensemble.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { refuseToOverwrite, writeModelFile } from '../written-model.ts';
+import { refuseToOverwrite } from '../output-file.ts';
+import { writeModelFile } from '../written-model.ts';
 
 export async function run(flags: EnsembleFlags): Promise<void> {
   const { models, out, force, json, quiet } = flags;

@@ -7,7 +7,7 @@ import { checkPlan, type PlanRequest, plan } from '../../runs/plan/plan.ts';
 import { plannedSettings, writeConfig } from '../config/written-config.ts';
 import { contextOf } from '../context.ts';
 import type { PlanFlags } from '../declarations/plan.ts';
-import { refuseExisting, requireApart, requireFolderOf } from '../output-file.ts';
+import { refuseToOverwrite } from '../output-file.ts';
 import { seriesRequests } from '../series-flags.ts';
 import { warningLines } from '../terminal/findings.ts';
 import { renderPlan } from '../terminal/plan.ts';
@@ -21,11 +21,7 @@ export async function run(flags: PlanFlags): Promise<void> {
     levels: flags.levels === undefined ? undefined : numberList('--levels')(flags.levels),
   };
   checkPlan(request);
-  if (flags.out !== undefined) {
-    requireFolderOf(flags.out);
-    requireApart(flags.out, [flags.model]);
-    refuseExisting(flags.out, flags.force);
-  }
+  if (flags.out !== undefined) refuseToOverwrite(flags.out, [flags.model], flags.force);
   await contextOf(flags, 'Run the command again.', async (context) => {
     const { subject, document, decision } = await plan(request, context);
     for (const text of warningLines(subject.findings)) note(context, text);

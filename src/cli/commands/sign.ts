@@ -6,7 +6,7 @@ import { signedStatement, statementPathOf } from '../../attestation/signed-state
 import { DoesNotHold, UsageError } from '../../ground/errors.ts';
 import { verifyFile } from '../../verification/verify-file.ts';
 import type { SignFlags } from '../declarations/sign.ts';
-import { refuseExisting, requireApart, requireFolderOf, writeWhole } from '../output-file.ts';
+import { refuseToOverwrite, writeWhole } from '../output-file.ts';
 
 export async function run(flags: SignFlags): Promise<void> {
   if (flags.generateKey !== undefined) {
@@ -32,9 +32,7 @@ export async function run(flags: SignFlags): Promise<void> {
   const files = [flags.run, ...(flags.key === undefined ? [] : [flags.key])];
   for (const path of [flags.key === undefined ? undefined : statement, flags.cyclonedx]) {
     if (path === undefined) continue;
-    requireFolderOf(path);
-    requireApart(path, files);
-    refuseExisting(path, flags.force);
+    refuseToOverwrite(path, files, flags.force);
     files.push(path);
   }
   const key = flags.key === undefined ? null : readPrivateKey(flags.key);

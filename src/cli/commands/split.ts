@@ -11,7 +11,7 @@ import { sourceOf } from '../../runs/open-model.ts';
 import type { SplitFlags } from '../declarations/split.ts';
 import { modelStem } from '../default-names.ts';
 import { inputShapeOption } from '../input-shape.ts';
-import { makeFolder, refuseExisting, requireApart, requireFolderOf } from '../output-file.ts';
+import { makeFolder, refuseToOverwrite } from '../output-file.ts';
 
 export async function run(flags: SplitFlags): Promise<void> {
   const source = await sourceOf(flags);
@@ -21,11 +21,7 @@ export async function run(flags: SplitFlags): Promise<void> {
   const left = join(flags.outDir, `${stem}.left.onnx`);
   const right = join(flags.outDir, `${stem}.right.onnx`);
   makeFolder(flags.outDir);
-  for (const path of [left, right]) {
-    requireFolderOf(path);
-    requireApart(path, [flags.model]);
-    refuseExisting(path, flags.force);
-  }
+  for (const path of [left, right]) refuseToOverwrite(path, [flags.model], flags.force);
   const halves = splitModel(classifier.model, cut);
   if (halves.left === null) {
     throw new UsageError({

@@ -33,7 +33,7 @@ import { dataNotes } from '../data-notes.ts';
 import type { TrainFlags } from '../declarations/train.ts';
 import { modelStem } from '../default-names.ts';
 import { interruptible } from '../interrupt.ts';
-import { refuseExisting, requireFolderOf } from '../output-file.ts';
+import { refuseToOverwrite } from '../output-file.ts';
 import { trainDenoiserInto } from './train-denoiser.ts';
 import {
   type Assembled,
@@ -55,8 +55,7 @@ export async function run(given: TrainFlags): Promise<void> {
   const { name, into } = taskOf(given);
   const out = resolve(given.out ?? name);
   // Before an hour of training rather than after it.
-  refuseExisting(out, given.force);
-  requireFolderOf(out);
+  refuseToOverwrite(out, [], given.force);
   const remedy = 'Run the same command again: it continues at this step.';
   await interruptible(remedy, async (signal) => {
     const lock = await lockRun(out, 'model file');

@@ -10,9 +10,9 @@
 import { clopperPearsonLower } from '../votes/clopper-pearson.ts';
 import { mostVotes } from './outlook.ts';
 import type { StoppingRule } from './rule.ts';
-import { levelAt, lowerAt, type Spending } from './spending.ts';
+import { levelAt, looksFrom, lowerAt, type Spending } from './spending.ts';
 
-const spending: Spending = { looks: { first: 128, apart: 1.15, step: 64, last: 3 / 4 }, early: 1 / 2 };
+const spending: Spending = { looks: looksFrom(128), early: 1 / 2 };
 
 export const decision: StoppingRule = {
   spending,

@@ -31,6 +31,9 @@ export interface Spending {
   readonly early: number;
 }
 
+/** Looks from the first on: close enough that little is drawn in vain, few enough that each has its share of alpha, whole batches apart. */
+export const looksFrom = (first: number): Looks => ({ first, apart: 1.15, step: 64, last: 3 / 4 });
+
 /**
  * Level of the bound at a look: what it spends of alpha.
  * @param draws at the look, n at the last one @param n the most that may be drawn

@@ -6,10 +6,10 @@
 import { clopperPearsonLower } from '../votes/clopper-pearson.ts';
 import { mostVotes } from './outlook.ts';
 import type { StoppingRule } from './rule.ts';
-import { levelAt, lowerAt, type Spending } from './spending.ts';
+import { levelAt, looksFrom, lowerAt, type Spending } from './spending.ts';
 
 /** A radius within a few per cent takes more draws than a decision does: no look is spent where it cannot be. */
-const spending: Spending = { looks: { first: 512, apart: 1.15, step: 64, last: 3 / 4 }, early: 1 / 8 };
+const spending: Spending = { looks: looksFrom(512), early: 1 / 8 };
 
 export const tolerance = (percent: number): StoppingRule => ({
   spending,
